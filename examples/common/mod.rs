@@ -1,0 +1,35 @@
+//! What every example does first: logging, the device, and what the user should be told of it.
+
+use std::process::ExitCode;
+
+use shaderprop::{Device, DeviceChoice, Error};
+
+/// Opens the device of `--device`, else of `SHADERPROP_DEVICE`, else the best there is; says on stderr which.
+pub fn open_device(option: Option<&str>) -> Result<Device, Error> {
+    let choice = option.map_or_else(DeviceChoice::from_env, DeviceChoice::from);
+    let device = Device::open_or_cpu(&choice)?;
+    eprintln!("device: {}", device.info());
+    if let Some(notice) = device.notice() {
+        eprintln!("notice: {notice}");
+    }
+    Ok(device)
+}
+
+/// Runs a program's work; an error is one line on stderr and exit code 1.
+pub fn run(work: impl FnOnce() -> Result<(), Error>) -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn,wgpu=error,wgpu_hal=off,naga=error")).init();
+    shaderprop::silence_caught_panics();
+    match work() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A number with eight significant digits: as many as an f32 has.
+pub fn digits(value: f64) -> String {
+    let magnitude = if value == 0.0 || !value.is_finite() { 0 } else { value.abs().log10().floor() as i32 };
+    format!("{value:.*}", (7 - magnitude).clamp(0, 40) as usize)
+}

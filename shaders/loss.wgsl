@@ -1,0 +1,50 @@
+// loss: the mean of the loss over the batch, of the outputs before the update. One workgroup; it also ends the step.
+//
+// `element_loss` is appended to this file: the choice, from src/loss. It reads `sums` (x), `outputs` (y) and `targets` at
+// element i, whichever its formula needs. Each invocation adds up every 64th element, then halves of the workgroup are
+// folded together: the order of the additions is fixed, so the same step gives the same bits. Where the mean goes is in
+// this step's row of the step table (`Step` is shaders/step.wgsl, appended to this file); the cursor then moves on.
+
+struct Params {
+    first: u32,  // this dispatch adds the elements first..end: long sums are cut into several dispatches
+    end: u32,
+    count: u32,  // of all elements
+    scale: f32,  // one over what the mean is taken over
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> sums: array<f32>;
+@group(0) @binding(2) var<storage, read> outputs: array<f32>;
+@group(0) @binding(3) var<storage, read> targets: array<f32>;
+@group(0) @binding(4) var<storage, read> steps: array<Step>;
+@group(0) @binding(5) var<storage, read_write> cursor: u32;
+@group(0) @binding(6) var<storage, read_write> losses: array<f32>;
+
+var<workgroup> partial: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(local_invocation_index) invocation: u32) {
+    var sum = 0.0;
+    for (var i = params.first + invocation; i < params.end; i += 64u) {
+        sum += element_loss(i);
+    }
+    partial[invocation] = sum;
+    workgroupBarrier();
+    for (var half = 32u; half > 0u; half /= 2u) {
+        if invocation < half {
+            partial[invocation] += partial[invocation + half];
+        }
+        workgroupBarrier();
+    }
+    if invocation == 0u {
+        let slot = steps[cursor].loss_slot;
+        var total = 0.0;
+        if params.first > 0u {
+            total = losses[slot];
+        }
+        losses[slot] = total + partial[0] * params.scale;
+        if params.end == params.count {
+            cursor += 1u;
+        }
+    }
+}

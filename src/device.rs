@@ -1,0 +1,226 @@
+//! Devices: the adapters there are, choosing one, opening it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::gpu::{self, Gpu};
+
+/// What trains: an opened GPU, an opened software adapter, or the CPU engine. Cheap to clone; clones are the same device.
+///
+/// ```
+/// use shaderprop::{Device, DeviceKind};
+/// let device = Device::cpu();
+/// assert_eq!(device.info().kind, DeviceKind::Cpu);
+/// ```
+#[derive(Clone)]
+pub struct Device {
+    info: DeviceInfo,
+    pub(crate) gpu: Option<Arc<Gpu>>,
+    /// Whether it is the CPU engine for want of an adapter.
+    fallback: bool,
+}
+
+/// What is known of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceInfo {
+    /// The adapter's name, as its driver gives it; `cpu` for the CPU engine.
+    pub name: String,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// `Vulkan`, `Metal` or `Dx12`; `none` for the CPU engine.
+    pub backend: String,
+    /// The driver and its version, as it gives them.
+    pub driver: String,
+}
+
+/// What a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeviceKind {
+    /// A GPU.
+    Hardware,
+    /// A GPU driver that computes on the CPU, such as Mesa's lavapipe or SwiftShader.
+    Software,
+    /// The CPU engine of this library: the reference, in f64, without shaders.
+    Cpu,
+}
+
+/// Which device to open.
+///
+/// ```
+/// use shaderprop::DeviceChoice;
+/// assert_eq!(DeviceChoice::from("software"), DeviceChoice::Software);
+/// assert_eq!(DeviceChoice::from("Radeon"), DeviceChoice::Name("Radeon".into()));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// Hardware if there is any, else a software adapter.
+    #[default]
+    Auto,
+    /// The first GPU: discrete before integrated.
+    Hardware,
+    /// The first software adapter.
+    Software,
+    /// The CPU engine.
+    Cpu,
+    /// The first adapter whose name contains this, in any case.
+    Name(String),
+}
+
+impl DeviceChoice {
+    /// What the environment variable `SHADERPROP_DEVICE` asks for; [`Auto`](Self::Auto) if it is empty or not set.
+    pub fn from_env() -> Self {
+        std::env::var("SHADERPROP_DEVICE").map_or(Self::Auto, |name| Self::from(name.as_str()))
+    }
+}
+
+impl From<&str> for DeviceChoice {
+    /// `auto` (or nothing), `hardware`, `software`, `cpu` in any case, else a name.
+    fn from(text: &str) -> Self {
+        match text.trim().to_lowercase().as_str() {
+            "" | "auto" => Self::Auto,
+            "hardware" => Self::Hardware,
+            "software" => Self::Software,
+            "cpu" => Self::Cpu,
+            _ => Self::Name(text.trim().into()),
+        }
+    }
+}
+
+/// The devices of this machine, best first: GPUs, software adapters, and the CPU engine, which is always there.
+///
+/// # Errors
+/// [`Error::Panicked`] if a driver breaks while it is asked.
+///
+/// ```
+/// let devices = shaderprop::devices()?;
+/// assert_eq!(devices.last().map(|device| device.name.as_str()), Some("cpu"));
+/// # Ok::<(), shaderprop::Error>(())
+/// ```
+pub fn devices() -> Result<Vec<DeviceInfo>, Error> {
+    let adapters = pollster::block_on(gpu::adapters())?;
+    Ok(adapters.iter().map(|adapter| info_of(&adapter.get_info())).chain([cpu_info()]).collect())
+}
+
+impl Device {
+    /// Opens the device of that choice.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`] if there is no adapter of the kind, [`Error::UnknownDevice`] if none has the name,
+    /// [`Error::DeviceRequest`] or [`Error::Panicked`] if the driver does not open it. With [`DeviceChoice::Auto`] an adapter
+    /// that does not open is passed over for the next one, with a warning in the log.
+    pub fn open(choice: &DeviceChoice) -> Result<Self, Error> {
+        if *choice == DeviceChoice::Cpu {
+            return Ok(Self::cpu());
+        }
+        pollster::block_on(async {
+            let adapters = gpu::adapters().await?;
+            let kind = |adapter: &wgpu::Adapter| info_of(&adapter.get_info()).kind;
+            let fits = |adapter: &wgpu::Adapter| match choice {
+                DeviceChoice::Hardware => kind(adapter) == DeviceKind::Hardware,
+                DeviceChoice::Software => kind(adapter) == DeviceKind::Software,
+                DeviceChoice::Name(name) => adapter.get_info().name.to_lowercase().contains(&name.to_lowercase()),
+                DeviceChoice::Auto | DeviceChoice::Cpu => true,
+            };
+            let mut last = match choice {
+                DeviceChoice::Name(name) => Error::UnknownDevice {
+                    name: name.clone(),
+                    known: adapters.iter().map(|adapter| adapter.get_info().name).chain(["cpu".into()]).collect(),
+                },
+                _ => Error::NoAdapter,
+            };
+            for adapter in adapters.iter().filter(|adapter| fits(adapter)) {
+                match Gpu::open(adapter).await {
+                    Ok(gpu) => return Ok(Self { info: info_of(&adapter.get_info()), gpu: Some(Arc::new(gpu)), fallback: false }),
+                    Err(error) if *choice == DeviceChoice::Auto => {
+                        log::warn!("{error}");
+                        last = error;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Err(last)
+        })
+    }
+
+    /// Opens the device of that choice, or the CPU engine where [`DeviceChoice::Auto`] finds no adapter at all: what a program
+    /// wants. [`notice`](Self::notice) then says so.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but never [`Error::NoAdapter`] for [`DeviceChoice::Auto`].
+    pub fn open_or_cpu(choice: &DeviceChoice) -> Result<Self, Error> {
+        match Self::open(choice) {
+            Err(Error::NoAdapter) if *choice == DeviceChoice::Auto => Ok(Self { fallback: true, ..Self::cpu() }),
+            opened => opened,
+        }
+    }
+
+    /// The CPU engine: the reference, in f64. Needs no adapter; slow for large networks.
+    pub fn cpu() -> Self {
+        Self { info: cpu_info(), gpu: None, fallback: false }
+    }
+
+    /// Runs what the library does for this device to its end.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match &self.gpu {
+            Some(gpu) => gpu.block_on(work),
+            None => pollster::block_on(work),
+        }
+    }
+
+    /// What is known of this device.
+    pub fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    /// What somebody who expected a GPU should be told of this device, in one line; nothing for hardware, nor for a CPU engine
+    /// that was asked for.
+    pub fn notice(&self) -> Option<String> {
+        match self.info.kind {
+            DeviceKind::Software => Some(format!(
+                "{} is a software adapter: it runs the shaders on the CPU, where a CPU library may be faster",
+                self.info.name
+            )),
+            DeviceKind::Cpu if self.fallback => Some(
+                "no GPU adapter: training on the CPU engine; to run the shaders install the GPU's driver \
+                 (a software one on Debian: apt-get install mesa-vulkan-drivers)"
+                    .into(),
+            ),
+            DeviceKind::Hardware | DeviceKind::Cpu => None,
+        }
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Device").field(&self.info).finish()
+    }
+}
+
+impl fmt::Display for DeviceInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            DeviceKind::Cpu => write!(f, "{} (the CPU engine, f64)", self.name),
+            DeviceKind::Hardware => write!(f, "{} (hardware, {}, {})", self.name, self.backend, self.driver),
+            DeviceKind::Software => write!(f, "{} (software, {}, {})", self.name, self.backend, self.driver),
+        }
+    }
+}
+
+fn cpu_info() -> DeviceInfo {
+    DeviceInfo { name: "cpu".into(), kind: DeviceKind::Cpu, backend: "none".into(), driver: "none".into() }
+}
+
+fn info_of(info: &wgpu::AdapterInfo) -> DeviceInfo {
+    let kind = match info.device_type {
+        wgpu::DeviceType::Cpu => DeviceKind::Software,
+        _ => DeviceKind::Hardware,
+    };
+    DeviceInfo {
+        name: info.name.clone(),
+        kind,
+        backend: format!("{:?}", info.backend),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
+    }
+}

@@ -1,0 +1,166 @@
+//! Everything that can go wrong, as one type; each message says what, what was expected, what came, and what to do.
+
+/// What went wrong.
+///
+/// Errors of the first group are found before anything is allocated and leave model and device as they were.
+/// Those of the second come from the driver: after [`DeviceLost`](Error::DeviceLost), [`Timeout`](Error::Timeout),
+/// [`Panicked`](Error::Panicked) or an error that no call was waiting for, the device answers every later call with the
+/// same error; open a new one.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No adapter that Vulkan, Metal or DX12 reaches.
+    #[error(
+        "no GPU adapter: expected one that Vulkan, Metal or DX12 reaches, found none; install the GPU's driver \
+         (a software one on Debian: apt-get install mesa-vulkan-drivers) or choose the device `cpu`"
+    )]
+    NoAdapter,
+
+    /// A device name that fits no adapter.
+    #[error("unknown device `{name}`: expected auto, hardware, software, cpu, or (a part of) the name of one of: {}; choose one of these", .known.join(", "))]
+    UnknownDevice {
+        /// What was asked for.
+        name: String,
+        /// The names that would have been understood.
+        known: Vec<String>,
+    },
+
+    /// Data, or a tensor, of another shape than the network has.
+    #[error("{what}: expected {expected}, got {got}; {advice}")]
+    Shape {
+        /// Whose shape it is.
+        what: String,
+        /// The shape that fits.
+        expected: String,
+        /// The shape that came.
+        got: String,
+        /// How to mend it.
+        advice: String,
+    },
+
+    /// A network, or a setting of [`Fit`](crate::Fit), that has no meaning.
+    #[error("{what}: expected {expected}, got {got}; change it")]
+    Setting {
+        /// The setting's name.
+        what: String,
+        /// What it may be.
+        expected: String,
+        /// What it was.
+        got: String,
+    },
+
+    /// A NaN or an infinity in what was handed in.
+    #[error("{what}: expected finite numbers, got {value} at {place}; clean the data or replace it")]
+    NotFinite {
+        /// Which data or tensor.
+        what: String,
+        /// Where in it, counted from 0.
+        place: String,
+        /// The value found.
+        value: f32,
+    },
+
+    /// A tensor name that the network does not have.
+    #[error("unknown tensor `{name}`: expected one of {}; choose one of these", .known.join(", "))]
+    UnknownTensor {
+        /// What was asked for.
+        name: String,
+        /// The names of the network's tensors.
+        known: Vec<String>,
+    },
+
+    /// Something larger than the device, or this machine's arithmetic, can hold.
+    #[error("{what}: expected at most {limit}, got {got}; use fewer rows or narrower layers, or another device")]
+    TooLarge {
+        /// What is too large.
+        what: String,
+        /// The limit, with its unit.
+        limit: String,
+        /// The size asked for, with its unit.
+        got: String,
+    },
+
+    /// What the CPU engine cannot do, because it runs no shaders.
+    #[error("{what}: expected a device that runs shaders, got the CPU engine; choose a GPU or a software adapter")]
+    NeedsAdapter {
+        /// What was asked for.
+        what: String,
+    },
+
+    /// Training left the finite numbers. The model keeps the weights that it had before.
+    #[error(
+        "training diverged: expected finite {what}, got {value} by epoch {epoch}; lower the learning rate \
+         ({learning_rate}) or scale the inputs (the model keeps the weights it had before)"
+    )]
+    Diverged {
+        /// `a loss`, or the name of a tensor.
+        what: String,
+        /// The value found.
+        value: f32,
+        /// The epoch of that loss, or the last one run, counted from 1.
+        epoch: usize,
+        /// The learning rate that was set.
+        learning_rate: f64,
+    },
+
+    /// A shader that did not compile.
+    #[error("shader {label}: expected WGSL that compiles, got: {message}; correct it")]
+    Shader {
+        /// The shader's file, with the functions chosen for it.
+        label: String,
+        /// The compiler's words.
+        message: String,
+    },
+
+    /// The driver would not open the adapter.
+    #[error("adapter {adapter}: expected it to open, got: {message}; update its driver or choose another device")]
+    DeviceRequest {
+        /// The adapter's name.
+        adapter: String,
+        /// The driver's words.
+        message: String,
+    },
+
+    /// The device has not enough memory. What was allocated for the call is freed; a smaller one can follow.
+    #[error("{what}: expected the device to have {bytes} bytes free, it has not; use fewer rows or narrower layers")]
+    OutOfMemory {
+        /// What was to be allocated.
+        what: String,
+        /// How much.
+        bytes: u64,
+    },
+
+    /// The driver refused a call.
+    #[error("{what}: expected the driver to accept the call, got: {message}; update the driver or choose another device")]
+    Driver {
+        /// What the call was for.
+        what: String,
+        /// The driver's words.
+        message: String,
+    },
+
+    /// The device is gone: removed, reset by a watchdog, or its driver crashed.
+    #[error("device lost: expected it to stay, got: {message}; open a new device")]
+    DeviceLost {
+        /// The driver's words.
+        message: String,
+    },
+
+    /// The device did not answer in time.
+    #[error("{what}: expected an answer within {seconds} s, got none; open a new device")]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        seconds: u64,
+    },
+
+    /// A panic below this library, caught.
+    #[error("{what}: expected it to return, it panicked: {message}; open a new device")]
+    Panicked {
+        /// The call that panicked.
+        what: String,
+        /// The panic's message.
+        message: String,
+    },
+}

@@ -1,0 +1,379 @@
+//! The one owner of every wgpu call: opening, allocating, compiling, submitting, reading back, and what can go wrong in each.
+//!
+//! The calls that wait are async and never poll the device; [`Gpu::block_on`] is the blocking edge that does, with a timeout.
+//! The first fault that no call was waiting for (an uncaptured error, a lost device, a timeout, a panic) is kept, and is the
+//! answer to every later call: numbers that come from a broken device are never handed on.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
+
+use crate::error::Error;
+use crate::shader::Kernel;
+
+/// How long the device may take to answer. A submission is meant to take a quarter of a second, so this is a device that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An opened device with its queue, its pipelines and its faults.
+pub struct Gpu {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    limits: wgpu::Limits,
+    software: bool,
+    fault: Arc<Mutex<Option<Error>>>,
+    pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
+    /// The submission that the async side waits for; the blocking edge polls for it.
+    awaited: Mutex<Option<wgpu::SubmissionIndex>>,
+    /// How many waits have begun, so that the edge can tell a new one from one that hangs.
+    waits: AtomicU64,
+    readbacks: AtomicU64,
+}
+
+/// Work that the device was given, and the channel on which its end is told.
+pub struct Submission {
+    index: wgpu::SubmissionIndex,
+    done: OneshotReceiver<()>,
+}
+
+/// A part of a buffer, in bytes.
+pub struct Region<'a> {
+    pub buffer: &'a wgpu::Buffer,
+    pub offset: u64,
+    pub size: u64,
+}
+
+/// The adapters that there are: discrete GPUs, integrated ones, others, and software last.
+pub async fn adapters() -> Result<Vec<wgpu::Adapter>, Error> {
+    let mut adapters = guarded("listing the adapters", async {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+        // We dispatch nothing indirectly, so its validation would only add pipelines of its own.
+        descriptor.flags.remove(wgpu::InstanceFlags::VALIDATION_INDIRECT_CALL);
+        wgpu::Instance::new(descriptor).enumerate_adapters(wgpu::Backends::all()).await
+    })
+    .await?;
+    adapters.sort_by_key(|adapter| match adapter.get_info().device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    });
+    Ok(adapters)
+}
+
+impl Gpu {
+    pub async fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
+        let info = adapter.get_info();
+        let (device, queue) = guarded("opening the adapter", async {
+            adapter
+                .request_device(&wgpu::DeviceDescriptor {
+                    label: Some("shaderprop"),
+                    // All that the adapter has: the defaults are a phone's.
+                    required_limits: adapter.limits(),
+                    ..Default::default()
+                })
+                .await
+        })
+        .await?
+        .map_err(|error| Error::DeviceRequest { adapter: info.name.clone(), message: one_line(&error.to_string()) })?;
+
+        let fault = Arc::new(Mutex::new(None));
+        let sticky = fault.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            keep_first(&sticky, Error::Driver { what: "a device call".into(), message: one_line(&error.to_string()) });
+        }));
+        let sticky = fault.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            keep_first(&sticky, Error::DeviceLost { message: one_line(&format!("{reason:?} {message}")) });
+        });
+        Ok(Self {
+            limits: device.limits(),
+            software: info.device_type == wgpu::DeviceType::Cpu,
+            device,
+            queue,
+            fault,
+            pipelines: Mutex::default(),
+            awaited: Mutex::default(),
+            waits: AtomicU64::new(0),
+            readbacks: AtomicU64::new(0),
+        })
+    }
+
+    pub fn limits(&self) -> &wgpu::Limits {
+        &self.limits
+    }
+
+    pub fn is_software(&self) -> bool {
+        self.software
+    }
+
+    /// How often data has come back from the device.
+    pub fn readbacks(&self) -> u64 {
+        self.readbacks.load(Ordering::Relaxed)
+    }
+
+    /// Takes the device away, as an unplugged cable does: for tests.
+    pub fn destroy(&self) {
+        self.device.destroy();
+    }
+
+    /// The device's first fault, if it has had one.
+    pub fn check(&self) -> Result<(), Error> {
+        lock(&self.fault).clone().map_or(Ok(()), Err)
+    }
+
+    /// A zeroed storage buffer, or one of another `usage`, that can be written from the host and copied.
+    pub async fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, Error> {
+        self.scoped(label, bytes, || {
+            self.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false })
+        })
+        .await
+    }
+
+    /// The pipeline of that kernel, compiled when it is first asked for.
+    pub async fn pipeline(&self, kernel: Kernel) -> Result<wgpu::ComputePipeline, Error> {
+        if let Some(pipeline) = lock(&self.pipelines).get(&kernel) {
+            return Ok(pipeline.clone());
+        }
+        let label = kernel.label();
+        let compiled = self.scoped(&label, 0, || {
+            let source = wgpu::ShaderSource::Wgsl(kernel.source().into());
+            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&label), source });
+            self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(&label),
+                // Derived from the WGSL, where the bindings are declared once.
+                layout: None,
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    // The shaders write workgroup memory before they read it; the zeroing can take compilers a minute.
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
+                cache: None,
+            })
+        });
+        let pipeline = compiled.await.map_err(|error| match error {
+            Error::Driver { what, message } => Error::Shader { label: what, message },
+            other => other,
+        })?;
+        lock(&self.pipelines).insert(kernel, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    /// What binds those buffers to that pipeline.
+    pub async fn bind_group(
+        &self,
+        label: &str,
+        pipeline: &wgpu::ComputePipeline,
+        entries: &[wgpu::BindGroupEntry<'_>],
+    ) -> Result<wgpu::BindGroup, Error> {
+        self.scoped(label, 0, || {
+            let layout = pipeline.get_bind_group_layout(0);
+            self.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout: &layout, entries })
+        })
+        .await
+    }
+
+    /// Writes to a buffer, after all that was submitted before and before all that is submitted later.
+    pub fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.check()?;
+        self.queue.write_buffer(buffer, offset, bytes);
+        Ok(())
+    }
+
+    /// An encoder, to record a command buffer into.
+    pub fn encoder(&self) -> wgpu::CommandEncoder {
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+
+    /// Hands command buffers to the device.
+    pub fn submit(&self, commands: impl IntoIterator<Item = wgpu::CommandBuffer>) -> Result<Submission, Error> {
+        self.check()?;
+        let index = self.queue.submit(commands);
+        let (sender, done) = oneshot_channel();
+        self.queue.on_submitted_work_done(move || {
+            // Fails only if nobody waits any more.
+            let _ = sender.send(());
+        });
+        Ok(Submission { index, done })
+    }
+
+    /// Waits until the device has done that work.
+    pub async fn finished(&self, submission: Submission) -> Result<(), Error> {
+        self.answer("the device's work", submission.index, submission.done).await
+    }
+
+    /// Copies those regions to the host, in one go, by way of `staging`, which is at least as large as all of them.
+    pub async fn read(&self, staging: &wgpu::Buffer, regions: &[Region<'_>]) -> Result<Vec<Vec<u8>>, Error> {
+        self.check()?;
+        self.readbacks.fetch_add(1, Ordering::Relaxed);
+        let mut encoder = self.encoder();
+        let mut total = 0;
+        for region in regions {
+            encoder.copy_buffer_to_buffer(region.buffer, region.offset, staging, total, region.size);
+            total += region.size;
+        }
+        let index = self.queue.submit([encoder.finish()]);
+        let (sender, mapped) = oneshot_channel();
+        staging.map_async(wgpu::MapMode::Read, ..total, move |result| {
+            // Fails only if nobody waits any more.
+            let _ = sender.send(result);
+        });
+        let answer = self.answer("a readback", index, mapped).await;
+        let refused = |message: String| Error::Driver { what: "a readback".into(), message };
+        let bytes = answer.and_then(|result| {
+            result.map_err(|error| refused(one_line(&error.to_string())))?;
+            let view = staging.get_mapped_range(..total).map_err(|error| refused(one_line(&error.to_string())))?;
+            let mut rest = &view[..];
+            Ok(regions
+                .iter()
+                .map(|region| {
+                    let (bytes, after) = rest.split_at(region.size as usize);
+                    rest = after;
+                    bytes.to_vec()
+                })
+                .collect())
+        });
+        staging.unmap();
+        // A lost device still maps: what was read is believed only if nothing has gone wrong by now.
+        self.check()?;
+        bytes
+    }
+
+    /// Runs `work` to its end on this thread, polling the device whenever the work waits for it.
+    pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let mut work = pin!(work);
+        let mut wait = (self.waits.load(Ordering::Relaxed), Instant::now());
+        pollster::block_on(poll_fn(|context| {
+            if let Poll::Ready(result) = work.as_mut().poll(context) {
+                return Poll::Ready(result);
+            }
+            let waits = self.waits.load(Ordering::Relaxed);
+            if waits != wait.0 {
+                wait = (waits, Instant::now());
+            }
+            match self.poll(wait.1) {
+                Ok(()) => {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Err(error) => Poll::Ready(Err(error)),
+            }
+        }))
+    }
+
+    /// One round of waiting for the device.
+    fn poll(&self, since: Instant) -> Result<(), Error> {
+        self.check()?;
+        let timeout = || Error::Timeout { what: "the device's work".into(), seconds: PATIENCE.as_secs() };
+        let Some(left) = PATIENCE.checked_sub(since.elapsed()) else {
+            return Err(keep_first(&self.fault, timeout()));
+        };
+        let submission_index = lock(&self.awaited).clone();
+        // `poll` panics when the device is lost, and no handler sees that.
+        match guard("waiting for the device", || self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(left) })) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(wgpu::PollError::Timeout)) => Err(keep_first(&self.fault, timeout())),
+            Ok(Err(error)) => {
+                let message = one_line(&error.to_string());
+                Err(keep_first(&self.fault, Error::Driver { what: "waiting for the device".into(), message }))
+            }
+            Err(error) => Err(keep_first(&self.fault, error)),
+        }
+    }
+
+    /// Waits for what a callback sends once that submission is done.
+    async fn answer<T>(&self, what: &str, index: wgpu::SubmissionIndex, receiver: OneshotReceiver<T>) -> Result<T, Error> {
+        *lock(&self.awaited) = Some(index);
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        let answer = receiver.receive().await;
+        self.check()?;
+        answer.ok_or_else(|| {
+            keep_first(&self.fault, Error::DeviceLost { message: format!("it dropped {what} without an answer") })
+        })
+    }
+
+    /// Runs a call of which the driver may report an error, and returns that error; the device stays usable.
+    async fn scoped<T>(&self, what: &str, bytes: u64, call: impl FnOnce() -> T) -> Result<T, Error> {
+        self.check()?;
+        let scopes = [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
+            .map(|filter| self.device.push_error_scope(filter));
+        let result = guard(what, call);
+        // Last pushed, first popped.
+        let [internal, memory, validation] = scopes;
+        let errors = (validation.pop(), memory.pop(), internal.pop());
+        let error = match (errors.0.await, errors.1.await, errors.2.await) {
+            (Some(error), _, _) | (_, Some(error), _) | (_, _, Some(error)) => Some(error),
+            (None, None, None) => None,
+        };
+        self.check()?;
+        match error {
+            None => result.map_err(|error| keep_first(&self.fault, error)),
+            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { what: what.into(), bytes }),
+            Some(error) => Err(Error::Driver { what: what.into(), message: one_line(&error.to_string()) }),
+        }
+    }
+}
+
+thread_local! {
+    /// Whether a panic on this thread will be caught by [`guard`].
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// For programs: from now on, a panic that this library catches and returns as an [`Error`] prints nothing. Other panics print
+/// as before. A library does not call this.
+pub fn silence_caught_panics() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !GUARDED.get() {
+            previous(info);
+        }
+    }));
+}
+
+/// Runs a call that may panic below us.
+fn guard<T>(what: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
+    let before = GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(call));
+    GUARDED.set(before);
+    result.map_err(|panic| Error::Panicked { what: what.into(), message: one_line(panic_message(panic.as_ref())) })
+}
+
+/// Runs a future that may panic below us.
+async fn guarded<T>(what: &str, future: impl Future<Output = T>) -> Result<T, Error> {
+    let mut future = pin!(future);
+    poll_fn(|context| match guard(what, || future.as_mut().poll(context)) {
+        Ok(poll) => poll.map(Ok),
+        Err(error) => Poll::Ready(Err(error)),
+    })
+    .await
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// Keeps the first fault; returns it.
+fn keep_first(fault: &Mutex<Option<Error>>, error: Error) -> Error {
+    lock(fault).get_or_insert(error).clone()
+}
+
+/// The value, even if a thread panicked while it held it: each is written in one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,82 @@
+//! shaderprop trains multi-layer perceptrons entirely in compute shaders, on GPUs of any vendor through Vulkan, Metal and DX12.
+//!
+//! Describe a [`Network`], open a [`Device`], put the one on the other as a [`Model`], and [`fit`](Model::fit) it:
+//!
+//! ```no_run
+//! use shaderprop::{Activation, Device, DeviceChoice, Fit, Init, Matrix, Model, Network};
+//!
+//! let device = Device::open(&DeviceChoice::from_env())?;
+//! let network = Network::new(2).dense(8, Activation::Tanh).dense(1, Activation::Sigmoid);
+//! let mut model = Model::new(&device, &network, &Init::default())?;
+//! let inputs = Matrix::from(&[[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
+//! let targets = Matrix::from(&[[0.0], [1.0], [1.0], [0.0]]);
+//! let history = model.fit(&inputs, &targets, &Fit::new().learning_rate(0.5).epochs(5000))?;
+//! println!("{:?} after {} epochs", model.predict(&inputs)?.values(), history.loss.len());
+//! # Ok::<(), shaderprop::Error>(())
+//! ```
+//!
+//! # What happens in an epoch
+//! Data and parameters are on the device once. An epoch is one command buffer of dispatches, one a stage, each a WGSL file in
+//! `shaders/`: the matrix products, bias and activation, the deltas from the last layer to the first, the gradients, the update
+//! in place, and the loss, which stays on the device until it is logged. [`Model::explain`] shows any epoch stage by stage.
+//!
+//! # Numbers
+//! The device computes in f32. The same adapter, driver, version, settings and seed give the same bits. The CPU engine
+//! ([`Device::cpu`]) is a separate, plain implementation in f64, against which the shaders are tested.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod activation;
+mod device;
+mod engine;
+mod error;
+mod fit;
+mod gpu;
+mod history;
+mod init;
+mod loss;
+mod matrix;
+mod model;
+mod network;
+mod plan;
+mod random;
+#[doc(hidden)]
+#[expect(missing_docs, reason = "reached through internals only")]
+pub mod reference;
+mod shader;
+mod staged;
+mod trace;
+
+pub use activation::Activation;
+pub use device::{Device, DeviceChoice, DeviceInfo, DeviceKind, devices};
+pub use error::Error;
+pub use fit::Fit;
+pub use gpu::silence_caught_panics;
+pub use history::{Evaluation, History, Log};
+pub use init::{Init, Order};
+pub use loss::Loss;
+pub use matrix::Matrix;
+pub use model::Model;
+pub use network::{Dense, Network, Tensor};
+pub use random::Philox;
+pub use trace::Stage;
+/// The wgpu that this version is built with.
+pub use wgpu;
+
+/// What the project's own tests, benchmarks and examples reach into. No promise is made for it.
+#[doc(hidden)]
+#[expect(missing_docs, reason = "nothing for users of the crate")]
+pub mod internals {
+    pub use crate::gpu::Gpu;
+    pub use crate::network::Layout;
+    pub use crate::plan::{Layouts, Limits, Outputs, Plan, Table};
+
+    pub use crate::shader::{Kernel, LONGEST_LOOP, Shader};
+    pub use crate::staged::{Staged, Step};
+
+    /// The device's GPU.
+    pub fn gpu(device: &crate::Device) -> Option<std::sync::Arc<Gpu>> {
+        device.gpu.clone()
+    }
+}

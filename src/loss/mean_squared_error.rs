@@ -1,0 +1,19 @@
+//! Mean squared error.
+
+use super::{Definition, Descends, Formulas};
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "mean_squared_error",
+    formula: "(y - t)²",
+    from_output: Formulas {
+        wgsl_value: "(y - t) * (y - t)",
+        wgsl_gradient: "2.0 * (y - t)",
+        wgsl_helpers: "",
+        gradient_formula: "2 (y - t)",
+        value: |_, y, t| (y - t) * (y - t),
+        gradient: |_, y, t| 2.0 * (y - t),
+    },
+    fused: None,
+    descends: Descends::Mean,
+    targets: (f32::MIN, f32::MAX),
+};

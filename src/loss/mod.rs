@@ -1,0 +1,116 @@
+//! The losses: one file each, with everything that is known of it.
+//!
+//! To add one: write its file beside these (its formulas in WGSL and in Rust), and name it in [`Loss`], [`Loss::ALL`] and
+//! [`Loss::definition`]. The tests go through [`Loss::ALL`].
+
+mod binary_cross_entropy;
+mod mean_squared_error;
+mod squared_error;
+
+use crate::activation::Activation;
+
+/// What training makes small. `y` is an output of the network, `t` its target.
+///
+/// The loss of a batch is the mean over its rows of the mean over the outputs.
+///
+/// # Examples
+/// ```
+/// use shaderprop::Loss;
+/// assert_eq!(Loss::MeanSquaredError.name(), "mean_squared_error");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Loss {
+    /// The tutorials' squared error: what is logged is the mean of (y − t)², but what is descended is half the *sum* over
+    /// outputs and rows, so that ∂/∂y = y − t and a learning rate means more the more rows there are.
+    SquaredError,
+    /// The mean of (y − t)², logged and descended, as in Keras and PyTorch.
+    #[default]
+    MeanSquaredError,
+    /// The mean of −t ln y − (1 − t) ln(1 − y), for targets from 0 to 1. After a sigmoid it is computed from x, and is finite
+    /// and exact however large x gets; after any other activation y is first held within 10⁻⁷ of 0 and 1, as in Keras.
+    BinaryCrossEntropy,
+}
+
+/// Everything about one loss. `y` is the output, `t` the target, `x` the sum before the last activation.
+pub(crate) struct Definition {
+    /// The name that files, messages and shaders use.
+    pub name: &'static str,
+    /// The loss of one element, as people write it.
+    pub formula: &'static str,
+    /// Its formulas from the output, whatever activation made it.
+    pub from_output: Formulas,
+    /// Formulas for one activation and this loss together, where these are better than the two in a row.
+    pub fused: Option<(Activation, Formulas)>,
+    /// Whether the gradient is that of the mean, or of the sum over outputs and rows.
+    pub descends: Descends,
+    /// The least and the greatest target it has a meaning for.
+    pub targets: (f32, f32),
+}
+
+/// What the gradient is taken of.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Descends {
+    Mean,
+    Sum,
+}
+
+/// A loss of one element and its gradient, in WGSL and for the reference.
+pub(crate) struct Formulas {
+    /// The loss as a WGSL expression of `x`, `y` and `t`.
+    pub wgsl_value: &'static str,
+    /// ∂loss/∂y (fused: ∂loss/∂x) as a WGSL expression of `x`, `y` and `t`.
+    pub wgsl_gradient: &'static str,
+    /// WGSL functions that the two call.
+    pub wgsl_helpers: &'static str,
+    /// The gradient, as people write it.
+    pub gradient_formula: &'static str,
+    /// The loss of (x, y, t), for the reference.
+    pub value: fn(f64, f64, f64) -> f64,
+    /// ∂loss/∂y (fused: ∂loss/∂x) of (x, y, t), for the reference.
+    pub gradient: fn(f64, f64, f64) -> f64,
+}
+
+impl Loss {
+    /// Every loss, for tests and tables.
+    pub const ALL: &[Loss] = &[Loss::SquaredError, Loss::MeanSquaredError, Loss::BinaryCrossEntropy];
+
+    pub(crate) fn definition(self) -> &'static Definition {
+        match self {
+            Loss::SquaredError => &squared_error::DEFINITION,
+            Loss::MeanSquaredError => &mean_squared_error::DEFINITION,
+            Loss::BinaryCrossEntropy => &binary_cross_entropy::DEFINITION,
+        }
+    }
+
+    /// Its name: `squared_error`, `mean_squared_error`, `binary_cross_entropy`.
+    pub fn name(self) -> &'static str {
+        self.definition().name
+    }
+
+    /// Whether this loss and that activation of the last layer have formulas of their own together.
+    pub(crate) fn fuses_with(self, last: Activation) -> bool {
+        self.definition().fused.as_ref().is_some_and(|(activation, _)| *activation == last)
+    }
+
+    /// The formulas to use after that activation.
+    pub(crate) fn formulas(self, last: Activation) -> &'static Formulas {
+        match &self.definition().fused {
+            Some((activation, formulas)) if *activation == last => formulas,
+            _ => &self.definition().from_output,
+        }
+    }
+
+    /// What the sum of the elements' losses is multiplied with to be the logged mean.
+    pub(crate) fn value_scale(self, rows: usize, outputs: usize) -> f64 {
+        1.0 / (rows as f64 * outputs as f64)
+    }
+
+    /// What each element's gradient is multiplied with.
+    pub(crate) fn gradient_scale(self, rows: usize, outputs: usize) -> f64 {
+        match self.definition().descends {
+            Descends::Mean => 1.0 / (rows as f64 * outputs as f64),
+            Descends::Sum => 1.0,
+        }
+    }
+}

@@ -1,0 +1,503 @@
+//! The planner: from a network, a number of rows and a device's limits to the dispatches of a step. Pure, and tested as such.
+//!
+//! A plan names its buffers, the tensors in them, and the dispatches in order; [`Staged`](crate::staged::Staged) only replays
+//! it. A stage becomes several dispatches where its loops, its workgroups or its time would pass a limit. Cutting changes no
+//! bit: pieces of a stage compute different elements, and parts of a sum are added in the order of the whole.
+
+use std::ops::Range;
+
+use crate::error::Error;
+use crate::loss::Loss;
+use crate::network::{ALIGNMENT, Layout, Network};
+use crate::shader::{Kernel, LONGEST_LOOP, WORKGROUP_SIZE, needs_sums};
+
+/// What a device allows, as far as planning needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest part of a buffer that can be bound, in bytes.
+    pub binding: u64,
+    /// The longest buffer, in bytes.
+    pub buffer: u64,
+    /// The most workgroups in one dispatch.
+    pub workgroups: u32,
+    /// Whether the adapter computes on the CPU: what takes long is estimated by it.
+    pub software: bool,
+}
+
+/// The dispatches of a step, and what they work on.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub buffers: Vec<Buffer>,
+    pub tensors: Vec<Tensor>,
+    pub dispatches: Vec<Dispatch>,
+}
+
+/// A buffer to allocate.
+#[derive(Clone, Debug)]
+pub struct Buffer {
+    pub name: String,
+    /// In elements of four bytes.
+    pub len: usize,
+}
+
+/// A tensor: a part of a buffer, with a shape.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    pub name: String,
+    pub buffer: usize,
+    /// In elements of four bytes.
+    pub offset: usize,
+    pub rows: usize,
+    pub columns: usize,
+}
+
+/// Which tensor of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Id(pub usize);
+
+/// One dispatch.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    pub kernel: Kernel,
+    /// The storage buffers that the kernel uses.
+    pub operands: Vec<Operand>,
+    /// The words of its `Params`.
+    pub params: Vec<u32>,
+    pub workgroups: u32,
+    /// What it computes, as people write it.
+    pub formula: String,
+    /// How long it may take, by a rough count of operations.
+    pub nanoseconds: u64,
+}
+
+/// A tensor at a binding.
+#[derive(Clone, Copy, Debug)]
+pub struct Operand {
+    pub binding: u32,
+    pub tensor: Id,
+    pub written: bool,
+}
+
+/// Which of its two factors a product takes transposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layouts {
+    /// a·b
+    Plain,
+    /// aᵀ·b
+    TransposedA,
+    /// a·bᵀ
+    TransposedB,
+}
+
+/// The dispatch that would take longer by its estimate is cut; drivers' watchdogs begin at two seconds.
+const LONGEST_DISPATCH: u64 = 200_000_000;
+
+/// What a dispatch costs however little it does.
+const LAUNCH: u64 = 5_000;
+
+impl Limits {
+    pub fn of(limits: &wgpu::Limits, software: bool) -> Self {
+        Self {
+            // Element counts and offsets are u32 in the shaders.
+            binding: limits.max_storage_buffer_binding_size.min(u64::from(u32::MAX) & !3),
+            buffer: limits.max_buffer_size,
+            workgroups: limits.max_compute_workgroups_per_dimension,
+            software,
+        }
+    }
+
+    /// A rough time for that many multiply-adds, in nanoseconds: half a GFLOP/s on a CPU, twenty on the slowest GPUs.
+    fn nanoseconds(self, operations: u64) -> u64 {
+        LAUNCH.saturating_add(if self.software { operations.saturating_mul(4) } else { operations / 10 })
+    }
+
+    /// How many elements of so many operations each a dispatch may compute.
+    fn elements(self, operations: usize) -> usize {
+        let per_element = operations.max(1) as u64;
+        let in_time = LONGEST_DISPATCH / if self.software { 4 * per_element } else { per_element.div_ceil(10) };
+        let in_workgroups = u64::from(self.workgroups) * u64::from(WORKGROUP_SIZE);
+        let whole = u64::from(WORKGROUP_SIZE);
+        ((in_time.min(in_workgroups) / whole).max(1) * whole) as usize
+    }
+}
+
+/// What the forward pass leaves behind, layer by layer.
+struct Forward {
+    /// The flat buffer of all weights and biases.
+    parameters: usize,
+    /// What goes into each layer.
+    inputs: Vec<Id>,
+    sums: Vec<Id>,
+    outputs: Vec<Id>,
+    weights: Vec<Id>,
+}
+
+impl Plan {
+    /// The plan of a training step: forward, deltas, gradients, update, loss.
+    ///
+    /// Its named tensors are `inputs`, `targets`, `parameters`, `gradients`, `steps`, `cursor`, `losses`, and for each layer
+    /// its weight and bias, their `.gradient`s, `sum`, `output` and `delta`.
+    pub fn training(network: &Network, loss: Loss, rows: usize, table: Table, limits: Limits) -> Result<Self, Error> {
+        let layout = network.layout()?;
+        let mut plan = Self::default();
+        let forward = plan.forward(network, &layout, rows, Some(loss), &limits)?;
+        let (steps, cursor, losses) = plan.table(table, &limits)?;
+        let last = network.layers().len() - 1;
+        let activation = |i: usize| network.layers()[i].activation;
+
+        let targets = plan.tensor("targets", rows, network.outputs(), &limits)?;
+        let mut deltas = Vec::new();
+        for (i, layer) in network.layers().iter().enumerate() {
+            deltas.push(plan.tensor(&format!("layers.{i}.delta"), rows, layer.units, &limits)?);
+        }
+        let gradients = plan.buffer("gradients", layout.len, &limits)?;
+        plan.view("gradients", gradients, 0, 1, layout.len);
+
+        let operands = Outputs { sums: forward.sums[last], outputs: forward.outputs[last], targets };
+        plan.output_delta(loss, activation(last), &operands, deltas[last], &limits);
+        for i in (1..=last).rev() {
+            plan.matmul(Layouts::TransposedB, deltas[i], forward.weights[i], deltas[i - 1], &limits);
+            plan.hidden_delta(activation(i - 1), forward.sums[i - 1], forward.outputs[i - 1], deltas[i - 1], &limits);
+        }
+        for i in 0..=last {
+            let (weight, bias) = (layout.weight(i), layout.bias(i));
+            let gradient = plan.view(&format!("{}.gradient", weight.name), gradients, weight.offset, weight.shape[0], weight.shape[1]);
+            plan.matmul(Layouts::TransposedA, forward.inputs[i], deltas[i], gradient, &limits);
+            let gradient = plan.view(&format!("{}.gradient", bias.name), gradients, bias.offset, 1, bias.shape[0]);
+            plan.bias_gradient(deltas[i], gradient, &limits);
+        }
+        plan.sgd(steps, cursor, gradients, forward.parameters, &limits);
+        plan.loss(loss, activation(last), &operands, (steps, cursor, losses), &limits);
+        Ok(plan)
+    }
+
+    /// The plan of an evaluation: forward, loss.
+    pub fn evaluation(network: &Network, loss: Loss, rows: usize, limits: Limits) -> Result<Self, Error> {
+        let layout = network.layout()?;
+        let mut plan = Self::default();
+        let forward = plan.forward(network, &layout, rows, Some(loss), &limits)?;
+        let table = plan.table(Table { steps: 1, losses: 1 }, &limits)?;
+        let targets = plan.tensor("targets", rows, network.outputs(), &limits)?;
+        let last = network.layers().len() - 1;
+        let operands = Outputs { sums: forward.sums[last], outputs: forward.outputs[last], targets };
+        plan.loss(loss, network.layers()[last].activation, &operands, table, &limits);
+        Ok(plan)
+    }
+
+    /// The plan of a prediction: forward.
+    pub fn prediction(network: &Network, rows: usize, limits: Limits) -> Result<Self, Error> {
+        let layout = network.layout()?;
+        let mut plan = Self::default();
+        plan.forward(network, &layout, rows, None, &limits)?;
+        Ok(plan)
+    }
+
+    /// The tensor of that name.
+    ///
+    /// # Panics
+    /// If the plan has none: names are fixed by the plan's kind.
+    pub fn find(&self, name: &str) -> Id {
+        let found = self.tensors.iter().position(|tensor| tensor.name == name);
+        Id(found.unwrap_or_else(|| panic!("the plan has no tensor `{name}`")))
+    }
+
+    /// The stages of the forward pass; `loss` says whether something comes after them.
+    fn forward(&mut self, network: &Network, layout: &Layout, rows: usize, loss: Option<Loss>, limits: &Limits) -> Result<Forward, Error> {
+        let parameters = self.buffer("parameters", layout.len, limits)?;
+        self.view("parameters", parameters, 0, 1, layout.len);
+        let mut input = self.tensor("inputs", rows, network.inputs(), limits)?;
+        let last = network.layers().len() - 1;
+
+        // The sums before the activation are kept where a later stage reads them; elsewhere all layers share one buffer.
+        let kept = |i: usize| {
+            let activation = network.layers()[i].activation;
+            let later = loss.map(|loss| match i == last {
+                true => needs_sums(Kernel::OutputDelta(loss, activation)) || needs_sums(Kernel::Loss(loss, activation)),
+                false => needs_sums(Kernel::HiddenDelta(activation)),
+            });
+            later.unwrap_or(false)
+        };
+        let widest = (0..=last).filter(|i| !kept(*i)).map(|i| network.layers()[i].units).max();
+        let shared = match widest {
+            Some(widest) => Some(self.buffer("sums", elements("sums", rows, widest)?, limits)?),
+            None => None,
+        };
+
+        let mut forward = Forward { parameters, inputs: vec![], sums: vec![], outputs: vec![], weights: vec![] };
+        for (i, layer) in network.layers().iter().enumerate() {
+            let (weight, bias) = (layout.weight(i), layout.bias(i));
+            let sum_name = format!("layers.{i}.sum");
+            let sums = match shared {
+                Some(shared) if !kept(i) => {
+                    check_binding(&sum_name, elements(&sum_name, rows, layer.units)?, limits)?;
+                    self.view(&sum_name, shared, 0, rows, layer.units)
+                }
+                _ => self.tensor(&sum_name, rows, layer.units, limits)?,
+            };
+            check_binding(&weight.name, weight.len, limits)?;
+            let outputs = self.tensor(&format!("layers.{i}.output"), rows, layer.units, limits)?;
+            let weights = self.view(&weight.name, parameters, weight.offset, weight.shape[0], weight.shape[1]);
+            let biases = self.view(&bias.name, parameters, bias.offset, 1, bias.shape[0]);
+            self.matmul(Layouts::Plain, input, weights, sums, limits);
+            self.bias_activation(layer.activation, biases, sums, outputs, limits);
+            forward.inputs.push(input);
+            forward.sums.push(sums);
+            forward.outputs.push(outputs);
+            forward.weights.push(weights);
+            input = outputs;
+        }
+        Ok(forward)
+    }
+
+    /// The step table, the cursor in it, and the losses it fills.
+    fn table(&mut self, table: Table, limits: &Limits) -> Result<(Id, Id, Id), Error> {
+        Ok((
+            self.tensor("steps", table.steps, 2, limits)?,
+            self.tensor("cursor", 1, 1, limits)?,
+            self.tensor("losses", 1, table.losses, limits)?,
+        ))
+    }
+
+    /// c = a·b, aᵀ·b or a·bᵀ. The shapes are known to fit.
+    pub fn matmul(&mut self, layouts: Layouts, a: Id, b: Id, c: Id, limits: &Limits) {
+        let (at, bt, ct) = (&self.tensors[a.0], &self.tensors[b.0], &self.tensors[c.0]);
+        let (m, n) = (ct.rows, ct.columns);
+        let (k, a_row, a_k, b_k, b_column, formula) = match layouts {
+            Layouts::Plain => (at.columns, at.columns, 1, n, 1, format!("{} = {} · {}", ct.name, at.name, bt.name)),
+            Layouts::TransposedA => (at.rows, 1, m, n, 1, format!("{} = {}ᵀ · {}", ct.name, at.name, bt.name)),
+            Layouts::TransposedB => (at.columns, at.columns, 1, 1, at.columns, format!("{} = {} · {}ᵀ", ct.name, at.name, bt.name)),
+        };
+        for terms in parts(k, LONGEST_LOOP) {
+            for piece in parts(m * n, limits.elements(terms.len())) {
+                let params = [
+                    ("first", word(piece.start)),
+                    ("end", word(piece.end)),
+                    ("columns", word(n)),
+                    ("k_first", word(terms.start)),
+                    ("k_end", word(terms.end)),
+                    ("a_row", word(a_row)),
+                    ("a_k", word(a_k)),
+                    ("b_k", word(b_k)),
+                    ("b_column", word(b_column)),
+                ];
+                let operations = (piece.len() * terms.len()) as u64;
+                self.dispatch(Kernel::Matmul, &[("a", a), ("b", b), ("c", c)], &params, piece.len(), operations, &formula, limits);
+            }
+        }
+    }
+
+    /// x = product + bias in `sums`, y = activation(x) in `outputs`.
+    pub fn bias_activation(&mut self, activation: crate::Activation, bias: Id, sums: Id, outputs: Id, limits: &Limits) {
+        let (columns, count) = (self.tensors[sums.0].columns, self.len(sums));
+        let name = |id: Id| &self.tensors[id.0].name;
+        let definition = activation.definition();
+        let formula = format!(
+            "x = {} + {}, then {} = {}(x) = {}",
+            name(sums), name(bias), name(outputs), definition.name, definition.formula
+        );
+        let operands = [("bias", bias), ("sums", sums), ("outputs", outputs)];
+        for piece in parts(count, limits.elements(ELEMENTWISE)) {
+            let params = [("first", word(piece.start)), ("end", word(piece.end)), ("columns", word(columns))];
+            let operations = (piece.len() * ELEMENTWISE) as u64;
+            self.dispatch(Kernel::BiasActivation(activation), &operands, &params, piece.len(), operations, &formula, limits);
+        }
+    }
+
+    /// delta = ∂loss/∂x of the last layer.
+    pub fn output_delta(&mut self, loss: Loss, activation: crate::Activation, from: &Outputs, deltas: Id, limits: &Limits) {
+        let delta = &self.tensors[deltas.0];
+        let scale = loss.gradient_scale(delta.rows, delta.columns) as f32;
+        let mut formula = format!("{} = {}", delta.name, loss.formulas(activation).gradient_formula);
+        if !loss.fuses_with(activation) {
+            formula = format!("{} = ({}) · {}", delta.name, loss.formulas(activation).gradient_formula, activation.definition().derivative_formula);
+        }
+        if scale != 1.0 {
+            formula += &format!(", times {scale}");
+        }
+        formula += &format!("; y = {}, t = {}", self.tensors[from.outputs.0].name, self.tensors[from.targets.0].name);
+        let operands = [("sums", from.sums), ("outputs", from.outputs), ("targets", from.targets), ("deltas", deltas)];
+        for piece in parts(self.len(deltas), limits.elements(ELEMENTWISE)) {
+            let params = [("first", word(piece.start)), ("end", word(piece.end)), ("scale", scale.to_bits())];
+            let operations = (piece.len() * ELEMENTWISE) as u64;
+            self.dispatch(Kernel::OutputDelta(loss, activation), &operands, &params, piece.len(), operations, &formula, limits);
+        }
+    }
+
+    /// delta = error · f', in place.
+    pub fn hidden_delta(&mut self, activation: crate::Activation, sums: Id, outputs: Id, deltas: Id, limits: &Limits) {
+        let name = |id: Id| &self.tensors[id.0].name;
+        let formula = format!("{0} = {0} · {1}; y = {2}", name(deltas), activation.definition().derivative_formula, name(outputs));
+        let operands = [("sums", sums), ("outputs", outputs), ("deltas", deltas)];
+        for piece in parts(self.len(deltas), limits.elements(ELEMENTWISE)) {
+            let params = [("first", word(piece.start)), ("end", word(piece.end))];
+            let operations = (piece.len() * ELEMENTWISE) as u64;
+            self.dispatch(Kernel::HiddenDelta(activation), &operands, &params, piece.len(), operations, &formula, limits);
+        }
+    }
+
+    /// The sum of each column of the deltas.
+    pub fn bias_gradient(&mut self, deltas: Id, gradient: Id, limits: &Limits) {
+        let Tensor { rows, columns, ref name, .. } = self.tensors[deltas.0];
+        let formula = format!("{} = sum of {name} over its rows", self.tensors[gradient.0].name);
+        for terms in parts(rows, LONGEST_LOOP) {
+            for piece in parts(columns, limits.elements(terms.len())) {
+                let params = [
+                    ("first", word(piece.start)),
+                    ("end", word(piece.end)),
+                    ("columns", word(columns)),
+                    ("row_first", word(terms.start)),
+                    ("row_end", word(terms.end)),
+                ];
+                let operations = (piece.len() * terms.len()) as u64;
+                let operands = [("deltas", deltas), ("gradient", gradient)];
+                self.dispatch(Kernel::BiasGradient, &operands, &params, piece.len(), operations, &formula, limits);
+            }
+        }
+    }
+
+    /// parameter ← parameter − learning rate · gradient, over the two flat buffers.
+    pub fn sgd(&mut self, steps: Id, cursor: Id, gradients: usize, parameters: usize, limits: &Limits) {
+        let bindable = ((limits.binding / 4) as usize / ALIGNMENT).max(1) * ALIGNMENT;
+        let formula = "parameter = parameter - learning_rate · gradient, for every weight and bias";
+        for piece in parts(self.buffers[parameters].len, limits.elements(ELEMENTWISE).min(bindable)) {
+            let from = self.view("gradients", gradients, piece.start, 1, piece.len());
+            let to = self.view("parameters", parameters, piece.start, 1, piece.len());
+            let operands = [("steps", steps), ("cursor", cursor), ("gradients", from), ("parameters", to)];
+            let params = [("count", word(piece.len()))];
+            let operations = (piece.len() * ELEMENTWISE) as u64;
+            self.dispatch(Kernel::Sgd, &operands, &params, piece.len(), operations, formula, limits);
+        }
+    }
+
+    /// The mean of the loss into its slot, and the cursor on to the next step.
+    pub fn loss(&mut self, loss: Loss, activation: crate::Activation, from: &Outputs, table: (Id, Id, Id), limits: &Limits) {
+        let count = self.len(from.outputs);
+        let outputs = &self.tensors[from.outputs.0];
+        let scale = loss.value_scale(outputs.rows, outputs.columns) as f32;
+        let formula = format!(
+            "loss = mean of {}; y = {}, t = {}",
+            loss.definition().formula, outputs.name, self.tensors[from.targets.0].name
+        );
+        let (steps, cursor, losses) = table;
+        let operands = [
+            ("sums", from.sums),
+            ("outputs", from.outputs),
+            ("targets", from.targets),
+            ("steps", steps),
+            ("cursor", cursor),
+            ("losses", losses),
+        ];
+        // One workgroup, whose invocations share the elements.
+        for piece in parts(count, LONGEST_LOOP * WORKGROUP_SIZE as usize) {
+            let params = [
+                ("first", word(piece.start)),
+                ("end", word(piece.end)),
+                ("count", word(count)),
+                ("scale", scale.to_bits()),
+            ];
+            let operations = (piece.len() * ELEMENTWISE) as u64;
+            self.dispatch(Kernel::Loss(loss, activation), &operands, &params, 1, operations, &formula, limits);
+        }
+    }
+
+    /// One dispatch of so many invocations. Only the operands that the kernel uses are bound.
+    #[expect(clippy::too_many_arguments, reason = "private, and each is one plain thing that a dispatch has")]
+    fn dispatch(
+        &mut self,
+        kernel: Kernel,
+        operands: &[(&str, Id)],
+        params: &[(&str, u32)],
+        invocations: usize,
+        operations: u64,
+        formula: &str,
+        limits: &Limits,
+    ) {
+        debug_assert!(kernel.params().iter().eq(params.iter().map(|(name, _)| name)), "{} takes {:?}", kernel.label(), kernel.params());
+        let operand = |binding: crate::shader::Binding| {
+            let given = operands.iter().find(|(name, _)| *name == binding.name);
+            let (_, tensor) = given.unwrap_or_else(|| panic!("{} takes `{}`", kernel.label(), binding.name));
+            Operand { binding: binding.index, tensor: *tensor, written: binding.written }
+        };
+        self.dispatches.push(Dispatch {
+            kernel,
+            operands: kernel.bindings().into_iter().map(operand).collect(),
+            params: params.iter().map(|(_, word)| *word).collect(),
+            workgroups: invocations.div_ceil(WORKGROUP_SIZE as usize) as u32,
+            formula: formula.into(),
+            nanoseconds: limits.nanoseconds(operations),
+        });
+    }
+
+    fn len(&self, id: Id) -> usize {
+        self.tensors[id.0].rows * self.tensors[id.0].columns
+    }
+
+    /// A tensor with a buffer of its own.
+    pub fn tensor(&mut self, name: &str, rows: usize, columns: usize, limits: &Limits) -> Result<Id, Error> {
+        let len = elements(name, rows, columns)?;
+        check_binding(name, len, limits)?;
+        let buffer = self.buffer(name, len, limits)?;
+        Ok(self.view(name, buffer, 0, rows, columns))
+    }
+
+    pub fn buffer(&mut self, name: &str, len: usize, limits: &Limits) -> Result<usize, Error> {
+        check_bytes(name, len, limits.buffer, "the device's longest buffer")?;
+        self.buffers.push(Buffer { name: name.into(), len });
+        Ok(self.buffers.len() - 1)
+    }
+
+    pub fn view(&mut self, name: &str, buffer: usize, offset: usize, rows: usize, columns: usize) -> Id {
+        self.tensors.push(Tensor { name: name.into(), buffer, offset, rows, columns });
+        Id(self.tensors.len() - 1)
+    }
+}
+
+/// How long the step table and the row of losses are.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    pub steps: usize,
+    pub losses: usize,
+}
+
+/// What the loss is taken of.
+pub struct Outputs {
+    pub sums: Id,
+    pub outputs: Id,
+    pub targets: Id,
+}
+
+/// What an element of an elementwise stage costs, in multiply-adds.
+const ELEMENTWISE: usize = 8;
+
+/// 0..len in parts of at most `longest`.
+fn parts(len: usize, longest: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..len).step_by(longest).map(move |start| start..len.min(start.saturating_add(longest)))
+}
+
+/// A count that is known to be below 2³², since the buffer it belongs to could be bound.
+fn word(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn elements(name: &str, rows: usize, columns: usize) -> Result<usize, Error> {
+    rows.checked_mul(columns).ok_or_else(|| Error::TooLarge {
+        what: name.into(),
+        limit: format!("{} values", usize::MAX),
+        got: format!("{rows} × {columns}"),
+    })
+}
+
+fn check_binding(name: &str, len: usize, limits: &Limits) -> Result<(), Error> {
+    check_bytes(name, len, limits.binding, "the device's longest binding")
+}
+
+fn check_bytes(name: &str, len: usize, limit: u64, of: &str) -> Result<(), Error> {
+    match (len as u64).checked_mul(4) {
+        Some(bytes) if bytes <= limit => Ok(()),
+        bytes => Err(Error::TooLarge {
+            what: name.into(),
+            limit: format!("{limit} bytes ({of})"),
+            got: bytes.map_or_else(|| format!("{len} values of 4 bytes"), |bytes| format!("{bytes} bytes")),
+        }),
+    }
+}

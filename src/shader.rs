@@ -1,0 +1,208 @@
+//! The shaders: which file a stage is, what is appended to it, and what it declares.
+
+use crate::activation::Activation;
+use crate::loss::Loss;
+
+/// The stages, one file of `shaders/` each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shader {
+    Matmul,
+    BiasActivation,
+    OutputDelta,
+    HiddenDelta,
+    BiasGradient,
+    Sgd,
+    Loss,
+}
+
+/// A shader with the functions chosen for it: what a pipeline is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kernel {
+    Matmul,
+    BiasActivation(Activation),
+    OutputDelta(Loss, Activation),
+    HiddenDelta(Activation),
+    BiasGradient,
+    Sgd,
+    Loss(Loss, Activation),
+}
+
+/// A storage buffer that a kernel declares and uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    pub index: u32,
+    pub name: String,
+    /// Whether it is `read_write`.
+    pub written: bool,
+}
+
+/// Invocations in a workgroup: the `@workgroup_size` of every shader.
+pub const WORKGROUP_SIZE: u32 = 64;
+
+/// No invocation loops more often than this; some drivers end a shader's loops after 65,535 rounds and say nothing.
+pub const LONGEST_LOOP: usize = 32_768;
+
+impl Shader {
+    pub const ALL: &[Shader] = &[
+        Shader::Matmul,
+        Shader::BiasActivation,
+        Shader::OutputDelta,
+        Shader::HiddenDelta,
+        Shader::BiasGradient,
+        Shader::Sgd,
+        Shader::Loss,
+    ];
+
+    /// Its file in `shaders/`.
+    pub fn file(self) -> &'static str {
+        match self {
+            Shader::Matmul => "matmul.wgsl",
+            Shader::BiasActivation => "bias_activation.wgsl",
+            Shader::OutputDelta => "output_delta.wgsl",
+            Shader::HiddenDelta => "hidden_delta.wgsl",
+            Shader::BiasGradient => "bias_gradient.wgsl",
+            Shader::Sgd => "sgd.wgsl",
+            Shader::Loss => "loss.wgsl",
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Shader::Matmul => include_str!("../shaders/matmul.wgsl"),
+            Shader::BiasActivation => include_str!("../shaders/bias_activation.wgsl"),
+            Shader::OutputDelta => include_str!("../shaders/output_delta.wgsl"),
+            Shader::HiddenDelta => include_str!("../shaders/hidden_delta.wgsl"),
+            Shader::BiasGradient => include_str!("../shaders/bias_gradient.wgsl"),
+            Shader::Sgd => include_str!("../shaders/sgd.wgsl"),
+            Shader::Loss => include_str!("../shaders/loss.wgsl"),
+        }
+    }
+}
+
+const STEP: &str = include_str!("../shaders/step.wgsl");
+
+impl Kernel {
+    /// Every kernel there can be, for tests and for writing them to a folder.
+    pub fn all() -> Vec<Kernel> {
+        let mut all = vec![Kernel::Matmul, Kernel::BiasGradient, Kernel::Sgd];
+        for activation in Activation::ALL {
+            all.push(Kernel::BiasActivation(*activation));
+            all.push(Kernel::HiddenDelta(*activation));
+            for loss in Loss::ALL {
+                all.push(Kernel::OutputDelta(*loss, *activation));
+                all.push(Kernel::Loss(*loss, *activation));
+            }
+        }
+        all
+    }
+
+    pub fn shader(self) -> Shader {
+        match self {
+            Kernel::Matmul => Shader::Matmul,
+            Kernel::BiasActivation(_) => Shader::BiasActivation,
+            Kernel::OutputDelta(..) => Shader::OutputDelta,
+            Kernel::HiddenDelta(_) => Shader::HiddenDelta,
+            Kernel::BiasGradient => Shader::BiasGradient,
+            Kernel::Sgd => Shader::Sgd,
+            Kernel::Loss(..) => Shader::Loss,
+        }
+    }
+
+    /// Its name in messages: the file, and what was chosen for it.
+    pub fn label(self) -> String {
+        let file = self.shader().file();
+        match self {
+            Kernel::Matmul | Kernel::BiasGradient | Kernel::Sgd => file.into(),
+            Kernel::BiasActivation(activation) | Kernel::HiddenDelta(activation) => format!("{file} ({})", activation.name()),
+            Kernel::OutputDelta(loss, activation) | Kernel::Loss(loss, activation) => {
+                format!("{file} ({}, {})", loss.name(), activation.name())
+            }
+        }
+    }
+
+    /// The whole WGSL module: the file first, so that line numbers in messages are the file's.
+    pub fn source(self) -> String {
+        let text = self.shader().text();
+        match self {
+            Kernel::Matmul | Kernel::BiasGradient => text.into(),
+            Kernel::Sgd => format!("{text}\n{STEP}"),
+            Kernel::BiasActivation(activation) => {
+                let value = activation.definition().wgsl_value;
+                format!("{text}\n// {0}\nfn activation(x: f32) -> f32 {{\n    return {value};\n}}\n", activation.name())
+            }
+            Kernel::HiddenDelta(activation) => format!("{text}\n{}", activation_derivative(activation)),
+            Kernel::OutputDelta(loss, activation) => {
+                let formulas = loss.formulas(activation);
+                let derivative = if loss.fuses_with(activation) {
+                    // ∂loss/∂x is all there: nothing is left to multiply with.
+                    function("activation_derivative", &format!("{}, within loss_gradient", activation.name()), "1.0")
+                } else {
+                    activation_derivative(activation)
+                };
+                let gradient = function("loss_gradient", loss.name(), formulas.wgsl_gradient);
+                format!("{text}\n{gradient}\n{derivative}{}", helpers(formulas.wgsl_helpers, &gradient))
+            }
+            Kernel::Loss(loss, activation) => {
+                let formulas = loss.formulas(activation);
+                let value = function("element_loss", loss.name(), formulas.wgsl_value);
+                format!("{text}\n{value}{}\n{STEP}", helpers(formulas.wgsl_helpers, &value))
+            }
+        }
+    }
+
+    /// The storage buffers that it uses. What a file declares and the chosen functions leave unused is not among them, as it is
+    /// not in the layout that the driver derives.
+    pub fn bindings(self) -> Vec<Binding> {
+        let code = without_comments(&self.source());
+        let declarations = code.lines().filter_map(|line| {
+            let (index, rest) = line.strip_prefix("@group(0) @binding(")?.split_once(") var<storage, ")?;
+            let (access, rest) = rest.split_once("> ")?;
+            let (name, _) = rest.split_once(':')?;
+            let index = index.parse().ok()?;
+            Some(Binding { index, name: name.into(), written: access == "read_write" })
+        });
+        declarations.filter(|binding| words(&code).filter(|word| *word == binding.name).count() > 1).collect()
+    }
+
+    /// The fields of its `Params`, in order: each four bytes.
+    pub fn params(self) -> Vec<String> {
+        let code = without_comments(&self.source());
+        let fields = code.split_once("struct Params {").and_then(|(_, rest)| rest.split_once('}')).map_or("", |(fields, _)| fields);
+        fields.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
+    }
+}
+
+/// Whether the activation's derivative reads the value before it.
+pub fn needs_sums(kernel: Kernel) -> bool {
+    kernel.bindings().iter().any(|binding| binding.name == "sums")
+}
+
+fn activation_derivative(activation: Activation) -> String {
+    function("activation_derivative", activation.name(), activation.definition().wgsl_derivative)
+}
+
+/// A function of element i, whose expression may use x, y and t: only those that it names are read.
+fn function(name: &str, of: &str, expression: &str) -> String {
+    let mut reads = String::new();
+    for (variable, buffer) in [("x", "sums"), ("y", "outputs"), ("t", "targets")] {
+        if words(expression).any(|word| word == variable) {
+            reads += &format!("    let {variable} = {buffer}[i];\n");
+        }
+    }
+    format!("// {of}\nfn {name}(i: u32) -> f32 {{\n{reads}    return {expression};\n}}\n")
+}
+
+/// The helper functions, if that function calls any.
+fn helpers(helpers: &str, function: &str) -> String {
+    let calls = helpers.split("fn ").skip(1).filter_map(|rest| rest.split_once('(')).any(|(name, _)| function.contains(name));
+    if calls { format!("\n{helpers}") } else { String::new() }
+}
+
+/// The identifiers and keywords in WGSL text.
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty())
+}
+
+fn without_comments(code: &str) -> String {
+    code.lines().map(|line| line.split("//").next().unwrap_or_default()).fold(String::new(), |text, line| text + line + "\n")
+}
