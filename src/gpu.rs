@@ -46,8 +46,11 @@ pub struct Submission {
 
 /// A part of a buffer, in bytes.
 pub struct Region<'a> {
+    /// The buffer.
     pub buffer: &'a wgpu::Buffer,
+    /// Where the part begins.
     pub offset: u64,
+    /// How long it is.
     pub size: u64,
 }
 
@@ -71,6 +74,7 @@ pub async fn adapters() -> Result<Vec<wgpu::Adapter>, Error> {
 }
 
 impl Gpu {
+    /// Opens an adapter.
     pub async fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
         let info = adapter.get_info();
         let (device, queue) = guarded("opening the adapter", async {
@@ -108,10 +112,12 @@ impl Gpu {
         })
     }
 
+    /// What the opened device allows.
     pub fn limits(&self) -> &wgpu::Limits {
         &self.limits
     }
 
+    /// Whether it computes on the CPU.
     pub fn is_software(&self) -> bool {
         self.software
     }

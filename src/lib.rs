@@ -41,9 +41,7 @@ mod model;
 mod network;
 mod plan;
 mod random;
-#[doc(hidden)]
-#[expect(missing_docs, reason = "reached through internals only")]
-pub mod reference;
+mod reference;
 mod shader;
 mod staged;
 mod trace;
@@ -66,12 +64,15 @@ pub use wgpu;
 
 /// What the project's own tests, benchmarks and examples reach into. No promise is made for it.
 #[doc(hidden)]
-#[expect(missing_docs, reason = "nothing for users of the crate")]
 pub mod internals {
     pub use crate::gpu::Gpu;
     pub use crate::network::Layout;
     pub use crate::plan::{Layouts, Limits, Outputs, Plan, Table};
 
+    /// The CPU twins of the shaders, and the reference that is made of them.
+    pub mod reference {
+        pub use crate::reference::*;
+    }
     pub use crate::shader::{Kernel, LONGEST_LOOP, Shader};
     pub use crate::staged::{Staged, Step};
 

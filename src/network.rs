@@ -43,16 +43,20 @@ pub struct Tensor {
 /// Where one tensor lies in a flat buffer of parameters, gradients or the like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
+    /// The tensor's name.
     pub name: String,
+    /// Its shape.
     pub shape: Vec<usize>,
     /// Its first element, from the buffer's start; a multiple of [`ALIGNMENT`].
     pub offset: usize,
+    /// How many elements it has.
     pub len: usize,
 }
 
 /// The places of all tensors in a flat buffer, each layer's weight before its bias.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
+    /// The tensors' places, in the order of the buffer.
     pub places: Vec<Place>,
     /// The elements of the whole buffer, gaps and all.
     pub len: usize,

@@ -27,14 +27,18 @@ pub struct Limits {
 /// The dispatches of a step, and what they work on.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
+    /// What to allocate.
     pub buffers: Vec<Buffer>,
+    /// The tensors in the buffers.
     pub tensors: Vec<Tensor>,
+    /// What to run, in order.
     pub dispatches: Vec<Dispatch>,
 }
 
 /// A buffer to allocate.
 #[derive(Clone, Debug)]
 pub struct Buffer {
+    /// Its label, which messages show.
     pub name: String,
     /// In elements of four bytes.
     pub len: usize,
@@ -43,11 +47,15 @@ pub struct Buffer {
 /// A tensor: a part of a buffer, with a shape.
 #[derive(Clone, Debug)]
 pub struct Tensor {
+    /// Its name.
     pub name: String,
+    /// Which of the plan's buffers it is in.
     pub buffer: usize,
-    /// In elements of four bytes.
+    /// Its first element there; elements have four bytes.
     pub offset: usize,
+    /// Its shape.
     pub rows: usize,
+    /// Its shape.
     pub columns: usize,
 }
 
@@ -58,11 +66,13 @@ pub struct Id(pub usize);
 /// One dispatch.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
+    /// The shader and the functions chosen for it.
     pub kernel: Kernel,
     /// The storage buffers that the kernel uses.
     pub operands: Vec<Operand>,
     /// The words of its `Params`.
     pub params: Vec<u32>,
+    /// How many workgroups it has.
     pub workgroups: u32,
     /// What it computes, as people write it.
     pub formula: String,
@@ -73,8 +83,11 @@ pub struct Dispatch {
 /// A tensor at a binding.
 #[derive(Clone, Copy, Debug)]
 pub struct Operand {
+    /// The number of its `@binding`.
     pub binding: u32,
+    /// What is bound there.
     pub tensor: Id,
+    /// Whether the kernel may write to it.
     pub written: bool,
 }
 
@@ -96,6 +109,7 @@ const LONGEST_DISPATCH: u64 = 200_000_000;
 const LAUNCH: u64 = 5_000;
 
 impl Limits {
+    /// What a device allows.
     pub fn of(limits: &wgpu::Limits, software: bool) -> Self {
         Self {
             // Element counts and offsets are u32 in the shaders.
@@ -440,12 +454,14 @@ impl Plan {
         Ok(self.view(name, buffer, 0, rows, columns))
     }
 
+    /// A buffer of `len` elements.
     pub fn buffer(&mut self, name: &str, len: usize, limits: &Limits) -> Result<usize, Error> {
         check_bytes(name, len, limits.buffer, "the device's longest buffer")?;
         self.buffers.push(Buffer { name: name.into(), len });
         Ok(self.buffers.len() - 1)
     }
 
+    /// A tensor in a part of a buffer.
     pub fn view(&mut self, name: &str, buffer: usize, offset: usize, rows: usize, columns: usize) -> Id {
         self.tensors.push(Tensor { name: name.into(), buffer, offset, rows, columns });
         Id(self.tensors.len() - 1)
@@ -455,14 +471,19 @@ impl Plan {
 /// How long the step table and the row of losses are.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
+    /// Rows of the step table.
     pub steps: usize,
+    /// Losses that can wait to be read.
     pub losses: usize,
 }
 
 /// What the loss is taken of.
 pub struct Outputs {
+    /// x of the last layer.
     pub sums: Id,
+    /// y of the last layer.
     pub outputs: Id,
+    /// The targets.
     pub targets: Id,
 }
 

@@ -79,6 +79,7 @@ pub fn loss(loss: Loss, activation: Activation, x: &[f64], y: &[f64], t: &[f64])
 /// A network in f64: its layers' weights and biases.
 #[derive(Clone, Debug)]
 pub struct Reference {
+    /// First to last.
     pub layers: Vec<Layer>,
     loss: Loss,
 }
@@ -86,23 +87,31 @@ pub struct Reference {
 /// A dense layer in f64.
 #[derive(Clone, Debug)]
 pub struct Layer {
+    /// How many values come in.
     pub ins: usize,
+    /// How many go out.
     pub outs: usize,
+    /// What it applies to its sums.
     pub activation: Activation,
     /// (in, out), row by row.
     pub weight: Vec<f64>,
+    /// (out).
     pub bias: Vec<f64>,
 }
 
-/// What a layer computed: x and y.
+/// What a layer computed for every row.
 pub struct Passed {
+    /// x, before the activation.
     pub sums: Vec<f64>,
+    /// y, after it.
     pub outputs: Vec<f64>,
 }
 
 /// The gradients of a layer's weight and bias.
 pub struct Gradient {
+    /// (in, out), row by row.
     pub weight: Vec<f64>,
+    /// (out).
     pub bias: Vec<f64>,
 }
 

@@ -6,31 +6,47 @@ use crate::loss::Loss;
 /// The stages, one file of `shaders/` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shader {
+    /// c = a·b, aᵀ·b or a·bᵀ.
     Matmul,
+    /// x = product + bias, y = f(x).
     BiasActivation,
+    /// ∂loss/∂x of the last layer.
     OutputDelta,
+    /// error · f' of the other layers.
     HiddenDelta,
+    /// The deltas summed over the rows.
     BiasGradient,
+    /// The update in place.
     Sgd,
+    /// The mean of the loss; it ends the step.
     Loss,
 }
 
 /// A shader with the functions chosen for it: what a pipeline is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
+    /// [`Shader::Matmul`].
     Matmul,
+    /// [`Shader::BiasActivation`] with the layer's activation.
     BiasActivation(Activation),
+    /// [`Shader::OutputDelta`] with the loss and the last layer's activation.
     OutputDelta(Loss, Activation),
+    /// [`Shader::HiddenDelta`] with the layer's activation.
     HiddenDelta(Activation),
+    /// [`Shader::BiasGradient`].
     BiasGradient,
+    /// [`Shader::Sgd`].
     Sgd,
+    /// [`Shader::Loss`] with the loss and the last layer's activation.
     Loss(Loss, Activation),
 }
 
 /// A storage buffer that a kernel declares and uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
+    /// The number of its `@binding`.
     pub index: u32,
+    /// Its name in the WGSL.
     pub name: String,
     /// Whether it is `read_write`.
     pub written: bool,
@@ -43,6 +59,7 @@ pub const WORKGROUP_SIZE: u32 = 64;
 pub const LONGEST_LOOP: usize = 32_768;
 
 impl Shader {
+    /// Every stage.
     pub const ALL: &[Shader] = &[
         Shader::Matmul,
         Shader::BiasActivation,
@@ -96,6 +113,7 @@ impl Kernel {
         all
     }
 
+    /// The stage it is.
     pub fn shader(self) -> Shader {
         match self {
             Kernel::Matmul => Shader::Matmul,

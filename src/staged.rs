@@ -15,13 +15,16 @@ use crate::plan::{Id, Plan};
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct Step {
+    /// How far the step goes.
     pub learning_rate: f32,
+    /// Which element of `losses` takes its loss.
     pub loss_slot: u32,
 }
 
 /// A plan with its buffers, pipelines and bind groups, ready to run.
 pub struct Staged {
     gpu: Arc<Gpu>,
+    /// What it replays.
     pub plan: Plan,
     buffers: Vec<wgpu::Buffer>,
     dispatches: Vec<Recorded>,

@@ -7,7 +7,10 @@ use shaderprop::{Device, DeviceChoice, Error};
 /// Opens the device of `--device`, else of `SHADERPROP_DEVICE`, else the best there is; says on stderr which.
 pub fn open_device(option: Option<&str>) -> Result<Device, Error> {
     let choice = option.map_or_else(DeviceChoice::from_env, DeviceChoice::from);
-    let device = Device::open_or_cpu(&choice)?;
+    // Mesa's software driver hands every dispatch to a pool of threads, which for networks as small as the examples' takes many
+    // times longer than the work. It reads this when it is opened; where it is set already, that stands.
+    let threads = std::env::var("LP_NUM_THREADS").unwrap_or_else(|_| "0".into());
+    let device = temp_env::with_var("LP_NUM_THREADS", Some(threads), || Device::open_or_cpu(&choice))?;
     eprintln!("device: {}", device.info());
     if let Some(notice) = device.notice() {
         eprintln!("notice: {notice}");

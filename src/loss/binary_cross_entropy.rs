@@ -3,8 +3,9 @@
 use super::{Definition, Descends, Formulas};
 use crate::activation::Activation;
 
-/// How close a probability may come to 0 and 1 before its logarithm is taken: Keras's epsilon.
-const EPSILON: f64 = 1e-7;
+/// How close a probability may come to 0 and 1 before its logarithm is taken. Keras takes 1e-7, of which an f32 makes this
+/// at the upper end; it is exact at both.
+const EPSILON: f64 = 1.0 / 8_388_608.0;
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "binary_cross_entropy",
@@ -13,7 +14,7 @@ pub(super) const DEFINITION: Definition = Definition {
         wgsl_value: "-t * log(probability(y)) - (1.0 - t) * log(1.0 - probability(y))",
         // Held fast at the bounds, the loss no longer depends on y there.
         wgsl_gradient: "select(0.0, (y - t) / (probability(y) * (1.0 - probability(y))), probability(y) == y)",
-        wgsl_helpers: "fn probability(y: f32) -> f32 {\n    return clamp(y, 1e-7, 1.0 - 1e-7);\n}\n",
+        wgsl_helpers: "fn probability(y: f32) -> f32 {\n    return clamp(y, 1.0 / 8388608.0, 1.0 - 1.0 / 8388608.0);\n}\n",
         gradient_formula: "(y - t) / (y (1 - y))",
         value: |_, y, t| {
             let p = y.clamp(EPSILON, 1.0 - EPSILON);

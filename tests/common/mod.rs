@@ -1,0 +1,88 @@
+//! What the tests share: the device they run on, numbers to run on, and a comparison that can fail.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::sync::Arc;
+
+use shaderprop::internals::{Gpu, Limits, Plan, Staged, gpu};
+use shaderprop::{Device, DeviceChoice, Philox};
+
+/// The device of `SHADERPROP_DEVICE`, else the best adapter; the tests of shaders are worth nothing without one.
+pub fn device() -> Device {
+    let device = Device::open(&DeviceChoice::from_env()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(gpu(&device).is_some(), "these tests run shaders, and SHADERPROP_DEVICE chose the CPU engine; unset it");
+    device
+}
+
+/// That device's GPU and limits.
+pub fn open() -> (Arc<Gpu>, Limits) {
+    let gpu = gpu(&device()).expect("device() has a GPU");
+    let limits = Limits::of(gpu.limits(), gpu.is_software());
+    (gpu, limits)
+}
+
+/// Numbers from -1 to 1, always the same for a seed.
+pub fn numbers(seed: u64, count: usize) -> Vec<f32> {
+    let mut stream = Philox::new(seed, 1000, 0, 0);
+    (0..count).map(|_| 2.0 * stream.uniform() - 1.0).collect()
+}
+
+pub fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|value| f64::from(*value)).collect()
+}
+
+/// Writes those tensors, runs the plan `times` times, and reads those tensors whole.
+pub fn run(gpu: &Arc<Gpu>, plan: Plan, times: usize, write: &[(&str, &[f32])], read: &[&str]) -> Vec<Vec<f32>> {
+    gpu.block_on(async {
+        let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
+        for (name, values) in write {
+            staged.write(staged.plan.find(name), values)?;
+        }
+        staged.replay(times).await?;
+        let wanted: Vec<_> = read
+            .iter()
+            .map(|name| {
+                let id = staged.plan.find(name);
+                let tensor = &staged.plan.tensors[id.0];
+                (id, tensor.rows * tensor.columns)
+            })
+            .collect();
+        staged.read(&wanted).await
+    })
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Whether each number is within its bound of the expected one; a NaN never is.
+pub fn close(got: &[f32], expected: &[f64], bound: impl Fn(usize) -> f64) -> Result<(), String> {
+    if got.len() != expected.len() {
+        return Err(format!("{} numbers, expected {}", got.len(), expected.len()));
+    }
+    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let error = (f64::from(*got) - expected).abs();
+        // Not `error > bound`: that is false for NaN.
+        if !(error <= bound(i)) {
+            return Err(format!("element {i}: {got}, expected {expected} within {:e}", bound(i)));
+        }
+    }
+    Ok(())
+}
+
+/// [`close`], or the test fails saying where.
+#[track_caller]
+pub fn assert_close(what: &str, got: &[f32], expected: &[f64], bound: impl Fn(usize) -> f64) {
+    if let Err(difference) = close(got, expected, bound) {
+        panic!("{what}: {difference}");
+    }
+}
+
+/// The rounding of one f32 operation, relative.
+pub const U: f64 = 1.0 / 16_777_216.0;
+
+/// What WGSL calls a ULP, relative to a number.
+pub const ULP: f64 = 2.0 * U;
+
+/// The relative rounding of a sum of n products in any order: N. J. Higham, "Accuracy and stability of numerical algorithms", 3.1.
+pub fn g(n: usize) -> f64 {
+    let nu = n as f64 * U;
+    nu / (1.0 - nu)
+}

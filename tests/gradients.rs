@@ -1,0 +1,80 @@
+//! The reference's gradients against central differences, in f64: every activation and loss, three layers, a batch of five.
+
+mod common;
+
+use common::{numbers, wide};
+use shaderprop::internals::reference::Reference;
+use shaderprop::{Activation, Loss, Network};
+
+const ROWS: usize = 5;
+
+/// What the loss's gradient is the gradient of: the logged mean, but for the tutorials' squared error half the sum.
+fn objective(loss: Loss, reference: &Reference, inputs: &[f64], targets: &[f64]) -> f64 {
+    let logged = reference.loss(&reference.forward(inputs), targets);
+    match loss {
+        Loss::SquaredError => logged * targets.len() as f64 / 2.0,
+        _ => logged,
+    }
+}
+
+fn check(loss: Loss, hidden: Activation, last: Activation) {
+    let what = format!("{}, {}, {}", loss.name(), hidden.name(), last.name());
+    let network = Network::new(3).dense(4, hidden).dense(3, hidden).dense(2, last);
+    let layout = network.layout().expect("a network");
+    let inputs = wide(&numbers(1, ROWS * 3));
+    let targets: Vec<f64> = numbers(2, ROWS * 2).iter().map(|t| f64::from(t.abs())).collect();
+    let mut reference = Reference::new(&network, loss, &layout, &wide(&numbers(3, layout.len)));
+
+    let passed = reference.forward(&inputs);
+    let kink = passed.iter().flat_map(|layer| &layer.sums).fold(f64::MAX, |least, x| x.abs().min(least));
+    assert!(kink > 1e-4, "{what}: a sum of {kink} is too near relu's kink for differences");
+
+    let gradients = reference.backward(&inputs, &passed, &targets);
+    let epsilon = 1e-6;
+    let mut largest = 0.0f64;
+    for (i, gradient) in gradients.iter().enumerate() {
+        for (kind, values) in [("weight", &gradient.weight), ("bias", &gradient.bias)] {
+            for (j, value) in values.iter().enumerate() {
+                let mut shifted = |by: f64| {
+                    let layer = &mut reference.layers[i];
+                    let parameter = if kind == "weight" { &mut layer.weight[j] } else { &mut layer.bias[j] };
+                    let before = *parameter;
+                    *parameter += by;
+                    let objective = objective(loss, &reference, &inputs, &targets);
+                    let layer = &mut reference.layers[i];
+                    *(if kind == "weight" { &mut layer.weight[j] } else { &mut layer.bias[j] }) = before;
+                    objective
+                };
+                let difference = (shifted(epsilon) - shifted(-epsilon)) / (2.0 * epsilon);
+                let error = (value - difference).abs();
+                assert!(error <= 1e-6 * difference.abs() + 1e-8, "{what}: layers.{i}.{kind}[{j}]: {value}, differences {difference}");
+                largest = largest.max(value.abs());
+            }
+        }
+    }
+    assert!(largest > 1e-3, "{what}: all gradients vanish, nothing was tested");
+}
+
+#[test]
+fn every_activation_and_loss() {
+    for loss in Loss::ALL {
+        for hidden in Activation::ALL {
+            for last in Activation::ALL {
+                check(*loss, *hidden, *last);
+            }
+        }
+    }
+}
+
+/// Far out, where e^x overflows even an f64 if it is taken of the wrong sign.
+#[test]
+fn binary_cross_entropy_of_large_logits() {
+    let network = Network::new(1).dense(1, Activation::Sigmoid);
+    let layout = network.layout().expect("a network");
+    let mut parameters = vec![0.0; layout.len];
+    parameters[0] = 1.0;
+    let reference = Reference::new(&network, Loss::BinaryCrossEntropy, &layout, &parameters);
+    for (x, t, expected) in [(1e4, 0.0, 1e4), (1e4, 1.0, 0.0), (-1e4, 1.0, 1e4), (-1e4, 0.0, 0.0)] {
+        assert_eq!(reference.loss(&reference.forward(&[x]), &[t]), expected);
+    }
+}

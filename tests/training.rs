@@ -1,0 +1,207 @@
+//! Whole trainings: the device against the reference, tensor by tensor, and the reference against PyTorch.
+
+mod common;
+
+use common::{device, numbers, wide};
+use serde_json::Value;
+use shaderprop::internals::{gpu, reference::Reference};
+use shaderprop::{Activation, Device, Fit, Init, Loss, Matrix, Model, Network, Tensor};
+
+/// Trains on the device and on the reference from the same start; the change of every tensor must agree to 1e-3 of its norm.
+fn agree(device: &Device, network: &Network, loss: Loss, rows: usize, learning_rate: f64, steps: usize) {
+    let what = format!("{network:?}, {}", loss.name());
+    let inputs = Matrix::new(rows, network.inputs(), numbers(10, rows * network.inputs())).expect("a matrix");
+    let targets: Vec<f32> = numbers(11, rows * network.outputs()).iter().map(|t| t.abs()).collect();
+    let targets = Matrix::new(rows, network.outputs(), targets).expect("a matrix");
+    let fit = Fit::new().loss(loss).learning_rate(learning_rate).epochs(steps);
+    let init = Init::GlorotUniform { seed: 5 };
+
+    let mut ours = Model::new(device, network, &init).expect("a model");
+    let mut reference = Model::new(&Device::cpu(), network, &init).expect("a model");
+    assert_eq!(ours.weights(), reference.weights(), "{what}: the starts differ");
+    let start = ours.weights();
+    let history = ours.fit(&inputs, &targets, &fit).expect("a training");
+    let expected = reference.fit(&inputs, &targets, &fit).expect("a training");
+
+    assert_eq!(history.loss.len(), steps);
+    for (epoch, (loss, expected)) in history.loss.iter().zip(&expected.loss).enumerate() {
+        assert!((loss - expected).abs() <= 1e-4 * expected.abs(), "{what}: epoch {}: {loss}, reference {expected}", epoch + 1);
+    }
+    for ((start, ours), reference) in start.iter().zip(ours.weights()).zip(reference.weights()) {
+        let change = |end: &Tensor| -> Vec<f64> {
+            end.values.iter().zip(&start.values).map(|(end, start)| f64::from(*end) - f64::from(*start)).collect()
+        };
+        let (ours, reference) = (change(&ours), change(&reference));
+        let norm = reference.iter().map(|change| change * change).sum::<f64>().sqrt();
+        let off = ours.iter().zip(&reference).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+        assert!(norm > 0.0, "{what}: {} did not move", start.name);
+        // NaN is not below anything.
+        assert!(off <= 1e-3 * norm, "{what}: {}: its change is off by {off:e}, of {norm:e}", start.name);
+    }
+}
+
+#[test]
+fn ten_steps_of_several_networks() {
+    let device = device();
+    for loss in Loss::ALL {
+        for activation in Activation::ALL {
+            let network = Network::new(7).dense(17, *activation).dense(5, *activation).dense(3, Activation::Sigmoid);
+            agree(&device, &network, *loss, 13, 0.1, 10);
+        }
+    }
+    agree(&device, &Network::new(1).dense(1, Activation::Identity), Loss::MeanSquaredError, 1, 0.1, 10);
+    agree(&device, &Network::new(65).dense(129, Activation::Tanh).dense(1, Activation::Tanh), Loss::SquaredError, 127, 0.01, 10);
+    agree(&device, &Network::new(3).dense(2, Activation::Relu).dense(4, Activation::Identity), Loss::MeanSquaredError, 63, 0.1, 10);
+}
+
+#[test]
+fn three_steps_of_a_wide_and_deep_one() {
+    let network = (0..5).fold(Network::new(512), |network, _| network.dense(512, Activation::Tanh));
+    agree(&device(), &network, Loss::MeanSquaredError, 256, 0.5, 3);
+}
+
+/// More epochs than the step table has rows, in one go and with log points: the same bits, and the losses are all there.
+#[test]
+fn log_points_change_nothing_but_the_readbacks() {
+    let device = device();
+    let network = Network::new(2).dense(3, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let inputs = Matrix::new(5, 2, numbers(1, 10)).expect("a matrix");
+    let targets = Matrix::new(5, 1, numbers(2, 5)).expect("a matrix");
+    let readbacks = || gpu(&device).expect("a GPU").readbacks();
+    let train = |log_every: Option<usize>| {
+        let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+        let fit = Fit::new().learning_rate(0.1).epochs(5000);
+        let fit = log_every.map_or(fit.clone(), |epochs| fit.log_every(epochs));
+        let before = readbacks();
+        let mut logged = Vec::new();
+        let history = model.fit_with(&inputs, &targets, &fit, |log| logged.push((log.epoch, log.loss))).expect("a training");
+        for (epoch, loss) in &logged {
+            assert_eq!(history.loss[epoch - 1], *loss);
+        }
+        (history, model.weights(), logged.iter().map(|(epoch, _)| *epoch).collect::<Vec<_>>(), readbacks() - before)
+    };
+    let (history, weights, logged, count) = train(None);
+    assert_eq!((history.loss.len(), logged.len()), (5000, 0));
+    assert_eq!(count, 1, "the weights and all losses come back together");
+    assert!(history.loss[4999] < history.loss[0]);
+
+    let (with_logs, same_weights, logged, count) = train(Some(1000));
+    assert_eq!(logged, [1, 1001, 2001, 3001, 4001]);
+    assert_eq!(count, 5 + 1, "one readback a log point, and one for the weights");
+    assert_eq!((with_logs, same_weights), (history, weights));
+}
+
+/// More unread losses than wait on the device.
+#[test]
+fn very_many_epochs_without_a_log_point() {
+    let device = device();
+    let mut model = Model::new(&device, &Network::new(1).dense(1, Activation::Identity), &Init::default()).expect("a model");
+    let mut reference = Model::new(&Device::cpu(), model.network(), &Init::default()).expect("a model");
+    let fit = Fit::new().learning_rate(1e-6).epochs(65_536 + 3);
+    let history = model.fit(&[[1.0]], &[[0.5]], &fit).expect("a training");
+    let expected = reference.fit(&[[1.0]], &[[0.5]], &fit).expect("a training");
+    assert_eq!(history.loss.len(), 65_539);
+    for epoch in [0, 65_535, 65_536, 65_538] {
+        assert!((history.loss[epoch] - expected.loss[epoch]).abs() <= 2e-3 * expected.loss[epoch], "epoch {}", epoch + 1);
+    }
+}
+
+#[test]
+fn fit_goes_on_where_it_stopped() {
+    for device in [device(), Device::cpu()] {
+        let network = Network::new(2).dense(4, Activation::Tanh).dense(2, Activation::Identity);
+        let inputs = Matrix::new(6, 2, numbers(1, 12)).expect("a matrix");
+        let targets = Matrix::new(6, 2, numbers(2, 12)).expect("a matrix");
+        let fit = |epochs| Fit::new().learning_rate(0.05).epochs(epochs);
+        let mut once = Model::new(&device, &network, &Init::default()).expect("a model");
+        let mut twice = once.clone();
+        let whole = once.fit(&inputs, &targets, &fit(30)).expect("a training");
+        let mut parts = twice.fit(&inputs, &targets, &fit(10)).expect("a training").loss;
+        parts.extend(twice.fit(&inputs, &targets, &fit(20)).expect("a training").loss);
+        assert_eq!((whole.loss, once.weights()), (parts, twice.weights()));
+    }
+}
+
+/// Evaluation and prediction go over the rows in pieces; a batch that needs several of them gives the same numbers.
+#[test]
+fn evaluate_and_predict_agree_with_the_reference_in_pieces_too() {
+    let network = Network::new(3).dense(4096, Activation::Relu).dense(2, Activation::Sigmoid);
+    let rows = 2 * 256 + 7;
+    let inputs = Matrix::new(rows, 3, numbers(1, rows * 3)).expect("a matrix");
+    let targets: Vec<f32> = numbers(2, rows * 2).iter().map(|t| t.abs()).collect();
+    let targets = Matrix::new(rows, 2, targets).expect("a matrix");
+    let ours = Model::new(&device(), &network, &Init::default()).expect("a model");
+    let reference = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+
+    let (got, expected) = (ours.predict(&inputs).expect("predictions"), reference.predict(&inputs).expect("predictions"));
+    assert_eq!((got.rows(), got.columns()), (rows, 2));
+    // A sum of 4096 products of order 1 · 0.04, through a sigmoid of slope a quarter.
+    common::assert_close("predictions", got.values(), &wide(expected.values()), |_| 1e-5);
+    for loss in Loss::ALL {
+        let (got, expected) = (ours.evaluate(&inputs, &targets, *loss), reference.evaluate(&inputs, &targets, *loss));
+        let (got, expected) = (got.expect("a loss").loss, expected.expect("a loss").loss);
+        assert!((got - expected).abs() <= 1e-5 * expected, "{}: {got}, reference {expected}", loss.name());
+    }
+}
+
+/// Looking at an epoch stage by stage is that epoch: what its last update leaves is what training leaves.
+#[test]
+fn an_explained_epoch_is_the_epoch() {
+    let device = device();
+    let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
+    let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [[0.0], [1.0], [1.0], [0.0]]);
+    let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+    let fit = |epochs| Fit::new().learning_rate(0.7).epochs(epochs);
+    let stages = model.explain(&inputs, &targets, &fit(3), 3).expect("stages");
+    let history = model.fit(&inputs, &targets, &fit(3)).expect("a training");
+
+    let order = [
+        "matmul", "bias_activation", "matmul", "bias_activation", "output_delta", "matmul", "hidden_delta", "matmul",
+        "bias_gradient", "matmul", "bias_gradient", "sgd", "loss",
+    ];
+    let shaders: Vec<_> = stages.iter().map(|stage| stage.shader.trim_end_matches(".wgsl")).collect();
+    assert_eq!(shaders, order);
+    assert_eq!(stages[11].outputs, model.weights());
+    assert_eq!(f64::from(stages[12].outputs[0].values[0]), history.loss[2]);
+    let printed = stages.iter().map(ToString::to_string).collect::<String>();
+    assert!(printed.contains("layers.0.sum = inputs · layers.0.weight") && printed.contains("learning_rate"));
+}
+
+fn table(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(values) => values.iter().flat_map(table).collect(),
+        value => vec![value.as_f64().expect("a number")],
+    }
+}
+
+/// PyTorch's losses and weights in float64, made by fixtures/torch_mlp.py.
+#[test]
+fn the_reference_trains_as_pytorch_does() {
+    let fixture: Value = serde_json::from_str(include_str!("fixtures/torch_mlp.json")).expect("JSON");
+    let cases = fixture["cases"].as_array().expect("cases");
+    assert_eq!(cases.len(), 2 * 16 + 4);
+    for case in cases {
+        let activation = |key: &str| *Activation::ALL.iter().find(|a| a.name() == case[key]).expect("an activation");
+        let loss = *Loss::ALL.iter().find(|loss| loss.name() == case["loss"]).expect("a loss");
+        let what = format!("{} {} {}", case["loss"], case["hidden"], case["last"]);
+        let network = Network::new(3).dense(4, activation("hidden")).dense(3, activation("hidden")).dense(2, activation("last"));
+        let layout = network.layout().expect("a layout");
+        let flat = |weights: &Value| {
+            let mut flat = vec![0.0; layout.len];
+            for (i, layer) in weights.as_array().expect("layers").iter().enumerate() {
+                for (place, key) in [(&layout.places[2 * i], "weight"), (&layout.places[2 * i + 1], "bias")] {
+                    flat[place.offset..place.offset + place.len].copy_from_slice(&table(&layer[key]));
+                }
+            }
+            flat
+        };
+        let mut reference = Reference::new(&network, loss, &layout, &flat(&case["start"]));
+        for (step, expected) in table(&case["losses"]).iter().enumerate() {
+            let got = reference.step(&table(&case["inputs"]), &table(&case["targets"]), 0.125);
+            assert!((got - expected).abs() <= 1e-12 * expected, "{what}: step {step}: {got}, PyTorch {expected}");
+        }
+        for (i, (got, expected)) in reference.parameters(&layout).iter().zip(flat(&case["end"])).enumerate() {
+            assert!((got - expected).abs() <= 1e-12, "{what}: parameter {i}: {got}, PyTorch {expected}");
+        }
+    }
+}
