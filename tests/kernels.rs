@@ -1,0 +1,387 @@
+//! Each shader against its CPU twin of the same name, over awkward sizes, with bounds derived from rounding; outputs are NaN before.
+
+mod common;
+
+use common::{ULP, U, assert_close, g, numbers, open, run, wide};
+use shaderprop::internals::reference as twin;
+use shaderprop::internals::{LONGEST_LOOP, Layouts, Limits, Outputs, Plan, Staged, Step};
+use shaderprop::{Activation, Loss};
+
+/// Below, at and above the sizes at which workgroups and vectors end.
+const SIZES: [usize; 11] = [1, 2, 3, 15, 16, 17, 63, 64, 65, 127, 129];
+
+/// Numbers at which activations are most likely to go wrong; f32's smallest normal and subnormal numbers among them.
+const EXTREMES: [f32; 20] = [
+    0.0, -0.0, 1e-45, -1e-45, 1.1754944e-38, -1.1754944e-38, 1e-8, -1e-8, 9.99, -9.99, 10.01, -10.01, 87.5, -87.5, 104.0,
+    -104.0, 1e4, -1e4, f32::MAX, f32::MIN,
+];
+
+fn nan(len: usize) -> Vec<f32> {
+    vec![f32::NAN; len]
+}
+
+/// How far from y(x) the WGSL specification lets the activation's formula be, with the result of an exact x.
+fn activation_bound(activation: Activation, x: f64) -> f64 {
+    let y = activation.value(x).abs();
+    // An f32 below its normal numbers may be taken for zero.
+    let flushed = f64::from(f32::MIN_POSITIVE);
+    flushed
+        + match activation {
+            // e = exp(-|x|) to 3 + 2|x| ULP, as σ(1 - σ) carries it on; then an addition and a division of 2.5 ULP.
+            Activation::Sigmoid => activation.derivative(x, activation.value(x)) * (3.0 + 2.0 * x.abs()) * ULP + y * (U + 2.5 * ULP),
+            // The specification's absolute bound.
+            Activation::Tanh => 1e-5,
+            _ => 0.0,
+        }
+}
+
+fn matmul(layouts: Layouts, (m, k, n): (usize, usize, usize), limits: &Limits) -> Plan {
+    let mut plan = Plan::default();
+    let shape = |transposed, rows, columns| if transposed { (columns, rows) } else { (rows, columns) };
+    let a = shape(layouts == Layouts::TransposedA, m, k);
+    let b = shape(layouts == Layouts::TransposedB, k, n);
+    let a = plan.tensor("a", a.0, a.1, limits).expect("a tensor");
+    let b = plan.tensor("b", b.0, b.1, limits).expect("a tensor");
+    let c = plan.tensor("c", m, n, limits).expect("a tensor");
+    plan.matmul(layouts, a, b, c, limits);
+    plan
+}
+
+#[test]
+fn matmul_of_all_awkward_sizes_in_three_layouts() {
+    let (gpu, limits) = open();
+    let mut shapes = Vec::new();
+    for m in SIZES {
+        for k in SIZES {
+            shapes.extend(SIZES.map(|n| (m, k, n)));
+        }
+    }
+    shapes.extend([(1757, 17, 3), (17, 1757, 3), (3, 17, 1757)]);
+    for (m, k, n) in shapes {
+        let (a, b) = (numbers(1, m * k), numbers(2, k * n));
+        let (a64, b64) = (wide(&a), wide(&b));
+        let expected = twin::matmul(&a64, &b64, (m, k, n));
+        let magnitude = |values: &[f64]| values.iter().map(|value| value.abs()).collect::<Vec<_>>();
+        let magnitudes = twin::matmul(&magnitude(&a64), &magnitude(&b64), (m, k, n));
+        for layouts in [Layouts::Plain, Layouts::TransposedA, Layouts::TransposedB] {
+            let narrow = |values: Vec<f64>| values.iter().map(|value| *value as f32).collect::<Vec<_>>();
+            let a = if layouts == Layouts::TransposedA { narrow(twin::transpose(&a64, m, k)) } else { a.clone() };
+            let b = if layouts == Layouts::TransposedB { narrow(twin::transpose(&b64, k, n)) } else { b.clone() };
+            let c = run(&gpu, matmul(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b), ("c", &nan(m * n))], &["c"]);
+            assert_close(&format!("{layouts:?} {m}×{k}×{n}"), &c[0], &expected, |i| g(k) * magnitudes[i]);
+        }
+    }
+}
+
+/// Sums on both sides of the longest loop, and of the 65,535 rounds after which some drivers stop.
+#[test]
+fn long_sums_are_whole() {
+    let (gpu, limits) = open();
+    for k in [LONGEST_LOOP - 1, LONGEST_LOOP, LONGEST_LOOP + 1, 65_534, 65_535, 65_536, 65_537, 70_000, 2_000_000] {
+        let (m, n) = (2, 3);
+        for layouts in [Layouts::Plain, Layouts::TransposedA, Layouts::TransposedB] {
+            let (a, b) = (vec![1.0; m * k], vec![1.0; k * n]);
+            let c = run(&gpu, matmul(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b), ("c", &nan(m * n))], &["c"]);
+            assert_eq!(c[0], [k as f32; 6], "{layouts:?} {k}");
+        }
+        let c = run(&gpu, bias_gradient(k, 3, &limits), 1, &[("deltas", &vec![1.0; 3 * k]), ("gradient", &nan(3))], &["gradient"]);
+        assert_eq!(c[0], [k as f32; 3], "bias_gradient {k}");
+    }
+}
+
+/// A dispatch that is cut, by its workgroups or its time, computes what the whole one does, to the bit.
+#[test]
+fn cutting_changes_no_bit() {
+    let (gpu, limits) = open();
+    let few = Limits { workgroups: 3, ..limits };
+    let (m, k, n) = (63, 129, 65);
+    for layouts in [Layouts::Plain, Layouts::TransposedA, Layouts::TransposedB] {
+        let (whole, cut) = (matmul(layouts, (m, k, n), &limits), matmul(layouts, (m, k, n), &few));
+        assert_eq!(whole.dispatches.len(), 1);
+        assert_eq!(cut.dispatches.len(), (m * n).div_ceil(3 * 64));
+        let (a, b) = (numbers(1, m * k), numbers(2, k * n));
+        let c = |plan| run(&gpu, plan, 1, &[("a", &a), ("b", &b), ("c", &nan(m * n))], &["c"]).remove(0);
+        assert_eq!(c(whole), c(cut));
+    }
+    let (rows, columns) = (129, 1757);
+    let (sums, bias) = (numbers(3, rows * columns), numbers(4, columns));
+    let outputs = |limits: &Limits| {
+        let plan = bias_activation(Activation::Tanh, rows, columns, limits);
+        run(&gpu, plan, 1, &[("sums", &sums), ("bias", &bias), ("outputs", &nan(rows * columns))], &["sums", "outputs"])
+    };
+    assert_eq!(outputs(&limits), outputs(&few));
+}
+
+/// A result goes where it belongs and nowhere else: both neighbours in a flat buffer stay.
+#[test]
+fn neighbours_stay_untouched() {
+    let (gpu, limits) = open();
+    for size in SIZES {
+        let mut plan = Plan::default();
+        let a = plan.tensor("a", size, 3, &limits).expect("a tensor");
+        let b = plan.tensor("b", 3, size, &limits).expect("a tensor");
+        let len = (size * size).next_multiple_of(64);
+        let flat = plan.buffer("flat", 64 + len + 64, &limits).expect("a buffer");
+        plan.view("flat", flat, 0, 1, 64 + len + 64);
+        let c = plan.view("c", flat, 64, size, size);
+        plan.matmul(Layouts::Plain, a, b, c, &limits);
+        let canary = vec![7.25f32; 64 + len + 64];
+        let (a, b) = (vec![1.0; size * 3], vec![1.0; size * 3]);
+        let read = run(&gpu, plan, 1, &[("a", &a), ("b", &b), ("flat", &canary)], &["flat"]).remove(0);
+        let expected: Vec<f32> = (0..canary.len()).map(|i| if (64..64 + size * size).contains(&i) { 3.0 } else { 7.25 }).collect();
+        assert_eq!(read, expected, "{size}");
+    }
+}
+
+fn bias_activation(activation: Activation, rows: usize, columns: usize, limits: &Limits) -> Plan {
+    let mut plan = Plan::default();
+    let bias = plan.tensor("bias", 1, columns, limits).expect("a tensor");
+    let sums = plan.tensor("sums", rows, columns, limits).expect("a tensor");
+    let outputs = plan.tensor("outputs", rows, columns, limits).expect("a tensor");
+    plan.bias_activation(activation, bias, sums, outputs, limits);
+    plan
+}
+
+#[test]
+fn bias_activation_of_awkward_sizes() {
+    let (gpu, limits) = open();
+    let shapes = SIZES.iter().flat_map(|rows| SIZES.map(|columns| (*rows, columns))).chain([(1757, 3), (3, 1757)]);
+    for (rows, columns) in shapes {
+        for activation in Activation::ALL {
+            let sums: Vec<f32> = numbers(1, rows * columns).iter().map(|sum| 5.0 * sum).collect();
+            let bias = numbers(2, columns);
+            let (x, y) = twin::bias_activation(*activation, &wide(&sums), &wide(&bias));
+            let plan = bias_activation(*activation, rows, columns, &limits);
+            let read = run(&gpu, plan, 1, &[("sums", &sums), ("bias", &bias), ("outputs", &nan(sums.len()))], &["sums", "outputs"]);
+            let what = format!("{} {rows}×{columns}", activation.name());
+            assert_close(&format!("{what}: x"), &read[0], &x, |i| U * x[i].abs());
+            // The rounding of x, carried on by a slope of at most 1.
+            assert_close(&format!("{what}: y"), &read[1], &y, |i| U * x[i].abs() + activation_bound(*activation, x[i]));
+        }
+    }
+}
+
+#[test]
+fn activations_of_extremes() {
+    let (gpu, limits) = open();
+    for activation in Activation::ALL {
+        let plan = bias_activation(*activation, EXTREMES.len(), 1, &limits);
+        let read = run(&gpu, plan, 1, &[("sums", &EXTREMES), ("bias", &[0.0]), ("outputs", &nan(EXTREMES.len()))], &["outputs"]);
+        let (x, y) = twin::bias_activation(*activation, &wide(&EXTREMES), &[0.0]);
+        assert_close(activation.name(), &read[0], &y, |i| activation_bound(*activation, x[i]));
+    }
+}
+
+/// A NaN is passed on, not hidden in a number.
+#[test]
+fn activations_of_nan_are_nan() {
+    let (gpu, limits) = open();
+    for activation in Activation::ALL {
+        let plan = bias_activation(*activation, 1, 1, &limits);
+        let read = run(&gpu, plan, 1, &[("sums", &[f32::NAN]), ("bias", &[0.0]), ("outputs", &[0.5])], &["outputs"]);
+        assert!(read[0][0].is_nan(), "{}: {}", activation.name(), read[0][0]);
+    }
+}
+
+/// x, y and t for a last layer: y is the activation of x, t between 0 and 1.
+fn last_layer(activation: Activation, count: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    let x: Vec<f32> = numbers(5, count).iter().map(|x| 4.0 * x).collect();
+    let y = x.iter().map(|x| activation.value(f64::from(*x)) as f32).collect();
+    (x, y, numbers(6, count).iter().map(|t| t.abs()).collect())
+}
+
+fn outputs(plan: &mut Plan, rows: usize, columns: usize, limits: &Limits) -> Outputs {
+    let mut tensor = |name| plan.tensor(name, rows, columns, limits).expect("a tensor");
+    Outputs { sums: tensor("sums"), outputs: tensor("outputs"), targets: tensor("targets") }
+}
+
+#[test]
+fn output_delta_of_every_loss_and_activation() {
+    let (gpu, limits) = open();
+    for (rows, columns) in [(1, 1), (2, 3), (15, 17), (64, 1), (65, 2), (129, 127), (1757, 3), (3, 1757)] {
+        for loss in Loss::ALL {
+            for activation in Activation::ALL {
+                let (x, y, t) = last_layer(*activation, rows * columns);
+                let mut plan = Plan::default();
+                let from = outputs(&mut plan, rows, columns, &limits);
+                let deltas = plan.tensor("deltas", rows, columns, &limits).expect("a tensor");
+                plan.output_delta(*loss, *activation, &from, deltas, &limits);
+                let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("deltas", &nan(y.len()))];
+                let read = run(&gpu, plan, 1, &write, &["deltas"]);
+                let (x, y, t) = (wide(&x), wide(&y), wide(&t));
+                let expected = twin::output_delta(*loss, *activation, &x, &y, &t, rows);
+                // Each of at most eight operations rounds by U, the division by 2.5 ULP, relative to a magnitude in which
+                // no difference cancels: 1 - y² is computed to U (1 + y²).
+                let bound = |i: usize| {
+                    let slope = match activation {
+                        Activation::Tanh if !loss_is_fused(*loss, *activation) => (1.0 + y[i] * y[i]) / (1.0 - y[i] * y[i]),
+                        _ => 1.0,
+                    };
+                    expected[i].abs() * slope * (8.0 * U + 2.5 * ULP) + f64::from(f32::MIN_POSITIVE)
+                };
+                assert_close(&format!("{} {} {rows}×{columns}", loss.name(), activation.name()), &read[0], &expected, bound);
+            }
+        }
+    }
+}
+
+fn loss_is_fused(loss: Loss, activation: Activation) -> bool {
+    loss == Loss::BinaryCrossEntropy && activation == Activation::Sigmoid
+}
+
+#[test]
+fn hidden_delta_of_awkward_sizes() {
+    let (gpu, limits) = open();
+    for count in SIZES.into_iter().chain([1757]) {
+        for activation in Activation::ALL {
+            let (x, y, _) = last_layer(*activation, count);
+            let error = numbers(7, count);
+            let mut plan = Plan::default();
+            let mut tensor = |name| plan.tensor(name, count, 1, &limits).expect("a tensor");
+            let (sums, outputs, deltas) = (tensor("sums"), tensor("outputs"), tensor("deltas"));
+            plan.hidden_delta(*activation, sums, outputs, deltas, &limits);
+            let read = run(&gpu, plan, 1, &[("sums", &x), ("outputs", &y), ("deltas", &error)], &["deltas"]);
+            let (x, y, error) = (wide(&x), wide(&y), wide(&error));
+            let expected = twin::hidden_delta(*activation, &error, &x, &y);
+            // Three roundings, of terms no larger than 1 + y².
+            let bound = |i: usize| 4.0 * U * error[i].abs() * (1.0 + y[i] * y[i]) + f64::from(f32::MIN_POSITIVE);
+            assert_close(&format!("{} {count}", activation.name()), &read[0], &expected, bound);
+        }
+    }
+}
+
+fn bias_gradient(rows: usize, columns: usize, limits: &Limits) -> Plan {
+    let mut plan = Plan::default();
+    let deltas = plan.tensor("deltas", rows, columns, limits).expect("a tensor");
+    let gradient = plan.tensor("gradient", 1, columns, limits).expect("a tensor");
+    plan.bias_gradient(deltas, gradient, limits);
+    plan
+}
+
+#[test]
+fn bias_gradient_of_awkward_sizes() {
+    let (gpu, limits) = open();
+    let shapes = SIZES.iter().flat_map(|rows| SIZES.map(|columns| (*rows, columns))).chain([(1757, 3), (3, 1757)]);
+    for (rows, columns) in shapes {
+        let deltas = numbers(8, rows * columns);
+        let plan = bias_gradient(rows, columns, &limits);
+        let read = run(&gpu, plan, 1, &[("deltas", &deltas), ("gradient", &nan(columns))], &["gradient"]);
+        let deltas = wide(&deltas);
+        let magnitudes = twin::bias_gradient(&deltas.iter().map(|delta| delta.abs()).collect::<Vec<_>>(), columns);
+        let expected = twin::bias_gradient(&deltas, columns);
+        assert_close(&format!("{rows}×{columns}"), &read[0], &expected, |i| g(rows) * magnitudes[i]);
+    }
+}
+
+/// Runs a plan that reads the step table.
+fn run_steps(plan: Plan, steps: &[Step], write: &[(&str, &[f32])], read: &str) -> Vec<f32> {
+    let (gpu, _) = open();
+    gpu.block_on(async {
+        let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
+        for (name, values) in write {
+            staged.write(staged.plan.find(name), values)?;
+        }
+        staged.run(steps).await?;
+        let id = staged.plan.find(read);
+        let count = staged.plan.tensors[id.0].rows * staged.plan.tensors[id.0].columns;
+        Ok(staged.read(&[(id, count)]).await?.remove(0))
+    })
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn sgd_of_awkward_sizes_whole_and_in_pieces() {
+    let (_, limits) = open();
+    // The second can bind 128 parameters at a time.
+    for limits in [limits, Limits { binding: 128 * 4 + 100, ..limits }] {
+        for count in SIZES.into_iter().chain([1757]) {
+            let mut plan = Plan::default();
+            let steps = plan.tensor("steps", 1, 2, &limits).expect("a tensor");
+            let cursor = plan.tensor("cursor", 1, 1, &limits).expect("a tensor");
+            let gradients = plan.buffer("gradients", count, &limits).expect("a buffer");
+            let parameters = plan.buffer("parameters", count, &limits).expect("a buffer");
+            plan.view("gradients", gradients, 0, 1, count);
+            plan.view("parameters", parameters, 0, 1, count);
+            plan.sgd(steps, cursor, gradients, parameters, &limits);
+            let (before, gradient) = (numbers(1, count), numbers(2, count));
+            let step = Step { learning_rate: 0.3, loss_slot: 0 };
+            let read = run_steps(plan, &[step], &[("parameters", &before), ("gradients", &gradient)], "parameters");
+            let (before, gradient) = (wide(&before), wide(&gradient));
+            let mut expected = before.clone();
+            twin::sgd(&mut expected, &gradient, f64::from(0.3f32));
+            assert_close(&format!("{count}"), &read, &expected, |i| 2.0 * U * (before[i].abs() + gradient[i].abs()));
+        }
+    }
+}
+
+fn loss(loss: Loss, activation: Activation, rows: usize, columns: usize, slots: usize, limits: &Limits) -> Plan {
+    let mut plan = Plan::default();
+    let from = outputs(&mut plan, rows, columns, limits);
+    let steps = plan.tensor("steps", 3, 2, limits).expect("a tensor");
+    let cursor = plan.tensor("cursor", 1, 1, limits).expect("a tensor");
+    let losses = plan.tensor("losses", 1, slots, limits).expect("a tensor");
+    plan.loss(loss, activation, &from, (steps, cursor, losses), limits);
+    plan
+}
+
+#[test]
+fn loss_of_every_kind_over_awkward_sizes() {
+    let (_, limits) = open();
+    for count in SIZES.into_iter().chain([1757]) {
+        for kind in Loss::ALL {
+            for activation in Activation::ALL {
+                let (x, y, t) = last_layer(*activation, count);
+                let plan = loss(*kind, *activation, count, 1, 1, &limits);
+                let step = Step { learning_rate: 0.0, loss_slot: 0 };
+                let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("losses", &[f32::NAN])];
+                let read = run_steps(plan, &[step], &write, "losses");
+                let (x, y, t) = (wide(&x), wide(&y), wide(&t));
+                let expected = twin::loss(*kind, *activation, &x, &y, &t);
+                let element = |i: usize| match kind {
+                    // From x: the products and differences round by U; the logarithm is of e^-|x|, which is off by
+                    // 3 + 2|x| ULP, and a series of some fifteen operations.
+                    Loss::BinaryCrossEntropy if loss_is_fused(*kind, *activation) => {
+                        3.0 * U * x[i].abs() + (-x[i].abs()).exp().ln_1p() * ((3.0 + 2.0 * x[i].abs()) * ULP + 20.0 * U)
+                    }
+                    // log is good to 3 ULP, or to 2⁻²¹ near 1; the two terms are weighted by t and 1 - t.
+                    Loss::BinaryCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
+                    _ => 4.0 * U * (y[i] - t[i]) * (y[i] - t[i]),
+                };
+                let roundings = (0..count).map(element).sum::<f64>() / count as f64;
+                let bound = roundings + g(count + 8) * expected;
+                assert_close(&format!("{} {} {count}", kind.name(), activation.name()), &read, &[expected], |_| bound);
+            }
+        }
+    }
+}
+
+/// Logits of ±10⁴, right and wrong.
+#[test]
+fn binary_cross_entropy_of_large_logits_is_finite_and_right() {
+    let (gpu, limits) = open();
+    for (x, t, value, gradient) in [(1e4, 0.0, 1e4, 1.0), (1e4, 1.0, 0.0, 0.0), (-1e4, 1.0, 1e4, -1.0), (-1e4, 0.0, 0.0, 0.0)] {
+        let y = Activation::Sigmoid.value(f64::from(x)) as f32;
+        let write: [(&str, &[f32]); 3] = [("sums", &[x]), ("outputs", &[y]), ("targets", &[t])];
+        let plan = loss(Loss::BinaryCrossEntropy, Activation::Sigmoid, 1, 1, 1, &limits);
+        assert_eq!(run_steps(plan, &[Step { learning_rate: 0.0, loss_slot: 0 }], &write, "losses"), [value]);
+        let mut plan = Plan::default();
+        let from = outputs(&mut plan, 1, 1, &limits);
+        let deltas = plan.tensor("deltas", 1, 1, &limits).expect("a tensor");
+        plan.output_delta(Loss::BinaryCrossEntropy, Activation::Sigmoid, &from, deltas, &limits);
+        // Only what the kernel binds can be written: `sums` has no part in y - t, but its tensor is there.
+        assert_eq!(run(&gpu, plan, 1, &write, &["deltas"])[0], [gradient]);
+    }
+}
+
+/// More elements than one dispatch may loop over: the parts add up, and the step is counted once.
+#[test]
+fn a_loss_of_many_elements_is_whole_and_every_step_has_its_slot() {
+    let (_, limits) = open();
+    let count = 64 * LONGEST_LOOP + 1;
+    let plan = loss(Loss::MeanSquaredError, Activation::Identity, count, 1, 3, &limits);
+    assert_eq!(plan.dispatches.len(), 2);
+    let steps = [2, 0, 1].map(|loss_slot| Step { learning_rate: 0.0, loss_slot });
+    let write: [(&str, &[f32]); 3] = [("outputs", &vec![3.0; count]), ("targets", &vec![1.0; count]), ("losses", &nan(3))];
+    // Sums of fours are exact; what rounds is the scale, and the product with it.
+    assert_close("losses", &run_steps(plan, &steps, &write, "losses"), &[4.0; 3], |_| 4.0 * 3.0 * U);
+}
