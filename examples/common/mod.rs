@@ -1,5 +1,7 @@
 //! What every example does first: logging, the device, and what the user should be told of it.
 
+#![allow(dead_code, reason = "each program uses its part")]
+
 use std::process::ExitCode;
 
 use shaderprop::{Device, DeviceChoice, Error};
@@ -7,15 +9,20 @@ use shaderprop::{Device, DeviceChoice, Error};
 /// Opens the device of `--device`, else of `SHADERPROP_DEVICE`, else the best there is; says on stderr which.
 pub fn open_device(option: Option<&str>) -> Result<Device, Error> {
     let choice = option.map_or_else(DeviceChoice::from_env, DeviceChoice::from);
-    // Mesa's software driver hands every dispatch to a pool of threads, which for networks as small as the examples' takes many
-    // times longer than the work. It reads this when it is opened; where it is set already, that stands.
-    let threads = std::env::var("LP_NUM_THREADS").unwrap_or_else(|_| "0".into());
-    let device = temp_env::with_var("LP_NUM_THREADS", Some(threads), || Device::open_or_cpu(&choice))?;
+    let device = without_driver_threads(|| Device::open_or_cpu(&choice))?;
     eprintln!("device: {}", device.info());
     if let Some(notice) = device.notice() {
         eprintln!("notice: {notice}");
     }
     Ok(device)
+}
+
+/// Opens something on a software driver such that it computes on the thread that submits. Mesa's hands every dispatch to a pool of
+/// threads, which for networks as small as these examples' takes many times longer than the work. It reads this variable when it
+/// is opened; where it is set already, that stands.
+pub fn without_driver_threads<T>(open: impl FnOnce() -> T) -> T {
+    let threads = std::env::var("LP_NUM_THREADS").unwrap_or_else(|_| "0".into());
+    temp_env::with_var("LP_NUM_THREADS", Some(threads), open)
 }
 
 /// Runs a program's work; an error is one line on stderr and exit code 1.

@@ -1,0 +1,265 @@
+//! Bad input is a typed error before anything is allocated, faults are sticky, and neither panics nor hangs.
+
+mod common;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use common::device;
+use shaderprop::internals::gpu;
+use shaderprop::{Activation, Device, DeviceChoice, DeviceKind, Error, Fit, Init, Loss, Matrix, Model, Network, Tensor};
+
+const X: [[f32; 2]; 3] = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+const Y: [[f32; 1]; 3] = [[0.0], [1.0], [1.0]];
+
+fn network() -> Network {
+    Network::new(2).dense(3, Activation::Tanh).dense(1, Activation::Sigmoid)
+}
+
+/// One sentence that says what was expected, what came, and what to do.
+fn check_message(error: &Error) {
+    let text = error.to_string();
+    assert!(!text.contains('\n'), "{text}");
+    assert!(text.contains("expected") && text.contains(';'), "{text}");
+}
+
+/// The kind of an error, without its fields.
+fn kind(error: &Error) -> String {
+    let text = format!("{error:?}");
+    text.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
+}
+
+#[track_caller]
+fn expect<T>(result: Result<T, Error>, expected: &str) {
+    let Err(error) = result else { panic!("accepted, expected {expected}") };
+    assert_eq!(kind(&error), expected, "{error}");
+    check_message(&error);
+}
+
+/// Still trains, and to the same bits as before.
+#[track_caller]
+fn still_usable(model: &Model) {
+    let mut fresh = Model::new(model.device(), &network(), &Init::default()).expect("a model");
+    let history = fresh.fit(&X, &Y, &Fit::new().epochs(3)).expect("a training");
+    assert_eq!(history.loss.len(), 3);
+}
+
+#[test]
+fn bad_input_is_refused_and_the_device_stays_usable() {
+    for device in [device(), Device::cpu()] {
+        let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
+        let before = model.weights();
+        let fit = Fit::new();
+        let nan = f32::NAN;
+        let none: [[f32; 2]; 0] = [];
+        let no_targets: [[f32; 1]; 0] = [];
+
+        // Shapes.
+        expect(model.fit(&[[1.0], [2.0], [3.0]], &Y, &fit), "Shape");
+        expect(model.fit(&X, &X, &fit), "Shape");
+        expect(model.fit(&X, &[[1.0], [2.0]], &fit), "Shape");
+        expect(model.fit(&none, &no_targets, &fit), "Shape");
+        expect(model.predict(&none), "Shape");
+        expect(model.predict(&[[1.0]]), "Shape");
+        expect(model.evaluate(&X, &[[1.0]], Loss::MeanSquaredError), "Shape");
+        expect(Matrix::new(2, 2, vec![1.0; 3]), "Shape");
+        expect(Matrix::new(usize::MAX, 2, vec![1.0; 3]), "Shape");
+        expect(Matrix::from_rows(&[vec![1.0], vec![1.0, 2.0]]), "Shape");
+
+        // Numbers.
+        for bad in [nan, f32::INFINITY, f32::NEG_INFINITY] {
+            expect(model.fit(&[[0.0, 1.0], [bad, 0.0], [1.0, 1.0]], &Y, &fit), "NotFinite");
+            expect(model.fit(&X, &[[0.0], [1.0], [bad]], &fit), "NotFinite");
+            expect(model.predict(&[[0.0, bad]]), "NotFinite");
+            expect(model.set_weights(&[Tensor { name: "layers.1.bias".into(), shape: vec![1], values: vec![bad] }]), "NotFinite");
+        }
+        let place = model.fit(&[[0.0, 1.0], [nan, 0.0], [1.0, 1.0]], &Y, &fit).expect_err("a NaN").to_string();
+        assert!(place.contains("inputs") && place.contains("row 1, column 0"), "{place}");
+
+        // Settings.
+        for learning_rate in [f64::NAN, f64::INFINITY, -0.1, 1e39] {
+            expect(model.fit(&X, &Y, &Fit::new().learning_rate(learning_rate)), "Setting");
+        }
+        expect(model.fit(&X, &Y, &Fit::new().epochs(0)), "Setting");
+        expect(model.fit(&X, &Y, &Fit::new().log_every(0)), "Setting");
+        expect(model.fit(&X, &[[0.0], [1.0], [1.5]], &Fit::new().loss(Loss::BinaryCrossEntropy)), "Setting");
+        expect(model.explain(&X, &Y, &Fit::new(), 0), "Setting");
+        expect(model.explain(&X, &Y, &Fit::new(), 2), "Setting");
+
+        // Networks.
+        for bad in [Network::new(0).dense(1, Activation::Relu), Network::new(1), Network::new(1).dense(0, Activation::Relu)] {
+            expect(Model::new(&device, &bad, &Init::default()), "Setting");
+        }
+        let huge = usize::MAX / 2;
+        expect(Model::new(&device, &Network::new(huge).dense(huge, Activation::Relu), &Init::default()), "TooLarge");
+        expect(Model::new(&device, &Network::new(1 << 30).dense(1 << 30, Activation::Relu), &Init::default()), "TooLarge");
+
+        // Tensors.
+        let tensor = |name: &str, shape: &[usize], count: usize| Tensor {
+            name: name.into(),
+            shape: shape.into(),
+            values: vec![0.0; count],
+        };
+        expect(model.weight("layers.2.weight"), "UnknownTensor");
+        expect(model.set_weights(&[tensor("layer.0.weight", &[2, 3], 6)]), "UnknownTensor");
+        expect(model.set_weights(&[tensor("layers.0.weight", &[3, 2], 6)]), "Shape");
+        expect(model.set_weights(&[tensor("layers.0.weight", &[2, 3], 5)]), "Shape");
+        // The first is right, and is not set because the second is wrong.
+        expect(model.set_weights(&[tensor("layers.0.weight", &[2, 3], 6), tensor("layers.0.bias", &[2], 2)]), "Shape");
+        expect(Model::new(&device, &network(), &Init::Values(vec![tensor("layers.0.weight", &[2, 3], 6)])), "Shape");
+
+        assert_eq!(model.weights(), before);
+        still_usable(&model);
+    }
+}
+
+/// A binding limit is met before anything is allocated.
+#[test]
+fn a_batch_that_passes_the_devices_limits_is_refused() {
+    let device = device();
+    let limit = gpu(&device).expect("a GPU").limits().max_storage_buffer_binding_size;
+    // A forward pass whose hidden layer is one row over the limit; the inputs themselves are small.
+    let units = 1 << 16;
+    let rows = (limit / 4 / units + 1) as usize;
+    let network = Network::new(1).dense(units as usize, Activation::Relu).dense(1, Activation::Relu);
+    let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+    let x = Matrix::new(rows, 1, vec![0.0; rows]).expect("a matrix");
+    let error = model.fit(&x, &x, &Fit::new()).expect_err("too large");
+    assert_eq!(kind(&error), "TooLarge", "{error}");
+    assert!(error.to_string().contains("layers.0."), "{error}");
+    check_message(&error);
+    still_usable(&model);
+}
+
+#[test]
+fn divergence_is_an_error_and_the_model_keeps_its_weights() {
+    for device in [device(), Device::cpu()] {
+        let network = Network::new(2).dense(3, Activation::Identity).dense(1, Activation::Identity);
+        let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+        let before = model.weights();
+        let fit = Fit::new().learning_rate(1e6).epochs(1000);
+        let error = model.fit(&[[1.0, 2.0]], &[[1.0]], &fit).expect_err("it diverges");
+        assert_eq!(kind(&error), "Diverged", "{error}");
+        check_message(&error);
+        assert_eq!(model.weights(), before);
+        model.fit(&[[1.0, 2.0]], &[[1.0]], &Fit::new().learning_rate(0.01)).expect("a calmer training");
+    }
+}
+
+#[test]
+fn an_unknown_device_is_refused_with_the_known_ones() {
+    let known = device().info().name.clone();
+    let error = Device::open(&DeviceChoice::Name("no such adapter".into())).expect_err("no such adapter");
+    assert_eq!(kind(&error), "UnknownDevice");
+    check_message(&error);
+    assert!(error.to_string().contains(&known) && error.to_string().contains("cpu"), "{error}");
+    // A part of the name, in another case, is enough.
+    let part = known.split(' ').next().expect("a word").to_uppercase();
+    assert_eq!(Device::open(&DeviceChoice::from(part.as_str())).expect("the adapter").info().name, known);
+}
+
+#[test]
+fn the_cpu_engine_has_no_stages_to_explain() {
+    let model = Model::new(&Device::cpu(), &network(), &Init::default()).expect("a model");
+    expect(model.explain(&X, &Y, &Fit::new(), 1), "NeedsAdapter");
+}
+
+/// After the device is lost, every call says so, soon, and a new device works.
+#[test]
+fn a_lost_device_says_so_and_a_new_one_works() {
+    let device = device();
+    let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
+    let before = model.weights();
+    model.fit(&X, &Y, &Fit::new()).expect("a training");
+    model.set_weights(&before).expect("the weights");
+    gpu(&device).expect("a GPU").destroy();
+    let start = Instant::now();
+    for _ in 0..3 {
+        let error = model.fit(&X, &Y, &Fit::new().epochs(100)).expect_err("the device is lost");
+        assert!(matches!(error, Error::DeviceLost { .. } | Error::Driver { .. } | Error::Panicked { .. }), "{error}");
+        check_message(&error);
+        let error = model.predict(&X).expect_err("the device is lost");
+        check_message(&error);
+    }
+    assert!(start.elapsed() < Duration::from_secs(60), "it took {:?}", start.elapsed());
+    assert_eq!(model.weights(), before);
+    still_usable(&Model::new(&common::device(), &network(), &Init::default()).expect("a model"));
+}
+
+/// The device lost in the middle of a training, from another thread.
+#[test]
+fn a_device_lost_while_it_trains_gives_an_error_and_no_numbers() {
+    let device = device();
+    let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
+    let before = model.weights();
+    let gpu = gpu(&device).expect("a GPU");
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        gpu.destroy();
+    });
+    let result = model.fit(&X, &Y, &Fit::new().epochs(50_000_000).log_every(1000));
+    killer.join().expect("the other thread");
+    let error = result.expect_err("the device is lost");
+    check_message(&error);
+    assert_eq!(model.weights(), before);
+}
+
+/// Many trainings at once, on one device and on several.
+#[test]
+fn two_at_once_do_not_disturb_each_other() {
+    let shared = device();
+    let train = |device: &Device| {
+        let mut model = Model::new(device, &network(), &Init::default()).expect("a model");
+        let history = model.fit(&X, &Y, &Fit::new().epochs(300).log_every(50)).expect("a training");
+        (history, model.weights())
+    };
+    let expected = train(&shared);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(train(&shared), expected));
+        }
+        scope.spawn(|| assert_eq!(train(&device()), expected));
+    });
+}
+
+/// Programs train on the CPU engine where there is no adapter at all, and say so in one line; the library does not.
+#[test]
+fn without_an_adapter_programs_go_on_and_the_library_refuses() {
+    let example = |args: &[&str]| {
+        let folder = std::env::current_exe().expect("a path").parent().and_then(|deps| deps.parent().map(|p| p.join("examples")));
+        let program = folder.expect("a folder").join(format!("xor{}", std::env::consts::EXE_SUFFIX));
+        let mut command = Command::new(&program);
+        // No driver is found here, and no backend but Vulkan is asked for.
+        command.env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent").env("WGPU_BACKEND", "vulkan");
+        command.env_remove("SHADERPROP_DEVICE").args(args);
+        let output = command.output().unwrap_or_else(|error| panic!("{}: {error}; build the examples first", program.display()));
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, stdout, stderr) = example(&["--epochs", "5", "--log-every", "2"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.starts_with("Epoch 1, Loss: 0.28797"), "{stdout}");
+    assert_eq!(stdout.lines().count(), 3 + 1 + 4, "{stdout}");
+    assert_eq!(stderr.lines().filter(|line| line.contains("no GPU adapter") && line.contains("install")).count(), 1, "{stderr}");
+
+    let (code, stdout, stderr) = example(&["--device", "software"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert!(stderr.lines().any(|line| line.starts_with("error: no GPU adapter") && line.contains("install")), "{stderr}");
+
+    let (code, _, stderr) = example(&["--device", "no such adapter"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("unknown device `no such adapter`"), "{stderr}");
+}
+
+#[test]
+fn the_devices_are_listed_best_first_and_the_cpu_engine_last() {
+    let devices = shaderprop::devices().expect("a list");
+    assert!(devices.len() >= 2, "an adapter and the CPU engine");
+    let rank = |kind: DeviceKind| match kind {
+        DeviceKind::Hardware => 0,
+        DeviceKind::Software => 1,
+        DeviceKind::Cpu => 2,
+    };
+    assert!(devices.is_sorted_by_key(|device| rank(device.kind)));
+    assert_eq!(devices.iter().filter(|device| device.kind == DeviceKind::Cpu).count(), 1);
+}
