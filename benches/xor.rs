@@ -20,8 +20,9 @@ const TARGETS: [[f32; 1]; 4] = [[0.0], [1.0], [1.0], [0.0]];
 fn main() -> ExitCode {
     common::run(|| {
         let device = common::open_device(None)?;
-        println!("| comparison | ours | theirs | ratio, median (least to greatest of {ROUNDS}) |");
-        println!("|---|---|---|---|");
+        common::print(&format!(
+            "| comparison | ours | theirs | ratio, median (least to greatest of {ROUNDS}) |\n|---|---|---|---|"
+        ));
         if gpu(&device).is_some() {
             let bare = common::without_driver_threads(|| Bare::new(&device));
             compare("loop of 10,000 epochs, against bare wgpu", || ours(&device), || Ok(bare.train()))?;
@@ -29,7 +30,8 @@ fn main() -> ExitCode {
             eprintln!("not run: bare wgpu, for want of an adapter");
         }
         let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
-        let has_numpy = Command::new(&python).args(["-c", "import numpy"]).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
+        let has_numpy =
+            Command::new(&python).args(["-c", "import numpy"]).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
         if has_numpy {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/xor_numpy.py");
             let program = example_program();
@@ -60,7 +62,8 @@ fn compare(
     };
     let ratios = sorted(|(ours, theirs)| ours / theirs);
     let (a, b) = (sorted(|run| run.0)[ROUNDS / 2], sorted(|run| run.1)[ROUNDS / 2]);
-    println!("| {what} | {a:.3} s | {b:.3} s | {:.2} ({:.2} to {:.2}) |", ratios[ROUNDS / 2], ratios[0], ratios[ROUNDS - 1]);
+    let (least, median, greatest) = (ratios[0], ratios[ROUNDS / 2], ratios[ROUNDS - 1]);
+    common::print(&format!("| {what} | {a:.3} s | {b:.3} s | {median:.2} ({least:.2} to {greatest:.2}) |"));
     Ok(())
 }
 
@@ -117,7 +120,8 @@ impl Bare {
         start[64..66].copy_from_slice(&[0.05808361, 0.8661761]);
         start[192] = 0.601115;
         let (parameters, gradients) = (floats(&start[..193]), floats(&[0.0; 193]));
-        let (sums, h, y, dh, dy) = (floats(&[0.0; 8]), floats(&[0.0; 8]), floats(&[0.0; 4]), floats(&[0.0; 8]), floats(&[0.0; 4]));
+        let (sums, h, y, dh, dy) =
+            (floats(&[0.0; 8]), floats(&[0.0; 8]), floats(&[0.0; 4]), floats(&[0.0; 8]), floats(&[0.0; 4]));
         let steps: Vec<u32> = (0..EPOCHS as u32).flat_map(|slot| [0.1f32.to_bits(), slot]).collect();
         let (steps, cursor, losses) = (buffer(&steps), buffer(&[0]), floats(&vec![0.0; EPOCHS]));
 
@@ -131,8 +135,16 @@ impl Bare {
         let list: Vec<(Kernel, Vec<u32>, Vec<(u32, (wgpu::Buffer, u64, u64))>)> = vec![
             (Kernel::Matmul, vec![0, 8, 2, 0, 2, 2, 1, 2, 1], vec![(1, all(&inputs)), (2, at(&parameters, w0)), (3, all(&sums))]),
             (Kernel::BiasActivation(sigmoid), vec![0, 8, 2], vec![(1, at(&parameters, b0)), (2, all(&sums)), (3, all(&h))]),
-            (Kernel::Matmul, vec![0, 4, 1, 0, 2, 2, 1, 1, 1], vec![(1, all(&h)), (2, at(&parameters, w1)), (3, part(&sums, 0, 4))]),
-            (Kernel::BiasActivation(sigmoid), vec![0, 4, 1], vec![(1, at(&parameters, b1)), (2, part(&sums, 0, 4)), (3, all(&y))]),
+            (
+                Kernel::Matmul,
+                vec![0, 4, 1, 0, 2, 2, 1, 1, 1],
+                vec![(1, all(&h)), (2, at(&parameters, w1)), (3, part(&sums, 0, 4))],
+            ),
+            (
+                Kernel::BiasActivation(sigmoid),
+                vec![0, 4, 1],
+                vec![(1, at(&parameters, b1)), (2, part(&sums, 0, 4)), (3, all(&y))],
+            ),
             (Kernel::OutputDelta(loss, sigmoid), vec![0, 4, one], vec![(2, all(&y)), (3, all(&targets)), (4, all(&dy))]),
             (Kernel::Matmul, vec![0, 8, 2, 0, 1, 1, 1, 1, 1], vec![(1, all(&dy)), (2, at(&parameters, w1)), (3, all(&dh))]),
             (Kernel::HiddenDelta(sigmoid), vec![0, 8], vec![(2, all(&h)), (3, all(&dh))]),

@@ -66,7 +66,8 @@ impl Fit {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let setting = |what: &str, expected: &str, got: String| Error::Setting { what: what.into(), expected: expected.into(), got };
+        let setting =
+            |what: &str, expected: &str, got: String| Error::Setting { what: what.into(), expected: expected.into(), got };
         if !(self.learning_rate as f32).is_finite() || self.learning_rate < 0.0 {
             let expected = "a number from 0 up to the largest f32";
             return Err(setting("learning_rate", expected, self.learning_rate.to_string()));

@@ -140,7 +140,12 @@ impl Gpu {
     /// A zeroed storage buffer, or one of another `usage`, that can be written from the host and copied.
     pub async fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, Error> {
         self.scoped(label, bytes, || {
-            self.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false })
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size: bytes,
+                usage,
+                mapped_at_creation: false,
+            })
         })
         .await
     }
@@ -287,7 +292,8 @@ impl Gpu {
         };
         let submission_index = lock(&self.awaited).clone();
         // `poll` panics when the device is lost, and no handler sees that.
-        match guard("waiting for the device", || self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(left) })) {
+        match guard("waiting for the device", || self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(left) }))
+        {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(wgpu::PollError::Timeout)) => Err(keep_first(&self.fault, timeout())),
             Ok(Err(error)) => {
@@ -304,9 +310,8 @@ impl Gpu {
         self.waits.fetch_add(1, Ordering::Relaxed);
         let answer = receiver.receive().await;
         self.check()?;
-        answer.ok_or_else(|| {
-            keep_first(&self.fault, Error::DeviceLost { message: format!("it dropped {what} without an answer") })
-        })
+        answer
+            .ok_or_else(|| keep_first(&self.fault, Error::DeviceLost { message: format!("it dropped {what} without an answer") }))
     }
 
     /// Runs a call of which the driver may report an error, and returns that error; the device stays usable.

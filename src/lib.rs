@@ -81,3 +81,8 @@ pub mod internals {
         device.gpu.clone()
     }
 }
+
+/// The README's program is compiled and run with the other examples of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

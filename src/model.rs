@@ -129,7 +129,8 @@ impl Model {
         on_log: &mut impl FnMut(&Log),
     ) -> Result<(History, Vec<f64>), Error> {
         let room = fit.log_every.unwrap_or(fit.epochs).min(fit.epochs).min(MOST_UNREAD);
-        let mut engine = Engine::training(&self.device, (&self.network, &self.layout, &self.parameters), fit.loss, data, room).await?;
+        let mut engine =
+            Engine::training(&self.device, (&self.network, &self.layout, &self.parameters), fit.loss, data, room).await?;
         let mut history = History::default();
         loop {
             let done = history.loss.len();
@@ -248,7 +249,8 @@ impl Model {
         self.device.block_on(async {
             let room = epoch.min(MOST_UNREAD);
             let data = (&inputs, &targets);
-            let mut engine = Engine::training(&self.device, (&self.network, &self.layout, &self.parameters), fit.loss, data, room).await?;
+            let mut engine =
+                Engine::training(&self.device, (&self.network, &self.layout, &self.parameters), fit.loss, data, room).await?;
             let step = Step { learning_rate: fit.learning_rate };
             let mut left = epoch - 1;
             while left > 0 {
@@ -375,7 +377,9 @@ impl Model {
         plan: impl FnOnce(Limits) -> Result<Plan, Error>,
     ) -> Result<&'s mut Staged, Error> {
         if kept.as_ref().is_none_or(|(of, _)| *of != rows) {
-            let staged = Staged::new(gpu.clone(), plan(Limits::of(gpu.limits(), gpu.is_software()))?, rows * self.network.outputs()).await?;
+            let staged =
+                Staged::new(gpu.clone(), plan(Limits::of(gpu.limits(), gpu.is_software()))?, rows * self.network.outputs())
+                    .await?;
             staged.write(staged.plan.find("parameters"), &narrowed(&self.parameters))?;
             *kept = Some((rows, staged));
         }

@@ -170,11 +170,7 @@ impl Layout {
             });
         }
         if let Some(at) = tensor.values.iter().position(|value| !value.is_finite()) {
-            return Err(Error::NotFinite {
-                what: tensor.name.clone(),
-                place: format!("element {at}"),
-                value: tensor.values[at],
-            });
+            return Err(Error::NotFinite { what: tensor.name.clone(), place: format!("element {at}"), value: tensor.values[at] });
         }
         for (to, from) in flat[place.offset..place.offset + place.len].iter_mut().zip(&tensor.values) {
             *to = f64::from(*from);

@@ -173,12 +173,13 @@ impl Plan {
             plan.matmul(Layouts::TransposedB, deltas[i], forward.weights[i], deltas[i - 1], &limits);
             plan.hidden_delta(activation(i - 1), forward.sums[i - 1], forward.outputs[i - 1], deltas[i - 1], &limits);
         }
-        for i in 0..=last {
+        for (i, delta) in deltas.iter().enumerate() {
             let (weight, bias) = (layout.weight(i), layout.bias(i));
-            let gradient = plan.view(&format!("{}.gradient", weight.name), gradients, weight.offset, weight.shape[0], weight.shape[1]);
-            plan.matmul(Layouts::TransposedA, forward.inputs[i], deltas[i], gradient, &limits);
+            let gradient =
+                plan.view(&format!("{}.gradient", weight.name), gradients, weight.offset, weight.shape[0], weight.shape[1]);
+            plan.matmul(Layouts::TransposedA, forward.inputs[i], *delta, gradient, &limits);
             let gradient = plan.view(&format!("{}.gradient", bias.name), gradients, bias.offset, 1, bias.shape[0]);
-            plan.bias_gradient(deltas[i], gradient, &limits);
+            plan.bias_gradient(*delta, gradient, &limits);
         }
         plan.sgd(steps, cursor, gradients, forward.parameters, &limits);
         plan.loss(loss, activation(last), &operands, (steps, cursor, losses), &limits);
@@ -216,7 +217,14 @@ impl Plan {
     }
 
     /// The stages of the forward pass; `loss` says whether something comes after them.
-    fn forward(&mut self, network: &Network, layout: &Layout, rows: usize, loss: Option<Loss>, limits: &Limits) -> Result<Forward, Error> {
+    fn forward(
+        &mut self,
+        network: &Network,
+        layout: &Layout,
+        rows: usize,
+        loss: Option<Loss>,
+        limits: &Limits,
+    ) -> Result<Forward, Error> {
         let parameters = self.buffer("parameters", layout.len, limits)?;
         self.view("parameters", parameters, 0, 1, layout.len);
         let mut input = self.tensor("inputs", rows, network.inputs(), limits)?;
@@ -279,7 +287,9 @@ impl Plan {
         let (k, a_row, a_k, b_k, b_column, formula) = match layouts {
             Layouts::Plain => (at.columns, at.columns, 1, n, 1, format!("{} = {} · {}", ct.name, at.name, bt.name)),
             Layouts::TransposedA => (at.rows, 1, m, n, 1, format!("{} = {}ᵀ · {}", ct.name, at.name, bt.name)),
-            Layouts::TransposedB => (at.columns, at.columns, 1, 1, at.columns, format!("{} = {} · {}ᵀ", ct.name, at.name, bt.name)),
+            Layouts::TransposedB => {
+                (at.columns, at.columns, 1, 1, at.columns, format!("{} = {} · {}ᵀ", ct.name, at.name, bt.name))
+            }
         };
         for terms in parts(k, LONGEST_LOOP) {
             for piece in parts(m * n, limits.elements(terms.len())) {
@@ -295,7 +305,15 @@ impl Plan {
                     ("b_column", word(b_column)),
                 ];
                 let operations = (piece.len() * terms.len()) as u64;
-                self.dispatch(Kernel::Matmul, &[("a", a), ("b", b), ("c", c)], &params, piece.len(), operations, &formula, limits);
+                self.dispatch(
+                    Kernel::Matmul,
+                    &[("a", a), ("b", b), ("c", c)],
+                    &params,
+                    piece.len(),
+                    operations,
+                    &formula,
+                    limits,
+                );
             }
         }
     }
@@ -307,7 +325,11 @@ impl Plan {
         let definition = activation.definition();
         let formula = format!(
             "x = {} + {}, then {} = {}(x) = {}",
-            name(sums), name(bias), name(outputs), definition.name, definition.formula
+            name(sums),
+            name(bias),
+            name(outputs),
+            definition.name,
+            definition.formula
         );
         let operands = [("bias", bias), ("sums", sums), ("outputs", outputs)];
         for piece in parts(count, limits.elements(ELEMENTWISE)) {
@@ -323,7 +345,12 @@ impl Plan {
         let scale = loss.gradient_scale(delta.rows, delta.columns) as f32;
         let mut formula = format!("{} = {}", delta.name, loss.formulas(activation).gradient_formula);
         if !loss.fuses_with(activation) {
-            formula = format!("{} = ({}) · {}", delta.name, loss.formulas(activation).gradient_formula, activation.definition().derivative_formula);
+            formula = format!(
+                "{} = ({}) · {}",
+                delta.name,
+                loss.formulas(activation).gradient_formula,
+                activation.definition().derivative_formula
+            );
         }
         if scale != 1.0 {
             formula += &format!(", times {scale}");
@@ -340,7 +367,8 @@ impl Plan {
     /// delta = error · f', in place.
     pub fn hidden_delta(&mut self, activation: crate::Activation, sums: Id, outputs: Id, deltas: Id, limits: &Limits) {
         let name = |id: Id| &self.tensors[id.0].name;
-        let formula = format!("{0} = {0} · {1}; y = {2}", name(deltas), activation.definition().derivative_formula, name(outputs));
+        let formula =
+            format!("{0} = {0} · {1}; y = {2}", name(deltas), activation.definition().derivative_formula, name(outputs));
         let operands = [("sums", sums), ("outputs", outputs), ("deltas", deltas)];
         for piece in parts(self.len(deltas), limits.elements(ELEMENTWISE)) {
             let params = [("first", word(piece.start)), ("end", word(piece.end))];
@@ -390,7 +418,9 @@ impl Plan {
         let scale = loss.value_scale(outputs.rows, outputs.columns) as f32;
         let formula = format!(
             "loss = mean of {}; y = {}, t = {}",
-            loss.definition().formula, outputs.name, self.tensors[from.targets.0].name
+            loss.definition().formula,
+            outputs.name,
+            self.tensors[from.targets.0].name
         );
         let (steps, cursor, losses) = table;
         let operands = [
@@ -403,12 +433,8 @@ impl Plan {
         ];
         // One workgroup, whose invocations share the elements.
         for piece in parts(count, LONGEST_LOOP * WORKGROUP_SIZE as usize) {
-            let params = [
-                ("first", word(piece.start)),
-                ("end", word(piece.end)),
-                ("count", word(count)),
-                ("scale", scale.to_bits()),
-            ];
+            let params =
+                [("first", word(piece.start)), ("end", word(piece.end)), ("count", word(count)), ("scale", scale.to_bits())];
             let operations = (piece.len() * ELEMENTWISE) as u64;
             self.dispatch(Kernel::Loss(loss, activation), &operands, &params, 1, operations, &formula, limits);
         }
@@ -426,7 +452,12 @@ impl Plan {
         formula: &str,
         limits: &Limits,
     ) {
-        debug_assert!(kernel.params().iter().eq(params.iter().map(|(name, _)| name)), "{} takes {:?}", kernel.label(), kernel.params());
+        debug_assert!(
+            kernel.params().iter().eq(params.iter().map(|(name, _)| name)),
+            "{} takes {:?}",
+            kernel.label(),
+            kernel.params()
+        );
         let operand = |binding: crate::shader::Binding| {
             let given = operands.iter().find(|(name, _)| *name == binding.name);
             let (_, tensor) = given.unwrap_or_else(|| panic!("{} takes `{}`", kernel.label(), binding.name));

@@ -185,7 +185,8 @@ impl Kernel {
     /// The fields of its `Params`, in order: each four bytes.
     pub fn params(self) -> Vec<String> {
         let code = without_comments(&self.source());
-        let fields = code.split_once("struct Params {").and_then(|(_, rest)| rest.split_once('}')).map_or("", |(fields, _)| fields);
+        let fields =
+            code.split_once("struct Params {").and_then(|(_, rest)| rest.split_once('}')).map_or("", |(fields, _)| fields);
         fields.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
     }
 }

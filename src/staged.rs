@@ -87,10 +87,8 @@ impl Staged {
                 let size = std::num::NonZero::new(elements as u64 * 4);
                 wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: offset as u64, size })
             };
-            let mut entries = vec![wgpu::BindGroupEntry {
-                binding: 0,
-                resource: binding(&params, i * PARAMS_STRIDE, dispatch.params.len()),
-            }];
+            let mut entries =
+                vec![wgpu::BindGroupEntry { binding: 0, resource: binding(&params, i * PARAMS_STRIDE, dispatch.params.len()) }];
             for operand in &dispatch.operands {
                 let tensor = &plan.tensors[operand.tensor.0];
                 let resource = binding(&buffers[tensor.buffer], tensor.offset * 4, tensor.rows * tensor.columns);

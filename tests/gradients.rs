@@ -47,7 +47,10 @@ fn check(loss: Loss, hidden: Activation, last: Activation) {
                 };
                 let difference = (shifted(epsilon) - shifted(-epsilon)) / (2.0 * epsilon);
                 let error = (value - difference).abs();
-                assert!(error <= 1e-6 * difference.abs() + 1e-8, "{what}: layers.{i}.{kind}[{j}]: {value}, differences {difference}");
+                assert!(
+                    error <= 1e-6 * difference.abs() + 1e-8,
+                    "{what}: layers.{i}.{kind}[{j}]: {value}, differences {difference}"
+                );
                 largest = largest.max(value.abs());
             }
         }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{ULP, U, assert_close, g, numbers, open, run, wide};
+use common::{U, ULP, assert_close, g, numbers, open, run, wide};
 use shaderprop::internals::reference as twin;
 use shaderprop::internals::{LONGEST_LOOP, Layouts, Limits, Outputs, Plan, Staged, Step};
 use shaderprop::{Activation, Loss};
@@ -12,8 +12,26 @@ const SIZES: [usize; 11] = [1, 2, 3, 15, 16, 17, 63, 64, 65, 127, 129];
 
 /// Numbers at which activations are most likely to go wrong; f32's smallest normal and subnormal numbers among them.
 const EXTREMES: [f32; 20] = [
-    0.0, -0.0, 1e-45, -1e-45, 1.1754944e-38, -1.1754944e-38, 1e-8, -1e-8, 9.99, -9.99, 10.01, -10.01, 87.5, -87.5, 104.0,
-    -104.0, 1e4, -1e4, f32::MAX, f32::MIN,
+    0.0,
+    -0.0,
+    1e-45,
+    -1e-45,
+    1.1754944e-38,
+    -1.1754944e-38,
+    1e-8,
+    -1e-8,
+    9.99,
+    -9.99,
+    10.01,
+    -10.01,
+    87.5,
+    -87.5,
+    104.0,
+    -104.0,
+    1e4,
+    -1e4,
+    f32::MAX,
+    f32::MIN,
 ];
 
 fn nan(len: usize) -> Vec<f32> {
@@ -28,7 +46,9 @@ fn activation_bound(activation: Activation, x: f64) -> f64 {
     flushed
         + match activation {
             // e = exp(-|x|) to 3 + 2|x| ULP, as σ(1 - σ) carries it on; then an addition and a division of 2.5 ULP.
-            Activation::Sigmoid => activation.derivative(x, activation.value(x)) * (3.0 + 2.0 * x.abs()) * ULP + y * (U + 2.5 * ULP),
+            Activation::Sigmoid => {
+                activation.derivative(x, activation.value(x)) * (3.0 + 2.0 * x.abs()) * ULP + y * (U + 2.5 * ULP)
+            }
             // The specification's absolute bound.
             Activation::Tanh => 1e-5,
             _ => 0.0,
@@ -84,7 +104,8 @@ fn long_sums_are_whole() {
             let c = run(&gpu, matmul(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b), ("c", &nan(m * n))], &["c"]);
             assert_eq!(c[0], [k as f32; 6], "{layouts:?} {k}");
         }
-        let c = run(&gpu, bias_gradient(k, 3, &limits), 1, &[("deltas", &vec![1.0; 3 * k]), ("gradient", &nan(3))], &["gradient"]);
+        let c =
+            run(&gpu, bias_gradient(k, 3, &limits), 1, &[("deltas", &vec![1.0; 3 * k]), ("gradient", &nan(3))], &["gradient"]);
         assert_eq!(c[0], [k as f32; 3], "bias_gradient {k}");
     }
 }
@@ -128,7 +149,8 @@ fn neighbours_stay_untouched() {
         let canary = vec![7.25f32; 64 + len + 64];
         let (a, b) = (vec![1.0; size * 3], vec![1.0; size * 3]);
         let read = run(&gpu, plan, 1, &[("a", &a), ("b", &b), ("flat", &canary)], &["flat"]).remove(0);
-        let expected: Vec<f32> = (0..canary.len()).map(|i| if (64..64 + size * size).contains(&i) { 3.0 } else { 7.25 }).collect();
+        let expected: Vec<f32> =
+            (0..canary.len()).map(|i| if (64..64 + size * size).contains(&i) { 3.0 } else { 7.25 }).collect();
         assert_eq!(read, expected, "{size}");
     }
 }
@@ -152,7 +174,8 @@ fn bias_activation_of_awkward_sizes() {
             let bias = numbers(2, columns);
             let (x, y) = twin::bias_activation(*activation, &wide(&sums), &wide(&bias));
             let plan = bias_activation(*activation, rows, columns, &limits);
-            let read = run(&gpu, plan, 1, &[("sums", &sums), ("bias", &bias), ("outputs", &nan(sums.len()))], &["sums", "outputs"]);
+            let read =
+                run(&gpu, plan, 1, &[("sums", &sums), ("bias", &bias), ("outputs", &nan(sums.len()))], &["sums", "outputs"]);
             let what = format!("{} {rows}×{columns}", activation.name());
             assert_close(&format!("{what}: x"), &read[0], &x, |i| U * x[i].abs());
             // The rounding of x, carried on by a slope of at most 1.

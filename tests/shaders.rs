@@ -65,7 +65,9 @@ fn what_is_read_from_the_text_is_what_naga_reads() {
             match variable.space {
                 AddressSpace::Uniform => {
                     assert_eq!(resource.binding, 0);
-                    let TypeInner::Struct { members, span } = &module.types[variable.ty].inner else { panic!("params is a struct") };
+                    let TypeInner::Struct { members, span } = &module.types[variable.ty].inner else {
+                        panic!("params is a struct")
+                    };
                     let names: Vec<_> = members.iter().map(|member| member.name.clone().expect("a name")).collect();
                     assert_eq!(names, kernel.params(), "{}", kernel.label());
                     assert_eq!(*span as usize, 4 * names.len(), "{}: each field is four bytes", kernel.label());

@@ -51,7 +51,14 @@ fn ten_steps_of_several_networks() {
     }
     agree(&device, &Network::new(1).dense(1, Activation::Identity), Loss::MeanSquaredError, 1, 0.1, 10);
     agree(&device, &Network::new(65).dense(129, Activation::Tanh).dense(1, Activation::Tanh), Loss::SquaredError, 127, 0.01, 10);
-    agree(&device, &Network::new(3).dense(2, Activation::Relu).dense(4, Activation::Identity), Loss::MeanSquaredError, 63, 0.1, 10);
+    agree(
+        &device,
+        &Network::new(3).dense(2, Activation::Relu).dense(4, Activation::Identity),
+        Loss::MeanSquaredError,
+        63,
+        0.1,
+        10,
+    );
 }
 
 #[test]
@@ -156,8 +163,19 @@ fn an_explained_epoch_is_the_epoch() {
     let history = model.fit(&inputs, &targets, &fit(3)).expect("a training");
 
     let order = [
-        "matmul", "bias_activation", "matmul", "bias_activation", "output_delta", "matmul", "hidden_delta", "matmul",
-        "bias_gradient", "matmul", "bias_gradient", "sgd", "loss",
+        "matmul",
+        "bias_activation",
+        "matmul",
+        "bias_activation",
+        "output_delta",
+        "matmul",
+        "hidden_delta",
+        "matmul",
+        "bias_gradient",
+        "matmul",
+        "bias_gradient",
+        "sgd",
+        "loss",
     ];
     let shaders: Vec<_> = stages.iter().map(|stage| stage.shader.trim_end_matches(".wgsl")).collect();
     assert_eq!(shaders, order);

@@ -2,12 +2,14 @@
 
 #![allow(dead_code, reason = "each program uses its part")]
 
-use std::process::ExitCode;
+use std::error::Error;
+use std::io::{ErrorKind, Write, stdout};
+use std::process::{ExitCode, exit};
 
-use shaderprop::{Device, DeviceChoice, Error};
+use shaderprop::{Device, DeviceChoice};
 
 /// Opens the device of `--device`, else of `SHADERPROP_DEVICE`, else the best there is; says on stderr which.
-pub fn open_device(option: Option<&str>) -> Result<Device, Error> {
+pub fn open_device(option: Option<&str>) -> Result<Device, shaderprop::Error> {
     let choice = option.map_or_else(DeviceChoice::from_env, DeviceChoice::from);
     let device = without_driver_threads(|| Device::open_or_cpu(&choice))?;
     eprintln!("device: {}", device.info());
@@ -26,7 +28,7 @@ pub fn without_driver_threads<T>(open: impl FnOnce() -> T) -> T {
 }
 
 /// Runs a program's work; an error is one line on stderr and exit code 1.
-pub fn run(work: impl FnOnce() -> Result<(), Error>) -> ExitCode {
+pub fn run(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn,wgpu=error,wgpu_hal=off,naga=error")).init();
     shaderprop::silence_caught_panics();
     match work() {
@@ -35,6 +37,16 @@ pub fn run(work: impl FnOnce() -> Result<(), Error>) -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints a line on stdout. Where it can't be written the program ends: silently if the reader has gone, as `head` does.
+pub fn print(line: &str) {
+    if let Err(error) = writeln!(stdout(), "{line}") {
+        if error.kind() != ErrorKind::BrokenPipe {
+            eprintln!("error: stdout: {error}");
+        }
+        exit(1);
     }
 }
 

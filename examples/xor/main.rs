@@ -1,10 +1,11 @@
 //! XOR, as the tutorials train it: 2-2-1, sigmoid, NumPy's seed 42, learning rate 0.1, 10,000 epochs of all four rows.
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use shaderprop::{Activation, Error, Fit, Init, Loss, Model, Network};
+use shaderprop::{Activation, Fit, Init, Log, Loss, Model, Network};
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     common::run(|| train(&options))
 }
 
-fn train(options: &Options) -> Result<(), Error> {
+fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
     let targets = [[0.0], [1.0], [1.0], [0.0]];
     let order = match options.order {
@@ -57,21 +58,22 @@ fn train(options: &Options) -> Result<(), Error> {
 
     if let Some(epoch) = options.explain {
         let stages = model.explain(&inputs, &targets, &fit, epoch)?;
-        println!("Epoch {epoch}, {} stages", stages.len());
+        common::print(&format!("Epoch {epoch}, {} stages", stages.len()));
         for (i, stage) in stages.iter().enumerate() {
-            print!("\n{}. {stage}", i + 1);
+            common::print(&format!("\n{}. {}", i + 1, stage.to_string().trim_end()));
         }
         return Ok(());
     }
 
     let start = Instant::now();
-    model.fit_with(&inputs, &targets, &fit, |log| println!("Epoch {}, Loss: {}", log.epoch, common::digits(log.loss)))?;
+    let log = |log: &Log| common::print(&format!("Epoch {}, Loss: {}", log.epoch, common::digits(log.loss)));
+    model.fit_with(&inputs, &targets, &fit, log)?;
     eprintln!("engine: {}, {} epochs in {:.2} s", model.engine(), options.epochs, start.elapsed().as_secs_f64());
 
-    println!("Predicted Output after Training:");
+    common::print("Predicted Output after Training:");
     let predictions = model.predict(&inputs)?;
     for row in 0..predictions.rows() {
-        println!("{}", common::digits(f64::from(predictions.row(row)[0])));
+        common::print(&common::digits(f64::from(predictions.row(row)[0])));
     }
     Ok(())
 }

@@ -1,0 +1,42 @@
+//! Writes every assembled WGSL module to a folder: each stage's file with the functions appended that can be chosen for it.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use shaderprop::internals::Kernel;
+
+#[path = "../common/mod.rs"]
+mod common;
+
+/// Writes every assembled WGSL module to a folder, for reading and for tools.
+#[derive(Parser)]
+struct Options {
+    /// Where to; files that are there already are not overwritten
+    folder: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    common::run(|| write(&options))
+}
+
+fn write(options: &Options) -> Result<(), Box<dyn Error>> {
+    let at = |error: std::io::Error, path: &PathBuf| format!("{}: {error}; choose another folder", path.display());
+    fs::create_dir_all(&options.folder).map_err(|error| at(error, &options.folder))?;
+    for kernel in Kernel::all() {
+        // "loss.wgsl (squared_error, sigmoid)" becomes loss.squared_error.sigmoid.wgsl.
+        let label = kernel.label();
+        let choices = label
+            .split_once(" (")
+            .map_or(String::new(), |(_, rest)| format!(".{}", rest.trim_end_matches(')').replace(", ", ".")));
+        let path = options.folder.join(kernel.shader().file().replace(".wgsl", &format!("{choices}.wgsl")));
+        let mut file = File::create_new(&path).map_err(|error| at(error, &path))?;
+        file.write_all(kernel.source().as_bytes()).map_err(|error| at(error, &path))?;
+        common::print(&path.display().to_string());
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+#!/bin/bash
+# tests/run.sh [--all]: runs the tests. Needs Rust, gcc, git and a Vulkan driver; on Debian it installs a software one where none is.
+# --all also runs them on two other software drivers and checks the fixtures with NumPy and PyTorch, which it installs under target/.
+# Its last line says what was not run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+all=no
+case "${1-}" in
+    "") ;;
+    --all) all=yes ;;
+    *) echo "usage: tests/run.sh [--all]" >&2; exit 2 ;;
+esac
+skipped=()
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# A Vulkan driver announces itself by a JSON file in one of these folders.
+drivers() { find /usr/share/vulkan/icd.d /etc/vulkan/icd.d /usr/local/share/vulkan/icd.d ~/.local/share/vulkan/icd.d -name '*.json' 2>/dev/null | head -1; }
+if [ "$(uname)" = Linux ] && [ -z "${VK_DRIVER_FILES-}${VK_ICD_FILENAMES-}" ] && [ -z "$(drivers)" ]; then
+    if command -v apt-get >/dev/null; then
+        echo "no Vulkan driver: installing mesa-vulkan-drivers"
+        as_root apt-get update -qq
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq mesa-vulkan-drivers >/dev/null
+    else
+        echo "no Vulkan driver, and no apt-get to install one: install your GPU's driver, or Mesa's lavapipe" >&2
+        exit 1
+    fi
+fi
+# The Vulkan loader complains on stderr without it.
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
+
+# One optimised profile serves tests and examples; the examples are built first, since tests run them.
+cargo build --release --examples
+cargo test --release
+
+if [ "$all" = yes ]; then
+    if python3 -m venv target/python && target/python/bin/pip install -q numpy torch; then
+        for program in tests/fixtures/*.py; do
+            fixture="${program%.py}.json"
+            cp "$fixture" target/fixture.json
+            target/python/bin/python "$program"
+            target/python/bin/python tests/same_numbers.py target/fixture.json "$fixture"
+            cp target/fixture.json "$fixture"
+        done
+    else
+        skipped+=("the fixtures, for want of Python with NumPy and PyTorch")
+    fi
+    for driver in mesa25 swiftshader; do
+        if environment=$(tests/driver.sh "$driver"); then
+            echo "the tests on $driver"
+            env $environment cargo test --release
+        else
+            skipped+=("$driver, which could not be unpacked")
+        fi
+    done
+else
+    skipped+=("other drivers and the fixtures' programs, which --all runs")
+fi
+if [ ${#skipped[@]} = 0 ]; then echo "not run: nothing"; else (IFS=';'; echo "not run: ${skipped[*]}"); fi
