@@ -50,7 +50,8 @@ fn compare(
     mut theirs: impl FnMut() -> Result<f64, Error>,
 ) -> Result<(), Error> {
     // The first of each compiles and loads.
-    (ours()?, theirs()?);
+    ours()?;
+    theirs()?;
     let mut runs = Vec::new();
     for _ in 0..ROUNDS {
         runs.push((ours()?, theirs()?));
@@ -88,6 +89,9 @@ fn example_program() -> String {
     let release = bench.parent().and_then(|deps| deps.parent()).expect("target/release");
     release.join("examples").join(format!("xor{}", std::env::consts::EXE_SUFFIX)).display().to_string()
 }
+
+/// A binding: its number, the buffer, and the bytes of it from where and how many, 0 for all.
+type Bound = (u32, (wgpu::Buffer, u64, u64));
 
 /// The same thirteen dispatches, written down by hand with nothing but wgpu: no plan, no checks, no error scopes.
 struct Bare {
@@ -132,7 +136,7 @@ impl Bare {
         let (sigmoid, loss) = (Activation::Sigmoid, Loss::SquaredError);
         let (w0, b0, w1, b1) = ((0, 4), (64, 2), (128, 2), (192, 1));
         let at = |buffer: &wgpu::Buffer, (offset, len): (u64, u64)| part(buffer, offset, len);
-        let list: Vec<(Kernel, Vec<u32>, Vec<(u32, (wgpu::Buffer, u64, u64))>)> = vec![
+        let list: Vec<(Kernel, Vec<u32>, Vec<Bound>)> = vec![
             (Kernel::Matmul, vec![0, 8, 2, 0, 2, 2, 1, 2, 1], vec![(1, all(&inputs)), (2, at(&parameters, w0)), (3, all(&sums))]),
             (Kernel::BiasActivation(sigmoid), vec![0, 8, 2], vec![(1, at(&parameters, b0)), (2, all(&sums)), (3, all(&h))]),
             (
