@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::gpu::{self, Gpu};
+use crate::plan::Limits;
 
 /// What trains: an opened GPU, an opened software adapter, or the CPU engine. Cheap to clone; clones are the same device.
 ///
@@ -17,8 +18,8 @@ use crate::gpu::{self, Gpu};
 pub struct Device {
     info: DeviceInfo,
     pub(crate) gpu: Option<Arc<Gpu>>,
-    /// Whether it is the CPU engine for want of an adapter.
-    fallback: bool,
+    /// Why it is the CPU engine, if nobody asked for that.
+    fallback: Option<Error>,
 }
 
 /// What is known of a device.
@@ -71,7 +72,7 @@ pub enum DeviceChoice {
 impl DeviceChoice {
     /// What the environment variable `SHADERPROP_DEVICE` asks for; [`Auto`](Self::Auto) if it is empty or not set.
     pub fn from_env() -> Self {
-        std::env::var("SHADERPROP_DEVICE").map_or(Self::Auto, |name| Self::from(name.as_str()))
+        std::env::var_os("SHADERPROP_DEVICE").map_or(Self::Auto, |name| Self::from(name.to_string_lossy().as_ref()))
     }
 }
 
@@ -126,13 +127,13 @@ impl Device {
             let mut last = match choice {
                 DeviceChoice::Name(name) => Error::UnknownDevice {
                     name: name.clone(),
-                    known: adapters.iter().map(|adapter| adapter.get_info().name).chain(["cpu".into()]).collect(),
+                    known: adapters.iter().map(|adapter| adapter.get_info().name).collect(),
                 },
                 _ => Error::NoAdapter,
             };
             for adapter in adapters.iter().filter(|adapter| fits(adapter)) {
                 match Gpu::open(adapter).await {
-                    Ok(gpu) => return Ok(Self { info: info_of(&adapter.get_info()), gpu: Some(Arc::new(gpu)), fallback: false }),
+                    Ok(gpu) => return Ok(Self { info: info_of(&adapter.get_info()), gpu: Some(Arc::new(gpu)), fallback: None }),
                     Err(error) if *choice == DeviceChoice::Auto => {
                         log::warn!("{error}");
                         last = error;
@@ -144,21 +145,26 @@ impl Device {
         })
     }
 
-    /// Opens the device of that choice, or the CPU engine where [`DeviceChoice::Auto`] finds no adapter at all: what a program
+    /// Opens the device of that choice, or the CPU engine where [`DeviceChoice::Auto`] finds no adapter that opens: what a program
     /// wants. [`notice`](Self::notice) then says so.
     ///
     /// # Errors
-    /// As [`open`](Self::open), but never [`Error::NoAdapter`] for [`DeviceChoice::Auto`].
+    /// As [`open`](Self::open), but none for [`DeviceChoice::Auto`].
     pub fn open_or_cpu(choice: &DeviceChoice) -> Result<Self, Error> {
         match Self::open(choice) {
-            Err(Error::NoAdapter) if *choice == DeviceChoice::Auto => Ok(Self { fallback: true, ..Self::cpu() }),
+            Err(error) if *choice == DeviceChoice::Auto => Ok(Self { fallback: Some(error), ..Self::cpu() }),
             opened => opened,
         }
     }
 
     /// The CPU engine: the reference, in f64. Needs no adapter; slow for large networks.
     pub fn cpu() -> Self {
-        Self { info: cpu_info(), gpu: None, fallback: false }
+        Self { info: cpu_info(), gpu: None, fallback: None }
+    }
+
+    /// What planning has to keep.
+    pub(crate) fn limits(&self) -> Limits {
+        self.gpu.as_ref().map_or(Limits::CPU, |gpu| Limits::of(gpu.limits(), gpu.is_software()))
     }
 
     /// Runs what the library does for this device to its end.
@@ -182,12 +188,8 @@ impl Device {
                 "{} is a software adapter: it runs the shaders on the CPU, where a CPU library may be faster",
                 self.info.name
             )),
-            DeviceKind::Cpu if self.fallback => Some(
-                "no GPU adapter: training on the CPU engine; to run the shaders install the GPU's driver \
-                 (a software one on Debian: apt-get install mesa-vulkan-drivers)"
-                    .into(),
-            ),
-            DeviceKind::Hardware | DeviceKind::Cpu => None,
+            DeviceKind::Cpu => self.fallback.as_ref().map(|error| format!("training on the CPU engine: {error}")),
+            DeviceKind::Hardware => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::loss::Loss;
 use crate::matrix::Matrix;
 use crate::network::{Layout, Network};
-use crate::plan::{Id, Limits, Plan, Table};
+use crate::plan::{Id, Plan, Table};
 use crate::reference::Reference;
 use crate::staged::{self, Staged, TABLE_ROWS};
 
@@ -14,6 +14,9 @@ pub enum Engine {
     Staged(Box<StagedEngine>),
     Cpu(CpuEngine),
 }
+
+/// The most values that the CPU engine holds at once: 16 GiB of them.
+const MOST_ON_CPU: u64 = 2 << 30;
 
 /// What one step needs to know beyond the plan.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +56,18 @@ impl Engine {
         (inputs, targets): (&Matrix<'_>, &Matrix<'_>),
         room: usize,
     ) -> Result<Self, Error> {
+        let table = Table { steps: TABLE_ROWS, losses: room };
+        let plan = Plan::training(network, loss, inputs.rows(), table, device.limits())?;
         let Some(gpu) = &device.gpu else {
+            // It computes without the plan, but on the same tensors, in f64: what is too large for it is refused as well.
+            let values = plan.buffers.iter().map(|buffer| buffer.len as u64).sum::<u64>();
+            if values > MOST_ON_CPU {
+                return Err(Error::TooLarge {
+                    what: "training on the CPU engine".into(),
+                    limit: format!("{MOST_ON_CPU} values of 8 bytes"),
+                    got: values.to_string(),
+                });
+            }
             return Ok(Self::Cpu(CpuEngine {
                 reference: Reference::new(network, loss, layout, parameters),
                 inputs: widened(inputs.values()),
@@ -61,8 +75,6 @@ impl Engine {
                 unread: Vec::new(),
             }));
         };
-        let table = Table { steps: TABLE_ROWS, losses: room };
-        let plan = Plan::training(network, loss, inputs.rows(), table, Limits::of(gpu.limits(), gpu.is_software()))?;
         let staged = Staged::new(gpu.clone(), plan, layout.len + room).await?;
         staged.write(staged.plan.find("parameters"), &narrowed(parameters))?;
         staged.write(staged.plan.find("inputs"), inputs.values())?;

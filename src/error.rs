@@ -2,8 +2,8 @@
 
 /// What went wrong.
 ///
-/// Errors of the first group are found before anything is allocated and leave model and device as they were.
-/// Those of the second come from the driver: after [`DeviceLost`](Error::DeviceLost), [`Timeout`](Error::Timeout),
+/// Those about shapes, settings, numbers, names and sizes are found before anything is allocated, and leave model and device as they
+/// were. Of those that come from the driver, most concern one call, and the device stays usable; after [`DeviceLost`](Error::DeviceLost), [`Timeout`](Error::Timeout),
 /// [`Panicked`](Error::Panicked) or an error that no call was waiting for, the device answers every later call with the
 /// same error; open a new one.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -17,11 +17,11 @@ pub enum Error {
     NoAdapter,
 
     /// A device name that fits no adapter.
-    #[error("unknown device `{name}`: expected auto, hardware, software, cpu, or (a part of) the name of one of: {}; choose one of these", .known.join(", "))]
+    #[error("unknown device `{name}`: expected auto, hardware, software, cpu or a part of the name of an adapter, of which there are: {}; choose one of these", or_none(.known))]
     UnknownDevice {
         /// What was asked for.
         name: String,
-        /// The names that would have been understood.
+        /// The names of the adapters that there are.
         known: Vec<String>,
     },
 
@@ -163,4 +163,8 @@ pub enum Error {
         /// The panic's message.
         message: String,
     },
+}
+
+fn or_none(names: &[String]) -> String {
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }

@@ -58,7 +58,7 @@ impl Fit {
     }
 
     /// Log after epoch 1, 1 + `epochs`, 1 + 2 · `epochs` and so on. Each log point waits for the device and reads back the
-    /// losses since the last one; between them nothing comes back.
+    /// losses since the last one; between them nothing comes back, except that losses nobody has read are fetched every 65,536 epochs.
     #[must_use]
     pub fn log_every(mut self, epochs: usize) -> Self {
         self.log_every = Some(epochs);
@@ -68,8 +68,10 @@ impl Fit {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let setting =
             |what: &str, expected: &str, got: String| Error::Setting { what: what.into(), expected: expected.into(), got };
-        if !(self.learning_rate as f32).is_finite() || self.learning_rate < 0.0 {
-            let expected = "a number from 0 up to the largest f32";
+        let rate = self.learning_rate as f32;
+        // One so small that the device would take it for 0 is refused too.
+        if !rate.is_finite() || rate < 0.0 || (rate == 0.0 && self.learning_rate != 0.0) {
+            let expected = "0, or a positive number that an f32 can hold";
             return Err(setting("learning_rate", expected, self.learning_rate.to_string()));
         }
         if self.epochs == 0 {

@@ -5,7 +5,7 @@
 //! answer to every later call: numbers that come from a broken device are never handed on.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,11 +31,10 @@ pub struct Gpu {
     software: bool,
     fault: Arc<Mutex<Option<Error>>>,
     pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
-    /// The submission that the async side waits for; the blocking edge polls for it.
-    awaited: Mutex<Option<wgpu::SubmissionIndex>>,
-    /// How many waits have begun, so that the edge can tell a new one from one that hangs.
-    waits: AtomicU64,
     readbacks: AtomicU64,
+    command_buffers: AtomicU64,
+    /// How many times longer than estimated the device takes, once that was measured.
+    slowness: Mutex<Option<f64>>,
 }
 
 /// Work that the device was given, and the channel on which its end is told.
@@ -106,9 +105,9 @@ impl Gpu {
             queue,
             fault,
             pipelines: Mutex::default(),
-            awaited: Mutex::default(),
-            waits: AtomicU64::new(0),
             readbacks: AtomicU64::new(0),
+            command_buffers: AtomicU64::new(0),
+            slowness: Mutex::default(),
         })
     }
 
@@ -127,9 +126,28 @@ impl Gpu {
         self.readbacks.load(Ordering::Relaxed)
     }
 
+    /// How many command buffers of steps it was given.
+    pub fn command_buffers(&self) -> u64 {
+        self.command_buffers.load(Ordering::Relaxed)
+    }
+
+    /// How many times longer than estimated the device takes; nothing before the first measurement.
+    pub fn slowness(&self) -> Option<f64> {
+        *lock(&self.slowness)
+    }
+
+    /// Learns from work that was estimated at so many nanoseconds. Only the size of later submissions depends on it.
+    pub fn learn(&self, taken: Duration, nanoseconds: u64) {
+        let measured = taken.as_nanos() as f64 / nanoseconds.max(1) as f64;
+        let mut slowness = lock(&self.slowness);
+        *slowness = Some((0.5 * slowness.unwrap_or(measured) + 0.5 * measured).clamp(0.01, 1000.0));
+    }
+
     /// Takes the device away, as an unplugged cable does: for tests.
     pub fn destroy(&self) {
         self.device.destroy();
+        // A driver tells of a loss at once; wgpu tells of this one when it is next polled.
+        let _ = guard("destroying the device", || self.device.poll(wgpu::PollType::Poll));
     }
 
     /// The device's first fault, if it has had one.
@@ -208,8 +226,9 @@ impl Gpu {
     }
 
     /// Hands command buffers to the device.
-    pub fn submit(&self, commands: impl IntoIterator<Item = wgpu::CommandBuffer>) -> Result<Submission, Error> {
+    pub fn submit(&self, commands: Vec<wgpu::CommandBuffer>) -> Result<Submission, Error> {
         self.check()?;
+        self.command_buffers.fetch_add(commands.len() as u64, Ordering::Relaxed);
         let index = self.queue.submit(commands);
         let (sender, done) = oneshot_channel();
         self.queue.on_submitted_work_done(move || {
@@ -264,16 +283,11 @@ impl Gpu {
     /// Runs `work` to its end on this thread, polling the device whenever the work waits for it.
     pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let mut work = pin!(work);
-        let mut wait = (self.waits.load(Ordering::Relaxed), Instant::now());
         pollster::block_on(poll_fn(|context| {
             if let Poll::Ready(result) = work.as_mut().poll(context) {
                 return Poll::Ready(result);
             }
-            let waits = self.waits.load(Ordering::Relaxed);
-            if waits != wait.0 {
-                wait = (waits, Instant::now());
-            }
-            match self.poll(wait.1) {
+            match self.poll() {
                 Ok(()) => {
                     context.waker().wake_by_ref();
                     Poll::Pending
@@ -284,13 +298,16 @@ impl Gpu {
     }
 
     /// One round of waiting for the device.
-    fn poll(&self, since: Instant) -> Result<(), Error> {
+    fn poll(&self) -> Result<(), Error> {
         self.check()?;
         let timeout = || Error::Timeout { what: "the device's work".into(), seconds: PATIENCE.as_secs() };
+        let (submission_index, since) = AWAITED.with_borrow(|awaited| match awaited {
+            Some((index, since)) => (Some(index.clone()), *since),
+            None => (None, Instant::now()),
+        });
         let Some(left) = PATIENCE.checked_sub(since.elapsed()) else {
             return Err(keep_first(&self.fault, timeout()));
         };
-        let submission_index = lock(&self.awaited).clone();
         // `poll` panics when the device is lost, and no handler sees that.
         match guard("waiting for the device", || self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(left) }))
         {
@@ -306,8 +323,7 @@ impl Gpu {
 
     /// Waits for what a callback sends once that submission is done.
     async fn answer<T>(&self, what: &str, index: wgpu::SubmissionIndex, receiver: OneshotReceiver<T>) -> Result<T, Error> {
-        *lock(&self.awaited) = Some(index);
-        self.waits.fetch_add(1, Ordering::Relaxed);
+        AWAITED.set(Some((index, Instant::now())));
         let answer = receiver.receive().await;
         self.check()?;
         answer
@@ -337,6 +353,9 @@ impl Gpu {
 }
 
 thread_local! {
+    /// The submission that the work on this thread waits for, and since when; the blocking edge, on the same thread, polls for it.
+    static AWAITED: RefCell<Option<(wgpu::SubmissionIndex, Instant)>> = const { RefCell::new(None) };
+
     /// Whether a panic on this thread will be caught by [`guard`].
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }

@@ -67,7 +67,7 @@ pub use wgpu;
 pub mod internals {
     pub use crate::gpu::Gpu;
     pub use crate::network::Layout;
-    pub use crate::plan::{Id, Layouts, Limits, Outputs, Plan, Table};
+    pub use crate::plan::{Dispatch, Id, Layouts, Limits, Outputs, Plan, Table};
 
     /// The CPU twins of the shaders, and the reference that is made of them.
     pub mod reference {

@@ -1,5 +1,7 @@
 //! A network with weights on a device: the trainer, and what can be asked of a trained network.
 
+use std::cell::LazyCell;
+
 use crate::device::Device;
 use crate::engine::{End, Engine, Step, narrowed, widened};
 use crate::error::Error;
@@ -57,17 +59,8 @@ impl Model {
     /// device's limits, and for [`Init::Values`] what [`set_weights`](Self::set_weights) refuses.
     pub fn new(device: &Device, network: &Network, init: &Init) -> Result<Self, Error> {
         let layout = network.layout()?;
-        if let Some(gpu) = &device.gpu {
-            // One row is the least that any later call asks for.
-            Plan::prediction(network, 1, Limits::of(gpu.limits(), gpu.is_software()))?;
-        }
-        let mut room: Vec<f64> = Vec::new();
-        room.try_reserve_exact(layout.len).map_err(|_| Error::TooLarge {
-            what: "the network's parameters".into(),
-            limit: "what this machine's memory holds".into(),
-            got: format!("{} values of 8 bytes", layout.len),
-        })?;
-        drop(room);
+        // One row is the least that any later call asks for.
+        Plan::prediction(network, 1, device.limits())?;
         let parameters = init.parameters(network, &layout)?;
         Ok(Self { device: device.clone(), network: network.clone(), layout, parameters })
     }
@@ -170,6 +163,7 @@ impl Model {
         self.device.block_on(async {
             let mut sum = 0.0;
             let mut staged = None;
+            let reference = LazyCell::new(|| self.reference(loss));
             for piece in self.pieces(rows) {
                 let (x, y) = (rows_of(&inputs, &piece), rows_of(&targets, &piece));
                 let mean = match &self.device.gpu {
@@ -181,10 +175,7 @@ impl Model {
                         staged.run(&[Row { learning_rate: 0.0, loss_slot: 0 }]).await?;
                         f64::from(staged.read(&[(staged.plan.find("losses"), 1)]).await?[0][0])
                     }
-                    None => {
-                        let reference = Reference::new(&self.network, loss, &self.layout, &self.parameters);
-                        reference.loss(&reference.forward(&widened(x)), &widened(y))
-                    }
+                    None => reference.loss(&reference.forward(&widened(x)), &widened(y)),
                 };
                 sum += mean * piece.len() as f64;
             }
@@ -192,7 +183,8 @@ impl Model {
         })
     }
 
-    /// The network's outputs for those rows: shape (rows, outputs).
+    /// The network's outputs for those rows: shape (rows, outputs). An output beyond the numbers that an f32 holds is an infinity
+    /// or a NaN.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
@@ -203,6 +195,7 @@ impl Model {
         self.device.block_on(async {
             let mut values = Vec::new();
             let mut staged = None;
+            let reference = LazyCell::new(|| self.reference(Loss::default()));
             for piece in self.pieces(inputs.rows()) {
                 let x = rows_of(&inputs, &piece);
                 match &self.device.gpu {
@@ -215,7 +208,6 @@ impl Model {
                         values.extend(staged.read(&[(last, piece.len() * outputs)]).await?.remove(0));
                     }
                     None => {
-                        let reference = Reference::new(&self.network, Loss::default(), &self.layout, &self.parameters);
                         values.extend(reference.forward(&widened(x)).pop().map_or(vec![], |last| narrowed(&last.outputs)));
                     }
                 }
@@ -246,21 +238,26 @@ impl Model {
                 got: epoch.to_string(),
             });
         }
+        let needs_adapter = || Error::NeedsAdapter { what: "explaining an epoch by its shaders".into() };
+        if self.device.gpu.is_none() {
+            return Err(needs_adapter());
+        }
         self.device.block_on(async {
             let room = epoch.min(MOST_UNREAD);
             let data = (&inputs, &targets);
             let mut engine =
                 Engine::training(&self.device, (&self.network, &self.layout, &self.parameters), fit.loss, data, room).await?;
             let step = Step { learning_rate: fit.learning_rate };
+            let mut before = History::default();
             let mut left = epoch - 1;
             while left > 0 {
                 engine.run(&vec![step; left.min(room)]).await?;
-                engine.losses().await?;
+                record(&mut before, engine.losses().await?, fit, &mut |_| ())?;
                 left -= left.min(room);
             }
             match &mut engine {
                 Engine::Staged(engine) => trace::step(&mut engine.staged, &self.layout, fit.learning_rate as f32).await,
-                Engine::Cpu(_) => Err(Error::NeedsAdapter { what: "explaining an epoch by its shaders".into() }),
+                Engine::Cpu(_) => Err(needs_adapter()),
             }
         })
     }
@@ -303,6 +300,11 @@ impl Model {
         Ok(())
     }
 
+    /// The reference with the model's parameters.
+    fn reference(&self, loss: Loss) -> Reference {
+        Reference::new(&self.network, loss, &self.layout, &self.parameters)
+    }
+
     fn check_inputs(&self, inputs: &Matrix<'_>) -> Result<(), Error> {
         self.check_columns("inputs", inputs, self.network.inputs())?;
         if inputs.rows() == 0 {
@@ -330,12 +332,12 @@ impl Model {
         self.check_inputs(inputs)?;
         targets.check_finite("targets")?;
         let (least, greatest) = loss.definition().targets;
-        match targets.values().iter().find(|target| **target < least || **target > greatest) {
+        match targets.values().iter().position(|target| *target < least || *target > greatest) {
             None => Ok(()),
-            Some(target) => Err(Error::Setting {
+            Some(at) => Err(Error::Setting {
                 what: format!("targets for {}", loss.name()),
                 expected: format!("numbers from {least} to {greatest}"),
-                got: target.to_string(),
+                got: format!("{} at row {}, column {}", targets.values()[at], at / targets.columns(), at % targets.columns()),
             }),
         }
     }
@@ -354,7 +356,9 @@ impl Model {
 
     fn check_parameters(&self, parameters: &[f64], fit: &Fit) -> Result<(), Error> {
         for place in &self.layout.places {
-            if let Some(value) = parameters[place.offset..place.offset + place.len].iter().find(|value| !value.is_finite()) {
+            if let Some(value) =
+                parameters[place.offset..place.offset + place.len].iter().find(|value| !(**value as f32).is_finite())
+            {
                 return Err(diverged(&place.name, *value, fit.epochs, fit));
             }
         }
@@ -377,9 +381,9 @@ impl Model {
         plan: impl FnOnce(Limits) -> Result<Plan, Error>,
     ) -> Result<&'s mut Staged, Error> {
         if kept.as_ref().is_none_or(|(of, _)| *of != rows) {
-            let staged =
-                Staged::new(gpu.clone(), plan(Limits::of(gpu.limits(), gpu.is_software()))?, rows * self.network.outputs())
-                    .await?;
+            // Its memory goes first: the device may not have room for both.
+            *kept = None;
+            let staged = Staged::new(gpu.clone(), plan(self.device.limits())?, rows * self.network.outputs()).await?;
             staged.write(staged.plan.find("parameters"), &narrowed(&self.parameters))?;
             *kept = Some((rows, staged));
         }

@@ -2,7 +2,7 @@
 //!
 //! A plan names its buffers, the tensors in them, and the dispatches in order; [`Staged`](crate::staged::Staged) only replays
 //! it. A stage becomes several dispatches where its loops, its workgroups or its time would pass a limit. Cutting changes no
-//! bit: pieces of a stage compute different elements, and parts of a sum are added in the order of the whole.
+//! bit: pieces of a stage compute different elements, and sums are cut at places that depend on nothing but their length.
 
 use std::ops::Range;
 
@@ -120,9 +120,17 @@ impl Limits {
         }
     }
 
-    /// A rough time for that many multiply-adds, in nanoseconds: half a GFLOP/s on a CPU, twenty on the slowest GPUs.
-    fn nanoseconds(self, operations: u64) -> u64 {
-        LAUNCH.saturating_add(if self.software { operations.saturating_mul(4) } else { operations / 10 })
+    /// What the CPU engine takes on: as much in one tensor as any GPU.
+    pub const CPU: Self = Self { binding: 4 << 30, buffer: 4 << 30, workgroups: 65_535, software: true };
+
+    /// A rough time in nanoseconds for that many invocations of so many multiply-adds: half a GFLOP/s on a CPU, twenty on the slowest
+    /// GPUs, where a dispatch of few invocations takes as long as each of them waits for memory, round by round of its loop.
+    fn nanoseconds(self, invocations: u64, rounds: u64) -> u64 {
+        let operations = invocations.saturating_mul(rounds);
+        LAUNCH.saturating_add(match self.software {
+            true => operations.saturating_mul(4),
+            false => (operations / 10).max(rounds.saturating_mul(200)),
+        })
     }
 
     /// How many elements of so many operations each a dispatch may compute.
@@ -156,6 +164,7 @@ impl Plan {
         let mut plan = Self::default();
         let forward = plan.forward(network, &layout, rows, Some(loss), &limits)?;
         let (steps, cursor, losses) = plan.table(table, &limits)?;
+        check_bytes("parameters and losses together", layout.len.saturating_add(table.losses), limits.buffer, BUFFER)?;
         let last = network.layers().len() - 1;
         let activation = |i: usize| network.layers()[i].activation;
 
@@ -239,6 +248,10 @@ impl Plan {
             });
             later.unwrap_or(false)
         };
+        for (i, layer) in network.layers().iter().enumerate() {
+            let name = format!("layers.{i}.sum");
+            check_bytes(&name, elements(&name, rows, layer.units)?, limits.binding, BINDING)?;
+        }
         let widest = (0..=last).filter(|i| !kept(*i)).map(|i| network.layers()[i].units).max();
         let shared = match widest {
             Some(widest) => Some(self.buffer("sums", elements("sums", rows, widest)?, limits)?),
@@ -250,13 +263,10 @@ impl Plan {
             let (weight, bias) = (layout.weight(i), layout.bias(i));
             let sum_name = format!("layers.{i}.sum");
             let sums = match shared {
-                Some(shared) if !kept(i) => {
-                    check_binding(&sum_name, elements(&sum_name, rows, layer.units)?, limits)?;
-                    self.view(&sum_name, shared, 0, rows, layer.units)
-                }
+                Some(shared) if !kept(i) => self.view(&sum_name, shared, 0, rows, layer.units),
                 _ => self.tensor(&sum_name, rows, layer.units, limits)?,
             };
-            check_binding(&weight.name, weight.len, limits)?;
+            check_bytes(&weight.name, weight.len, limits.binding, BINDING)?;
             let outputs = self.tensor(&format!("layers.{i}.output"), rows, layer.units, limits)?;
             let weights = self.view(&weight.name, parameters, weight.offset, weight.shape[0], weight.shape[1]);
             let biases = self.view(&bias.name, parameters, bias.offset, 1, bias.shape[0]);
@@ -304,13 +314,11 @@ impl Plan {
                     ("b_k", word(b_k)),
                     ("b_column", word(b_column)),
                 ];
-                let operations = (piece.len() * terms.len()) as u64;
                 self.dispatch(
                     Kernel::Matmul,
                     &[("a", a), ("b", b), ("c", c)],
                     &params,
-                    piece.len(),
-                    operations,
+                    [piece.len(), terms.len()],
                     &formula,
                     limits,
                 );
@@ -334,8 +342,7 @@ impl Plan {
         let operands = [("bias", bias), ("sums", sums), ("outputs", outputs)];
         for piece in parts(count, limits.elements(ELEMENTWISE)) {
             let params = [("first", word(piece.start)), ("end", word(piece.end)), ("columns", word(columns))];
-            let operations = (piece.len() * ELEMENTWISE) as u64;
-            self.dispatch(Kernel::BiasActivation(activation), &operands, &params, piece.len(), operations, &formula, limits);
+            self.dispatch(Kernel::BiasActivation(activation), &operands, &params, [piece.len(), ELEMENTWISE], &formula, limits);
         }
     }
 
@@ -359,8 +366,14 @@ impl Plan {
         let operands = [("sums", from.sums), ("outputs", from.outputs), ("targets", from.targets), ("deltas", deltas)];
         for piece in parts(self.len(deltas), limits.elements(ELEMENTWISE)) {
             let params = [("first", word(piece.start)), ("end", word(piece.end)), ("scale", scale.to_bits())];
-            let operations = (piece.len() * ELEMENTWISE) as u64;
-            self.dispatch(Kernel::OutputDelta(loss, activation), &operands, &params, piece.len(), operations, &formula, limits);
+            self.dispatch(
+                Kernel::OutputDelta(loss, activation),
+                &operands,
+                &params,
+                [piece.len(), ELEMENTWISE],
+                &formula,
+                limits,
+            );
         }
     }
 
@@ -372,8 +385,7 @@ impl Plan {
         let operands = [("sums", sums), ("outputs", outputs), ("deltas", deltas)];
         for piece in parts(self.len(deltas), limits.elements(ELEMENTWISE)) {
             let params = [("first", word(piece.start)), ("end", word(piece.end))];
-            let operations = (piece.len() * ELEMENTWISE) as u64;
-            self.dispatch(Kernel::HiddenDelta(activation), &operands, &params, piece.len(), operations, &formula, limits);
+            self.dispatch(Kernel::HiddenDelta(activation), &operands, &params, [piece.len(), ELEMENTWISE], &formula, limits);
         }
     }
 
@@ -390,9 +402,8 @@ impl Plan {
                     ("row_first", word(terms.start)),
                     ("row_end", word(terms.end)),
                 ];
-                let operations = (piece.len() * terms.len()) as u64;
                 let operands = [("deltas", deltas), ("gradient", gradient)];
-                self.dispatch(Kernel::BiasGradient, &operands, &params, piece.len(), operations, &formula, limits);
+                self.dispatch(Kernel::BiasGradient, &operands, &params, [piece.len(), terms.len()], &formula, limits);
             }
         }
     }
@@ -406,8 +417,7 @@ impl Plan {
             let to = self.view("parameters", parameters, piece.start, 1, piece.len());
             let operands = [("steps", steps), ("cursor", cursor), ("gradients", from), ("parameters", to)];
             let params = [("count", word(piece.len()))];
-            let operations = (piece.len() * ELEMENTWISE) as u64;
-            self.dispatch(Kernel::Sgd, &operands, &params, piece.len(), operations, formula, limits);
+            self.dispatch(Kernel::Sgd, &operands, &params, [piece.len(), ELEMENTWISE], formula, limits);
         }
     }
 
@@ -431,33 +441,34 @@ impl Plan {
             ("cursor", cursor),
             ("losses", losses),
         ];
-        // One workgroup, whose invocations share the elements.
-        for piece in parts(count, LONGEST_LOOP * WORKGROUP_SIZE as usize) {
+        // One workgroup, whose invocations share the elements, and fold their sums in a loop of six more rounds.
+        for piece in parts(count, (LONGEST_LOOP - 6) * WORKGROUP_SIZE as usize) {
+            let rounds = piece.len().div_ceil(WORKGROUP_SIZE as usize);
             let params =
                 [("first", word(piece.start)), ("end", word(piece.end)), ("count", word(count)), ("scale", scale.to_bits())];
-            let operations = (piece.len() * ELEMENTWISE) as u64;
-            self.dispatch(Kernel::Loss(loss, activation), &operands, &params, 1, operations, &formula, limits);
+            self.dispatch(
+                Kernel::Loss(loss, activation),
+                &operands,
+                &params,
+                [WORKGROUP_SIZE as usize, rounds * ELEMENTWISE],
+                &formula,
+                limits,
+            );
         }
     }
 
-    /// One dispatch of so many invocations. Only the operands that the kernel uses are bound.
-    #[expect(clippy::too_many_arguments, reason = "private, and each is one plain thing that a dispatch has")]
+    /// One dispatch of so many invocations, each of so many operations one after the other. Only the operands that the kernel uses
+    /// are bound.
     fn dispatch(
         &mut self,
         kernel: Kernel,
         operands: &[(&str, Id)],
         params: &[(&str, u32)],
-        invocations: usize,
-        operations: u64,
+        [invocations, rounds]: [usize; 2],
         formula: &str,
         limits: &Limits,
     ) {
-        debug_assert!(
-            kernel.params().iter().eq(params.iter().map(|(name, _)| name)),
-            "{} takes {:?}",
-            kernel.label(),
-            kernel.params()
-        );
+        assert!(kernel.params().iter().eq(params.iter().map(|(name, _)| name)), "{} takes {:?}", kernel.label(), kernel.params());
         let operand = |binding: crate::shader::Binding| {
             let given = operands.iter().find(|(name, _)| *name == binding.name);
             let (_, tensor) = given.unwrap_or_else(|| panic!("{} takes `{}`", kernel.label(), binding.name));
@@ -469,7 +480,7 @@ impl Plan {
             params: params.iter().map(|(_, word)| *word).collect(),
             workgroups: invocations.div_ceil(WORKGROUP_SIZE as usize) as u32,
             formula: formula.into(),
-            nanoseconds: limits.nanoseconds(operations),
+            nanoseconds: limits.nanoseconds(invocations as u64, rounds as u64),
         });
     }
 
@@ -480,14 +491,14 @@ impl Plan {
     /// A tensor with a buffer of its own.
     pub fn tensor(&mut self, name: &str, rows: usize, columns: usize, limits: &Limits) -> Result<Id, Error> {
         let len = elements(name, rows, columns)?;
-        check_binding(name, len, limits)?;
+        check_bytes(name, len, limits.binding, BINDING)?;
         let buffer = self.buffer(name, len, limits)?;
         Ok(self.view(name, buffer, 0, rows, columns))
     }
 
     /// A buffer of `len` elements.
     pub fn buffer(&mut self, name: &str, len: usize, limits: &Limits) -> Result<usize, Error> {
-        check_bytes(name, len, limits.buffer, "the device's longest buffer")?;
+        check_bytes(name, len, limits.buffer, BUFFER)?;
         self.buffers.push(Buffer { name: name.into(), len });
         Ok(self.buffers.len() - 1)
     }
@@ -528,7 +539,7 @@ fn parts(len: usize, longest: usize) -> impl Iterator<Item = Range<usize>> {
 
 /// A count that is known to be below 2³², since the buffer it belongs to could be bound.
 fn word(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
+    u32::try_from(count).expect("the limits keep counts below 2³²")
 }
 
 fn elements(name: &str, rows: usize, columns: usize) -> Result<usize, Error> {
@@ -539,9 +550,8 @@ fn elements(name: &str, rows: usize, columns: usize) -> Result<usize, Error> {
     })
 }
 
-fn check_binding(name: &str, len: usize, limits: &Limits) -> Result<(), Error> {
-    check_bytes(name, len, limits.binding, "the device's longest binding")
-}
+const BUFFER: &str = "the device's longest buffer";
+const BINDING: &str = "the device's longest binding";
 
 fn check_bytes(name: &str, len: usize, limit: u64, of: &str) -> Result<(), Error> {
     match (len as u64).checked_mul(4) {

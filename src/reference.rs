@@ -1,7 +1,7 @@
 //! The reference, and the CPU engine: the whole training in f64, plain enough to check by eye. Also the CPU twin of each shader.
 //!
-//! Nothing here is shared with the plan that the GPU runs, so that a mistake in one cannot agree with itself in the other.
-//! Matrices are slices, row by row.
+//! Apart from the formulas of an activation or a loss, which stand beside each other in one file, nothing here is shared with what
+//! the GPU runs, so that a mistake in one does not agree with itself in the other. Matrices are slices, row by row.
 
 use crate::activation::Activation;
 use crate::loss::Loss;
@@ -38,9 +38,13 @@ pub fn bias_activation(activation: Activation, product: &[f64], bias: &[f64]) ->
     (sums, outputs)
 }
 
-/// ∂loss/∂x of the last layer's x; `rows` is the batch size.
-pub fn output_delta(loss: Loss, activation: Activation, x: &[f64], y: &[f64], t: &[f64], rows: usize) -> Vec<f64> {
-    let scale = loss.gradient_scale(rows, y.len() / rows);
+/// ∂loss/∂x of the last layer's x, over the whole batch.
+pub fn output_delta(loss: Loss, activation: Activation, x: &[f64], y: &[f64], t: &[f64]) -> Vec<f64> {
+    let scale = match loss {
+        // Of half the sum of squares, not of a mean.
+        Loss::SquaredError => 1.0,
+        Loss::MeanSquaredError | Loss::BinaryCrossEntropy => 1.0 / y.len() as f64,
+    };
     let gradient = loss.formulas(activation).gradient;
     let element = |i: usize| match loss.fuses_with(activation) {
         true => scale * gradient(x[i], y[i], t[i]),
@@ -167,7 +171,7 @@ impl Reference {
         for (i, layer) in self.layers.iter().enumerate().rev() {
             let Passed { sums, outputs } = &passed[i];
             let delta = if i == self.layers.len() - 1 {
-                output_delta(self.loss, layer.activation, sums, outputs, targets, rows)
+                output_delta(self.loss, layer.activation, sums, outputs, targets)
             } else {
                 hidden_delta(layer.activation, &error, sums, outputs)
             };

@@ -30,8 +30,6 @@ pub struct Staged {
     dispatches: Vec<Recorded>,
     staging: wgpu::Buffer,
     in_flight: VecDeque<InFlight>,
-    /// How many times longer than the plan's estimate the device takes; decides how much goes into a submission.
-    slowness: f64,
     last_finished: Instant,
 }
 
@@ -43,6 +41,7 @@ struct Recorded {
     nanoseconds: u64,
 }
 
+/// Work that was handed to the device, and its estimate.
 struct InFlight {
     submission: Submission,
     submitted: Instant,
@@ -100,7 +99,7 @@ impl Staged {
         }
         let staging = staging(&gpu, readable).await?;
         let (in_flight, last_finished) = (VecDeque::new(), Instant::now());
-        Ok(Self { gpu, plan, buffers, dispatches, staging, in_flight, slowness: 1.0, last_finished })
+        Ok(Self { gpu, plan, buffers, dispatches, staging, in_flight, last_finished })
     }
 
     /// Writes a tensor; it takes effect before the next run.
@@ -126,36 +125,37 @@ impl Staged {
         Ok(())
     }
 
-    /// Runs the plan that many times: one command buffer each, several to a submission, and one cut into several only where it
+    /// Runs the plan that many times: one command buffer each, several to a submission. One is cut into several only where it alone
     /// would make a submission too long.
     pub async fn replay(&mut self, times: usize) -> Result<(), Error> {
-        let mut commands = Vec::with_capacity(LARGEST_SUBMISSION);
+        let whole: u64 = self.dispatches.iter().map(|dispatch| dispatch.nanoseconds).sum();
+        let mut commands = Vec::new();
         let mut nanoseconds = 0;
         for _ in 0..times {
-            let mut next = 0;
-            while next < self.dispatches.len() {
-                let start = next;
-                while next < self.dispatches.len() {
-                    let with_this = nanoseconds + self.dispatches[next].nanoseconds;
-                    if nanoseconds > 0 && with_this as f64 * self.slowness > LONGEST_SUBMISSION {
-                        break;
-                    }
-                    nanoseconds = with_this;
-                    next += 1;
-                }
-                if next > start {
-                    commands.push(self.record(start..next));
-                }
-                if next < self.dispatches.len() || commands.len() == LARGEST_SUBMISSION {
-                    self.submit(commands.drain(..), nanoseconds).await?;
-                    nanoseconds = 0;
-                }
+            if commands.len() == LARGEST_SUBMISSION || (nanoseconds > 0 && nanoseconds + whole > self.budget()) {
+                self.submit(std::mem::take(&mut commands), std::mem::take(&mut nanoseconds)).await?;
             }
+            let mut start = 0;
+            for next in 0..self.dispatches.len() {
+                let with_this = nanoseconds + self.dispatches[next].nanoseconds;
+                if next > start && with_this > self.budget() {
+                    commands.push(self.record(start..next));
+                    self.submit(std::mem::take(&mut commands), std::mem::take(&mut nanoseconds)).await?;
+                    start = next;
+                }
+                nanoseconds += self.dispatches[next].nanoseconds;
+            }
+            commands.push(self.record(start..self.dispatches.len()));
         }
-        if !commands.is_empty() {
-            self.submit(commands.drain(..), nanoseconds).await?;
+        self.submit(commands, nanoseconds).await
+    }
+
+    /// How much estimated time fits into a submission; a tenth of it until the device's speed is known.
+    fn budget(&self) -> u64 {
+        match self.gpu.slowness() {
+            Some(slowness) => (LONGEST_SUBMISSION / slowness) as u64,
+            None => (LONGEST_SUBMISSION / 10.0) as u64,
         }
-        Ok(())
     }
 
     /// A command buffer with those dispatches.
@@ -171,10 +171,11 @@ impl Staged {
         encoder.finish()
     }
 
-    async fn submit(&mut self, commands: impl Iterator<Item = wgpu::CommandBuffer>, nanoseconds: u64) -> Result<(), Error> {
-        if self.in_flight.len() == MOST_IN_FLIGHT
-            && let Some(oldest) = self.in_flight.pop_front()
-        {
+    /// Hands command buffers on, after waiting until few enough are in flight: one while the device's speed is unknown.
+    async fn submit(&mut self, commands: Vec<wgpu::CommandBuffer>, nanoseconds: u64) -> Result<(), Error> {
+        let most = if self.gpu.slowness().is_some() { MOST_IN_FLIGHT } else { 1 };
+        while self.in_flight.len() >= most {
+            let Some(oldest) = self.in_flight.pop_front() else { break };
             self.gpu.finished(oldest.submission).await?;
             self.learn(oldest.submitted, oldest.nanoseconds);
         }
@@ -184,13 +185,14 @@ impl Staged {
         Ok(())
     }
 
-    /// Compares a submission's time with its estimate. Only the size of later submissions depends on it.
+    /// Compares what has just finished with its estimate; too little of it says nothing.
     fn learn(&mut self, submitted: Instant, nanoseconds: u64) {
         let now = Instant::now();
-        let taken = now.duration_since(submitted.max(self.last_finished)).max(Duration::from_micros(1));
+        let taken = now.duration_since(submitted.max(self.last_finished));
         self.last_finished = now;
-        let slowness = taken.as_nanos() as f64 / nanoseconds.max(1) as f64;
-        self.slowness = (0.5 * self.slowness + 0.5 * slowness).clamp(0.01, 100.0);
+        if nanoseconds >= 1_000_000 || taken >= Duration::from_millis(5) {
+            self.gpu.learn(taken, nanoseconds);
+        }
     }
 
     /// Reads the first `count` elements of each tensor, in one readback.
@@ -208,15 +210,17 @@ impl Staged {
             .collect();
         let read = self.gpu.read(&self.staging, &regions).await?;
         // What came before the readback is done.
-        self.in_flight.clear();
-        self.last_finished = Instant::now();
+        if let Some(submitted) = self.in_flight.front().map(|oldest| oldest.submitted) {
+            let nanoseconds = self.in_flight.drain(..).map(|work| work.nanoseconds).sum();
+            self.learn(submitted, nanoseconds);
+        }
         Ok(read.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect())
     }
 
     /// Runs one dispatch alone: for looking at a step stage by stage.
     pub async fn run_one(&mut self, index: usize) -> Result<(), Error> {
-        let commands = [self.record(index..index + 1)];
-        self.submit(commands.into_iter(), self.dispatches[index].nanoseconds).await
+        let commands = vec![self.record(index..index + 1)];
+        self.submit(commands, self.dispatches[index].nanoseconds).await
     }
 }
 

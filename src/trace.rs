@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::Error;
 use crate::network::{Layout, Tensor};
-use crate::plan::Operand;
+use crate::plan::{Dispatch, Operand};
 use crate::shader::Kernel;
 use crate::staged::{Staged, Step};
 
@@ -24,22 +24,21 @@ pub struct Stage {
     pub outputs: Vec<Tensor>,
 }
 
-/// Runs the plan's next step one dispatch at a time.
+/// Runs the plan's next step one stage at a time. The dispatches into which a stage was cut follow each other with the same formula.
 pub(crate) async fn step(staged: &mut Staged, layout: &Layout, learning_rate: f32) -> Result<Vec<Stage>, Error> {
     staged.write_steps(&[Step { learning_rate, loss_slot: 0 }])?;
-    let mut stages = Vec::with_capacity(staged.plan.dispatches.len());
-    for index in 0..staged.plan.dispatches.len() {
-        let dispatch = staged.plan.dispatches[index].clone();
-        let inputs = look(staged, layout, dispatch.kernel, &dispatch.operands, |operand| reads(dispatch.kernel, operand)).await?;
-        staged.run_one(index).await?;
-        let outputs = look(staged, layout, dispatch.kernel, &dispatch.operands, |operand| operand.written).await?;
-        stages.push(Stage {
-            shader: dispatch.kernel.shader().file(),
-            label: dispatch.kernel.label(),
-            formula: dispatch.formula,
-            inputs,
-            outputs,
-        });
+    let mut stages = Vec::new();
+    let mut start = 0;
+    while let Some(first) = staged.plan.dispatches.get(start).cloned() {
+        let end = start + staged.plan.dispatches[start..].iter().take_while(|dispatch| dispatch.formula == first.formula).count();
+        let inputs = look(staged, layout, &first, |operand| reads(first.kernel, operand)).await?;
+        for index in start..end {
+            staged.run_one(index).await?;
+        }
+        let outputs = look(staged, layout, &first, |operand| operand.written).await?;
+        let (shader, label) = (first.kernel.shader().file(), first.kernel.label());
+        stages.push(Stage { shader, label, formula: first.formula, inputs, outputs });
+        start = end;
     }
     Ok(stages)
 }
@@ -56,49 +55,38 @@ fn reads(kernel: Kernel, operand: &Operand) -> bool {
     !operand.written || name.as_deref() == Some(in_place)
 }
 
-/// Reads the operands that `which` picks. Flat buffers are shown tensor by tensor, the step table by what this step takes of it.
+/// Reads the operands that `which` picks. Flat buffers are shown tensor by tensor, the step table by what this stage takes of it.
 async fn look(
     staged: &mut Staged,
     layout: &Layout,
-    kernel: Kernel,
-    operands: &[Operand],
+    stage: &Dispatch,
     which: impl Fn(&Operand) -> bool,
 ) -> Result<Vec<Tensor>, Error> {
     let mut seen = Vec::new();
-    for operand in operands.iter().filter(|operand| which(operand)) {
-        let tensor = staged.plan.tensors[operand.tensor.0].clone();
-        let shown = |name: &str, shape: Vec<usize>, values: &[f32]| Tensor { name: name.into(), shape, values: values.to_vec() };
+    for operand in stage.operands.iter().filter(|operand| which(operand)) {
+        // The first tensor of that name is the whole, where a stage was cut into pieces of it.
+        let id = staged.plan.find(&staged.plan.tensors[operand.tensor.0].name);
+        let tensor = staged.plan.tensors[id.0].clone();
+        let mut show =
+            |name: String, shape: Vec<usize>, values: &[f32]| seen.push(Tensor { name, shape, values: values.to_vec() });
         match tensor.name.as_str() {
             // It counts the steps; no numbers of the network are in it.
             "cursor" => (),
-            "steps" => {
-                let read = staged.read(&[(operand.tensor, 1)]).await?;
-                if kernel == Kernel::Sgd {
-                    seen.push(shown("learning_rate", vec![1], &read[0]));
-                }
-            }
-            "losses" => {
-                let read = staged.read(&[(operand.tensor, 1)]).await?;
-                seen.push(shown("loss", vec![1], &read[0]));
-            }
-            name @ ("parameters" | "gradients") => {
-                let read = staged.read(&[(operand.tensor, tensor.columns)]).await?;
-                let suffix = if name == "gradients" { ".gradient" } else { "" };
+            "steps" if stage.kernel != Kernel::Sgd => (),
+            "steps" => show("learning_rate".into(), vec![1], &staged.read(&[(id, 1)]).await?[0]),
+            "losses" => show("loss".into(), vec![1], &staged.read(&[(id, 1)]).await?[0]),
+            flat @ ("parameters" | "gradients") => {
+                let suffix = if flat == "gradients" { ".gradient" } else { "" };
+                let read = staged.read(&[(id, tensor.columns)]).await?;
                 for place in &layout.places {
-                    // A flat buffer that passes the binding limit is updated piece by piece.
-                    let start = place.offset.max(tensor.offset) - tensor.offset;
-                    let end = (place.offset + place.len).min(tensor.offset + tensor.columns);
-                    if let Some(values) = end.checked_sub(tensor.offset).and_then(|end| read[0].get(start..end)) {
-                        let shape = if values.len() == place.len { place.shape.clone() } else { vec![values.len()] };
-                        seen.push(shown(&format!("{}{suffix}", place.name), shape, values));
-                    }
+                    let values = &read[0][place.offset..place.offset + place.len];
+                    show(format!("{}{suffix}", place.name), place.shape.clone(), values);
                 }
             }
             name => {
-                let read = staged.read(&[(operand.tensor, tensor.rows * tensor.columns)]).await?;
-                let bias = name.contains(".bias");
-                let shape = if bias { vec![tensor.columns] } else { vec![tensor.rows, tensor.columns] };
-                seen.push(shown(name, shape, &read[0]));
+                let is_bias = name.contains(".bias");
+                let shape = if is_bias { vec![tensor.columns] } else { vec![tensor.rows, tensor.columns] };
+                show(name.into(), shape, &staged.read(&[(id, tensor.rows * tensor.columns)]).await?[0]);
             }
         }
     }
@@ -121,7 +109,7 @@ impl fmt::Display for Stage {
                 for row in tensor.values.chunks(columns).take(SHOWN) {
                     write!(f, "     ")?;
                     for value in row.iter().take(SHOWN) {
-                        write!(f, " {value:>13.9}")?;
+                        write!(f, " {:>14}", digits(*value))?;
                     }
                     writeln!(f, "{}", if columns > SHOWN { "  …" } else { "" })?;
                 }
@@ -131,5 +119,15 @@ impl fmt::Display for Stage {
             }
         }
         Ok(())
+    }
+}
+
+/// A number with eight significant digits, as many as an f32 has.
+fn digits(value: f32) -> String {
+    let magnitude = value.abs().log10().floor();
+    match magnitude {
+        _ if value == 0.0 => "0".into(),
+        -4.0..7.0 => format!("{value:.*}", (7.0 - magnitude) as usize),
+        _ => format!("{value:.7e}"),
     }
 }

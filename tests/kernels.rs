@@ -3,8 +3,10 @@
 mod common;
 
 use common::{U, ULP, assert_close, g, numbers, open, run, wide};
+use std::sync::Arc;
+
 use shaderprop::internals::reference as twin;
-use shaderprop::internals::{LONGEST_LOOP, Layouts, Limits, Outputs, Plan, Staged, Step};
+use shaderprop::internals::{Gpu, LONGEST_LOOP, Layouts, Limits, Outputs, Plan, Staged, Step};
 use shaderprop::{Activation, Loss};
 
 /// Below, at and above the sizes at which workgroups and vectors end.
@@ -51,7 +53,8 @@ fn activation_bound(activation: Activation, x: f64) -> f64 {
             }
             // The specification's absolute bound.
             Activation::Tanh => 1e-5,
-            _ => 0.0,
+            Activation::Relu | Activation::Identity => 0.0,
+            other => panic!("{} needs a bound, derived as above", other.name()),
         }
 }
 
@@ -155,6 +158,42 @@ fn neighbours_stay_untouched() {
     }
 }
 
+/// A piece of a stage that was cut touches its own elements: the middle one of three leaves both others as they were.
+#[test]
+fn a_piece_touches_only_its_elements() {
+    let (gpu, limits) = open();
+    let one = Limits { workgroups: 1, ..limits };
+    let ones = vec![1.0f32; 129];
+    let check = |stage: &str, mut plan: Plan, write: &[(&str, &[f32])], output: &str, before: f32, after: f32| {
+        assert_eq!(plan.dispatches.len(), 3, "{stage}");
+        // It ends in the middle of a workgroup.
+        plan.dispatches = vec![plan.dispatches.remove(1)];
+        plan.dispatches[0].params[1] = 100;
+        let canary = vec![before; 129];
+        let write: Vec<_> = write.iter().copied().chain([(output, canary.as_slice())]).collect();
+        let expected: Vec<f32> = (0..129).map(|i| if (64..100).contains(&i) { after } else { before }).collect();
+        assert_eq!(run(&gpu, plan, 1, &write, &[output])[0], expected, "{stage}");
+    };
+    let tensors = |names: &[&str]| {
+        let mut plan = Plan::default();
+        let ids: Vec<_> = names.iter().map(|name| plan.tensor(name, 1, 129, &limits).expect("a tensor")).collect();
+        (plan, ids)
+    };
+
+    check("matmul", matmul(Layouts::Plain, (129, 1, 1), &one), &[("a", &ones), ("b", &[3.0])], "c", 7.25, 3.0);
+    let (mut plan, id) = tensors(&["bias", "sums", "outputs"]);
+    plan.bias_activation(Activation::Identity, id[0], id[1], id[2], &one);
+    check("bias_activation", plan, &[("bias", &ones), ("sums", &ones)], "outputs", 7.25, 2.0);
+    let (mut plan, id) = tensors(&["sums", "outputs", "targets", "deltas"]);
+    let from = Outputs { sums: id[0], outputs: id[1], targets: id[2] };
+    plan.output_delta(Loss::SquaredError, Activation::Identity, &from, id[3], &one);
+    check("output_delta", plan, &[("outputs", &ones)], "deltas", 7.25, 1.0);
+    let (mut plan, id) = tensors(&["sums", "outputs", "deltas"]);
+    plan.hidden_delta(Activation::Tanh, id[0], id[1], id[2], &one);
+    check("hidden_delta", plan, &[("outputs", &ones)], "deltas", 7.25, 0.0);
+    check("bias_gradient", bias_gradient(1, 129, &one), &[("deltas", &ones)], "gradient", 7.25, 1.0);
+}
+
 fn bias_activation(activation: Activation, rows: usize, columns: usize, limits: &Limits) -> Plan {
     let mut plan = Plan::default();
     let bias = plan.tensor("bias", 1, columns, limits).expect("a tensor");
@@ -232,7 +271,7 @@ fn output_delta_of_every_loss_and_activation() {
                 let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("deltas", &nan(y.len()))];
                 let read = run(&gpu, plan, 1, &write, &["deltas"]);
                 let (x, y, t) = (wide(&x), wide(&y), wide(&t));
-                let expected = twin::output_delta(*loss, *activation, &x, &y, &t, rows);
+                let expected = twin::output_delta(*loss, *activation, &x, &y, &t);
                 // Each of at most eight operations rounds by U, the division by 2.5 ULP, relative to a magnitude in which
                 // no difference cancels: 1 - y² is computed to U (1 + y²).
                 let bound = |i: usize| {
@@ -297,8 +336,7 @@ fn bias_gradient_of_awkward_sizes() {
 }
 
 /// Runs a plan that reads the step table.
-fn run_steps(plan: Plan, steps: &[Step], write: &[(&str, &[f32])], read: &str) -> Vec<f32> {
-    let (gpu, _) = open();
+fn run_steps(gpu: &Arc<Gpu>, plan: Plan, steps: &[Step], write: &[(&str, &[f32])], read: &str) -> Vec<f32> {
     gpu.block_on(async {
         let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
         for (name, values) in write {
@@ -314,7 +352,7 @@ fn run_steps(plan: Plan, steps: &[Step], write: &[(&str, &[f32])], read: &str) -
 
 #[test]
 fn sgd_of_awkward_sizes_whole_and_in_pieces() {
-    let (_, limits) = open();
+    let (gpu, limits) = open();
     // The second can bind 128 parameters at a time.
     for limits in [limits, Limits { binding: 128 * 4 + 100, ..limits }] {
         for count in SIZES.into_iter().chain([1757]) {
@@ -328,13 +366,35 @@ fn sgd_of_awkward_sizes_whole_and_in_pieces() {
             plan.sgd(steps, cursor, gradients, parameters, &limits);
             let (before, gradient) = (numbers(1, count), numbers(2, count));
             let step = Step { learning_rate: 0.3, loss_slot: 0 };
-            let read = run_steps(plan, &[step], &[("parameters", &before), ("gradients", &gradient)], "parameters");
+            let read = run_steps(&gpu, plan, &[step], &[("parameters", &before), ("gradients", &gradient)], "parameters");
             let (before, gradient) = (wide(&before), wide(&gradient));
             let mut expected = before.clone();
             twin::sgd(&mut expected, &gradient, f64::from(0.3f32));
             assert_close(&format!("{count}"), &read, &expected, |i| 2.0 * U * (before[i].abs() + gradient[i].abs()));
         }
     }
+}
+
+/// The learning rate is that of the step at the cursor, and only as many parameters move as are counted.
+#[test]
+fn sgd_reads_its_steps_row_and_stops_at_its_count() {
+    let (gpu, limits) = open();
+    let mut plan = Plan::default();
+    let steps = plan.tensor("steps", 3, 2, &limits).expect("a tensor");
+    let cursor = plan.tensor("cursor", 1, 1, &limits).expect("a tensor");
+    let [gradients, parameters] = ["gradients", "parameters"].map(|name| {
+        let buffer = plan.buffer(name, 65, &limits).expect("a buffer");
+        plan.view(name, buffer, 0, 1, 65);
+        buffer
+    });
+    plan.sgd(steps, cursor, gradients, parameters, &limits);
+    plan.dispatches[0].params[0] = 64;
+    let (second, ones) = (f32::from_bits(1), vec![1.0; 65]);
+    let table = [0.5, 0.0, 0.25, 0.0, 0.125, 0.0];
+    let write: [(&str, &[f32]); 4] = [("steps", &table), ("cursor", &[second]), ("gradients", &ones), ("parameters", &ones)];
+    let mut expected = vec![0.75; 65];
+    expected[64] = 1.0;
+    assert_eq!(run(&gpu, plan, 1, &write, &["parameters"])[0], expected);
 }
 
 fn loss(loss: Loss, activation: Activation, rows: usize, columns: usize, slots: usize, limits: &Limits) -> Plan {
@@ -349,7 +409,7 @@ fn loss(loss: Loss, activation: Activation, rows: usize, columns: usize, slots: 
 
 #[test]
 fn loss_of_every_kind_over_awkward_sizes() {
-    let (_, limits) = open();
+    let (gpu, limits) = open();
     for count in SIZES.into_iter().chain([1757]) {
         for kind in Loss::ALL {
             for activation in Activation::ALL {
@@ -357,7 +417,7 @@ fn loss_of_every_kind_over_awkward_sizes() {
                 let plan = loss(*kind, *activation, count, 1, 1, &limits);
                 let step = Step { learning_rate: 0.0, loss_slot: 0 };
                 let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("losses", &[f32::NAN])];
-                let read = run_steps(plan, &[step], &write, "losses");
+                let read = run_steps(&gpu, plan, &[step], &write, "losses");
                 let (x, y, t) = (wide(&x), wide(&y), wide(&t));
                 let expected = twin::loss(*kind, *activation, &x, &y, &t);
                 let element = |i: usize| match kind {
@@ -368,7 +428,8 @@ fn loss_of_every_kind_over_awkward_sizes() {
                     }
                     // log is good to 3 ULP, or to 2⁻²¹ near 1; the two terms are weighted by t and 1 - t.
                     Loss::BinaryCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
-                    _ => 4.0 * U * (y[i] - t[i]) * (y[i] - t[i]),
+                    Loss::SquaredError | Loss::MeanSquaredError => 4.0 * U * (y[i] - t[i]) * (y[i] - t[i]),
+                    other => panic!("{} needs a bound, derived as above", other.name()),
                 };
                 let roundings = (0..count).map(element).sum::<f64>() / count as f64;
                 let bound = roundings + g(count + 8) * expected;
@@ -386,7 +447,7 @@ fn binary_cross_entropy_of_large_logits_is_finite_and_right() {
         let y = Activation::Sigmoid.value(f64::from(x)) as f32;
         let write: [(&str, &[f32]); 3] = [("sums", &[x]), ("outputs", &[y]), ("targets", &[t])];
         let plan = loss(Loss::BinaryCrossEntropy, Activation::Sigmoid, 1, 1, 1, &limits);
-        assert_eq!(run_steps(plan, &[Step { learning_rate: 0.0, loss_slot: 0 }], &write, "losses"), [value]);
+        assert_eq!(run_steps(&gpu, plan, &[Step { learning_rate: 0.0, loss_slot: 0 }], &write, "losses"), [value]);
         let mut plan = Plan::default();
         let from = outputs(&mut plan, 1, 1, &limits);
         let deltas = plan.tensor("deltas", 1, 1, &limits).expect("a tensor");
@@ -399,12 +460,12 @@ fn binary_cross_entropy_of_large_logits_is_finite_and_right() {
 /// More elements than one dispatch may loop over: the parts add up, and the step is counted once.
 #[test]
 fn a_loss_of_many_elements_is_whole_and_every_step_has_its_slot() {
-    let (_, limits) = open();
-    let count = 64 * LONGEST_LOOP + 1;
+    let (gpu, limits) = open();
+    let count = 64 * LONGEST_LOOP;
     let plan = loss(Loss::MeanSquaredError, Activation::Identity, count, 1, 3, &limits);
     assert_eq!(plan.dispatches.len(), 2);
     let steps = [2, 0, 1].map(|loss_slot| Step { learning_rate: 0.0, loss_slot });
     let write: [(&str, &[f32]); 3] = [("outputs", &vec![3.0; count]), ("targets", &vec![1.0; count]), ("losses", &nan(3))];
     // Sums of fours are exact; what rounds is the scale, and the product with it.
-    assert_close("losses", &run_steps(plan, &steps, &write, "losses"), &[4.0; 3], |_| 4.0 * 3.0 * U);
+    assert_close("losses", &run_steps(&gpu, plan, &steps, &write, "losses"), &[4.0; 3], |_| 4.0 * 3.0 * U);
 }

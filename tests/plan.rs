@@ -1,7 +1,7 @@
 //! The planner keeps every limit, for any network and any device; no GPU is needed.
 
 use rand::Rng;
-use shaderprop::internals::{Limits, Plan, Table};
+use shaderprop::internals::{Dispatch, Kernel, LONGEST_LOOP, Limits, Plan, Table};
 use shaderprop::{Activation, Error, Loss, Network, Philox};
 
 const TABLE: Table = Table { steps: 4096, losses: 1000 };
@@ -65,21 +65,66 @@ fn ten_thousand_random_networks_and_limits() {
     assert!(planned > 1000 && refused > 1000, "{planned} planned, {refused} refused: both must be tested");
 }
 
-/// Every element of every product is computed once, whatever the cuts: first..end of the pieces cover it without overlap.
+/// What a kernel loops over, and which elements it computes: from its parameters, by their names in the WGSL.
+fn field(dispatch: &Dispatch, name: &str) -> Option<usize> {
+    let at = dispatch.kernel.params().iter().position(|field| field == name)?;
+    Some(dispatch.params[at] as usize)
+}
+
+/// Every stage of a random large network on a random device: no loop is longer than 32,768 rounds, no dispatch longer than 250 ms by
+/// its estimate, and each element's sum is covered once, from its first term to its last.
 #[test]
-fn pieces_cover_a_product_once() {
-    let network = Network::new(300).dense(200, Activation::Tanh);
-    let limits = Limits { workgroups: 7, ..limits() };
-    let plan = Plan::training(&network, Loss::MeanSquaredError, 50, TABLE, limits).expect("a plan");
-    for (formula, elements) in [("layers.0.sum = ", 50 * 200), ("layers.0.weight.gradient = ", 300 * 200)] {
-        let mut next = 0;
-        for dispatch in plan.dispatches.iter().filter(|dispatch| dispatch.formula.starts_with(formula)) {
-            assert_eq!(dispatch.params[0], next);
-            assert!(dispatch.params[1] - dispatch.params[0] <= 64 * dispatch.workgroups);
-            next = dispatch.params[1];
+fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
+    let mut stream = Philox::new(2, 1, 0, 0);
+    let mut pick = |from: usize, to: usize| from + stream.next_u32() as usize % (to - from);
+    let mut cut = 0;
+    for _ in 0..100 {
+        let network = Network::new(pick(1, 3000)).dense(pick(1, 3000), Activation::Tanh).dense(pick(1, 40), Activation::Sigmoid);
+        let limits =
+            Limits { software: pick(0, 2) == 0, workgroups: pick(1000, 65_536) as u32, binding: 4 << 30, buffer: 4 << 30 };
+        let rows = pick(1, 200_000);
+        let plan = Plan::training(&network, Loss::BinaryCrossEntropy, rows, TABLE, limits).expect("a plan");
+        let mut rest = plan.dispatches.as_slice();
+        while let Some(first) = rest.first() {
+            let pieces = rest.iter().take_while(|dispatch| dispatch.formula == first.formula).count();
+            let (stage, after) = rest.split_at(pieces);
+            rest = after;
+            cut += usize::from(pieces > 1);
+            // Terms of the sums, elements, both from 0 without a gap; terms change slowest.
+            let (mut terms_end, mut elements_end, mut whole) = (0, 0, None);
+            for dispatch in stage {
+                assert!(dispatch.nanoseconds <= 250_000_000, "{}: {} ns", dispatch.formula, dispatch.nanoseconds);
+                assert!(dispatch.workgroups <= limits.workgroups);
+                let terms = field(dispatch, "k_first").zip(field(dispatch, "k_end"));
+                let terms = terms.or(field(dispatch, "row_first").zip(field(dispatch, "row_end"))).unwrap_or((0, 1));
+                assert!(terms.1 - terms.0 <= LONGEST_LOOP, "{}: {terms:?}", dispatch.formula);
+                let Some((start, end)) = field(dispatch, "first").zip(field(dispatch, "end")) else {
+                    assert!(field(dispatch, "count").is_some_and(|count| count <= 64 * dispatch.workgroups as usize));
+                    continue;
+                };
+                match dispatch.kernel {
+                    Kernel::Loss(..) => assert!((end - start).div_ceil(64) + 6 <= LONGEST_LOOP),
+                    _ => assert!(end - start <= 64 * dispatch.workgroups as usize),
+                }
+                if terms.0 == terms_end && start == 0 {
+                    assert!(whole.is_none_or(|whole| whole == elements_end), "{}: a gap at the end", dispatch.formula);
+                    whole = (terms_end > 0).then_some(elements_end).or(whole);
+                    (terms_end, elements_end) = (terms.1, 0);
+                }
+                assert_eq!((terms.1, start), (terms_end, elements_end), "{}: a gap", dispatch.formula);
+                elements_end = end;
+            }
+            let written = first.operands.iter().filter(|operand| operand.written).last().expect("an output").tensor;
+            let output = &plan.tensors[written.0];
+            let expected = match first.kernel {
+                Kernel::Sgd => continue,
+                Kernel::Loss(..) => rows * network.outputs(),
+                _ => output.rows * output.columns,
+            };
+            assert_eq!(elements_end, expected, "{}", first.formula);
         }
-        assert_eq!(next, elements);
     }
+    assert!(cut > 300, "only {cut} stages were cut: little was tested");
 }
 
 /// A product that would take longer than its estimate allows is cut into rows; on slow adapters sooner.

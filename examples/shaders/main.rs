@@ -15,7 +15,7 @@ mod common;
 /// Writes every assembled WGSL module to a folder, for reading and for tools.
 #[derive(Parser)]
 struct Options {
-    /// Where to; files that are there already are not overwritten
+    /// Where to; a file that is there already and differs is not overwritten
     folder: PathBuf,
 }
 
@@ -34,8 +34,12 @@ fn write(options: &Options) -> Result<(), Box<dyn Error>> {
             .split_once(" (")
             .map_or(String::new(), |(_, rest)| format!(".{}", rest.trim_end_matches(')').replace(", ", ".")));
         let path = options.folder.join(kernel.shader().file().replace(".wgsl", &format!("{choices}.wgsl")));
-        let mut file = File::create_new(&path).map_err(|error| at(error, &path))?;
-        file.write_all(kernel.source().as_bytes()).map_err(|error| at(error, &path))?;
+        match File::create_new(&path) {
+            Ok(mut file) => file.write_all(kernel.source().as_bytes()).map_err(|error| at(error, &path))?,
+            // Of an earlier run, if it is the same.
+            Err(_) if fs::read(&path).is_ok_and(|there| there == kernel.source().as_bytes()) => (),
+            Err(error) => return Err(at(error, &path).into()),
+        }
         common::print(&path.display().to_string());
     }
     Ok(())

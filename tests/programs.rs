@@ -1,0 +1,94 @@
+//! The example programs, as a user runs them: what they print, where, and how they end.
+
+use std::process::{Command, Output};
+
+/// Runs the example of that name with these arguments and variables.
+fn example(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
+    let deps = std::env::current_exe().expect("a path");
+    let release = deps.parent().and_then(|deps| deps.parent()).expect("the folder of the build");
+    let program = release.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let output = Command::new(&program).args(args).envs(variables.iter().copied()).output();
+    output.unwrap_or_else(|error| panic!("{}: {error}; build the examples first", program.display()))
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+/// No driver is found under these, and no backend but Vulkan is asked for.
+const NO_ADAPTER: [(&str, &str); 4] = [
+    ("VK_DRIVER_FILES", "/nonexistent"),
+    ("VK_ICD_FILENAMES", "/nonexistent"),
+    ("WGPU_BACKEND", "vulkan"),
+    ("SHADERPROP_DEVICE", ""),
+];
+
+#[test]
+fn xor_prints_the_same_bytes_ten_times_out_of_ten() {
+    for order in ["weights-then-biases", "layer-by-layer"] {
+        let run = || example("xor", &["--order", order], &[]);
+        let first = run();
+        let lines: Vec<_> = text(&first.stdout).lines().collect();
+        assert_eq!(lines.len(), 10 + 1 + 4, "{}", text(&first.stderr));
+        for (i, line) in lines[..10].iter().enumerate() {
+            assert!(line.starts_with(&format!("Epoch {}, Loss: 0.", 1 + 1000 * i)), "{line}");
+        }
+        assert_eq!(lines[10], "Predicted Output after Training:");
+        for _ in 1..10 {
+            assert_eq!(run().stdout, first.stdout);
+        }
+    }
+}
+
+#[test]
+fn xor_explains_an_epoch() {
+    let output = example("xor", &["--explain", "2", "--device", "auto"], &[]);
+    let text = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text.starts_with("Epoch 2, 13 stages\n"), "{text}");
+    // The loss of epoch 2, and a weight after its update, as float64 has them to seven digits.
+    assert!(text.contains("0.285206") && text.contains("0.374206"), "{text}");
+    let beyond = example("xor", &["--explain", "3", "--epochs", "2"], &[]);
+    assert_eq!((beyond.status.code(), beyond.stdout.len()), (Some(1), 0));
+}
+
+/// Programs train on the CPU engine where there is no adapter at all, and say so in one line; the library does not.
+#[test]
+fn without_an_adapter_programs_go_on_and_the_library_refuses() {
+    let example = |args: &[&str]| {
+        let output = example("xor", args, &NO_ADAPTER);
+        (output.status.code(), text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
+    };
+    let (code, stdout, stderr) = example(&["--epochs", "5", "--log-every", "2"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.starts_with("Epoch 1, Loss: 0.28797"), "{stdout}");
+    assert_eq!(stdout.lines().count(), 3 + 1 + 4, "{stdout}");
+    assert_eq!(stderr.lines().filter(|line| line.contains("no GPU adapter") && line.contains("install")).count(), 1, "{stderr}");
+
+    let (code, stdout, stderr) = example(&["--device", "software"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert!(stderr.lines().any(|line| line.starts_with("error: no GPU adapter") && line.contains("install")), "{stderr}");
+
+    let (code, _, stderr) = example(&["--device", "no such adapter"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("unknown device `no such adapter`"), "{stderr}");
+}
+
+/// All modules are written; a second time nothing changes, and a file that differs is not overwritten.
+#[test]
+fn shaders_are_written_and_nothing_is_overwritten() {
+    let folder = std::env::temp_dir().join(format!("shaderprop-test-{}", std::process::id()));
+    let path = folder.to_str().expect("UTF-8");
+    let first = example("shaders", &[path], &[]);
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    let count = std::fs::read_dir(&folder).expect("the folder").count();
+    assert_eq!((count, text(&first.stdout).lines().count()), (35, 35));
+    assert_eq!(example("shaders", &[path], &[]).status.code(), Some(0));
+    let changed = folder.join("matmul.wgsl");
+    std::fs::write(&changed, "mine").expect("a file");
+    let refused = example("shaders", &[path], &[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("matmul.wgsl"), "{}", text(&refused.stderr));
+    assert_eq!(std::fs::read_to_string(&changed).expect("a file"), "mine");
+    std::fs::remove_dir_all(&folder).expect("to remove it");
+}
