@@ -1,7 +1,8 @@
 //! What the XOR training costs: its loop against the same dispatches recorded by hand with bare wgpu, and the whole process
 //! against a NumPy script that does the same training. Runs are interleaved; what is reported is ratios.
 //!
-//! `cargo bench --bench xor`; the second comparison needs a `python3` with NumPy (or another interpreter in `PYTHON`).
+//! `cargo build --release --examples && cargo bench --bench xor`; the second comparison needs a `python3` with NumPy, or another
+//! interpreter in `PYTHON`.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -98,6 +99,7 @@ struct Bare {
     device: wgpu::Device,
     queue: wgpu::Queue,
     dispatches: Vec<(wgpu::ComputePipeline, wgpu::BindGroup)>,
+    cursor: wgpu::Buffer,
 }
 
 impl Bare {
@@ -106,7 +108,13 @@ impl Bare {
             // A device of its own on the same adapter, so that neither run sees the other's buffers.
             let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
             let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-            let adapter = adapters.into_iter().find(|a| a.get_info().name == device.info().name).expect("the same adapter");
+            let adapter = adapters
+                .into_iter()
+                .find(|adapter| {
+                    let info = adapter.get_info();
+                    (info.name, format!("{:?}", info.backend)) == (device.info().name.clone(), device.info().backend.clone())
+                })
+                .expect("the same adapter");
             pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).expect("a device")
         };
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
@@ -194,10 +202,11 @@ impl Bare {
             (pipeline, group)
         });
         let dispatches = dispatches.collect();
-        Self { device, queue, dispatches }
+        Self { device, queue, dispatches, cursor }
     }
 
     fn train(&self) -> f64 {
+        self.queue.write_buffer(&self.cursor, 0, &[0; 4]);
         let start = Instant::now();
         let mut waiting = std::collections::VecDeque::new();
         for _ in 0..EPOCHS / 64 {

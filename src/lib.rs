@@ -1,4 +1,5 @@
-//! shaderprop trains multi-layer perceptrons entirely in compute shaders, on GPUs of any vendor through Vulkan, Metal and DX12.
+//! shaderprop trains multi-layer perceptrons entirely in compute shaders, on GPUs through Vulkan, Metal
+//! and DX12, whoever made them.
 //!
 //! Describe a [`Network`], open a [`Device`], put the one on the other as a [`Model`], and [`fit`](Model::fit) it:
 //!
@@ -24,7 +25,6 @@
 //! The device computes in f32. The same adapter, driver, version, settings and seed give the same bits. The CPU engine
 //! ([`Device::cpu`]) is a separate, plain implementation in f64, against which the shaders are tested.
 
-#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod activation;

@@ -191,7 +191,7 @@ impl Kernel {
     }
 }
 
-/// Whether the activation's derivative reads the value before it.
+/// Whether the kernel reads x, the sums before the activation.
 pub fn needs_sums(kernel: Kernel) -> bool {
     kernel.bindings().iter().any(|binding| binding.name == "sums")
 }

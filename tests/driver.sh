@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests/driver.sh mesa25|swiftshader: unpacks a second software driver from Debian's packages into target/drivers, without installing
-# it, and prints the environment that selects it. Debian 12, whose own Mesa is 22.3; needs apt-get, not root.
+# it, and prints the environment that selects it. For Debian 12, whose own Mesa is 22.3, with its package sources in *.sources files; needs apt-get, but not to be root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder="$PWD/target/drivers"

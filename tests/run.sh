@@ -11,7 +11,11 @@ case "${1-}" in
     *) echo "usage: tests/run.sh [--all]" >&2; exit 2 ;;
 esac
 skipped=()
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else echo "not root, and no sudo: as root, run: apt-get install mesa-vulkan-drivers" >&2; exit 1; fi
+}
 
 # A Vulkan driver announces itself by a JSON file in one of these folders.
 drivers() { find /usr/share/vulkan/icd.d /etc/vulkan/icd.d /usr/local/share/vulkan/icd.d ~/.local/share/vulkan/icd.d -name '*.json' 2>/dev/null | head -1; }
@@ -29,25 +33,23 @@ fi
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 
 # One optimised profile serves tests and examples; the examples are built first, since tests run them.
-cargo build --release --examples
-cargo test --release
+cargo build --locked --release --examples
+cargo test --locked --release
 
 if [ "$all" = yes ]; then
     if python3 -m venv target/python && target/python/bin/pip install -q numpy torch; then
         for program in tests/fixtures/*.py; do
-            fixture="${program%.py}.json"
-            cp "$fixture" target/fixture.json
-            target/python/bin/python "$program"
-            target/python/bin/python tests/same_numbers.py target/fixture.json "$fixture"
-            cp target/fixture.json "$fixture"
+            target/python/bin/python "$program" target/fixture.json
+            target/python/bin/python tests/same_numbers.py "${program%.py}.json" target/fixture.json
         done
     else
         skipped+=("the fixtures, for want of Python with NumPy and PyTorch")
     fi
     for driver in mesa25 swiftshader; do
         if environment=$(tests/driver.sh "$driver"); then
+            mapfile -t variables <<<"$environment"
             echo "the tests on $driver"
-            env $environment cargo test --release
+            env "${variables[@]}" cargo test --release
         else
             skipped+=("$driver, which could not be unpacked")
         fi

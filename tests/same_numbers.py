@@ -11,10 +11,10 @@ def same(a, b, path):
             same(x, y, f"{path}[{i}]")
     elif isinstance(a, float) and isinstance(b, float):
         if not abs(a - b) <= 1e-9 * max(1.0, abs(a)):
-            sys.exit(f"{sys.argv[2]}: {path}: {a}, now {b}")
+            sys.exit(f"{sys.argv[1]}: {path}: {a}, now {b}")
     elif a != b and path != ".torch":
-        sys.exit(f"{sys.argv[2]}: {path}: {a!r}, now {b!r}")
+        sys.exit(f"{sys.argv[1]}: {path}: {a!r}, now {b!r}")
 
 
 same(json.load(open(sys.argv[1])), json.load(open(sys.argv[2])), "")
-print(f"{sys.argv[2]}: its program still gives these numbers")
+print(f"{sys.argv[1]}: its program still gives these numbers")

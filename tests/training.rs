@@ -103,7 +103,7 @@ fn log_points_change_nothing_but_the_readbacks() {
 fn an_epoch_is_one_command_buffer() {
     let device = device();
     let count = || gpu(&device).expect("a GPU").command_buffers();
-    let mut train = |network: &Network, rows: usize, epochs: usize| {
+    let train = |network: &Network, rows: usize, epochs: usize| {
         let mut model = Model::new(&device, network, &Init::default()).expect("a model");
         let inputs = Matrix::new(rows, network.inputs(), numbers(1, rows * network.inputs())).expect("a matrix");
         let targets = Matrix::new(rows, network.outputs(), vec![0.0; rows * network.outputs()]).expect("a matrix");
