@@ -128,24 +128,22 @@ impl Staged {
     /// Runs the plan that many times: one command buffer each, several to a submission. One is cut into several only where it alone
     /// would make a submission too long.
     pub async fn replay(&mut self, times: usize) -> Result<(), Error> {
-        let whole: u64 = self.dispatches.iter().map(|dispatch| dispatch.nanoseconds).sum();
+        let estimates: Vec<u64> = self.dispatches.iter().map(|dispatch| dispatch.nanoseconds).collect();
+        let whole: u64 = estimates.iter().sum();
         let mut commands = Vec::new();
         let mut nanoseconds = 0;
         for _ in 0..times {
-            if commands.len() == LARGEST_SUBMISSION || (nanoseconds > 0 && nanoseconds + whole > self.budget()) {
+            let budget = self.budget();
+            if commands.len() == LARGEST_SUBMISSION || (nanoseconds > 0 && nanoseconds + whole > budget) {
                 self.submit(std::mem::take(&mut commands), std::mem::take(&mut nanoseconds)).await?;
             }
-            let mut start = 0;
-            for next in 0..self.dispatches.len() {
-                let with_this = nanoseconds + self.dispatches[next].nanoseconds;
-                if next > start && with_this > self.budget() {
-                    commands.push(self.record(start..next));
+            for range in ranges(&estimates, budget) {
+                if range.start > 0 {
                     self.submit(std::mem::take(&mut commands), std::mem::take(&mut nanoseconds)).await?;
-                    start = next;
                 }
-                nanoseconds += self.dispatches[next].nanoseconds;
+                nanoseconds += estimates[range.clone()].iter().sum::<u64>();
+                commands.push(self.record(range));
             }
-            commands.push(self.record(start..self.dispatches.len()));
         }
         self.submit(commands, nanoseconds).await
     }
@@ -226,4 +224,32 @@ impl Staged {
 
 async fn staging(gpu: &Gpu, elements: usize) -> Result<wgpu::Buffer, Error> {
     gpu.buffer("staging", elements.max(1) as u64 * 4, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST).await
+}
+
+/// The step whole if it fits the budget, else in as few parts as each fit it, none empty.
+fn ranges(estimates: &[u64], budget: u64) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let (mut start, mut sum) = (0, 0);
+    for (i, estimate) in estimates.iter().enumerate() {
+        if i > start && sum + estimate > budget {
+            ranges.push(start..i);
+            (start, sum) = (i, 0);
+        }
+        sum += estimate;
+    }
+    ranges.push(start..estimates.len());
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_cut_only_where_it_alone_is_too_long() {
+        assert_eq!(ranges(&[1, 2, 3], 6), [0..3]);
+        assert_eq!(ranges(&[1, 2, 3], 5), [0..2, 2..3]);
+        assert_eq!(ranges(&[9, 1, 9, 1], 5), [0..1, 1..2, 2..3, 3..4]);
+        assert_eq!(ranges(&[9], 0), [0..1]);
+    }
 }
