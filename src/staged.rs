@@ -247,9 +247,12 @@ mod tests {
 
     #[test]
     fn a_step_is_cut_only_where_it_alone_is_too_long() {
-        assert_eq!(ranges(&[1, 2, 3], 6), [0..3]);
-        assert_eq!(ranges(&[1, 2, 3], 5), [0..2, 2..3]);
-        assert_eq!(ranges(&[9, 1, 9, 1], 5), [0..1, 1..2, 2..3, 3..4]);
-        assert_eq!(ranges(&[9], 0), [0..1]);
+        let parts = |estimates: &[u64], budget| -> Vec<(usize, usize)> {
+            ranges(estimates, budget).into_iter().map(|range| (range.start, range.end)).collect()
+        };
+        assert_eq!(parts(&[1, 2, 3], 6), [(0, 3)]);
+        assert_eq!(parts(&[1, 2, 3], 5), [(0, 2), (2, 3)]);
+        assert_eq!(parts(&[9, 1, 9, 1], 5), [(0, 1), (1, 2), (2, 3), (3, 4)]);
+        assert_eq!(parts(&[9], 0), [(0, 1)]);
     }
 }
