@@ -146,20 +146,24 @@ impl Bare {
         let at = |buffer: &wgpu::Buffer, (offset, len): (u64, u64)| part(buffer, offset, len);
         let list: Vec<(Kernel, Vec<u32>, Vec<Bound>)> = vec![
             (Kernel::Matmul, vec![0, 8, 2, 0, 2, 2, 1, 2, 1], vec![(1, all(&inputs)), (2, at(&parameters, w0)), (3, all(&sums))]),
-            (Kernel::BiasActivation(sigmoid), vec![0, 8, 2], vec![(1, at(&parameters, b0)), (2, all(&sums)), (3, all(&h))]),
+            (
+                Kernel::BiasActivation(sigmoid.clone()),
+                vec![0, 8, 2],
+                vec![(1, at(&parameters, b0)), (2, all(&sums)), (3, all(&h))],
+            ),
             (
                 Kernel::Matmul,
                 vec![0, 4, 1, 0, 2, 2, 1, 1, 1],
                 vec![(1, all(&h)), (2, at(&parameters, w1)), (3, part(&sums, 0, 4))],
             ),
             (
-                Kernel::BiasActivation(sigmoid),
+                Kernel::BiasActivation(sigmoid.clone()),
                 vec![0, 4, 1],
                 vec![(1, at(&parameters, b1)), (2, part(&sums, 0, 4)), (3, all(&y))],
             ),
-            (Kernel::OutputDelta(loss, sigmoid), vec![0, 4, one], vec![(2, all(&y)), (3, all(&targets)), (4, all(&dy))]),
+            (Kernel::OutputDelta(loss, sigmoid.clone()), vec![0, 4, one], vec![(2, all(&y)), (3, all(&targets)), (4, all(&dy))]),
             (Kernel::Matmul, vec![0, 8, 2, 0, 1, 1, 1, 1, 1], vec![(1, all(&dy)), (2, at(&parameters, w1)), (3, all(&dh))]),
-            (Kernel::HiddenDelta(sigmoid), vec![0, 8], vec![(2, all(&h)), (3, all(&dh))]),
+            (Kernel::HiddenDelta(sigmoid.clone()), vec![0, 8], vec![(2, all(&h)), (3, all(&dh))]),
             (Kernel::Matmul, vec![0, 4, 2, 0, 4, 1, 2, 2, 1], vec![(1, all(&inputs)), (2, all(&dh)), (3, at(&gradients, w0))]),
             (Kernel::BiasGradient, vec![0, 2, 2, 0, 4], vec![(1, all(&dh)), (2, at(&gradients, b0))]),
             (Kernel::Matmul, vec![0, 2, 1, 0, 4, 1, 2, 1, 1], vec![(1, all(&h)), (2, all(&dy)), (3, at(&gradients, w1))]),

@@ -104,10 +104,16 @@ pub enum Error {
     },
 
     /// A shader that did not compile.
-    #[error("shader {label}: expected WGSL that compiles, got: {message}; correct it")]
+    #[error(
+        "shader {label}, line {line}: expected WGSL that compiles, got `{code}`, of which the compiler says: {message}; correct it"
+    )]
     Shader {
         /// The shader's file, with the functions chosen for it.
         label: String,
+        /// The line, counted from 1, of the file with these functions appended; 0 if the compiler names none.
+        line: u32,
+        /// What stands there.
+        code: String,
         /// The compiler's words.
         message: String,
     },

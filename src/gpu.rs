@@ -169,14 +169,16 @@ impl Gpu {
     }
 
     /// The pipeline of that kernel, compiled when it is first asked for.
-    pub async fn pipeline(&self, kernel: Kernel) -> Result<wgpu::ComputePipeline, Error> {
-        if let Some(pipeline) = lock(&self.pipelines).get(&kernel) {
+    pub async fn pipeline(&self, kernel: &Kernel) -> Result<wgpu::ComputePipeline, Error> {
+        if let Some(pipeline) = lock(&self.pipelines).get(kernel) {
             return Ok(pipeline.clone());
         }
-        let label = kernel.label();
+        let (label, source) = (kernel.label(), kernel.source());
+        let mut tried = None;
         let compiled = self.scoped(&label, 0, || {
-            let source = wgpu::ShaderSource::Wgsl(kernel.source().into());
+            let source = wgpu::ShaderSource::Wgsl(source.as_str().into());
             let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&label), source });
+            tried = Some(module.clone());
             self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(&label),
                 // Derived from the WGSL, where the bindings are declared once.
@@ -191,11 +193,14 @@ impl Gpu {
                 cache: None,
             })
         });
-        let pipeline = compiled.await.map_err(|error| match error {
-            Error::Driver { what, message } => Error::Shader { label: what, message },
-            other => other,
-        })?;
-        lock(&self.pipelines).insert(kernel, pipeline.clone());
+        let pipeline = match (compiled.await, tried) {
+            (Ok(pipeline), _) => pipeline,
+            (Err(Error::Driver { message, .. }), Some(module)) => {
+                return Err(shader_error(label, &source, message, &module).await);
+            }
+            (Err(error), _) => return Err(error),
+        };
+        lock(&self.pipelines).insert(kernel.clone(), pipeline.clone());
         Ok(pipeline)
     }
 
@@ -350,6 +355,16 @@ impl Gpu {
             Some(error) => Err(Error::Driver { what: what.into(), message: one_line(&error.to_string()) }),
         }
     }
+}
+
+/// What the compiler says of a module, with the line it points at.
+async fn shader_error(label: String, source: &str, refusal: String, module: &wgpu::ShaderModule) -> Error {
+    let said = module.get_compilation_info().await.messages;
+    let error = said.into_iter().find(|said| said.message_type == wgpu::CompilationMessageType::Error);
+    let line = error.as_ref().and_then(|error| error.location).map(|location| location.line_number);
+    let code = line.and_then(|line| source.lines().nth(line as usize - 1)).unwrap_or_default().trim().to_owned();
+    let message = error.map_or(refusal, |error| one_line(&error.message));
+    Error::Shader { label, line: line.unwrap_or(0), code, message }
 }
 
 thread_local! {

@@ -11,7 +11,7 @@ use crate::init::Init;
 use crate::loss::Loss;
 use crate::matrix::Matrix;
 use crate::network::{Layout, Network, Tensor};
-use crate::plan::{Limits, Plan};
+use crate::plan::{Id, Limits, Plan};
 use crate::reference::Reference;
 use crate::staged::{Staged, Step as Row};
 use crate::trace::{self, Stage};
@@ -139,7 +139,7 @@ impl Model {
         }
     }
 
-    /// The loss over those rows, without training.
+    /// The loss and the accuracy over those rows, without training.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
@@ -161,25 +161,32 @@ impl Model {
         self.check_data(&inputs, &targets, loss)?;
         let rows = inputs.rows();
         self.device.block_on(async {
-            let mut sum = 0.0;
+            let outputs = self.network.outputs();
+            let (mut sum, mut right) = (0.0, 0);
             let mut staged = None;
             let reference = LazyCell::new(|| self.reference(loss));
             for piece in self.pieces(rows) {
                 let (x, y) = (rows_of(&inputs, &piece), rows_of(&targets, &piece));
-                let mean = match &self.device.gpu {
+                let (mean, predictions) = match &self.device.gpu {
                     Some(gpu) => {
                         let plan = |limits| Plan::evaluation(&self.network, loss, piece.len(), limits);
                         let staged = self.staged(gpu, &mut staged, piece.len(), plan).await?;
                         staged.write(staged.plan.find("inputs"), x)?;
                         staged.write(staged.plan.find("targets"), y)?;
                         staged.run(&[Row { learning_rate: 0.0, loss_slot: 0 }]).await?;
-                        f64::from(staged.read(&[(staged.plan.find("losses"), 1)]).await?[0][0])
+                        let wanted = [(staged.plan.find("losses"), 1), (self.predictions(staged), piece.len() * outputs)];
+                        let read = staged.read(&wanted).await?;
+                        (f64::from(read[0][0]), widened(&read[1]))
                     }
-                    None => reference.loss(&reference.forward(&widened(x)), &widened(y)),
+                    None => {
+                        let mut passed = reference.forward(&widened(x));
+                        (reference.loss(&passed, &widened(y)), passed.pop().map_or(vec![], |last| last.outputs))
+                    }
                 };
                 sum += mean * piece.len() as f64;
+                right += predictions.iter().zip(y).filter(|(y, t)| f32::from(**y > 0.5) == **t).count();
             }
-            Ok(Evaluation { loss: sum / rows as f64 })
+            Ok(Evaluation { loss: sum / rows as f64, accuracy: right as f64 / (rows * outputs) as f64 })
         })
     }
 
@@ -204,8 +211,8 @@ impl Model {
                         let staged = self.staged(gpu, &mut staged, piece.len(), plan).await?;
                         staged.write(staged.plan.find("inputs"), x)?;
                         staged.replay(1).await?;
-                        let last = staged.plan.find(&format!("layers.{}.output", self.network.layers().len() - 1));
-                        values.extend(staged.read(&[(last, piece.len() * outputs)]).await?.remove(0));
+                        let wanted = [(self.predictions(staged), piece.len() * outputs)];
+                        values.extend(staged.read(&wanted).await?.remove(0));
                     }
                     None => {
                         values.extend(reference.forward(&widened(x)).pop().map_or(vec![], |last| narrowed(&last.outputs)));
@@ -300,6 +307,11 @@ impl Model {
         Ok(())
     }
 
+    /// Where a plan leaves the last layer's outputs.
+    fn predictions(&self, staged: &Staged) -> Id {
+        staged.plan.find(&format!("layers.{}.output", self.network.layers().len() - 1))
+    }
+
     /// The reference with the model's parameters.
     fn reference(&self, loss: Loss) -> Reference {
         Reference::new(&self.network, loss, &self.layout, &self.parameters)
@@ -383,7 +395,7 @@ impl Model {
         if kept.as_ref().is_none_or(|(of, _)| *of != rows) {
             // Its memory goes first: the device may not have room for both.
             *kept = None;
-            let staged = Staged::new(gpu.clone(), plan(self.device.limits())?, rows * self.network.outputs()).await?;
+            let staged = Staged::new(gpu.clone(), plan(self.device.limits())?, rows * self.network.outputs() + 1).await?;
             staged.write(staged.plan.find("parameters"), &narrowed(&self.parameters))?;
             *kept = Some((rows, staged));
         }

@@ -19,7 +19,7 @@ pub struct Network {
 }
 
 /// One dense layer: y = activation(inputs · weight + bias).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dense {
     /// How many outputs the layer has.
     pub units: usize,
@@ -116,6 +116,7 @@ impl Network {
         if self.layers.is_empty() {
             return Err(setting("network".into(), "at least one dense layer", "none".into()));
         }
+        self.layers.iter().try_for_each(|layer| layer.activation.check())?;
         let mut places = Vec::with_capacity(self.layers.len());
         let mut end = 0usize;
         for (i, (ins, outs)) in self.shapes().enumerate() {

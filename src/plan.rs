@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::activation::Activation;
 use crate::error::Error;
 use crate::loss::Loss;
 use crate::network::{ALIGNMENT, Layout, Network};
@@ -166,7 +167,7 @@ impl Plan {
         let (steps, cursor, losses) = plan.table(table, &limits)?;
         check_bytes("parameters and losses together", layout.len.saturating_add(table.losses), limits.buffer, BUFFER)?;
         let last = network.layers().len() - 1;
-        let activation = |i: usize| network.layers()[i].activation;
+        let activation = |i: usize| &network.layers()[i].activation;
 
         let targets = plan.tensor("targets", rows, network.outputs(), &limits)?;
         let mut deltas = Vec::new();
@@ -204,7 +205,7 @@ impl Plan {
         let targets = plan.tensor("targets", rows, network.outputs(), &limits)?;
         let last = network.layers().len() - 1;
         let operands = Outputs { sums: forward.sums[last], outputs: forward.outputs[last], targets };
-        plan.loss(loss, network.layers()[last].activation, &operands, table, &limits);
+        plan.loss(loss, &network.layers()[last].activation, &operands, table, &limits);
         Ok(plan)
     }
 
@@ -241,10 +242,10 @@ impl Plan {
 
         // The sums before the activation are kept where a later stage reads them; elsewhere all layers share one buffer.
         let kept = |i: usize| {
-            let activation = network.layers()[i].activation;
+            let activation = || network.layers()[i].activation.clone();
             let later = loss.map(|loss| match i == last {
-                true => needs_sums(Kernel::OutputDelta(loss, activation)) || needs_sums(Kernel::Loss(loss, activation)),
-                false => needs_sums(Kernel::HiddenDelta(activation)),
+                true => needs_sums(&Kernel::OutputDelta(loss, activation())) || needs_sums(&Kernel::Loss(loss, activation())),
+                false => needs_sums(&Kernel::HiddenDelta(activation())),
             });
             later.unwrap_or(false)
         };
@@ -271,7 +272,7 @@ impl Plan {
             let weights = self.view(&weight.name, parameters, weight.offset, weight.shape[0], weight.shape[1]);
             let biases = self.view(&bias.name, parameters, bias.offset, 1, bias.shape[0]);
             self.matmul(Layouts::Plain, input, weights, sums, limits);
-            self.bias_activation(layer.activation, biases, sums, outputs, limits);
+            self.bias_activation(&layer.activation, biases, sums, outputs, limits);
             forward.inputs.push(input);
             forward.sums.push(sums);
             forward.outputs.push(outputs);
@@ -327,7 +328,7 @@ impl Plan {
     }
 
     /// x = product + bias in `sums`, y = activation(x) in `outputs`.
-    pub fn bias_activation(&mut self, activation: crate::Activation, bias: Id, sums: Id, outputs: Id, limits: &Limits) {
+    pub fn bias_activation(&mut self, activation: &Activation, bias: Id, sums: Id, outputs: Id, limits: &Limits) {
         let (columns, count) = (self.tensors[sums.0].columns, self.len(sums));
         let name = |id: Id| &self.tensors[id.0].name;
         let definition = activation.definition();
@@ -342,12 +343,19 @@ impl Plan {
         let operands = [("bias", bias), ("sums", sums), ("outputs", outputs)];
         for piece in parts(count, limits.elements(ELEMENTWISE)) {
             let params = [("first", word(piece.start)), ("end", word(piece.end)), ("columns", word(columns))];
-            self.dispatch(Kernel::BiasActivation(activation), &operands, &params, [piece.len(), ELEMENTWISE], &formula, limits);
+            self.dispatch(
+                Kernel::BiasActivation(activation.clone()),
+                &operands,
+                &params,
+                [piece.len(), ELEMENTWISE],
+                &formula,
+                limits,
+            );
         }
     }
 
     /// delta = ∂loss/∂x of the last layer.
-    pub fn output_delta(&mut self, loss: Loss, activation: crate::Activation, from: &Outputs, deltas: Id, limits: &Limits) {
+    pub fn output_delta(&mut self, loss: Loss, activation: &Activation, from: &Outputs, deltas: Id, limits: &Limits) {
         let delta = &self.tensors[deltas.0];
         let scale = loss.gradient_scale(delta.rows, delta.columns) as f32;
         let mut formula = format!("{} = {}", delta.name, loss.formulas(activation).gradient_formula);
@@ -367,7 +375,7 @@ impl Plan {
         for piece in parts(self.len(deltas), limits.elements(ELEMENTWISE)) {
             let params = [("first", word(piece.start)), ("end", word(piece.end)), ("scale", scale.to_bits())];
             self.dispatch(
-                Kernel::OutputDelta(loss, activation),
+                Kernel::OutputDelta(loss, activation.clone()),
                 &operands,
                 &params,
                 [piece.len(), ELEMENTWISE],
@@ -378,14 +386,21 @@ impl Plan {
     }
 
     /// delta = error · f', in place.
-    pub fn hidden_delta(&mut self, activation: crate::Activation, sums: Id, outputs: Id, deltas: Id, limits: &Limits) {
+    pub fn hidden_delta(&mut self, activation: &Activation, sums: Id, outputs: Id, deltas: Id, limits: &Limits) {
         let name = |id: Id| &self.tensors[id.0].name;
         let formula =
             format!("{0} = {0} · {1}; y = {2}", name(deltas), activation.definition().derivative_formula, name(outputs));
         let operands = [("sums", sums), ("outputs", outputs), ("deltas", deltas)];
         for piece in parts(self.len(deltas), limits.elements(ELEMENTWISE)) {
             let params = [("first", word(piece.start)), ("end", word(piece.end))];
-            self.dispatch(Kernel::HiddenDelta(activation), &operands, &params, [piece.len(), ELEMENTWISE], &formula, limits);
+            self.dispatch(
+                Kernel::HiddenDelta(activation.clone()),
+                &operands,
+                &params,
+                [piece.len(), ELEMENTWISE],
+                &formula,
+                limits,
+            );
         }
     }
 
@@ -422,7 +437,7 @@ impl Plan {
     }
 
     /// The mean of the loss into its slot, and the cursor on to the next step.
-    pub fn loss(&mut self, loss: Loss, activation: crate::Activation, from: &Outputs, table: (Id, Id, Id), limits: &Limits) {
+    pub fn loss(&mut self, loss: Loss, activation: &Activation, from: &Outputs, table: (Id, Id, Id), limits: &Limits) {
         let count = self.len(from.outputs);
         let outputs = &self.tensors[from.outputs.0];
         let scale = loss.value_scale(outputs.rows, outputs.columns) as f32;
@@ -447,7 +462,7 @@ impl Plan {
             let params =
                 [("first", word(piece.start)), ("end", word(piece.end)), ("count", word(count)), ("scale", scale.to_bits())];
             self.dispatch(
-                Kernel::Loss(loss, activation),
+                Kernel::Loss(loss, activation.clone()),
                 &operands,
                 &params,
                 [WORKGROUP_SIZE as usize, rounds * ELEMENTWISE],
@@ -474,9 +489,10 @@ impl Plan {
             let (_, tensor) = given.unwrap_or_else(|| panic!("{} takes `{}`", kernel.label(), binding.name));
             Operand { binding: binding.index, tensor: *tensor, written: binding.written }
         };
+        let operands = kernel.bindings().into_iter().map(operand).collect();
         self.dispatches.push(Dispatch {
             kernel,
-            operands: kernel.bindings().into_iter().map(operand).collect(),
+            operands,
             params: params.iter().map(|(_, word)| *word).collect(),
             workgroups: invocations.div_ceil(WORKGROUP_SIZE as usize) as u32,
             formula: formula.into(),

@@ -32,14 +32,14 @@ pub fn transpose(a: &[f64], rows: usize, columns: usize) -> Vec<f64> {
 }
 
 /// x = product + bias and y = activation(x).
-pub fn bias_activation(activation: Activation, product: &[f64], bias: &[f64]) -> (Vec<f64>, Vec<f64>) {
+pub fn bias_activation(activation: &Activation, product: &[f64], bias: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let sums: Vec<f64> = product.iter().enumerate().map(|(i, value)| value + bias[i % bias.len()]).collect();
     let outputs = sums.iter().map(|x| activation.value(*x)).collect();
     (sums, outputs)
 }
 
 /// ∂loss/∂x of the last layer's x, over the whole batch.
-pub fn output_delta(loss: Loss, activation: Activation, x: &[f64], y: &[f64], t: &[f64]) -> Vec<f64> {
+pub fn output_delta(loss: Loss, activation: &Activation, x: &[f64], y: &[f64], t: &[f64]) -> Vec<f64> {
     let scale = match loss {
         // Of half the sum of squares, not of a mean.
         Loss::SquaredError => 1.0,
@@ -54,7 +54,7 @@ pub fn output_delta(loss: Loss, activation: Activation, x: &[f64], y: &[f64], t:
 }
 
 /// error · f'.
-pub fn hidden_delta(activation: Activation, error: &[f64], x: &[f64], y: &[f64]) -> Vec<f64> {
+pub fn hidden_delta(activation: &Activation, error: &[f64], x: &[f64], y: &[f64]) -> Vec<f64> {
     (0..y.len()).map(|i| error[i] * activation.derivative(x[i], y[i])).collect()
 }
 
@@ -75,7 +75,7 @@ pub fn sgd(parameters: &mut [f64], gradients: &[f64], learning_rate: f64) {
 }
 
 /// The logged loss: the mean over rows and outputs.
-pub fn loss(loss: Loss, activation: Activation, x: &[f64], y: &[f64], t: &[f64]) -> f64 {
+pub fn loss(loss: Loss, activation: &Activation, x: &[f64], y: &[f64], t: &[f64]) -> f64 {
     let value = loss.formulas(activation).value;
     (0..y.len()).map(|i| value(x[i], y[i], t[i])).sum::<f64>() / y.len() as f64
 }
@@ -126,7 +126,7 @@ impl Reference {
         let layers = network.shapes().zip(network.layers()).enumerate().map(|(i, ((ins, outs), layer))| Layer {
             ins,
             outs,
-            activation: layer.activation,
+            activation: layer.activation.clone(),
             weight: tensor(layout.weight(i)),
             bias: tensor(layout.bias(i)),
         });
@@ -151,7 +151,7 @@ impl Reference {
         for layer in &self.layers {
             let input = passed.last().map_or(inputs, |below| &below.outputs);
             let product = matmul(input, &layer.weight, (rows, layer.ins, layer.outs));
-            let (sums, outputs) = bias_activation(layer.activation, &product, &layer.bias);
+            let (sums, outputs) = bias_activation(&layer.activation, &product, &layer.bias);
             passed.push(Passed { sums, outputs });
         }
         passed
@@ -160,7 +160,7 @@ impl Reference {
     /// The loss of a forward pass.
     pub fn loss(&self, passed: &[Passed], targets: &[f64]) -> f64 {
         let last = passed.len() - 1;
-        loss(self.loss, self.layers[last].activation, &passed[last].sums, &passed[last].outputs, targets)
+        loss(self.loss, &self.layers[last].activation, &passed[last].sums, &passed[last].outputs, targets)
     }
 
     /// The gradients of every layer, by the chain rule from the last to the first.
@@ -171,9 +171,9 @@ impl Reference {
         for (i, layer) in self.layers.iter().enumerate().rev() {
             let Passed { sums, outputs } = &passed[i];
             let delta = if i == self.layers.len() - 1 {
-                output_delta(self.loss, layer.activation, sums, outputs, targets)
+                output_delta(self.loss, &layer.activation, sums, outputs, targets)
             } else {
-                hidden_delta(layer.activation, &error, sums, outputs)
+                hidden_delta(&layer.activation, &error, sums, outputs)
             };
             let input = if i == 0 { inputs } else { &passed[i - 1].outputs };
             gradients.push(Gradient {

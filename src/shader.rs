@@ -23,7 +23,7 @@ pub enum Shader {
 }
 
 /// A shader with the functions chosen for it: what a pipeline is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
     /// [`Shader::Matmul`].
     Matmul,
@@ -103,18 +103,18 @@ impl Kernel {
     pub fn all() -> Vec<Kernel> {
         let mut all = vec![Kernel::Matmul, Kernel::BiasGradient, Kernel::Sgd];
         for activation in Activation::ALL {
-            all.push(Kernel::BiasActivation(*activation));
-            all.push(Kernel::HiddenDelta(*activation));
+            all.push(Kernel::BiasActivation(activation.clone()));
+            all.push(Kernel::HiddenDelta(activation.clone()));
             for loss in Loss::ALL {
-                all.push(Kernel::OutputDelta(*loss, *activation));
-                all.push(Kernel::Loss(*loss, *activation));
+                all.push(Kernel::OutputDelta(*loss, activation.clone()));
+                all.push(Kernel::Loss(*loss, activation.clone()));
             }
         }
         all
     }
 
     /// The stage it is.
-    pub fn shader(self) -> Shader {
+    pub fn shader(&self) -> Shader {
         match self {
             Kernel::Matmul => Shader::Matmul,
             Kernel::BiasActivation(_) => Shader::BiasActivation,
@@ -127,7 +127,7 @@ impl Kernel {
     }
 
     /// Its name in messages: the file, and what was chosen for it.
-    pub fn label(self) -> String {
+    pub fn label(&self) -> String {
         let file = self.shader().file();
         match self {
             Kernel::Matmul | Kernel::BiasGradient | Kernel::Sgd => file.into(),
@@ -139,13 +139,13 @@ impl Kernel {
     }
 
     /// The whole WGSL module: the file first, so that line numbers in messages are the file's.
-    pub fn source(self) -> String {
+    pub fn source(&self) -> String {
         let text = self.shader().text();
         match self {
             Kernel::Matmul | Kernel::BiasGradient => text.into(),
             Kernel::Sgd => format!("{text}\n{STEP}"),
             Kernel::BiasActivation(activation) => {
-                let value = activation.definition().wgsl_value;
+                let value = &activation.definition().wgsl_value;
                 format!("{text}\n// {0}\nfn activation(x: f32) -> f32 {{\n    return {value};\n}}\n", activation.name())
             }
             Kernel::HiddenDelta(activation) => format!("{text}\n{}", activation_derivative(activation)),
@@ -170,7 +170,7 @@ impl Kernel {
 
     /// The storage buffers that it uses. What a file declares and the chosen functions leave unused is not among them, as it is
     /// not in the layout that the driver derives.
-    pub fn bindings(self) -> Vec<Binding> {
+    pub fn bindings(&self) -> Vec<Binding> {
         let code = without_comments(&self.source());
         let declarations = code.lines().filter_map(|line| {
             let (index, rest) = line.strip_prefix("@group(0) @binding(")?.split_once(") var<storage, ")?;
@@ -183,7 +183,7 @@ impl Kernel {
     }
 
     /// The fields of its `Params`, in order: each four bytes.
-    pub fn params(self) -> Vec<String> {
+    pub fn params(&self) -> Vec<String> {
         let code = without_comments(&self.source());
         let fields =
             code.split_once("struct Params {").and_then(|(_, rest)| rest.split_once('}')).map_or("", |(fields, _)| fields);
@@ -192,12 +192,12 @@ impl Kernel {
 }
 
 /// Whether the kernel reads x, the sums before the activation.
-pub fn needs_sums(kernel: Kernel) -> bool {
+pub fn needs_sums(kernel: &Kernel) -> bool {
     kernel.bindings().iter().any(|binding| binding.name == "sums")
 }
 
-fn activation_derivative(activation: Activation) -> String {
-    function("activation_derivative", activation.name(), activation.definition().wgsl_derivative)
+fn activation_derivative(activation: &Activation) -> String {
+    function("activation_derivative", activation.name(), &activation.definition().wgsl_derivative)
 }
 
 /// A function of element i, whose expression may use x, y and t: only those that it names are read.

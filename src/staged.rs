@@ -81,7 +81,7 @@ impl Staged {
 
         let mut dispatches = Vec::with_capacity(plan.dispatches.len());
         for (i, dispatch) in plan.dispatches.iter().enumerate() {
-            let pipeline = gpu.pipeline(dispatch.kernel).await?;
+            let pipeline = gpu.pipeline(&dispatch.kernel).await?;
             let binding = |buffer, offset: usize, elements: usize| {
                 let size = std::num::NonZero::new(elements as u64 * 4);
                 wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: offset as u64, size })

@@ -31,7 +31,7 @@ pub(crate) async fn step(staged: &mut Staged, layout: &Layout, learning_rate: f3
     let mut start = 0;
     while let Some(first) = staged.plan.dispatches.get(start).cloned() {
         let end = start + staged.plan.dispatches[start..].iter().take_while(|dispatch| dispatch.formula == first.formula).count();
-        let inputs = look(staged, layout, &first, |operand| reads(first.kernel, operand)).await?;
+        let inputs = look(staged, layout, &first, |operand| reads(&first.kernel, operand)).await?;
         for index in start..end {
             staged.run_one(index).await?;
         }
@@ -44,7 +44,7 @@ pub(crate) async fn step(staged: &mut Staged, layout: &Layout, learning_rate: f3
 }
 
 /// Whether a stage reads that operand: all that it does not write, and what it changes in place.
-fn reads(kernel: Kernel, operand: &Operand) -> bool {
+fn reads(kernel: &Kernel, operand: &Operand) -> bool {
     let in_place = match kernel {
         Kernel::BiasActivation(_) => "sums",
         Kernel::HiddenDelta(_) => "deltas",

@@ -171,6 +171,33 @@ fn an_unknown_device_is_refused_with_the_known_ones() {
     assert_eq!(Device::open(&DeviceChoice::from(part.as_str())).expect("the adapter").info().name, known);
 }
 
+/// A custom activation whose WGSL does not compile names its line, and the device stays usable.
+#[test]
+fn wgsl_that_does_not_compile_is_an_error_with_its_line() {
+    let device = device();
+    let trained = train(&device);
+    for (value, derivative, shader, code) in [
+        ("x +* 2.0", "1.0", "bias_activation.wgsl (mine)", "return x +* 2.0;"),
+        ("unknown(x)", "1.0", "bias_activation.wgsl (mine)", "return unknown(x);"),
+        ("1u", "1.0", "bias_activation.wgsl (mine)", ""),
+        ("x", "y *\n z", "hidden_delta.wgsl (mine)", "z;"),
+    ] {
+        let mine = Activation::custom("mine", value, derivative, |x| x, |_, _| 1.0);
+        let network = Network::new(2).dense(3, mine).dense(1, Activation::Sigmoid);
+        let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+        let error = model.fit(&X, &Y, &Fit::new()).expect_err("it does not compile");
+        check_message(&error);
+        let Error::Shader { label, line, code: there, .. } = &error else { panic!("{error}") };
+        assert_eq!(label, shader, "{error}");
+        assert!(*line > 20 && there.contains(code), "{error}");
+        assert_eq!(train(&device), trained);
+    }
+    for name in ["", "two words", "sigmoid", "a\n}"] {
+        let named = Activation::custom(name.to_owned(), "x", "1.0", |x| x, |_, _| 1.0);
+        expect(Model::new(&device, &Network::new(1).dense(1, named), &Init::default()), "Setting");
+    }
+}
+
 #[test]
 fn the_cpu_engine_has_no_stages_to_explain() {
     let model = Model::new(&Device::cpu(), &network(), &Init::default()).expect("a model");

@@ -17,9 +17,9 @@ fn objective(loss: Loss, reference: &Reference, inputs: &[f64], targets: &[f64])
     }
 }
 
-fn check(loss: Loss, hidden: Activation, last: Activation) {
+fn check(loss: Loss, hidden: &Activation, last: &Activation) {
     let what = format!("{}, {}, {}", loss.name(), hidden.name(), last.name());
-    let network = Network::new(3).dense(4, hidden).dense(3, hidden).dense(2, last);
+    let network = Network::new(3).dense(4, hidden.clone()).dense(3, hidden.clone()).dense(2, last.clone());
     let layout = network.layout().expect("a network");
     let inputs = wide(&numbers(1, ROWS * 3));
     let targets: Vec<f64> = numbers(2, ROWS * 2).iter().map(|t| f64::from(t.abs())).collect();
@@ -63,7 +63,7 @@ fn every_activation_and_loss() {
     for loss in Loss::ALL {
         for hidden in Activation::ALL {
             for last in Activation::ALL {
-                check(*loss, *hidden, *last);
+                check(*loss, hidden, last);
             }
         }
     }

@@ -41,7 +41,7 @@ fn nan(len: usize) -> Vec<f32> {
 }
 
 /// How far from y(x) the WGSL specification lets the activation's formula be, with the result of an exact x.
-fn activation_bound(activation: Activation, x: f64) -> f64 {
+fn activation_bound(activation: &Activation, x: f64) -> f64 {
     let y = activation.value(x).abs();
     // An f32 below its normal numbers may be taken for zero.
     let flushed = f64::from(f32::MIN_POSITIVE);
@@ -130,7 +130,7 @@ fn cutting_changes_no_bit() {
     let (rows, columns) = (129, 1757);
     let (sums, bias) = (numbers(3, rows * columns), numbers(4, columns));
     let outputs = |limits: &Limits| {
-        let plan = bias_activation(Activation::Tanh, rows, columns, limits);
+        let plan = bias_activation(&Activation::Tanh, rows, columns, limits);
         run(&gpu, plan, 1, &[("sums", &sums), ("bias", &bias), ("outputs", &nan(rows * columns))], &["sums", "outputs"])
     };
     assert_eq!(outputs(&limits), outputs(&few));
@@ -182,19 +182,19 @@ fn a_piece_touches_only_its_elements() {
 
     check("matmul", matmul(Layouts::Plain, (129, 1, 1), &one), &[("a", &ones), ("b", &[3.0])], "c", 7.25, 3.0);
     let (mut plan, id) = tensors(&["bias", "sums", "outputs"]);
-    plan.bias_activation(Activation::Identity, id[0], id[1], id[2], &one);
+    plan.bias_activation(&Activation::Identity, id[0], id[1], id[2], &one);
     check("bias_activation", plan, &[("bias", &ones), ("sums", &ones)], "outputs", 7.25, 2.0);
     let (mut plan, id) = tensors(&["sums", "outputs", "targets", "deltas"]);
     let from = Outputs { sums: id[0], outputs: id[1], targets: id[2] };
-    plan.output_delta(Loss::SquaredError, Activation::Identity, &from, id[3], &one);
+    plan.output_delta(Loss::SquaredError, &Activation::Identity, &from, id[3], &one);
     check("output_delta", plan, &[("outputs", &ones)], "deltas", 7.25, 1.0);
     let (mut plan, id) = tensors(&["sums", "outputs", "deltas"]);
-    plan.hidden_delta(Activation::Tanh, id[0], id[1], id[2], &one);
+    plan.hidden_delta(&Activation::Tanh, id[0], id[1], id[2], &one);
     check("hidden_delta", plan, &[("outputs", &ones)], "deltas", 7.25, 0.0);
     check("bias_gradient", bias_gradient(1, 129, &one), &[("deltas", &ones)], "gradient", 7.25, 1.0);
 }
 
-fn bias_activation(activation: Activation, rows: usize, columns: usize, limits: &Limits) -> Plan {
+fn bias_activation(activation: &Activation, rows: usize, columns: usize, limits: &Limits) -> Plan {
     let mut plan = Plan::default();
     let bias = plan.tensor("bias", 1, columns, limits).expect("a tensor");
     let sums = plan.tensor("sums", rows, columns, limits).expect("a tensor");
@@ -211,14 +211,14 @@ fn bias_activation_of_awkward_sizes() {
         for activation in Activation::ALL {
             let sums: Vec<f32> = numbers(1, rows * columns).iter().map(|sum| 5.0 * sum).collect();
             let bias = numbers(2, columns);
-            let (x, y) = twin::bias_activation(*activation, &wide(&sums), &wide(&bias));
-            let plan = bias_activation(*activation, rows, columns, &limits);
+            let (x, y) = twin::bias_activation(activation, &wide(&sums), &wide(&bias));
+            let plan = bias_activation(activation, rows, columns, &limits);
             let read =
                 run(&gpu, plan, 1, &[("sums", &sums), ("bias", &bias), ("outputs", &nan(sums.len()))], &["sums", "outputs"]);
             let what = format!("{} {rows}×{columns}", activation.name());
             assert_close(&format!("{what}: x"), &read[0], &x, |i| U * x[i].abs());
             // The rounding of x, carried on by a slope of at most 1.
-            assert_close(&format!("{what}: y"), &read[1], &y, |i| U * x[i].abs() + activation_bound(*activation, x[i]));
+            assert_close(&format!("{what}: y"), &read[1], &y, |i| U * x[i].abs() + activation_bound(activation, x[i]));
         }
     }
 }
@@ -227,10 +227,10 @@ fn bias_activation_of_awkward_sizes() {
 fn activations_of_extremes() {
     let (gpu, limits) = open();
     for activation in Activation::ALL {
-        let plan = bias_activation(*activation, EXTREMES.len(), 1, &limits);
+        let plan = bias_activation(activation, EXTREMES.len(), 1, &limits);
         let read = run(&gpu, plan, 1, &[("sums", &EXTREMES), ("bias", &[0.0]), ("outputs", &nan(EXTREMES.len()))], &["outputs"]);
-        let (x, y) = twin::bias_activation(*activation, &wide(&EXTREMES), &[0.0]);
-        assert_close(activation.name(), &read[0], &y, |i| activation_bound(*activation, x[i]));
+        let (x, y) = twin::bias_activation(activation, &wide(&EXTREMES), &[0.0]);
+        assert_close(activation.name(), &read[0], &y, |i| activation_bound(activation, x[i]));
     }
 }
 
@@ -239,14 +239,14 @@ fn activations_of_extremes() {
 fn activations_of_nan_are_nan() {
     let (gpu, limits) = open();
     for activation in Activation::ALL {
-        let plan = bias_activation(*activation, 1, 1, &limits);
+        let plan = bias_activation(activation, 1, 1, &limits);
         let read = run(&gpu, plan, 1, &[("sums", &[f32::NAN]), ("bias", &[0.0]), ("outputs", &[0.5])], &["outputs"]);
         assert!(read[0][0].is_nan(), "{}: {}", activation.name(), read[0][0]);
     }
 }
 
 /// x, y and t for a last layer: y is the activation of x, t between 0 and 1.
-fn last_layer(activation: Activation, count: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+fn last_layer(activation: &Activation, count: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
     let x: Vec<f32> = numbers(5, count).iter().map(|x| 4.0 * x).collect();
     let y = x.iter().map(|x| activation.value(f64::from(*x)) as f32).collect();
     (x, y, numbers(6, count).iter().map(|t| t.abs()).collect())
@@ -263,20 +263,20 @@ fn output_delta_of_every_loss_and_activation() {
     for (rows, columns) in [(1, 1), (2, 3), (15, 17), (64, 1), (65, 2), (129, 127), (1757, 3), (3, 1757)] {
         for loss in Loss::ALL {
             for activation in Activation::ALL {
-                let (x, y, t) = last_layer(*activation, rows * columns);
+                let (x, y, t) = last_layer(activation, rows * columns);
                 let mut plan = Plan::default();
                 let from = outputs(&mut plan, rows, columns, &limits);
                 let deltas = plan.tensor("deltas", rows, columns, &limits).expect("a tensor");
-                plan.output_delta(*loss, *activation, &from, deltas, &limits);
+                plan.output_delta(*loss, activation, &from, deltas, &limits);
                 let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("deltas", &nan(y.len()))];
                 let read = run(&gpu, plan, 1, &write, &["deltas"]);
                 let (x, y, t) = (wide(&x), wide(&y), wide(&t));
-                let expected = twin::output_delta(*loss, *activation, &x, &y, &t);
+                let expected = twin::output_delta(*loss, activation, &x, &y, &t);
                 // Each of at most eight operations rounds by U, the division by 2.5 ULP, relative to a magnitude in which
                 // no difference cancels: 1 - y² is computed to U (1 + y²).
                 let bound = |i: usize| {
                     let slope = match activation {
-                        Activation::Tanh if !loss_is_fused(*loss, *activation) => (1.0 + y[i] * y[i]) / (1.0 - y[i] * y[i]),
+                        Activation::Tanh if !loss_is_fused(*loss, activation) => (1.0 + y[i] * y[i]) / (1.0 - y[i] * y[i]),
                         _ => 1.0,
                     };
                     expected[i].abs() * slope * (8.0 * U + 2.5 * ULP) + f64::from(f32::MIN_POSITIVE)
@@ -287,8 +287,8 @@ fn output_delta_of_every_loss_and_activation() {
     }
 }
 
-fn loss_is_fused(loss: Loss, activation: Activation) -> bool {
-    loss == Loss::BinaryCrossEntropy && activation == Activation::Sigmoid
+fn loss_is_fused(loss: Loss, activation: &Activation) -> bool {
+    loss == Loss::BinaryCrossEntropy && *activation == Activation::Sigmoid
 }
 
 #[test]
@@ -296,15 +296,15 @@ fn hidden_delta_of_awkward_sizes() {
     let (gpu, limits) = open();
     for count in SIZES.into_iter().chain([1757]) {
         for activation in Activation::ALL {
-            let (x, y, _) = last_layer(*activation, count);
+            let (x, y, _) = last_layer(activation, count);
             let error = numbers(7, count);
             let mut plan = Plan::default();
             let mut tensor = |name| plan.tensor(name, count, 1, &limits).expect("a tensor");
             let (sums, outputs, deltas) = (tensor("sums"), tensor("outputs"), tensor("deltas"));
-            plan.hidden_delta(*activation, sums, outputs, deltas, &limits);
+            plan.hidden_delta(activation, sums, outputs, deltas, &limits);
             let read = run(&gpu, plan, 1, &[("sums", &x), ("outputs", &y), ("deltas", &error)], &["deltas"]);
             let (x, y, error) = (wide(&x), wide(&y), wide(&error));
-            let expected = twin::hidden_delta(*activation, &error, &x, &y);
+            let expected = twin::hidden_delta(activation, &error, &x, &y);
             // Three roundings, of terms no larger than 1 + y².
             let bound = |i: usize| 4.0 * U * error[i].abs() * (1.0 + y[i] * y[i]) + f64::from(f32::MIN_POSITIVE);
             assert_close(&format!("{} {count}", activation.name()), &read[0], &expected, bound);
@@ -397,7 +397,7 @@ fn sgd_reads_its_steps_row_and_stops_at_its_count() {
     assert_eq!(run(&gpu, plan, 1, &write, &["parameters"])[0], expected);
 }
 
-fn loss(loss: Loss, activation: Activation, rows: usize, columns: usize, slots: usize, limits: &Limits) -> Plan {
+fn loss(loss: Loss, activation: &Activation, rows: usize, columns: usize, slots: usize, limits: &Limits) -> Plan {
     let mut plan = Plan::default();
     let from = outputs(&mut plan, rows, columns, limits);
     let steps = plan.tensor("steps", 3, 2, limits).expect("a tensor");
@@ -413,17 +413,17 @@ fn loss_of_every_kind_over_awkward_sizes() {
     for count in SIZES.into_iter().chain([1757]) {
         for kind in Loss::ALL {
             for activation in Activation::ALL {
-                let (x, y, t) = last_layer(*activation, count);
-                let plan = loss(*kind, *activation, count, 1, 1, &limits);
+                let (x, y, t) = last_layer(activation, count);
+                let plan = loss(*kind, activation, count, 1, 1, &limits);
                 let step = Step { learning_rate: 0.0, loss_slot: 0 };
                 let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("losses", &[f32::NAN])];
                 let read = run_steps(&gpu, plan, &[step], &write, "losses");
                 let (x, y, t) = (wide(&x), wide(&y), wide(&t));
-                let expected = twin::loss(*kind, *activation, &x, &y, &t);
+                let expected = twin::loss(*kind, activation, &x, &y, &t);
                 let element = |i: usize| match kind {
                     // From x: the products and differences round by U; the logarithm is of e^-|x|, which is off by
                     // 3 + 2|x| ULP, and a series of some fifteen operations.
-                    Loss::BinaryCrossEntropy if loss_is_fused(*kind, *activation) => {
+                    Loss::BinaryCrossEntropy if loss_is_fused(*kind, activation) => {
                         3.0 * U * x[i].abs() + (-x[i].abs()).exp().ln_1p() * ((3.0 + 2.0 * x[i].abs()) * ULP + 20.0 * U)
                     }
                     // log is good to 3 ULP, or to 2⁻²¹ near 1; the two terms are weighted by t and 1 - t.
@@ -446,12 +446,12 @@ fn binary_cross_entropy_of_large_logits_is_finite_and_right() {
     for (x, t, value, gradient) in [(1e4, 0.0, 1e4, 1.0), (1e4, 1.0, 0.0, 0.0), (-1e4, 1.0, 1e4, -1.0), (-1e4, 0.0, 0.0, 0.0)] {
         let y = Activation::Sigmoid.value(f64::from(x)) as f32;
         let write: [(&str, &[f32]); 3] = [("sums", &[x]), ("outputs", &[y]), ("targets", &[t])];
-        let plan = loss(Loss::BinaryCrossEntropy, Activation::Sigmoid, 1, 1, 1, &limits);
+        let plan = loss(Loss::BinaryCrossEntropy, &Activation::Sigmoid, 1, 1, 1, &limits);
         assert_eq!(run_steps(&gpu, plan, &[Step { learning_rate: 0.0, loss_slot: 0 }], &write, "losses"), [value]);
         let mut plan = Plan::default();
         let from = outputs(&mut plan, 1, 1, &limits);
         let deltas = plan.tensor("deltas", 1, 1, &limits).expect("a tensor");
-        plan.output_delta(Loss::BinaryCrossEntropy, Activation::Sigmoid, &from, deltas, &limits);
+        plan.output_delta(Loss::BinaryCrossEntropy, &Activation::Sigmoid, &from, deltas, &limits);
         // Only what the kernel binds can be written: `sums` has no part in y - t, but its tensor is there.
         assert_eq!(run(&gpu, plan, 1, &write, &["deltas"])[0], [gradient]);
     }
@@ -462,7 +462,7 @@ fn binary_cross_entropy_of_large_logits_is_finite_and_right() {
 fn a_loss_of_many_elements_is_whole_and_every_step_has_its_slot() {
     let (gpu, limits) = open();
     let count = 64 * LONGEST_LOOP;
-    let plan = loss(Loss::MeanSquaredError, Activation::Identity, count, 1, 3, &limits);
+    let plan = loss(Loss::MeanSquaredError, &Activation::Identity, count, 1, 3, &limits);
     assert_eq!(plan.dispatches.len(), 2);
     let steps = [2, 0, 1].map(|loss_slot| Step { learning_rate: 0.0, loss_slot });
     let write: [(&str, &[f32]); 3] = [("outputs", &vec![3.0; count]), ("targets", &vec![1.0; count]), ("losses", &nan(3))];

@@ -23,7 +23,7 @@ fn ten_thousand_random_networks_and_limits() {
     let mut pick = |from: usize, to: usize| from + stream.next_u32() as usize % (to - from);
     let (mut planned, mut refused) = (0, 0);
     for _ in 0..10_000 {
-        let activation = |i: usize| Activation::ALL[i % Activation::ALL.len()];
+        let activation = |i: usize| Activation::ALL[i % Activation::ALL.len()].clone();
         let network = (0..pick(1, 5)).fold(Network::new(pick(1, 300)), |network, i| network.dense(pick(1, 300), activation(i)));
         let loss = Loss::ALL[pick(0, Loss::ALL.len())];
         let limits = Limits {

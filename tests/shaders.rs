@@ -6,7 +6,7 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};
 use shaderprop::internals::{Kernel, Shader};
 
-fn parse(kernel: Kernel) -> (Module, ModuleInfo) {
+fn parse(kernel: &Kernel) -> (Module, ModuleInfo) {
     let source = kernel.source();
     let module = naga::front::wgsl::parse_str(&source)
         .unwrap_or_else(|error| panic!("{}: {}", kernel.label(), error.emit_to_string(&source)));
@@ -32,7 +32,7 @@ fn every_stage_has_a_kernel_and_every_file_a_stage() {
 #[test]
 fn spirv_hlsl_and_msl_are_written() {
     for kernel in Kernel::all() {
-        let (module, info) = parse(kernel);
+        let (module, info) = parse(&kernel);
         let pipeline = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: "main".into() };
         let words = spv::write_vec(&module, &info, &spv::Options::default(), Some(&pipeline)).expect("SPIR-V");
         assert_eq!(words[0], 0x0723_0203, "{}: SPIR-V's magic number", kernel.label());
@@ -54,7 +54,7 @@ fn spirv_hlsl_and_msl_are_written() {
 #[test]
 fn what_is_read_from_the_text_is_what_naga_reads() {
     for kernel in Kernel::all() {
-        let (module, info) = parse(kernel);
+        let (module, info) = parse(&kernel);
         let entry = &module.entry_points[0];
         assert_eq!((entry.name.as_str(), entry.workgroup_size), ("main", [64, 1, 1]), "{}", kernel.label());
         let used = info.get_entry_point(0);

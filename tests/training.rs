@@ -45,7 +45,8 @@ fn ten_steps_of_several_networks() {
     let device = device();
     for loss in Loss::ALL {
         for activation in Activation::ALL {
-            let network = Network::new(7).dense(17, *activation).dense(5, *activation).dense(3, Activation::Sigmoid);
+            let network =
+                Network::new(7).dense(17, activation.clone()).dense(5, activation.clone()).dense(3, Activation::Sigmoid);
             agree(&device, &network, *loss, 13, 0.1, 10);
         }
     }
@@ -59,6 +60,35 @@ fn ten_steps_of_several_networks() {
         0.1,
         10,
     );
+}
+
+/// Custom activations whose derivatives take x, y, both or neither, between built-in ones and last.
+#[test]
+fn ten_steps_with_custom_activations() {
+    let device = device();
+    let swish = Activation::custom(
+        "swish",
+        "x / (1.0 + exp(-x))",
+        "y + (1.0 - y) / (1.0 + exp(-x))",
+        |x| x / (1.0 + (-x).exp()),
+        |x, y| y + (1.0 - y) / (1.0 + (-x).exp()),
+    );
+    let square = Activation::custom("square", "x * x", "2.0 * x", |x| x * x, |x, _| 2.0 * x);
+    let double = Activation::custom("double", "2.0 * x", "2.0", |x| 2.0 * x, |_, _| 2.0);
+    let softsign = Activation::custom(
+        "softsign",
+        "x / (1.0 + abs(x))",
+        "(1.0 - abs(y)) * (1.0 - abs(y))",
+        |x| x / (1.0 + x.abs()),
+        |_, y| (1.0 - y.abs()) * (1.0 - y.abs()),
+    );
+    for last in [&swish, &square, &double, &softsign] {
+        let network = Network::new(7).dense(17, swish.clone()).dense(5, softsign.clone()).dense(9, double.clone());
+        let network = network.dense(4, square.clone()).dense(3, last.clone());
+        for loss in [Loss::SquaredError, Loss::MeanSquaredError] {
+            agree(&device, &network, loss, 13, 0.01, 10);
+        }
+    }
 }
 
 #[test]
@@ -167,6 +197,25 @@ fn evaluate_and_predict_agree_with_the_reference_in_pieces_too() {
         let (got, expected) = (got.expect("a loss").loss, expected.expect("a loss").loss);
         assert!((got - expected).abs() <= 1e-5 * expected, "{}: {got}, reference {expected}", loss.name());
     }
+    let sides: Vec<f32> = expected.values().iter().enumerate().map(|(i, y)| f32::from((*y > 0.5) != (i % 4 == 0))).collect();
+    let sides = Matrix::new(rows, 2, sides).expect("a matrix");
+    for model in [&ours, &reference] {
+        let accuracy = model.evaluate(&inputs, &sides, Loss::BinaryCrossEntropy).expect("an evaluation").accuracy;
+        // Every fourth of 1,038 is on the wrong side.
+        assert_eq!(accuracy, (1038.0 - 260.0) / 1038.0);
+    }
+}
+
+/// An output of exactly a half counts as 0, as in Keras.
+#[test]
+fn accuracy_at_a_half() {
+    for device in [device(), Device::cpu()] {
+        let zero = |name: &str, shape: &[usize]| Tensor { name: name.into(), shape: shape.into(), values: vec![0.0] };
+        let init = Init::Values(vec![zero("layers.0.weight", &[1, 1]), zero("layers.0.bias", &[1])]);
+        let model = Model::new(&device, &Network::new(1).dense(1, Activation::Sigmoid), &init).expect("a model");
+        let evaluation = model.evaluate(&[[1.0], [1.0], [1.0]], &[[0.0], [1.0], [0.5]], Loss::MeanSquaredError);
+        assert_eq!(evaluation.expect("an evaluation").accuracy, 1.0 / 3.0);
+    }
 }
 
 /// Looking at an epoch stage by stage is that epoch: what its last update leaves is what training leaves.
@@ -217,7 +266,7 @@ fn the_reference_trains_as_pytorch_does() {
     let cases = fixture["cases"].as_array().expect("cases");
     assert_eq!(cases.len(), 2 * 16 + 4);
     for case in cases {
-        let activation = |key: &str| *Activation::ALL.iter().find(|a| a.name() == case[key]).expect("an activation");
+        let activation = |key: &str| Activation::ALL.iter().find(|a| a.name() == case[key]).expect("an activation").clone();
         let loss = *Loss::ALL.iter().find(|loss| loss.name() == case["loss"]).expect("a loss");
         let what = format!("{} {} {}", case["loss"], case["hidden"], case["last"]);
         let network = Network::new(3).dense(4, activation("hidden")).dense(3, activation("hidden")).dense(2, activation("last"));

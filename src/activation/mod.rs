@@ -8,15 +8,21 @@ mod relu;
 mod sigmoid;
 mod tanh;
 
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::error::Error;
+
 /// What a layer applies to its sums x = inputs · weight + bias.
 ///
-/// # Examples
 /// ```
 /// use shaderprop::Activation;
 /// assert_eq!(Activation::Sigmoid.name(), "sigmoid");
 /// assert_eq!(Activation::Relu.value(-2.0), 0.0);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Activation {
     /// y = 1 / (1 + e⁻ˣ), between 0 and 1.
@@ -27,51 +33,138 @@ pub enum Activation {
     Relu,
     /// y = x.
     Identity,
+    /// One of your own: see [`Activation::custom`].
+    Custom(Arc<Definition>),
 }
 
-/// Everything about one activation. `x` is the value before it, `y` the value after it.
-pub(crate) struct Definition {
+/// Everything about one activation, built-in or custom. `x` is the value before it, `y` the value after it.
+pub struct Definition {
     /// The name that files, messages and shaders use.
-    pub name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// y, as people write it.
-    pub formula: &'static str,
+    pub(crate) formula: Cow<'static, str>,
     /// y as a WGSL expression of `x`.
-    pub wgsl_value: &'static str,
+    pub(crate) wgsl_value: Cow<'static, str>,
     /// dy/dx as a WGSL expression of `x` and `y`; an activation that needs no `x` spares its storing.
-    pub wgsl_derivative: &'static str,
+    pub(crate) wgsl_derivative: Cow<'static, str>,
     /// dy/dx, as people write it.
-    pub derivative_formula: &'static str,
+    pub(crate) derivative_formula: Cow<'static, str>,
     /// y of x, for the reference.
-    pub value: fn(f64) -> f64,
+    pub(crate) value: fn(f64) -> f64,
     /// dy/dx of x and y, for the reference.
-    pub derivative: fn(f64, f64) -> f64,
+    pub(crate) derivative: fn(f64, f64) -> f64,
 }
 
 impl Activation {
-    /// Every activation, for tests and tables.
+    /// Every built-in activation, for tests and tables.
     pub const ALL: &[Activation] = &[Activation::Sigmoid, Activation::Tanh, Activation::Relu, Activation::Identity];
 
-    pub(crate) fn definition(self) -> &'static Definition {
+    /// An activation of your own: its name, y as a WGSL expression of `x`, dy/dx as a WGSL expression of `x` (before) and `y` (after),
+    /// and the same two as Rust functions, which the CPU engine uses. What is called a derivative is multiplied into the delta as it
+    /// is; nothing checks that it is one.
+    ///
+    /// The name has letters, digits and underscores, and is not that of a built-in activation; a network with another one is refused
+    /// with [`Error::Setting`]. WGSL that does not compile is [`Error::Shader`] from the first call that runs it, and the device stays
+    /// usable.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Fit, Init, Model, Network};
+    ///
+    /// let softsign = Activation::custom(
+    ///     "softsign",
+    ///     "x / (1.0 + abs(x))",
+    ///     "(1.0 - abs(y)) * (1.0 - abs(y))",
+    ///     |x| x / (1.0 + x.abs()),
+    ///     |_, y| (1.0 - y.abs()) * (1.0 - y.abs()),
+    /// );
+    /// let network = Network::new(1).dense(4, softsign).dense(1, Activation::Identity);
+    /// let mut model = Model::new(&Device::cpu(), &network, &Init::default())?;
+    /// model.fit(&[[0.0], [1.0]], &[[1.0], [0.0]], &Fit::new().learning_rate(0.1).epochs(10))?;
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn custom(
+        name: impl Into<Cow<'static, str>>,
+        wgsl_value: impl Into<Cow<'static, str>>,
+        wgsl_derivative: impl Into<Cow<'static, str>>,
+        value: fn(f64) -> f64,
+        derivative: fn(f64, f64) -> f64,
+    ) -> Self {
+        let (wgsl_value, wgsl_derivative) = (wgsl_value.into(), wgsl_derivative.into());
+        Self::Custom(Arc::new(Definition {
+            name: name.into(),
+            formula: wgsl_value.clone(),
+            derivative_formula: wgsl_derivative.clone(),
+            wgsl_value,
+            wgsl_derivative,
+            value,
+            derivative,
+        }))
+    }
+
+    /// Refuses a name that messages, files or shaders could not carry, or that means a built-in activation.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let name = self.name();
+        let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let taken = Self::ALL.iter().any(|activation| activation.name() == name);
+        match self {
+            Self::Custom(_) if !fits || taken => Err(Error::Setting {
+                what: "the name of a custom activation".into(),
+                expected: "letters, digits and underscores, and no built-in activation's".into(),
+                got: format!("{name:?}"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn definition(&self) -> &Definition {
         match self {
             Activation::Sigmoid => &sigmoid::DEFINITION,
             Activation::Tanh => &tanh::DEFINITION,
             Activation::Relu => &relu::DEFINITION,
             Activation::Identity => &identity::DEFINITION,
+            Activation::Custom(definition) => definition,
         }
     }
 
-    /// Its name: `sigmoid`, `tanh`, `relu`, `identity`.
-    pub fn name(self) -> &'static str {
-        self.definition().name
+    /// Its name: `sigmoid`, `tanh`, `relu`, `identity`, or a custom one's.
+    pub fn name(&self) -> &str {
+        &self.definition().name
     }
 
     /// y of x, in f64, as the reference computes it.
-    pub fn value(self, x: f64) -> f64 {
+    pub fn value(&self, x: f64) -> f64 {
         (self.definition().value)(x)
     }
 
     /// dy/dx, in f64, as the reference computes it; `y` is [`value`](Self::value) of `x`.
-    pub fn derivative(self, x: f64, y: f64) -> f64 {
+    pub fn derivative(&self, x: f64, y: f64) -> f64 {
         (self.definition().derivative)(x, y)
+    }
+}
+
+impl Definition {
+    /// What a definition is known by: two with the same name and WGSL make the same shaders.
+    fn key(&self) -> (&str, &str, &str) {
+        (&self.name, &self.wgsl_value, &self.wgsl_derivative)
+    }
+}
+
+impl PartialEq for Definition {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Definition {}
+
+impl Hash for Definition {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)
     }
 }

@@ -89,14 +89,14 @@ impl Loss {
     }
 
     /// Whether this loss and that activation of the last layer have formulas of their own together.
-    pub(crate) fn fuses_with(self, last: Activation) -> bool {
-        self.definition().fused.as_ref().is_some_and(|(activation, _)| *activation == last)
+    pub(crate) fn fuses_with(self, last: &Activation) -> bool {
+        self.definition().fused.as_ref().is_some_and(|(activation, _)| activation == last)
     }
 
     /// The formulas to use after that activation.
-    pub(crate) fn formulas(self, last: Activation) -> &'static Formulas {
+    pub(crate) fn formulas(self, last: &Activation) -> &'static Formulas {
         match &self.definition().fused {
-            Some((activation, formulas)) if *activation == last => formulas,
+            Some((activation, formulas)) if activation == last => formulas,
             _ => &self.definition().from_output,
         }
     }
