@@ -1,8 +1,7 @@
 //! What the XOR training costs: its loop against the same dispatches recorded by hand with bare wgpu, and the whole process
 //! against a NumPy script that does the same training. Runs are interleaved; what is reported is ratios.
 //!
-//! `cargo build --release --examples && cargo bench --bench xor`; the second comparison needs a `python3` with NumPy, or another
-//! interpreter in `PYTHON`.
+//! `cargo bench --bench xor`; the second comparison needs a `python3` with NumPy, or another interpreter in `PYTHON`.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -35,6 +34,8 @@ fn main() -> ExitCode {
             Command::new(&python).args(["-c", "import numpy"]).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
         if has_numpy {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/xor_numpy.py");
+            let built = Command::new(env!("CARGO")).args(["build", "--release", "--quiet", "--example", "xor"]).status();
+            assert!(built.is_ok_and(|status| status.success()), "the example does not build");
             let program = example_program();
             compare("whole process, against NumPy's", || process(&program, &[]), || process(&python, &[script]))?;
         } else {
@@ -81,7 +82,7 @@ fn ours(device: &Device) -> Result<f64, Error> {
 fn process(program: &str, args: &[&str]) -> Result<f64, Error> {
     let start = Instant::now();
     let status = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    assert!(status.is_ok_and(|status| status.success()), "{program} failed; `cargo build --release --examples` builds it");
+    assert!(status.is_ok_and(|status| status.success()), "{program} failed");
     Ok(start.elapsed().as_secs_f64())
 }
 

@@ -441,12 +441,12 @@ impl Plan {
         let count = self.len(from.outputs);
         let outputs = &self.tensors[from.outputs.0];
         let scale = loss.value_scale(outputs.rows, outputs.columns) as f32;
-        let formula = format!(
-            "loss = mean of {}; y = {}, t = {}",
-            loss.definition().formula,
-            outputs.name,
-            self.tensors[from.targets.0].name
-        );
+        let of = match loss.fuses_with(activation) {
+            true => format!("x = {}", self.tensors[from.sums.0].name),
+            false => format!("y = {}", outputs.name),
+        };
+        let formula =
+            format!("loss = mean of {}; {of}, t = {}", loss.formulas(activation).formula, self.tensors[from.targets.0].name);
         let (steps, cursor, losses) = table;
         let operands = [
             ("sums", from.sums),

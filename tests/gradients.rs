@@ -69,6 +69,33 @@ fn every_activation_and_loss() {
     }
 }
 
+/// The second tutorial's derivative is of another point than its activation's, on purpose: differences cannot hold for it, and do
+/// not. With the true derivative in its place they do, so it is the formula that differs.
+#[test]
+fn the_second_tutorials_derivative_is_none() {
+    fn sigmoid(x: f64) -> f64 {
+        1.0 / (1.0 + (-x).exp())
+    }
+    let gradient = |derivative: fn(f64, f64) -> f64| {
+        let activation = Activation::custom("tutorial", "1.0 / (1.0 + exp(-x))", "0.0", sigmoid, derivative);
+        let network = Network::new(1).dense(1, activation);
+        let layout = network.layout().expect("a network");
+        let mut parameters = vec![0.0; layout.len];
+        parameters[0] = 2.0;
+        let mut reference = Reference::new(&network, Loss::SquaredError, &layout, &parameters);
+        let gradient = reference.backward(&[1.0], &reference.forward(&[1.0]), &[0.0])[0].weight[0];
+        let mut shifted = |by: f64| {
+            reference.layers[0].weight[0] = 2.0 + by;
+            objective(Loss::SquaredError, &reference, &[1.0], &[0.0])
+        };
+        (gradient, (shifted(1e-6) - shifted(-1e-6)) / 2e-6)
+    };
+    let (tutorials, difference) = gradient(|_, y| sigmoid(y) * (1.0 - sigmoid(y)));
+    assert!(tutorials > 1.5 * difference, "{tutorials}, differences {difference}");
+    let (true_one, difference) = gradient(|_, y| y * (1.0 - y));
+    assert!((true_one - difference).abs() < 1e-8, "{true_one}, differences {difference}");
+}
+
 /// Far out, where e^x overflows even an f64 if it is taken of the wrong sign.
 #[test]
 fn binary_cross_entropy_of_large_logits() {

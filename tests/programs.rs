@@ -74,6 +74,62 @@ fn without_an_adapter_programs_go_on_and_the_library_refuses() {
     assert!(stderr.contains("unknown device `no such adapter`"), "{stderr}");
 }
 
+/// The numbers in a line, after each of these words.
+fn after(line: &str, words: &[&str]) -> Vec<f64> {
+    let number = |word: &&str| {
+        let (_, rest) = line.split_once(*word).unwrap_or_else(|| panic!("no `{word}` in: {line}"));
+        let text: String = rest.trim_start().chars().take_while(|c| c.is_ascii_digit() || "-.e".contains(*c)).collect();
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    };
+    words.iter().map(number).collect()
+}
+
+/// What the second tutorial prints is of epoch 55,000; of epoch 25,000, which its text names, float64 has these numbers.
+#[test]
+fn the_perceptron_prints_the_second_tutorials_numbers() {
+    for device in ["", "cpu"] {
+        let output = example("perceptron", &[], &[("SHADERPROP_DEVICE", device)]);
+        let lines: Vec<_> = text(&output.stdout).lines().collect();
+        assert_eq!((output.status.code(), lines.len()), (Some(0), 4), "{}", text(&output.stderr));
+        let expected = [
+            ("ours 25000:", [-0.0026630805670836075, 0.02262959352710257, 0.987786819391863]),
+            ("ours 55000:", [-0.0014133988903706311, 0.01031463, 0.99440207]),
+            ("document 55000:", [-0.0014133988903706311, 0.01031463, 0.99440207]),
+        ];
+        for (line, (start, expected)) in lines.iter().zip(expected) {
+            assert!(line.starts_with(start), "{line}");
+            let got = after(line, &["error sum", "[1,0,0]", "[0,1,0]"]);
+            for (i, bound) in [1e-4, 1e-5, 1e-5].into_iter().enumerate() {
+                assert!((got[i] - expected[i]).abs() <= bound, "{device}: {line}");
+            }
+        }
+    }
+}
+
+/// From Keras's starts to where Keras ends: the loss of all eight, the accuracy of those that are on no tie at a half.
+#[test]
+fn xor_keras_ends_where_keras_does() {
+    for device in ["", "cpu"] {
+        let output = example("xor_keras", &[], &[("SHADERPROP_DEVICE", device)]);
+        let lines: Vec<_> = text(&output.stdout).lines().collect();
+        assert_eq!((output.status.code(), lines.len()), (Some(0), 3 * 8 + 1), "{}", text(&output.stderr));
+        let ends = ["(2 ln 1.5", "solves XOR", "(2 ln 1.5", "minimum ln 2", "minimum ln 2", "(ln 2)/2", "(2 ln 1.5", "(ln 2)/2"];
+        for (run, end) in ends.iter().enumerate() {
+            let [ours, keras, at] = [0, 1, 2].map(|i| lines[3 * run + i]);
+            assert!(ours.starts_with(&format!("ours {run}: loss ")) && keras.starts_with(&format!("keras {run}: loss ")));
+            let (ours_numbers, keras_numbers) = (after(ours, &["loss", "accuracy"]), after(keras, &["loss", "accuracy"]));
+            assert!((ours_numbers[0] - keras_numbers[0]).abs() <= 1e-4 * keras_numbers[0], "{device}: {ours}, {keras}");
+            if [0, 1, 2, 6].contains(&run) {
+                assert_eq!(ours_numbers[1], keras_numbers[1], "{device}: {ours}, {keras}");
+                let predictions = |line: &str| line.split_once("predictions").map(|(_, rest)| rest.to_owned());
+                assert_eq!(predictions(ours), predictions(keras), "{device}");
+            }
+            assert!(at.starts_with(&format!("end {run}: ")) && at.contains(end), "{at}");
+        }
+        assert_eq!(lines[24], "1 start solves XOR, of 8");
+    }
+}
+
 /// All modules are written; a second time nothing changes, and a file that differs is not overwritten.
 #[test]
 fn shaders_are_written_and_nothing_is_overwritten() {

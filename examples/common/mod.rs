@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io::{ErrorKind, Write, stdout};
 use std::process::{ExitCode, exit};
 
-use shaderprop::{Device, DeviceChoice};
+use shaderprop::{Device, DeviceChoice, Stage};
 
 /// Opens the device of `--device`, else of `SHADERPROP_DEVICE`, else the best there is; says on stderr which.
 pub fn open_device(option: Option<&str>) -> Result<Device, shaderprop::Error> {
@@ -48,6 +48,15 @@ pub fn print(line: &str) {
         }
         exit(1);
     }
+}
+
+/// Prints an epoch stage by stage.
+pub fn explain(epoch: usize, stages: &[Stage]) -> Result<(), Box<dyn Error>> {
+    print(&format!("Epoch {epoch}, {} stages", stages.len()));
+    for (i, stage) in stages.iter().enumerate() {
+        print(&format!("\n{}. {}", i + 1, stage.to_string().trim_end()));
+    }
+    Ok(())
 }
 
 /// A number with eight significant digits: as many as an f32 has.

@@ -57,12 +57,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let fit = Fit::new().loss(Loss::SquaredError).learning_rate(0.1).epochs(options.epochs).log_every(options.log_every);
 
     if let Some(epoch) = options.explain {
-        let stages = model.explain(&inputs, &targets, &fit, epoch)?;
-        common::print(&format!("Epoch {epoch}, {} stages", stages.len()));
-        for (i, stage) in stages.iter().enumerate() {
-            common::print(&format!("\n{}. {}", i + 1, stage.to_string().trim_end()));
-        }
-        return Ok(());
+        return common::explain(epoch, &model.explain(&inputs, &targets, &fit, epoch)?);
     }
 
     let start = Instant::now();

@@ -93,7 +93,7 @@ impl Activation {
         Self::Custom(Arc::new(Definition {
             name: name.into(),
             formula: wgsl_value.clone(),
-            derivative_formula: wgsl_derivative.clone(),
+            derivative_formula: format!("({wgsl_derivative})").into(),
             wgsl_value,
             wgsl_derivative,
             value,

@@ -10,7 +10,7 @@ pub(super) static DEFINITION: Definition = Definition {
     // Not max(x, 0.0): drivers may answer 0 for max(NaN, 0), and hide that something went wrong.
     wgsl_value: Cow::Borrowed("select(x, 0.0, x <= 0.0)"),
     wgsl_derivative: Cow::Borrowed("select(0.0, 1.0, y > 0.0)"),
-    derivative_formula: Cow::Borrowed("1 where y > 0, else 0"),
+    derivative_formula: Cow::Borrowed("(1 where y > 0, else 0)"),
     value: |x| if x > 0.0 { x } else { 0.0 },
     derivative: |_, y| if y > 0.0 { 1.0 } else { 0.0 },
 };

@@ -9,8 +9,8 @@ const EPSILON: f64 = 1.0 / 8_388_608.0;
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "binary_cross_entropy",
-    formula: "-t ln y - (1 - t) ln(1 - y)",
     from_output: Formulas {
+        formula: "-t ln y - (1 - t) ln(1 - y)",
         wgsl_value: "-t * log(probability(y)) - (1.0 - t) * log(1.0 - probability(y))",
         // Held fast at the bounds, the loss no longer depends on y there.
         wgsl_gradient: "select(0.0, (y - t) / (probability(y) * (1.0 - probability(y))), probability(y) == y)",
@@ -25,6 +25,7 @@ pub(super) const DEFINITION: Definition = Definition {
     fused: Some((
         Activation::Sigmoid,
         Formulas {
+            formula: "-t ln y - (1 - t) ln(1 - y), computed as max(x, 0) - t x + ln(1 + e^-|x|)",
             // ln(1 + e^x) - t x, with the large part of the logarithm taken out.
             wgsl_value: "max(x, 0.0) - x * t + log_of_1_plus(exp(-abs(x)))",
             wgsl_gradient: "y - t",

@@ -4,8 +4,8 @@ use super::{Definition, Descends, Formulas};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "mean_squared_error",
-    formula: "(y - t)²",
     from_output: Formulas {
+        formula: "(y - t)²",
         wgsl_value: "(y - t) * (y - t)",
         wgsl_gradient: "2.0 * (y - t)",
         wgsl_helpers: "",

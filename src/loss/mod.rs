@@ -36,8 +36,6 @@ pub enum Loss {
 pub(crate) struct Definition {
     /// The name that files, messages and shaders use.
     pub name: &'static str,
-    /// The loss of one element, as people write it.
-    pub formula: &'static str,
     /// Its formulas from the output, whatever activation made it.
     pub from_output: Formulas,
     /// Formulas for one activation and this loss together, where these are better than the two in a row.
@@ -57,6 +55,8 @@ pub(crate) enum Descends {
 
 /// A loss of one element and its gradient, in WGSL and for the reference.
 pub(crate) struct Formulas {
+    /// The loss, as people write it.
+    pub formula: &'static str,
     /// The loss as a WGSL expression of `x`, `y` and `t`.
     pub wgsl_value: &'static str,
     /// ∂loss/∂y (fused: ∂loss/∂x) as a WGSL expression of `x`, `y` and `t`.

@@ -4,8 +4,8 @@ use super::{Definition, Descends, Formulas};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "squared_error",
-    formula: "(y - t)²",
     from_output: Formulas {
+        formula: "(y - t)²",
         wgsl_value: "(y - t) * (y - t)",
         // Of ½(y - t)², summed over outputs and rows.
         wgsl_gradient: "y - t",

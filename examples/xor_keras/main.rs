@@ -1,0 +1,102 @@
+//! The Keras network of the third tutorial, from eight of Keras's own random starts: where each ends, beside where Keras ends.
+
+use std::error::Error;
+use std::f64::consts::LN_2;
+use std::process::ExitCode;
+
+use clap::Parser;
+use serde_json::Value;
+use shaderprop::{Activation, Fit, Init, Loss, Model, Network, Tensor};
+
+#[path = "../common/mod.rs"]
+mod common;
+
+/// Trains the third tutorial's Keras network on a GPU, from eight of Keras's starts, and prints where each ends beside Keras.
+#[derive(Parser)]
+struct Options {
+    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
+    #[arg(long)]
+    device: Option<String>,
+    /// How often all four rows are gone through
+    #[arg(long, default_value_t = 10_000)]
+    epochs: usize,
+    /// Print epoch N of start 0 stage by stage, as its command buffer runs it, instead of training to the end
+    #[arg(long, value_name = "N")]
+    explain: Option<usize>,
+}
+
+const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+const TARGETS: [[f32; 1]; 4] = [[0.0], [1.0], [1.0], [0.0]];
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    common::run(|| train(&options))
+}
+
+fn train(options: &Options) -> Result<(), Box<dyn Error>> {
+    let keras: Value = serde_json::from_str(include_str!("../../tests/fixtures/keras_xor.json"))?;
+    let device = common::open_device(options.device.as_deref())?;
+    let network = Network::new(2).dense(2, Activation::Relu).dense(1, Activation::Sigmoid);
+    let fit = Fit::new().loss(Loss::BinaryCrossEntropy).learning_rate(0.3).epochs(options.epochs);
+    let runs = keras["runs"].as_array().ok_or("the fixture has no runs")?;
+    let mut solved = 0;
+    for run in runs {
+        let seed = &run["seed"];
+        let mut model = Model::new(&device, &network, &Init::Values(start(&run["start"])?))?;
+        if let Some(epoch) = options.explain {
+            return common::explain(epoch, &model.explain(&INPUTS, &TARGETS, &fit, epoch)?);
+        }
+        model.fit(&INPUTS, &TARGETS, &fit)?;
+        let ours = model.evaluate(&INPUTS, &TARGETS, Loss::BinaryCrossEntropy)?;
+        let predictions: Vec<f64> = model.predict(&INPUTS)?.values().iter().map(|y| f64::from(*y)).collect();
+        common::print(&format!("ours {seed}: {}", line(ours.loss, ours.accuracy, &predictions)));
+        let number = |key: &str| run[key].as_f64().ok_or("the fixture lacks a number");
+        common::print(&format!("keras {seed}: {}", line(number("loss")?, number("accuracy")?, &numbers(&run["predictions"])?)));
+        if ours.accuracy == 1.0 {
+            solved += 1;
+            common::print(&format!("end {seed}: solves XOR"));
+        } else if let Some(minimum) = local_minimum(ours.loss) {
+            common::print(&format!("end {seed}: in the local minimum {minimum}"));
+        } else {
+            common::print(&format!("end {seed}: not there yet"));
+        }
+    }
+    let starts = if solved == 1 { "start solves" } else { "starts solve" };
+    common::print(&format!("{solved} {starts} XOR, of {}", runs.len()));
+    Ok(())
+}
+
+fn line(loss: f64, accuracy: f64, predictions: &[f64]) -> String {
+    let predictions: Vec<_> = predictions.iter().map(|y| format!("{y:.3}")).collect();
+    format!("loss {} accuracy {accuracy} predictions {}", common::digits(loss), predictions.join(" "))
+}
+
+/// The local minima of this network on XOR: what the best losses are that it can reach without telling all four rows apart.
+fn local_minimum(loss: f64) -> Option<&'static str> {
+    [
+        // One row right, a third for each of the other three, of which one or two are ones.
+        ((2.0 * 1.5f64.ln() + 3f64.ln()) / 4.0, "(2 ln 1.5 + ln 3)/4 = 0.4773856, the document's 0.4775"),
+        // A half for each row.
+        (LN_2, "ln 2 = 0.6931472: a half for every row"),
+        // Two rows right, a half for each of the other two.
+        (LN_2 / 2.0, "(ln 2)/2 = 0.3465736: two rows right, a half for the others"),
+    ]
+    .into_iter()
+    .find_map(|(minimum, name)| ((loss - minimum).abs() < 1e-3).then_some(name))
+}
+
+/// The start's tensors, by the names that the network has for them.
+fn start(values: &Value) -> Result<Vec<Tensor>, Box<dyn Error>> {
+    let shapes: [(&str, &[usize]); 4] =
+        [("layers.0.weight", &[2, 2]), ("layers.0.bias", &[2]), ("layers.1.weight", &[2, 1]), ("layers.1.bias", &[1])];
+    let tensor = |(name, shape): (&str, &[usize])| {
+        let values = numbers(&values[name])?.iter().map(|value| *value as f32).collect();
+        Ok(Tensor { name: name.into(), shape: shape.into(), values })
+    };
+    shapes.into_iter().map(tensor).collect()
+}
+
+fn numbers(values: &Value) -> Result<Vec<f64>, Box<dyn Error>> {
+    let values = values.as_array().ok_or("the fixture lacks a list")?;
+    values.iter().map(|value| value.as_f64().ok_or_else(|| "the fixture has a value that is no number".into())).collect()
+}
