@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests/run.sh [--all]: runs the tests. Needs Rust, gcc, git and a Vulkan driver; on Debian it installs a software one where none is.
-# --all also runs them on two other software drivers and checks the fixtures with NumPy and PyTorch, which it installs under target/.
+# --all also runs them on two other software drivers and checks the fixtures with NumPy, PyTorch and Keras, which it installs under target/.
 # Its last line says what was not run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,13 +37,14 @@ cargo build --locked --release --examples
 cargo test --locked --release
 
 if [ "$all" = yes ]; then
-    if python3 -m venv target/python && target/python/bin/pip install -q numpy torch; then
+    if python3 -m venv target/python && target/python/bin/pip install -q numpy torch keras jax; then
         for program in tests/fixtures/*.py; do
-            target/python/bin/python "$program" target/fixture.json
+            echo "making again what $program made"
+            target/python/bin/python "$program" target/fixture.json 2>/dev/null
             target/python/bin/python tests/same_numbers.py "${program%.py}.json" target/fixture.json
         done
     else
-        skipped+=("the fixtures, for want of Python with NumPy and PyTorch")
+        skipped+=("the fixtures, for want of Python with NumPy, PyTorch and Keras")
     fi
     for driver in mesa25 swiftshader; do
         if environment=$(tests/driver.sh "$driver"); then
