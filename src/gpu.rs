@@ -195,8 +195,8 @@ impl Gpu {
         });
         let pipeline = match (compiled.await, tried) {
             (Ok(pipeline), _) => pipeline,
-            (Err(Error::Driver { message, .. }), Some(module)) => {
-                return Err(shader_error(label, &source, message, &module).await);
+            (Err(error @ Error::Driver { .. }), Some(module)) => {
+                return Err(shader_error(label, &source, &module).await.unwrap_or(error));
             }
             (Err(error), _) => return Err(error),
         };
@@ -280,6 +280,10 @@ impl Gpu {
                 .collect())
         });
         staging.unmap();
+        if bytes.is_err() {
+            // Of a lost device the mapping is told first, and the loss with the next poll.
+            let _ = guard("polling the device", || self.device.poll(wgpu::PollType::Poll));
+        }
         // A lost device still maps: what was read is believed only if nothing has gone wrong by now.
         self.check()?;
         bytes
@@ -330,6 +334,7 @@ impl Gpu {
     async fn answer<T>(&self, what: &str, index: wgpu::SubmissionIndex, receiver: OneshotReceiver<T>) -> Result<T, Error> {
         AWAITED.set(Some((index, Instant::now())));
         let answer = receiver.receive().await;
+        AWAITED.set(None);
         self.check()?;
         answer
             .ok_or_else(|| keep_first(&self.fault, Error::DeviceLost { message: format!("it dropped {what} without an answer") }))
@@ -357,14 +362,13 @@ impl Gpu {
     }
 }
 
-/// What the compiler says of a module, with the line it points at.
-async fn shader_error(label: String, source: &str, refusal: String, module: &wgpu::ShaderModule) -> Error {
+/// What the compiler has against a module, with the line it points at; nothing if it was not the WGSL that was refused.
+async fn shader_error(label: String, source: &str, module: &wgpu::ShaderModule) -> Option<Error> {
     let said = module.get_compilation_info().await.messages;
-    let error = said.into_iter().find(|said| said.message_type == wgpu::CompilationMessageType::Error);
-    let line = error.as_ref().and_then(|error| error.location).map(|location| location.line_number);
-    let code = line.and_then(|line| source.lines().nth(line as usize - 1)).unwrap_or_default().trim().to_owned();
-    let message = error.map_or(refusal, |error| one_line(&error.message));
-    Error::Shader { label, line: line.unwrap_or(0), code, message }
+    let error = said.into_iter().find(|said| said.message_type == wgpu::CompilationMessageType::Error)?;
+    let line = error.location.map_or(0, |location| location.line_number);
+    let code = source.lines().nth((line as usize).wrapping_sub(1)).unwrap_or_default().trim().to_owned();
+    Some(Error::Shader { label, line, code, message: one_line(&error.message) })
 }
 
 thread_local! {

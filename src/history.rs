@@ -25,6 +25,7 @@ pub struct Evaluation {
     /// The loss over all rows.
     pub loss: f64,
     /// The share of outputs that are on their target's side, for targets of 0 and 1: Keras's binary accuracy. An output above a half
-    /// counts as 1, any other as 0; a target that is neither is never met.
+    /// counts as 1, any other as 0; a target that is neither is never met. (Keras's `"accuracy"` is another one, the categorical, where
+    /// there are several outputs.)
     pub accuracy: f64,
 }

@@ -55,7 +55,7 @@ impl Model {
     /// The network on that device, with its first weights.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a network without layers or with a size of zero, [`Error::TooLarge`] if a tensor passes the
+    /// [`Error::Setting`] for a network without layers, with a size of zero or a custom activation that is refused; [`Error::TooLarge`] if a tensor passes the
     /// device's limits, and for [`Init::Values`] what [`set_weights`](Self::set_weights) refuses.
     pub fn new(device: &Device, network: &Network, init: &Init) -> Result<Self, Error> {
         let layout = network.layout()?;
@@ -84,7 +84,8 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::NotFinite`], [`Error::Setting`] and [`Error::TooLarge`] before anything is allocated;
-    /// [`Error::Diverged`] if a loss or a weight is no longer finite; and the device's faults. The model then keeps the weights
+    /// [`Error::Shader`] for a custom activation's WGSL; [`Error::Diverged`] if a loss or a weight is no longer finite; and the device's
+    /// faults. The model then keeps the weights
     /// that it had before.
     pub fn fit<'x, 'y>(
         &mut self,
@@ -139,10 +140,11 @@ impl Model {
         }
     }
 
-    /// The loss and the accuracy over those rows, without training.
+    /// The loss and the accuracy over those rows, without training: `inputs` of shape (rows, inputs), `targets` (rows, outputs). A loss
+    /// beyond the numbers that an f32 holds is an infinity or a NaN.
     ///
     /// # Errors
-    /// As [`fit`](Self::fit).
+    /// As [`fit`](Self::fit), but for [`Error::Diverged`].
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Init, Loss, Model, Network};
@@ -194,7 +196,7 @@ impl Model {
     /// or a NaN.
     ///
     /// # Errors
-    /// As [`fit`](Self::fit).
+    /// As [`fit`](Self::fit), but for [`Error::Diverged`].
     pub fn predict<'x>(&self, inputs: impl Into<Matrix<'x>>) -> Result<Matrix<'static>, Error> {
         let inputs = inputs.into();
         self.check_inputs(&inputs)?;
@@ -224,7 +226,8 @@ impl Model {
     }
 
     /// Looks at one epoch of a training, stage by stage, as its command buffer runs it: trains up to that epoch, counted from 1,
-    /// then runs its dispatches one by one and reads what went in and what came out. The model stays as it is.
+    /// then runs its dispatches one by one and reads what went in and what came out. The model stays as it is. Shapes are as for
+    /// [`fit`](Self::fit).
     ///
     /// # Errors
     /// As [`fit`](Self::fit); [`Error::NeedsAdapter`] on the CPU engine; [`Error::Setting`] for an epoch beyond the settings'.
@@ -392,14 +395,17 @@ impl Model {
         rows: usize,
         plan: impl FnOnce(Limits) -> Result<Plan, Error>,
     ) -> Result<&'s mut Staged, Error> {
-        if kept.as_ref().is_none_or(|(of, _)| *of != rows) {
-            // Its memory goes first: the device may not have room for both.
-            *kept = None;
-            let staged = Staged::new(gpu.clone(), plan(self.device.limits())?, rows * self.network.outputs() + 1).await?;
-            staged.write(staged.plan.find("parameters"), &narrowed(&self.parameters))?;
-            *kept = Some((rows, staged));
-        }
-        kept.as_mut().map(|(_, staged)| staged).ok_or(Error::NoAdapter)
+        // Where it does not fit its memory goes first: the device may not have room for both.
+        let fitting = kept.take().filter(|(of, _)| *of == rows);
+        let staged = match fitting {
+            Some((_, staged)) => staged,
+            None => {
+                let staged = Staged::new(gpu.clone(), plan(self.device.limits())?, rows * self.network.outputs() + 1).await?;
+                staged.write(staged.plan.find("parameters"), &narrowed(&self.parameters))?;
+                staged
+            }
+        };
+        Ok(&mut kept.insert((rows, staged)).1)
     }
 }
 

@@ -96,7 +96,8 @@ impl Network {
     /// How many weights and biases it has.
     ///
     /// # Errors
-    /// [`Error::Setting`] without layers or with a size of zero, [`Error::TooLarge`] if the count overflows.
+    /// [`Error::Setting`] without layers, with a size of zero or a custom activation that is refused; [`Error::TooLarge`] if the count
+    /// overflows.
     pub fn parameters(&self) -> Result<usize, Error> {
         Ok(self.layout()?.places.iter().map(|place| place.len).sum())
     }
@@ -116,7 +117,14 @@ impl Network {
         if self.layers.is_empty() {
             return Err(setting("network".into(), "at least one dense layer", "none".into()));
         }
-        self.layers.iter().try_for_each(|layer| layer.activation.check())?;
+        for (i, layer) in self.layers.iter().enumerate() {
+            layer.activation.check()?;
+            let same_name = |other: &&Dense| other.activation.name() == layer.activation.name();
+            if self.layers[..i].iter().find(same_name).is_some_and(|other| other.activation != layer.activation) {
+                let got = format!("two that differ, named {}", layer.activation.name());
+                return Err(setting("activations".into(), "one of each name", got));
+            }
+        }
         let mut places = Vec::with_capacity(self.layers.len());
         let mut end = 0usize;
         for (i, (ins, outs)) in self.shapes().enumerate() {

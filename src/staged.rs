@@ -31,6 +31,10 @@ pub struct Staged {
     staging: wgpu::Buffer,
     in_flight: VecDeque<InFlight>,
     last_finished: Instant,
+    /// What was measured of finished work, and estimated for it, that the device's pace has not been learned from yet.
+    measured: (Duration, u64),
+    /// Whether a submission has finished: the first one's time is mostly the driver's, compiling and warming up.
+    warm: bool,
 }
 
 /// A dispatch, as it goes into a command buffer.
@@ -60,6 +64,9 @@ const LARGEST_SUBMISSION: usize = 64;
 /// The most submissions that wait on the device.
 const MOST_IN_FLIGHT: usize = 3;
 
+/// How much estimated time must have been measured before it says something about the device.
+const ENOUGH_TO_LEARN: u64 = 1_000_000;
+
 /// Uniform buffers are bound at multiples of this, the coarsest alignment that WebGPU allows a device to ask.
 const PARAMS_STRIDE: usize = 256;
 
@@ -67,6 +74,11 @@ impl Staged {
     /// Allocates and compiles all that the plan needs; up to `readable` elements can then be read at once without allocating.
     pub async fn new(gpu: Arc<Gpu>, plan: Plan, readable: usize) -> Result<Self, Error> {
         use wgpu::BufferUsages as Usage;
+        // Compiled before anything is allocated: WGSL of the user's own may be wrong.
+        let mut pipelines = Vec::with_capacity(plan.dispatches.len());
+        for dispatch in &plan.dispatches {
+            pipelines.push(gpu.pipeline(&dispatch.kernel).await?);
+        }
         let mut buffers = Vec::with_capacity(plan.buffers.len());
         for buffer in &plan.buffers {
             let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
@@ -80,8 +92,7 @@ impl Staged {
         gpu.write(&params, 0, bytemuck::cast_slice(&words))?;
 
         let mut dispatches = Vec::with_capacity(plan.dispatches.len());
-        for (i, dispatch) in plan.dispatches.iter().enumerate() {
-            let pipeline = gpu.pipeline(&dispatch.kernel).await?;
+        for (i, (dispatch, pipeline)) in plan.dispatches.iter().zip(pipelines).enumerate() {
             let binding = |buffer, offset: usize, elements: usize| {
                 let size = std::num::NonZero::new(elements as u64 * 4);
                 wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: offset as u64, size })
@@ -98,8 +109,8 @@ impl Staged {
             dispatches.push(Recorded { pipeline, bind_group, workgroups, nanoseconds });
         }
         let staging = staging(&gpu, readable).await?;
-        let (in_flight, last_finished) = (VecDeque::new(), Instant::now());
-        Ok(Self { gpu, plan, buffers, dispatches, staging, in_flight, last_finished })
+        let (in_flight, last_finished, measured) = (VecDeque::new(), Instant::now(), (Duration::ZERO, 0));
+        Ok(Self { gpu, plan, buffers, dispatches, staging, in_flight, last_finished, measured, warm: false })
     }
 
     /// Writes a tensor; it takes effect before the next run.
@@ -183,12 +194,18 @@ impl Staged {
         Ok(())
     }
 
-    /// Compares what has just finished with its estimate; too little of it says nothing.
+    /// Compares what has just finished with its estimate, once there is enough of it to say something.
     fn learn(&mut self, submitted: Instant, nanoseconds: u64) {
         let now = Instant::now();
         let taken = now.duration_since(submitted.max(self.last_finished));
         self.last_finished = now;
-        if nanoseconds >= 1_000_000 || taken >= Duration::from_millis(5) {
+        if !std::mem::replace(&mut self.warm, true) {
+            return;
+        }
+        self.measured.0 += taken;
+        self.measured.1 += nanoseconds;
+        if self.measured.1 >= ENOUGH_TO_LEARN {
+            let (taken, nanoseconds) = std::mem::take(&mut self.measured);
             self.gpu.learn(taken, nanoseconds);
         }
     }
@@ -218,7 +235,7 @@ impl Staged {
     /// Runs one dispatch alone: for looking at a step stage by stage.
     pub async fn run_one(&mut self, index: usize) -> Result<(), Error> {
         let commands = vec![self.record(index..index + 1)];
-        self.submit(commands, self.dispatches[index].nanoseconds).await
+        self.gpu.finished(self.gpu.submit(commands)?).await
     }
 }
 

@@ -91,7 +91,7 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
             rest = after;
             cut += usize::from(pieces > 1);
             // Terms of the sums, elements, both from 0 without a gap; terms change slowest.
-            let (mut terms_end, mut elements_end, mut whole) = (0, 0, None);
+            let (mut terms_end, mut elements_end, mut whole, mut counted) = (0, 0, None, 0);
             for dispatch in stage {
                 assert!(dispatch.nanoseconds <= 250_000_000, "{}: {} ns", dispatch.formula, dispatch.nanoseconds);
                 assert!(dispatch.workgroups <= limits.workgroups);
@@ -99,7 +99,13 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
                 let terms = terms.or(field(dispatch, "row_first").zip(field(dispatch, "row_end"))).unwrap_or((0, 1));
                 assert!(terms.1 - terms.0 <= LONGEST_LOOP, "{}: {terms:?}", dispatch.formula);
                 let Some((start, end)) = field(dispatch, "first").zip(field(dispatch, "end")) else {
-                    assert!(field(dispatch, "count").is_some_and(|count| count <= 64 * dispatch.workgroups as usize));
+                    // The update, piece by piece of the flat buffer.
+                    let count = field(dispatch, "count").expect("a count");
+                    let piece =
+                        &plan.tensors[dispatch.operands.iter().rfind(|operand| operand.written).expect("an output").tensor.0];
+                    assert_eq!((piece.offset, piece.columns), (counted, count));
+                    assert!(count <= 64 * dispatch.workgroups as usize);
+                    counted += count;
                     continue;
                 };
                 match dispatch.kernel {
@@ -117,11 +123,22 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
             let written = first.operands.iter().rfind(|operand| operand.written).expect("an output").tensor;
             let output = &plan.tensors[written.0];
             let expected = match first.kernel {
-                Kernel::Sgd => continue,
+                Kernel::Sgd => {
+                    assert_eq!(counted, plan.buffers[output.buffer].len);
+                    continue;
+                }
                 Kernel::Loss(..) => rows * network.outputs(),
                 _ => output.rows * output.columns,
             };
             assert_eq!(elements_end, expected, "{}", first.formula);
+            let read = &plan.tensors[first.operands[0].tensor.0];
+            let terms = match first.kernel {
+                // a is of shape (M, K) or (K, M), and c of (M, N).
+                Kernel::Matmul => read.rows * read.columns / output.rows,
+                Kernel::BiasGradient => rows,
+                _ => 1,
+            };
+            assert_eq!(terms_end, terms, "{}: not all terms", first.formula);
         }
     }
     assert!(cut > 100, "only {cut} stages were cut: little was tested");

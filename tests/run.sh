@@ -40,7 +40,7 @@ if [ "$all" = yes ]; then
     if python3 -m venv target/python && target/python/bin/pip install -q numpy torch keras jax; then
         for program in tests/fixtures/*.py; do
             echo "making again what $program made"
-            target/python/bin/python "$program" target/fixture.json 2>/dev/null
+            target/python/bin/python "$program" target/fixture.json >target/fixture.log 2>&1 || { cat target/fixture.log; exit 1; }
             target/python/bin/python tests/same_numbers.py "${program%.py}.json" target/fixture.json
         done
     else
@@ -50,7 +50,7 @@ if [ "$all" = yes ]; then
         if environment=$(tests/driver.sh "$driver"); then
             mapfile -t variables <<<"$environment"
             echo "the tests on $driver"
-            env "${variables[@]}" cargo test --release
+            env "${variables[@]}" cargo test --locked --release
         else
             skipped+=("$driver, which could not be unpacked")
         fi

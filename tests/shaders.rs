@@ -5,6 +5,22 @@ use naga::proc::index::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};
 use shaderprop::internals::{Kernel, Shader};
+use shaderprop::{Activation, Loss};
+
+/// All that can be assembled of built-in parts, and a custom activation that reads x and y.
+fn kernels() -> Vec<Kernel> {
+    let custom = Activation::custom(
+        "custom",
+        "1.0 / (1.0 + exp(-x))",
+        "1.0 / (1.0 + exp(-y)) * (1.0 - 1.0 / (1.0 + exp(-x)))",
+        |x| 1.0 / (1.0 + (-x).exp()),
+        |_, y| y * (1.0 - y),
+    );
+    let mut kernels = Kernel::all();
+    kernels.extend([Kernel::BiasActivation(custom.clone()), Kernel::HiddenDelta(custom.clone())]);
+    kernels.extend(Loss::ALL.iter().map(|loss| Kernel::OutputDelta(*loss, custom.clone())));
+    kernels
+}
 
 fn parse(kernel: &Kernel) -> (Module, ModuleInfo) {
     let source = kernel.source();
@@ -31,7 +47,7 @@ fn every_stage_has_a_kernel_and_every_file_a_stage() {
 
 #[test]
 fn spirv_hlsl_and_msl_are_written() {
-    for kernel in Kernel::all() {
+    for kernel in kernels() {
         let (module, info) = parse(&kernel);
         let pipeline = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: "main".into() };
         let words = spv::write_vec(&module, &info, &spv::Options::default(), Some(&pipeline)).expect("SPIR-V");
@@ -53,7 +69,7 @@ fn spirv_hlsl_and_msl_are_written() {
 /// Bindings and parameters are read from the text by rules of our own; naga reads them properly.
 #[test]
 fn what_is_read_from_the_text_is_what_naga_reads() {
-    for kernel in Kernel::all() {
+    for kernel in kernels() {
         let (module, info) = parse(&kernel);
         let entry = &module.entry_points[0];
         assert_eq!((entry.name.as_str(), entry.workgroup_size), ("main", [64, 1, 1]), "{}", kernel.label());

@@ -138,6 +138,18 @@ fn an_epoch_is_one_command_buffer() {
     let before = count();
     model.fit(&[[0.0, 1.0]], &[[0.5]], &Fit::new().epochs(1000)).expect("a training");
     assert_eq!(count() - before, 1000);
+
+    // A device that seems to take a thousand times longer than it does gets epochs in parts, until it has shown its pace.
+    let network = Network::new(32).dense(32, Activation::Tanh).dense(32, Activation::Tanh);
+    let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+    let inputs = Matrix::new(16, 32, numbers(1, 16 * 32)).expect("a matrix");
+    gpu(&device).expect("a GPU").learn(std::time::Duration::from_secs(1), 1);
+    let before = count();
+    model.fit(&inputs, &inputs, &Fit::new().epochs(100)).expect("a training");
+    assert!(count() - before > 100);
+    let before = count();
+    model.fit(&inputs, &inputs, &Fit::new().epochs(100)).expect("a training");
+    assert_eq!(count() - before, 100);
 }
 
 /// More unread losses than wait on the device.

@@ -51,12 +51,11 @@ pub fn print(line: &str) {
 }
 
 /// Prints an epoch stage by stage.
-pub fn explain(epoch: usize, stages: &[Stage]) -> Result<(), Box<dyn Error>> {
+pub fn explain(epoch: usize, stages: &[Stage]) {
     print(&format!("Epoch {epoch}, {} stages", stages.len()));
     for (i, stage) in stages.iter().enumerate() {
         print(&format!("\n{}. {}", i + 1, stage.to_string().trim_end()));
     }
-    Ok(())
 }
 
 /// A number with eight significant digits: as many as an f32 has.

@@ -35,7 +35,7 @@ fn sigmoid(x: f64) -> f64 {
 
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     // The tutorial takes sigmoid(z)(1 - sigmoid(z)) of a z that is the output already, not the sum: no derivative of its activation,
-    // but positive wherever that is, so that it still descends.
+    // but positive wherever that is.
     let activation = Activation::custom(
         "sigmoid_with_the_tutorials_derivative",
         "1.0 / (1.0 + exp(-x))",
@@ -48,7 +48,8 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut model = Model::new(&device, &Network::new(3).dense(1, activation), &start)?;
     let fit = |epochs| Fit::new().loss(Loss::SquaredError).learning_rate(0.05).epochs(epochs);
     if let Some(epoch) = options.explain {
-        return common::explain(epoch, &model.explain(&INPUTS, &LABELS, &fit(epoch), epoch)?);
+        common::explain(epoch, &model.explain(&INPUTS, &LABELS, &fit(epoch), epoch)?);
+        return Ok(());
     }
 
     let mut done = 0;

@@ -57,7 +57,8 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let fit = Fit::new().loss(Loss::SquaredError).learning_rate(0.1).epochs(options.epochs).log_every(options.log_every);
 
     if let Some(epoch) = options.explain {
-        return common::explain(epoch, &model.explain(&inputs, &targets, &fit, epoch)?);
+        common::explain(epoch, &model.explain(&inputs, &targets, &fit, epoch)?);
+        return Ok(());
     }
 
     let start = Instant::now();

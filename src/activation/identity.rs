@@ -1,15 +1,15 @@
 //! Identity: a layer that is linear.
 
-use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
 use super::Definition;
 
-pub(super) static DEFINITION: Definition = Definition {
-    name: Cow::Borrowed("identity"),
-    formula: Cow::Borrowed("x"),
-    wgsl_value: Cow::Borrowed("x"),
-    wgsl_derivative: Cow::Borrowed("1.0"),
-    derivative_formula: Cow::Borrowed("1"),
-    value: |x| x,
-    derivative: |_, _| 1.0,
-};
+pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
+    name: "identity".into(),
+    formula: "x".into(),
+    wgsl_value: "x".into(),
+    wgsl_derivative: "1.0".into(),
+    derivative_formula: "1".into(),
+    value: Arc::new(|x| x),
+    derivative: Arc::new(|_, _| 1.0),
+});

@@ -50,9 +50,9 @@ pub struct Definition {
     /// dy/dx, as people write it.
     pub(crate) derivative_formula: Cow<'static, str>,
     /// y of x, for the reference.
-    pub(crate) value: fn(f64) -> f64,
+    pub(crate) value: Arc<dyn Fn(f64) -> f64 + Send + Sync>,
     /// dy/dx of x and y, for the reference.
-    pub(crate) derivative: fn(f64, f64) -> f64,
+    pub(crate) derivative: Arc<dyn Fn(f64, f64) -> f64 + Send + Sync>,
 }
 
 impl Activation {
@@ -63,8 +63,11 @@ impl Activation {
     /// and the same two as Rust functions, which the CPU engine uses. What is called a derivative is multiplied into the delta as it
     /// is; nothing checks that it is one.
     ///
-    /// The name has letters, digits and underscores, and is not that of a built-in activation; a network with another one is refused
-    /// with [`Error::Setting`]. WGSL that does not compile is [`Error::Shader`] from the first call that runs it, and the device stays
+    /// The name has ASCII letters, digits and underscores, and is not that of a built-in activation; the WGSL has no comments; a
+    /// network otherwise is refused with [`Error::Setting`]. Two with the same name and WGSL are equal: Rust functions cannot be
+    /// compared. A network does not take two of the same name that differ.
+    ///
+    /// WGSL that does not compile is [`Error::Shader`] from the first call that runs it, and the device stays
     /// usable.
     ///
     /// ```
@@ -86,8 +89,8 @@ impl Activation {
         name: impl Into<Cow<'static, str>>,
         wgsl_value: impl Into<Cow<'static, str>>,
         wgsl_derivative: impl Into<Cow<'static, str>>,
-        value: fn(f64) -> f64,
-        derivative: fn(f64, f64) -> f64,
+        value: impl Fn(f64) -> f64 + Send + Sync + 'static,
+        derivative: impl Fn(f64, f64) -> f64 + Send + Sync + 'static,
     ) -> Self {
         let (wgsl_value, wgsl_derivative) = (wgsl_value.into(), wgsl_derivative.into());
         Self::Custom(Arc::new(Definition {
@@ -96,8 +99,8 @@ impl Activation {
             derivative_formula: format!("({wgsl_derivative})").into(),
             wgsl_value,
             wgsl_derivative,
-            value,
-            derivative,
+            value: Arc::new(value),
+            derivative: Arc::new(derivative),
         }))
     }
 
@@ -106,14 +109,25 @@ impl Activation {
         let name = self.name();
         let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         let taken = Self::ALL.iter().any(|activation| activation.name() == name);
-        match self {
-            Self::Custom(_) if !fits || taken => Err(Error::Setting {
+        let Self::Custom(definition) = self else { return Ok(()) };
+        if !fits || taken {
+            return Err(Error::Setting {
                 what: "the name of a custom activation".into(),
-                expected: "letters, digits and underscores, and no built-in activation's".into(),
+                expected: "ASCII letters, digits and underscores, and no built-in activation's".into(),
                 got: format!("{name:?}"),
-            }),
-            _ => Ok(()),
+            });
         }
+        // A comment could name what the expression does not use, or hide its end.
+        for wgsl in [&definition.wgsl_value, &definition.wgsl_derivative] {
+            if wgsl.contains("//") || wgsl.contains("/*") {
+                return Err(Error::Setting {
+                    what: format!("the WGSL of activation {name}"),
+                    expected: "an expression without comments".into(),
+                    got: format!("{wgsl:?}"),
+                });
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn definition(&self) -> &Definition {

@@ -1,16 +1,16 @@
 //! Rectified linear unit.
 
-use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
 use super::Definition;
 
-pub(super) static DEFINITION: Definition = Definition {
-    name: Cow::Borrowed("relu"),
-    formula: Cow::Borrowed("max(x, 0)"),
+pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
+    name: "relu".into(),
+    formula: "max(x, 0)".into(),
     // Not max(x, 0.0): drivers may answer 0 for max(NaN, 0), and hide that something went wrong.
-    wgsl_value: Cow::Borrowed("select(x, 0.0, x <= 0.0)"),
-    wgsl_derivative: Cow::Borrowed("select(0.0, 1.0, y > 0.0)"),
-    derivative_formula: Cow::Borrowed("(1 where y > 0, else 0)"),
-    value: |x| if x > 0.0 { x } else { 0.0 },
-    derivative: |_, y| if y > 0.0 { 1.0 } else { 0.0 },
-};
+    wgsl_value: "select(x, 0.0, x <= 0.0)".into(),
+    wgsl_derivative: "select(0.0, 1.0, y > 0.0)".into(),
+    derivative_formula: "(1 where y > 0, else 0)".into(),
+    value: Arc::new(|x| if x > 0.0 { x } else { 0.0 }),
+    derivative: Arc::new(|_, y| if y > 0.0 { 1.0 } else { 0.0 }),
+});

@@ -1,16 +1,16 @@
 //! Hyperbolic tangent.
 
-use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
 use super::Definition;
 
-pub(super) static DEFINITION: Definition = Definition {
-    name: Cow::Borrowed("tanh"),
-    formula: Cow::Borrowed("tanh x"),
+pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
+    name: "tanh".into(),
+    formula: "tanh x".into(),
     // Some drivers answer NaN far out, where the value is ±1 to the last bit of an f32 anyway.
-    wgsl_value: Cow::Borrowed("select(tanh(x), sign(x), abs(x) > 10.0)"),
-    wgsl_derivative: Cow::Borrowed("1.0 - y * y"),
-    derivative_formula: Cow::Borrowed("(1 - y²)"),
-    value: f64::tanh,
-    derivative: |_, y| 1.0 - y * y,
-};
+    wgsl_value: "select(tanh(x), sign(x), abs(x) > 10.0)".into(),
+    wgsl_derivative: "1.0 - y * y".into(),
+    derivative_formula: "(1 - y²)".into(),
+    value: Arc::new(f64::tanh),
+    derivative: Arc::new(|_, y| 1.0 - y * y),
+});

@@ -28,7 +28,7 @@ pub enum Loss {
     #[default]
     MeanSquaredError,
     /// The mean of −t ln y − (1 − t) ln(1 − y), for targets from 0 to 1. After a sigmoid it is computed from x,
-    /// without cancellation or overflow, however large x gets; after any other activation y is first held 2⁻²³ (about 10⁻⁷, as in Keras) away from 0 and 1.
+    /// without cancellation or overflow, however large x gets, where Keras's is capped by its clipping; after any other activation y is first held 2⁻²³ (about 10⁻⁷, as in Keras) away from 0 and 1.
     BinaryCrossEntropy,
 }
 
