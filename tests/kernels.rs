@@ -234,6 +234,60 @@ fn activations_of_extremes() {
     }
 }
 
+/// The same numbers through the stages that multiply and add: what comes out is the number, rounded, or flushed where subnormal.
+#[test]
+fn extremes_pass_through_the_other_stages() {
+    let (gpu, limits) = open();
+    let count = EXTREMES.len();
+    let check = |stage: &str, plan: Plan, write: &[(&str, &[f32])], output: &str, factor: f64| {
+        let expected: Vec<f64> = EXTREMES.iter().map(|value| factor * f64::from(*value)).collect();
+        let bound = |i: usize| 4.0 * U * expected[i].abs() + f64::from(f32::MIN_POSITIVE);
+        assert_close(stage, &run(&gpu, plan, 1, write, &[output])[0], &expected, bound);
+    };
+    let (halves, zeros, canary) = (vec![0.5; count], vec![0.0; count], nan(count));
+
+    let plan = matmul(Layouts::Plain, (1, 1, count), &limits);
+    check("matmul", plan, &[("a", &[1.0]), ("b", &EXTREMES), ("c", &canary)], "c", 1.0);
+    let plan = matmul(Layouts::TransposedA, (count, 1, 1), &limits);
+    check("matmul, transposed", plan, &[("a", &EXTREMES), ("b", &[0.5]), ("c", &canary)], "c", 0.5);
+    let plan = bias_gradient(1, count, &limits);
+    check("bias_gradient", plan, &[("deltas", &EXTREMES), ("gradient", &canary)], "gradient", 1.0);
+
+    let mut plan = Plan::default();
+    let mut tensor = |name| plan.tensor(name, count, 1, &limits).expect("a tensor");
+    let (sums, y, deltas) = (tensor("sums"), tensor("outputs"), tensor("deltas"));
+    plan.hidden_delta(&Activation::Sigmoid, sums, y, deltas, &limits);
+    check("hidden_delta", plan, &[("outputs", &halves), ("deltas", &EXTREMES)], "deltas", 0.25);
+
+    let mut plan = Plan::default();
+    let from = outputs(&mut plan, count, 1, &limits);
+    let deltas = plan.tensor("deltas", count, 1, &limits).expect("a tensor");
+    plan.output_delta(Loss::SquaredError, &Activation::Identity, &from, deltas, &limits);
+    check("output_delta", plan, &[("outputs", &EXTREMES), ("targets", &zeros), ("deltas", &canary)], "deltas", 1.0);
+
+    let mut plan = Plan::default();
+    let steps = plan.tensor("steps", 1, 2, &limits).expect("a tensor");
+    let cursor = plan.tensor("cursor", 1, 1, &limits).expect("a tensor");
+    let [gradients, parameters] = ["gradients", "parameters"].map(|name| {
+        let buffer = plan.buffer(name, count, &limits).expect("a buffer");
+        plan.view(name, buffer, 0, 1, count);
+        buffer
+    });
+    plan.sgd(steps, cursor, gradients, parameters, &limits);
+    let rate: (&str, &[f32]) = ("steps", &[-0.5, 0.0]);
+    check("sgd, gradient", plan.clone(), &[rate, ("gradients", &EXTREMES), ("parameters", &zeros)], "parameters", 0.5);
+    check("sgd, parameter", plan, &[rate, ("gradients", &zeros), ("parameters", &EXTREMES)], "parameters", 1.0);
+
+    // A square that is finite: up to 10⁴; the mean is over one.
+    for value in EXTREMES.into_iter().filter(|value| value.abs() <= 1e4) {
+        let plan = loss(Loss::MeanSquaredError, &Activation::Identity, 1, 1, 1, &limits);
+        let write: [(&str, &[f32]); 2] = [("outputs", &[value]), ("targets", &[0.0])];
+        let got = run_steps(&gpu, plan, &[Step { learning_rate: 0.0, loss_slot: 0 }], &write, "losses");
+        let expected = f64::from(value) * f64::from(value);
+        assert_close("loss", &got, &[expected], |_| 4.0 * U * expected + f64::from(f32::MIN_POSITIVE));
+    }
+}
+
 /// A NaN is passed on, not hidden in a number.
 #[test]
 fn activations_of_nan_are_nan() {
