@@ -2,7 +2,8 @@
 //!
 //! The calls that wait are async and never poll the device; [`Gpu::block_on`] is the blocking edge that does, with a timeout.
 //! The first fault that no call was waiting for (an uncaptured error, a lost device, a timeout, a panic) is kept, and is the
-//! answer to every later call: numbers that come from a broken device are never handed on.
+//! answer to every later call: numbers that come from a broken device are never handed on. A loss replaces the refused calls that it
+//! caused.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -96,7 +97,11 @@ impl Gpu {
         }));
         let sticky = fault.clone();
         device.set_device_lost_callback(move |reason, message| {
-            keep_first(&sticky, Error::DeviceLost { message: one_line(&format!("{reason:?} {message}")) });
+            let mut fault = lock(&sticky);
+            // It is the cause of calls that were refused before it was told.
+            if matches!(*fault, None | Some(Error::Driver { .. })) {
+                *fault = Some(Error::DeviceLost { message: one_line(&format!("{reason:?} {message}")) });
+            }
         });
         Ok(Self {
             limits: device.limits(),
@@ -146,8 +151,6 @@ impl Gpu {
     /// Takes the device away, as an unplugged cable does: for tests.
     pub fn destroy(&self) {
         self.device.destroy();
-        // A driver tells of a loss at once; wgpu tells of this one when it is next polled.
-        let _ = guard("destroying the device", || self.device.poll(wgpu::PollType::Poll));
     }
 
     /// The device's first fault, if it has had one.
@@ -280,10 +283,6 @@ impl Gpu {
                 .collect())
         });
         staging.unmap();
-        if bytes.is_err() {
-            // Of a lost device the mapping is told first, and the loss with the next poll.
-            let _ = guard("polling the device", || self.device.poll(wgpu::PollType::Poll));
-        }
         // A lost device still maps: what was read is believed only if nothing has gone wrong by now.
         self.check()?;
         bytes
@@ -293,17 +292,28 @@ impl Gpu {
     pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let mut work = pin!(work);
         pollster::block_on(poll_fn(|context| {
-            if let Poll::Ready(result) = work.as_mut().poll(context) {
-                return Poll::Ready(result);
+            match work.as_mut().poll(context) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.cause(error))),
+                Poll::Ready(done) => return Poll::Ready(done),
+                Poll::Pending => (),
             }
             match self.poll() {
                 Ok(()) => {
                     context.waker().wake_by_ref();
                     Poll::Pending
                 }
-                Err(error) => Poll::Ready(Err(error)),
+                Err(error) => Poll::Ready(Err(self.cause(error))),
             }
         }))
+    }
+
+    /// What is behind an error: on a lost device a call may fail first with an error of its own, and the loss be told by the next poll.
+    fn cause(&self, error: Error) -> Error {
+        let polled = guard("polling the device", || self.device.poll(wgpu::PollType::Poll));
+        if let Err(panic) = polled {
+            keep_first(&self.fault, panic);
+        }
+        self.check().err().unwrap_or(error)
     }
 
     /// One round of waiting for the device.

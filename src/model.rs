@@ -85,8 +85,7 @@ impl Model {
     /// # Errors
     /// [`Error::Shape`], [`Error::NotFinite`], [`Error::Setting`] and [`Error::TooLarge`] before anything is allocated;
     /// [`Error::Shader`] for a custom activation's WGSL; [`Error::Diverged`] if a loss or a weight is no longer finite; and the device's
-    /// faults. The model then keeps the weights
-    /// that it had before.
+    /// faults. The model then keeps the weights that it had before.
     pub fn fit<'x, 'y>(
         &mut self,
         inputs: impl Into<Matrix<'x>>,
