@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::loss::Loss;
 use crate::matrix::Matrix;
 use crate::network::{Layout, Network};
-use crate::plan::{Id, Plan, Table};
+use crate::plan::{Id, Limits, Plan, Table};
 use crate::reference::Reference;
 use crate::staged::{self, Staged, TABLE_ROWS};
 
@@ -48,16 +48,18 @@ pub struct End {
 }
 
 impl Engine {
-    /// The device's engine, with data and parameters in place, and room for so many losses between two readings.
+    /// The device's engine, with data and parameters in place, and room for so many losses between two readings. The `limits` are the
+    /// device's, but may choose how products are computed.
     pub async fn training(
         device: &Device,
         (network, layout, parameters): (&Network, &Layout, &[f64]),
         loss: Loss,
         (inputs, targets): (&Matrix<'_>, &Matrix<'_>),
         room: usize,
+        limits: Limits,
     ) -> Result<Self, Error> {
         let table = Table { steps: TABLE_ROWS, losses: room };
-        let plan = Plan::training(network, loss, inputs.rows(), table, device.limits())?;
+        let plan = Plan::training(network, loss, inputs.rows(), table, limits)?;
         let Some(gpu) = &device.gpu else {
             // It computes without the plan, but on the same tensors, in f64: what is too large for it is refused as well.
             let values = plan.buffers.iter().map(|buffer| buffer.len as u64).sum::<u64>();

@@ -30,6 +30,7 @@ pub struct Gpu {
     queue: wgpu::Queue,
     limits: wgpu::Limits,
     software: bool,
+    lanes: Option<u32>,
     fault: Arc<Mutex<Option<Error>>>,
     pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
     readbacks: AtomicU64,
@@ -77,12 +78,17 @@ impl Gpu {
     /// Opens an adapter.
     pub async fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
         let info = adapter.get_info();
+        // Software drivers run a subgroup as the lanes of a CPU's vectors, which our kernels for them make use of.
+        let software = info.device_type == wgpu::DeviceType::Cpu;
+        let subgroups = if software { adapter.features() & wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
+        let fixed = info.subgroup_min_size == info.subgroup_max_size && !subgroups.is_empty();
         let (device, queue) = guarded("opening the adapter", async {
             adapter
                 .request_device(&wgpu::DeviceDescriptor {
                     label: Some("shaderprop"),
                     // All that the adapter has: the defaults are a phone's.
                     required_limits: adapter.limits(),
+                    required_features: subgroups,
                     ..Default::default()
                 })
                 .await
@@ -105,7 +111,8 @@ impl Gpu {
         });
         Ok(Self {
             limits: device.limits(),
-            software: info.device_type == wgpu::DeviceType::Cpu,
+            software,
+            lanes: fixed.then_some(info.subgroup_min_size),
             device,
             queue,
             fault,
@@ -124,6 +131,11 @@ impl Gpu {
     /// Whether it computes on the CPU.
     pub fn is_software(&self) -> bool {
         self.software
+    }
+
+    /// The size of its subgroups, if it is fixed and the shaders may use it.
+    pub fn lanes(&self) -> Option<u32> {
+        self.lanes
     }
 
     /// How often data has come back from the device.

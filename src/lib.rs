@@ -40,6 +40,7 @@ mod matrix;
 mod model;
 mod network;
 mod plan;
+mod product;
 mod random;
 mod reference;
 mod shader;
@@ -67,7 +68,9 @@ pub use wgpu;
 pub mod internals {
     pub use crate::gpu::Gpu;
     pub use crate::network::Layout;
-    pub use crate::plan::{Dispatch, Id, Layouts, Limits, Outputs, Plan, Table};
+    pub use crate::plan::{Dispatch, Id, Limits, Outputs, Plan, Table};
+    pub use crate::product::choice::{Products, Shape, WORTH_BLOCKS};
+    pub use crate::product::{Family, Finish, Layouts, Product, Rows, Tiles};
 
     /// The CPU twins of the shaders, and the reference that is made of them.
     pub mod reference {

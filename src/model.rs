@@ -12,6 +12,7 @@ use crate::loss::Loss;
 use crate::matrix::Matrix;
 use crate::network::{Layout, Network, Tensor};
 use crate::plan::{Id, Limits, Plan};
+use crate::product::choice::Products;
 use crate::reference::Reference;
 use crate::staged::{Staged, Step as Row};
 use crate::trace::{self, Stage};
@@ -122,8 +123,8 @@ impl Model {
         on_log: &mut impl FnMut(&Log),
     ) -> Result<(History, Vec<f64>), Error> {
         let room = fit.log_every.unwrap_or(fit.epochs).min(fit.epochs).min(MOST_UNREAD);
-        let mut engine =
-            Engine::training(&self.device, (&self.network, &self.layout, &self.parameters), fit.loss, data, room).await?;
+        let network = (&self.network, &self.layout, self.parameters.as_slice());
+        let mut engine = Engine::training(&self.device, network, fit.loss, data, room, self.device.limits()).await?;
         let mut history = History::default();
         loop {
             let done = history.loss.len();
@@ -226,7 +227,7 @@ impl Model {
 
     /// Looks at one epoch of a training, stage by stage, as its command buffer runs it: trains up to that epoch, counted from 1,
     /// then runs its dispatches one by one and reads what went in and what came out. The model stays as it is. Shapes are as for
-    /// [`fit`](Self::fit).
+    /// [`fit`](Self::fit). Training a wide network does several stages in one dispatch; here each is one of its own, always.
     ///
     /// # Errors
     /// As [`fit`](Self::fit); [`Error::NeedsAdapter`] on the CPU engine; [`Error::Setting`] for an epoch beyond the settings'.
@@ -252,20 +253,28 @@ impl Model {
             return Err(needs_adapter());
         }
         self.device.block_on(async {
-            let room = epoch.min(MOST_UNREAD);
             let data = (&inputs, &targets);
-            let mut engine =
-                Engine::training(&self.device, (&self.network, &self.layout, &self.parameters), fit.loss, data, room).await?;
             let step = Step { learning_rate: fit.learning_rate };
-            let mut before = History::default();
-            let mut left = epoch - 1;
-            while left > 0 {
-                engine.run(&vec![step; left.min(room)]).await?;
-                record(&mut before, engine.losses().await?, fit, &mut |_| ())?;
-                left -= left.min(room);
+            let limits = self.device.limits();
+            let mut parameters = self.parameters.clone();
+            if epoch > 1 {
+                let room = (epoch - 1).min(MOST_UNREAD);
+                let network = (&self.network, &self.layout, parameters.as_slice());
+                let mut engine = Engine::training(&self.device, network, fit.loss, data, room, limits).await?;
+                let mut before = History::default();
+                let mut left = epoch - 1;
+                while left > 0 {
+                    engine.run(&vec![step; left.min(room)]).await?;
+                    record(&mut before, engine.losses().await?, fit, &mut |_| ())?;
+                    left -= left.min(room);
+                }
+                parameters = engine.finish(&self.layout).await?.parameters;
             }
-            match &mut engine {
-                Engine::Staged(engine) => trace::step(&mut engine.staged, &self.layout, fit.learning_rate as f32).await,
+            // The epoch itself in plain stages, which can be read one by one.
+            let plain = Limits { products: Products::Plain, ..limits };
+            let network = (&self.network, &self.layout, parameters.as_slice());
+            match Engine::training(&self.device, network, fit.loss, data, 1, plain).await? {
+                Engine::Staged(mut engine) => trace::step(&mut engine.staged, &self.layout, fit.learning_rate as f32).await,
                 Engine::Cpu(_) => Err(needs_adapter()),
             }
         })

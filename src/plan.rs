@@ -4,13 +4,17 @@
 //! it. A stage becomes several dispatches where its loops, its workgroups or its time would pass a limit. Cutting changes no
 //! bit: pieces of a stage compute different elements, and sums are cut at places that depend on nothing but their length.
 
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::activation::Activation;
 use crate::error::Error;
 use crate::loss::Loss;
-use crate::network::{ALIGNMENT, Layout, Network};
-use crate::shader::{Kernel, LONGEST_LOOP, WORKGROUP_SIZE, needs_sums};
+use crate::network::{ALIGNMENT, Layout, Network, Place};
+use crate::product::choice::{self, Products, Shape, WORTH_BLOCKS};
+use crate::product::{Family, Finish, Layouts, Product};
+use crate::shader::{Interface, Kernel, LONGEST_LOOP, WORKGROUP_SIZE, needs_sums};
 
 /// What a device allows, as far as planning needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub struct Limits {
     pub workgroups: u32,
     /// Whether the adapter computes on the CPU: what takes long is estimated by it.
     pub software: bool,
+    /// What products are computed with, where they are worth it.
+    pub products: Products,
 }
 
 /// The dispatches of a step, and what they work on.
@@ -34,6 +40,10 @@ pub struct Plan {
     pub tensors: Vec<Tensor>,
     /// What to run, in order.
     pub dispatches: Vec<Dispatch>,
+    /// What is known of the kernels that were planned with.
+    interfaces: HashMap<Kernel, Arc<Interface>>,
+    /// The buffer that products in slices share.
+    slices: Option<usize>,
 }
 
 /// A buffer to allocate.
@@ -73,8 +83,8 @@ pub struct Dispatch {
     pub operands: Vec<Operand>,
     /// The words of its `Params`.
     pub params: Vec<u32>,
-    /// How many workgroups it has.
-    pub workgroups: u32,
+    /// How many workgroups it has, in three dimensions.
+    pub workgroups: [u32; 3],
     /// What it computes, as people write it.
     pub formula: String,
     /// How long it may take, by a rough count of operations.
@@ -92,17 +102,6 @@ pub struct Operand {
     pub written: bool,
 }
 
-/// Which of its two factors a product takes transposed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layouts {
-    /// a·b
-    Plain,
-    /// aᵀ·b
-    TransposedA,
-    /// a·bᵀ
-    TransposedB,
-}
-
 /// The dispatch that would take longer by its estimate is cut; drivers' watchdogs begin at two seconds.
 const LONGEST_DISPATCH: u64 = 200_000_000;
 
@@ -111,18 +110,21 @@ const LAUNCH: u64 = 5_000;
 
 impl Limits {
     /// What a device allows.
-    pub fn of(limits: &wgpu::Limits, software: bool) -> Self {
+    /// `lanes` is the size of its subgroups, if it is fixed and shaders may use it.
+    pub fn of(limits: &wgpu::Limits, software: bool, lanes: Option<u32>) -> Self {
         Self {
             // Element counts and offsets are u32 in the shaders.
             binding: limits.max_storage_buffer_binding_size.min(u64::from(u32::MAX) & !3),
             buffer: limits.max_buffer_size,
             workgroups: limits.max_compute_workgroups_per_dimension,
             software,
+            products: Products::of(limits, software, lanes),
         }
     }
 
     /// What the CPU engine takes on: as much in one tensor as any GPU.
-    pub const CPU: Self = Self { binding: 4 << 30, buffer: 4 << 30, workgroups: 65_535, software: true };
+    pub const CPU: Self =
+        Self { binding: 4 << 30, buffer: 4 << 30, workgroups: 65_535, software: true, products: Products::Plain };
 
     /// A rough time in nanoseconds for that many invocations of so many multiply-adds: half a GFLOP/s on a CPU, twenty on the slowest
     /// GPUs, where a dispatch of few invocations takes as long as each of them waits for memory, round by round of its loop.
@@ -131,6 +133,17 @@ impl Limits {
         LAUNCH.saturating_add(match self.software {
             true => operations.saturating_mul(4),
             false => (operations / 10).max(rounds.saturating_mul(200)),
+        })
+    }
+
+    /// A rough time in nanoseconds for workgroups of a product: so many of them, each of so many terms. Two GFLOP/s on a CPU, twenty
+    /// on the slowest GPUs.
+    fn product_nanoseconds(self, family: Family, workgroups: u64, terms: u64) -> u64 {
+        let block = u64::from(family.rows()) * u64::from(family.columns());
+        let operations = workgroups.saturating_mul(block).saturating_mul(terms);
+        LAUNCH.saturating_add(match self.software {
+            true => operations,
+            false => (operations / 10).max(terms.saturating_mul(200)),
         })
     }
 
@@ -150,6 +163,7 @@ struct Forward {
     parameters: usize,
     /// What goes into each layer.
     inputs: Vec<Id>,
+    /// x, or where it is not kept y, in which case nothing reads it.
     sums: Vec<Id>,
     outputs: Vec<Id>,
     weights: Vec<Id>,
@@ -174,25 +188,38 @@ impl Plan {
         for (i, layer) in network.layers().iter().enumerate() {
             deltas.push(plan.tensor(&format!("layers.{i}.delta"), rows, layer.units, &limits)?);
         }
-        let gradients = plan.buffer("gradients", layout.len, &limits)?;
-        plan.view("gradients", gradients, 0, 1, layout.len);
-
         let operands = Outputs { sums: forward.sums[last], outputs: forward.outputs[last], targets };
         plan.output_delta(loss, activation(last), &operands, deltas[last], &limits);
+
+        let blocks = plan_blocks(network, rows, &limits);
         for i in (1..=last).rev() {
-            plan.matmul(Layouts::TransposedB, deltas[i], forward.weights[i], deltas[i - 1], &limits);
-            plan.hidden_delta(activation(i - 1), forward.sums[i - 1], forward.outputs[i - 1], deltas[i - 1], &limits);
+            let (weight, sums, outputs) = (forward.weights[i], forward.sums[i - 1], forward.outputs[i - 1]);
+            if blocks {
+                plan.delta_product(activation(i - 1), [deltas[i], weight], [sums, outputs, deltas[i - 1]], &limits)?;
+            } else {
+                plan.matmul(Layouts::TransposedB, deltas[i], weight, deltas[i - 1], &limits);
+                plan.hidden_delta(activation(i - 1), sums, outputs, deltas[i - 1], &limits);
+            }
         }
-        for (i, delta) in deltas.iter().enumerate() {
-            let (weight, bias) = (layout.weight(i), layout.bias(i));
-            let gradient =
-                plan.view(&format!("{}.gradient", weight.name), gradients, weight.offset, weight.shape[0], weight.shape[1]);
-            plan.matmul(Layouts::TransposedA, forward.inputs[i], *delta, gradient, &limits);
-            let gradient = plan.view(&format!("{}.gradient", bias.name), gradients, bias.offset, 1, bias.shape[0]);
-            plan.bias_gradient(*delta, gradient, &limits);
+        if blocks {
+            for (i, delta) in deltas.iter().enumerate() {
+                let layer = (layout.weight(i), layout.bias(i));
+                plan.update_product(layer, forward.parameters, [forward.inputs[i], *delta], (steps, cursor), &limits)?;
+            }
+        } else {
+            let gradients = plan.buffer("gradients", layout.len, &limits)?;
+            plan.view("gradients", gradients, 0, 1, layout.len);
+            for (i, delta) in deltas.iter().enumerate() {
+                let (weight, bias) = (layout.weight(i), layout.bias(i));
+                let gradient =
+                    plan.view(&format!("{}.gradient", weight.name), gradients, weight.offset, weight.shape[0], weight.shape[1]);
+                plan.matmul(Layouts::TransposedA, forward.inputs[i], *delta, gradient, &limits);
+                let gradient = plan.view(&format!("{}.gradient", bias.name), gradients, bias.offset, 1, bias.shape[0]);
+                plan.bias_gradient(*delta, gradient, &limits);
+            }
+            plan.sgd(steps, cursor, gradients, forward.parameters, &limits);
         }
-        plan.sgd(steps, cursor, gradients, forward.parameters, &limits);
-        plan.loss(loss, activation(last), &operands, (steps, cursor, losses), &limits);
+        plan.loss(loss, activation(last), &operands, (steps, cursor, losses), &limits)?;
         Ok(plan)
     }
 
@@ -205,7 +232,7 @@ impl Plan {
         let targets = plan.tensor("targets", rows, network.outputs(), &limits)?;
         let last = network.layers().len() - 1;
         let operands = Outputs { sums: forward.sums[last], outputs: forward.outputs[last], targets };
-        plan.loss(loss, &network.layers()[last].activation, &operands, table, &limits);
+        plan.loss(loss, &network.layers()[last].activation, &operands, table, &limits)?;
         Ok(plan)
     }
 
@@ -224,6 +251,12 @@ impl Plan {
     pub fn find(&self, name: &str) -> Id {
         let found = self.tensors.iter().position(|tensor| tensor.name == name);
         Id(found.unwrap_or_else(|| panic!("the plan has no tensor `{name}`")))
+    }
+
+    /// How many bytes of tensors a dispatch reads and writes, each counted once; what it changes in place, twice.
+    pub fn bytes(&self, dispatch: &Dispatch) -> usize {
+        let bytes = |operand: &Operand| 4 * self.len(operand.tensor);
+        dispatch.operands.iter().map(bytes).sum()
     }
 
     /// The stages of the forward pass; `loss` says whether something comes after them.
@@ -253,7 +286,8 @@ impl Plan {
             let name = format!("layers.{i}.sum");
             check_bytes(&name, elements(&name, rows, layer.units)?, limits.binding, BINDING)?;
         }
-        let widest = (0..=last).filter(|i| !kept(*i)).map(|i| network.layers()[i].units).max();
+        let blocks = plan_blocks(network, rows, limits);
+        let widest = (0..=last).filter(|i| !blocks && !kept(*i)).map(|i| network.layers()[i].units).max();
         let shared = match widest {
             Some(widest) => Some(self.buffer("sums", elements("sums", rows, widest)?, limits)?),
             None => None,
@@ -264,17 +298,23 @@ impl Plan {
             let (weight, bias) = (layout.weight(i), layout.bias(i));
             let sum_name = format!("layers.{i}.sum");
             let sums = match shared {
-                Some(shared) if !kept(i) => self.view(&sum_name, shared, 0, rows, layer.units),
-                _ => self.tensor(&sum_name, rows, layer.units, limits)?,
+                _ if kept(i) => Some(self.tensor(&sum_name, rows, layer.units, limits)?),
+                Some(shared) => Some(self.view(&sum_name, shared, 0, rows, layer.units)),
+                None => None,
             };
             check_bytes(&weight.name, weight.len, limits.binding, BINDING)?;
             let outputs = self.tensor(&format!("layers.{i}.output"), rows, layer.units, limits)?;
             let weights = self.view(&weight.name, parameters, weight.offset, weight.shape[0], weight.shape[1]);
             let biases = self.view(&bias.name, parameters, bias.offset, 1, bias.shape[0]);
-            self.matmul(Layouts::Plain, input, weights, sums, limits);
-            self.bias_activation(&layer.activation, biases, sums, outputs, limits);
+            match sums {
+                Some(sums) if !blocks => {
+                    self.matmul(Layouts::Plain, input, weights, sums, limits);
+                    self.bias_activation(&layer.activation, biases, sums, outputs, limits);
+                }
+                _ => self.layer_product(&layer.activation, [input, weights, biases], sums, outputs, limits)?,
+            }
             forward.inputs.push(input);
-            forward.sums.push(sums);
+            forward.sums.push(sums.unwrap_or(outputs));
             forward.outputs.push(outputs);
             forward.weights.push(weights);
             input = outputs;
@@ -325,6 +365,170 @@ impl Plan {
                 );
             }
         }
+    }
+
+    /// y = activation(a · weight + bias), by blocks; x as well where there are `sums`.
+    fn layer_product(
+        &mut self,
+        activation: &Activation,
+        [input, weight, bias]: [Id; 3],
+        sums: Option<Id>,
+        outputs: Id,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        let name = |id: Id| &self.tensors[id.0].name;
+        let (x, y) = (format!("{} · {} + {}", name(input), name(weight), name(bias)), name(outputs));
+        let formula = match sums {
+            Some(sums) => format!("x = {} = {x}, then {y} = {}(x)", name(sums), activation.name()),
+            None => format!("{y} = {}({x})", activation.name()),
+        };
+        let finish = Finish::BiasActivation { activation: activation.clone(), sums: sums.is_some() };
+        let operands = [("bias", bias), ("sums", sums.unwrap_or(outputs)), ("outputs", outputs)];
+        let shape = self.shape(Layouts::Plain, [input, weight]);
+        self.product(Layouts::Plain, [input, weight], shape, (finish, &operands, 0), &formula, limits)
+    }
+
+    /// delta = (next delta · weightᵀ) · f', by blocks.
+    fn delta_product(
+        &mut self,
+        activation: &Activation,
+        [next, weight]: [Id; 2],
+        [sums, outputs, deltas]: [Id; 3],
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        let name = |id: Id| &self.tensors[id.0].name;
+        let derivative = &activation.definition().derivative_formula;
+        let formula = format!("{} = ({} · {}ᵀ) · {derivative}; y = {}", name(deltas), name(next), name(weight), name(outputs));
+        let operands = [("sums", sums), ("outputs", outputs), ("deltas", deltas)];
+        let shape = self.shape(Layouts::TransposedB, [next, weight]);
+        let finish = Finish::Derivative(activation.clone());
+        self.product(Layouts::TransposedB, [next, weight], shape, (finish, &operands, 0), &formula, limits)
+    }
+
+    /// weight and bias ← themselves − learning rate · gradient, by blocks: the gradients are never stored.
+    fn update_product(
+        &mut self,
+        (weight, bias): (&Place, &Place),
+        parameters: usize,
+        [inputs, deltas]: [Id; 2],
+        (steps, cursor): (Id, Id),
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        let (w, b) = (&weight.name, &bias.name);
+        let (from, delta) = (&self.tensors[inputs.0].name, &self.tensors[deltas.0].name);
+        let formula =
+            format!("{w} = {w} - learning_rate · ({from}ᵀ · {delta}), {b} = {b} - learning_rate · sum of {delta} over its rows");
+        let len = bias.offset + bias.len - weight.offset;
+        let layer = self.view(&format!("{w} and bias"), parameters, weight.offset, 1, len);
+        let operands = [("steps", steps), ("cursor", cursor), ("parameters", layer)];
+        let shape = Shape { ones: true, ..self.shape(Layouts::TransposedA, [inputs, deltas]) };
+        let target = (Finish::Update, operands.as_slice(), bias.offset - weight.offset);
+        self.product(Layouts::TransposedA, [inputs, deltas], shape, target, &formula, limits)
+    }
+
+    fn shape(&self, layouts: Layouts, [a, b]: [Id; 2]) -> Shape {
+        let (a, b) = (&self.tensors[a.0], &self.tensors[b.0]);
+        let (rows, columns, terms) = match layouts {
+            Layouts::Plain => (a.rows, b.columns, a.columns),
+            Layouts::TransposedA => (a.columns, b.columns, a.rows),
+            Layouts::TransposedB => (a.rows, b.rows, a.columns),
+        };
+        Shape { rows, columns, terms, ones: false }
+    }
+
+    /// c = a·b, aᵀ·b or a·bᵀ by blocks, finished by what comes with it: `finish` with its operands, and where the bias lies in them.
+    ///
+    /// # Panics
+    /// If products are plain on that device.
+    pub fn product(
+        &mut self,
+        layouts: Layouts,
+        [a, b]: [Id; 2],
+        shape: Shape,
+        (finish, operands, bias): (Finish, &[(&str, Id)], usize),
+        formula: &str,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        let family = limits.products.family(shape).expect("products by blocks");
+        let (slices, slice_terms) = limits.products.slices(family, shape, longest_slice(family, limits));
+        let (a_width, b_width, c_width) = choice::widths(layouts, shape, family);
+        let masked = !shape.terms.is_multiple_of(family.depth() as usize);
+        let in_slices = (slices > 1).then(|| finish.clone());
+        let mut operands = operands.to_vec();
+        let factors = [("a", a), ("b", b)];
+        let mut partial = None;
+        if slices > 1 {
+            let len = elements("slices of a product", slices, elements("a product", shape.all_rows(), shape.columns)?)?;
+            check_bytes("slices of a product", len, limits.binding, BINDING)?;
+            let buffer = match self.slices {
+                Some(buffer) => buffer,
+                None => self.buffer("slices", 0, limits)?,
+            };
+            check_bytes("slices of a product", len, limits.buffer, BUFFER)?;
+            self.slices = Some(buffer);
+            self.buffers[buffer].len = self.buffers[buffer].len.max(len);
+            let slices = self.view("slices", buffer, 0, slices, len / slices);
+            partial = Some((slices, operands));
+            operands = vec![("c", slices)];
+        }
+        operands.extend(factors);
+        let kernel = Kernel::Product(Box::new(Product {
+            family,
+            layouts,
+            a_width,
+            b_width,
+            c_width,
+            masked,
+            ones: shape.ones,
+            finish: if slices > 1 { Finish::Slice } else { finish },
+        }));
+        let (rows, columns) = (family.rows() as usize, family.columns() as usize);
+        let (down, across) = (shape.all_rows().div_ceil(rows), shape.columns.div_ceil(columns));
+        // As many workgroups as fit the time: all slices if possible, then whole rows of blocks.
+        let terms = slice_terms.min(shape.terms) as u64;
+        let one = limits.product_nanoseconds(family, 1, terms) - LAUNCH;
+        let most = (LONGEST_DISPATCH / one.max(1)).max(1) as usize;
+        let most_of = |count: usize, most: usize| count.min(most.max(1)).min(limits.workgroups as usize);
+        let deep = most_of(slices, most);
+        let wide = most_of(across, most / deep);
+        let high = most_of(down, most / deep / wide);
+        for across in parts(across, wide) {
+            for down in parts(down, high) {
+                for deep in parts(slices, deep) {
+                    let params = [
+                        ("rows", word(shape.rows)),
+                        ("columns", word(shape.columns)),
+                        ("terms", word(shape.terms)),
+                        ("row_first", word(down.start * rows)),
+                        ("row_end", word((down.end * rows).min(shape.all_rows()))),
+                        ("column_first", word(across.start * columns)),
+                        ("slice_first", word(deep.start)),
+                        ("slice_terms", word(slice_terms)),
+                        ("bias", word(bias)),
+                    ];
+                    let workgroups = [down.len(), across.len(), deep.len()];
+                    let nanoseconds = limits.product_nanoseconds(family, workgroups.iter().product::<usize>() as u64, terms);
+                    self.push(kernel.clone(), &operands, &params, workgroups.map(|count| count as u32), formula, nanoseconds);
+                }
+            }
+        }
+        if let (Some((slices_id, mut operands)), Some(finish)) = (partial, in_slices) {
+            operands.push(("partial", slices_id));
+            let kernel = Kernel::SumSlices { finish, ones: shape.ones };
+            let rounds = slices + ELEMENTWISE;
+            for piece in parts(shape.all_rows() * shape.columns, limits.elements(rounds)) {
+                let params = [
+                    ("first", word(piece.start)),
+                    ("end", word(piece.end)),
+                    ("rows", word(shape.rows)),
+                    ("columns", word(shape.columns)),
+                    ("slices", word(slices)),
+                    ("bias", word(bias)),
+                ];
+                self.dispatch(kernel.clone(), &operands, &params, [piece.len(), rounds], formula, limits);
+            }
+        }
+        Ok(())
     }
 
     /// x = product + bias in `sums`, y = activation(x) in `outputs`.
@@ -437,7 +641,14 @@ impl Plan {
     }
 
     /// The mean of the loss into its slot, and the cursor on to the next step.
-    pub fn loss(&mut self, loss: Loss, activation: &Activation, from: &Outputs, table: (Id, Id, Id), limits: &Limits) {
+    pub fn loss(
+        &mut self,
+        loss: Loss,
+        activation: &Activation,
+        from: &Outputs,
+        table: (Id, Id, Id),
+        limits: &Limits,
+    ) -> Result<(), Error> {
         let count = self.len(from.outputs);
         let outputs = &self.tensors[from.outputs.0];
         let scale = loss.value_scale(outputs.rows, outputs.columns) as f32;
@@ -456,24 +667,41 @@ impl Plan {
             ("cursor", cursor),
             ("losses", losses),
         ];
+        let mut operands = operands.to_vec();
+        let mut count = count;
+        let mut kernel = Kernel::Loss(loss, activation.clone());
+        if count > ONE_WORKGROUP {
+            // Each workgroup adds some of the elements, and the last stage what they come to.
+            let partials = self.tensor("partial losses", 1, count.div_ceil(ONE_WORKGROUP), limits)?;
+            operands.push(("partials", partials));
+            let rounds = ONE_WORKGROUP / WORKGROUP_SIZE as usize * ELEMENTWISE;
+            for piece in parts(count, limits.elements(rounds) * (ONE_WORKGROUP / WORKGROUP_SIZE as usize)) {
+                let params = [("first", word(piece.start)), ("end", word(piece.end))];
+                let workgroups = piece.len().div_ceil(ONE_WORKGROUP);
+                self.dispatch(
+                    Kernel::PartialLoss(loss, activation.clone()),
+                    &operands,
+                    &params,
+                    [workgroups * WORKGROUP_SIZE as usize, rounds],
+                    &formula,
+                    limits,
+                );
+            }
+            count = count.div_ceil(ONE_WORKGROUP);
+            kernel = Kernel::TotalLoss;
+        }
         // One workgroup, whose invocations share the elements, and fold their sums in a loop of six more rounds.
         for piece in parts(count, (LONGEST_LOOP - 6) * WORKGROUP_SIZE as usize) {
             let rounds = piece.len().div_ceil(WORKGROUP_SIZE as usize);
             let params =
                 [("first", word(piece.start)), ("end", word(piece.end)), ("count", word(count)), ("scale", scale.to_bits())];
-            self.dispatch(
-                Kernel::Loss(loss, activation.clone()),
-                &operands,
-                &params,
-                [WORKGROUP_SIZE as usize, rounds * ELEMENTWISE],
-                &formula,
-                limits,
-            );
+            let size = [WORKGROUP_SIZE as usize, rounds * ELEMENTWISE];
+            self.dispatch(kernel.clone(), &operands, &params, size, &formula, limits);
         }
+        Ok(())
     }
 
-    /// One dispatch of so many invocations, each of so many operations one after the other. Only the operands that the kernel uses
-    /// are bound.
+    /// One dispatch of so many invocations, each of so many operations one after the other.
     fn dispatch(
         &mut self,
         kernel: Kernel,
@@ -483,21 +711,39 @@ impl Plan {
         formula: &str,
         limits: &Limits,
     ) {
-        assert!(kernel.params().iter().eq(params.iter().map(|(name, _)| name)), "{} takes {:?}", kernel.label(), kernel.params());
-        let operand = |binding: crate::shader::Binding| {
+        let workgroups = [invocations.div_ceil(WORKGROUP_SIZE as usize) as u32, 1, 1];
+        let nanoseconds = limits.nanoseconds(invocations as u64, rounds as u64);
+        self.push(kernel, operands, params, workgroups, formula, nanoseconds);
+    }
+
+    /// One dispatch. Only the operands that the kernel uses are bound.
+    fn push(
+        &mut self,
+        kernel: Kernel,
+        operands: &[(&str, Id)],
+        params: &[(&str, u32)],
+        workgroups: [u32; 3],
+        formula: &str,
+        nanoseconds: u64,
+    ) {
+        let interface = match self.interfaces.get(&kernel) {
+            Some(interface) => interface.clone(),
+            None => {
+                let interface = Arc::new(kernel.interface());
+                self.interfaces.insert(kernel.clone(), interface.clone());
+                interface
+            }
+        };
+        let names = params.iter().map(|(name, _)| name);
+        assert!(interface.params.iter().eq(names), "{} takes {:?}", kernel.label(), interface.params);
+        let operand = |binding: &crate::shader::Binding| {
             let given = operands.iter().find(|(name, _)| *name == binding.name);
             let (_, tensor) = given.unwrap_or_else(|| panic!("{} takes `{}`", kernel.label(), binding.name));
             Operand { binding: binding.index, tensor: *tensor, written: binding.written }
         };
-        let operands = kernel.bindings().into_iter().map(operand).collect();
-        self.dispatches.push(Dispatch {
-            kernel,
-            operands,
-            params: params.iter().map(|(_, word)| *word).collect(),
-            workgroups: invocations.div_ceil(WORKGROUP_SIZE as usize) as u32,
-            formula: formula.into(),
-            nanoseconds: limits.nanoseconds(invocations as u64, rounds as u64),
-        });
+        let operands = interface.bindings.iter().map(operand).collect();
+        let params = params.iter().map(|(_, word)| *word).collect();
+        self.dispatches.push(Dispatch { kernel, operands, params, workgroups, formula: formula.into(), nanoseconds });
     }
 
     fn len(&self, id: Id) -> usize {
@@ -544,6 +790,38 @@ pub struct Outputs {
     /// The targets.
     pub targets: Id,
 }
+
+/// Whether a network is worth products by blocks on that device: one of its products is large enough, and all fit.
+pub fn plan_blocks(network: &Network, rows: usize, limits: &Limits) -> bool {
+    limits.products != Products::Plain
+        && network.shapes().any(|(ins, outs)| rows.saturating_mul(ins).saturating_mul(outs) >= WORTH_BLOCKS)
+        && network.shapes().all(|(ins, outs)| {
+            let gradient = Shape { rows: ins, columns: outs, terms: rows, ones: true };
+            let output = Shape { rows, columns: outs, terms: ins, ones: false };
+            let error = Shape { rows, columns: ins, terms: outs, ones: false };
+            let whole = outs.saturating_mul(ins.saturating_add(1)).saturating_add(ALIGNMENT);
+            [gradient, output, error].into_iter().all(|shape| fits(shape, limits))
+                && (whole as u64).saturating_mul(4) <= limits.binding
+        })
+}
+
+/// Whether the slices of a product can be bound, if it is cut into slices.
+fn fits(shape: Shape, limits: &Limits) -> bool {
+    let Some(family) = limits.products.family(shape) else { return false };
+    let (slices, _) = limits.products.slices(family, shape, longest_slice(family, limits));
+    let bytes = (slices as u64).saturating_mul(shape.all_rows() as u64).saturating_mul(shape.columns as u64).saturating_mul(4);
+    slices == 1 || bytes <= limits.binding.min(limits.buffer)
+}
+
+/// The most terms that an invocation may add in one dispatch.
+fn longest_slice(family: Family, limits: &Limits) -> usize {
+    let depth = family.depth() as usize;
+    let per_round = limits.product_nanoseconds(family, 1, depth as u64) - LAUNCH;
+    (LONGEST_LOOP - family.finishing_rounds() as usize).min((LONGEST_DISPATCH / per_round) as usize).max(1) * depth
+}
+
+/// How many elements of the loss one workgroup adds alone.
+const ONE_WORKGROUP: usize = 4096;
 
 /// What an element of an elementwise stage costs, in multiply-adds.
 const ELEMENTWISE: usize = 8;

@@ -1,7 +1,8 @@
-//! The shaders: which file a stage is, what is appended to it, and what it declares.
+//! The kernels: which file a stage is, what is appended to it, and what it declares.
 
 use crate::activation::Activation;
 use crate::loss::Loss;
+use crate::product::{Finish, Product};
 
 /// The stages, one file of `shaders/` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +19,8 @@ pub enum Shader {
     BiasGradient,
     /// The update in place.
     Sgd,
+    /// The loss of many elements, part by part.
+    PartialLoss,
     /// The mean of the loss; it ends the step.
     Loss,
 }
@@ -39,6 +42,28 @@ pub enum Kernel {
     Sgd,
     /// [`Shader::Loss`] with the loss and the last layer's activation.
     Loss(Loss, Activation),
+    /// [`Shader::PartialLoss`] with the loss and the last layer's activation.
+    PartialLoss(Loss, Activation),
+    /// [`Shader::Loss`] of what [`Kernel::PartialLoss`] left.
+    TotalLoss,
+    /// A product by blocks, whose WGSL is emitted.
+    Product(Box<Product>),
+    /// What adds the slices of a product and finishes its sums.
+    SumSlices {
+        /// What becomes of the sums.
+        finish: Finish,
+        /// As in [`Product`].
+        ones: bool,
+    },
+}
+
+/// What a kernel declares.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    /// The storage buffers.
+    pub bindings: Vec<Binding>,
+    /// The fields of `Params`.
+    pub params: Vec<String>,
 }
 
 /// A storage buffer that a kernel declares and uses.
@@ -67,6 +92,7 @@ impl Shader {
         Shader::HiddenDelta,
         Shader::BiasGradient,
         Shader::Sgd,
+        Shader::PartialLoss,
         Shader::Loss,
     ];
 
@@ -79,6 +105,7 @@ impl Shader {
             Shader::HiddenDelta => "hidden_delta.wgsl",
             Shader::BiasGradient => "bias_gradient.wgsl",
             Shader::Sgd => "sgd.wgsl",
+            Shader::PartialLoss => "partial_loss.wgsl",
             Shader::Loss => "loss.wgsl",
         }
     }
@@ -91,56 +118,74 @@ impl Shader {
             Shader::HiddenDelta => include_str!("../shaders/hidden_delta.wgsl"),
             Shader::BiasGradient => include_str!("../shaders/bias_gradient.wgsl"),
             Shader::Sgd => include_str!("../shaders/sgd.wgsl"),
+            Shader::PartialLoss => include_str!("../shaders/partial_loss.wgsl"),
             Shader::Loss => include_str!("../shaders/loss.wgsl"),
         }
     }
 }
 
-const STEP: &str = include_str!("../shaders/step.wgsl");
+pub(crate) const STEP: &str = include_str!("../shaders/step.wgsl");
 
 impl Kernel {
-    /// Every kernel there can be, for tests and for writing them to a folder.
+    /// Every kernel made of a file there can be, for tests and for writing them to a folder.
     pub fn all() -> Vec<Kernel> {
-        let mut all = vec![Kernel::Matmul, Kernel::BiasGradient, Kernel::Sgd];
+        let mut all = vec![Kernel::Matmul, Kernel::BiasGradient, Kernel::Sgd, Kernel::TotalLoss];
         for activation in Activation::ALL {
             all.push(Kernel::BiasActivation(activation.clone()));
             all.push(Kernel::HiddenDelta(activation.clone()));
             for loss in Loss::ALL {
                 all.push(Kernel::OutputDelta(*loss, activation.clone()));
                 all.push(Kernel::Loss(*loss, activation.clone()));
+                all.push(Kernel::PartialLoss(*loss, activation.clone()));
             }
         }
         all
     }
 
-    /// The stage it is.
-    pub fn shader(&self) -> Shader {
+    /// The stage it is; none if its WGSL is emitted.
+    pub fn shader(&self) -> Option<Shader> {
         match self {
-            Kernel::Matmul => Shader::Matmul,
-            Kernel::BiasActivation(_) => Shader::BiasActivation,
-            Kernel::OutputDelta(..) => Shader::OutputDelta,
-            Kernel::HiddenDelta(_) => Shader::HiddenDelta,
-            Kernel::BiasGradient => Shader::BiasGradient,
-            Kernel::Sgd => Shader::Sgd,
-            Kernel::Loss(..) => Shader::Loss,
+            Kernel::Matmul => Some(Shader::Matmul),
+            Kernel::BiasActivation(_) => Some(Shader::BiasActivation),
+            Kernel::OutputDelta(..) => Some(Shader::OutputDelta),
+            Kernel::HiddenDelta(_) => Some(Shader::HiddenDelta),
+            Kernel::BiasGradient => Some(Shader::BiasGradient),
+            Kernel::Sgd => Some(Shader::Sgd),
+            Kernel::PartialLoss(..) => Some(Shader::PartialLoss),
+            Kernel::Loss(..) | Kernel::TotalLoss => Some(Shader::Loss),
+            Kernel::Product(_) | Kernel::SumSlices { .. } => None,
         }
     }
 
     /// Its name in messages: the file, and what was chosen for it.
     pub fn label(&self) -> String {
-        let file = self.shader().file();
+        let file = self.shader().map_or("", Shader::file);
         match self {
             Kernel::Matmul | Kernel::BiasGradient | Kernel::Sgd => file.into(),
+            Kernel::TotalLoss => format!("{file} (partials)"),
             Kernel::BiasActivation(activation) | Kernel::HiddenDelta(activation) => format!("{file} ({})", activation.name()),
-            Kernel::OutputDelta(loss, activation) | Kernel::Loss(loss, activation) => {
+            Kernel::OutputDelta(loss, activation) | Kernel::Loss(loss, activation) | Kernel::PartialLoss(loss, activation) => {
                 format!("{file} ({}, {})", loss.name(), activation.name())
+            }
+            Kernel::Product(product) => product.label(),
+            Kernel::SumSlices { finish, ones } => {
+                format!("sum_slices{} ({})", if *ones { " ones" } else { "" }, finish.label())
             }
         }
     }
 
+    /// The name of a file for its module: `loss.wgsl (squared_error, sigmoid)` goes to `loss.squared_error.sigmoid.wgsl`.
+    pub fn module_name(&self) -> String {
+        let label = self.label();
+        let (name, choices) = label.split_once(" (").unwrap_or((&label, ""));
+        let choices: Vec<_> = choices.trim_end_matches(')').split(", ").filter(|choice| !choice.is_empty()).collect();
+        let name = name.trim_end_matches(".wgsl").replace(' ', "_");
+        [&[name.as_str()], choices.as_slice(), &["wgsl"]].concat().join(".")
+    }
+
     /// The whole WGSL module: the file first, so that line numbers in messages are the file's.
     pub fn source(&self) -> String {
-        let text = self.shader().text();
+        let text = self.shader().map_or("", Shader::text);
         match self {
             Kernel::Matmul | Kernel::BiasGradient => text.into(),
             Kernel::Sgd => format!("{text}\n{STEP}"),
@@ -160,35 +205,55 @@ impl Kernel {
                 let gradient = function("loss_gradient", loss.name(), formulas.wgsl_gradient);
                 format!("{text}\n{gradient}\n{derivative}{}", helpers(formulas.wgsl_helpers, &gradient))
             }
-            Kernel::Loss(loss, activation) => {
-                let formulas = loss.formulas(activation);
-                let value = function("element_loss", loss.name(), formulas.wgsl_value);
-                format!("{text}\n{value}{}\n{STEP}", helpers(formulas.wgsl_helpers, &value))
-            }
+            Kernel::Loss(loss, activation) => format!("{text}\n{}\n{STEP}", element_loss(*loss, activation)),
+            Kernel::PartialLoss(loss, activation) => format!("{text}\n{}", element_loss(*loss, activation)),
+            Kernel::TotalLoss => format!(
+                "{text}\n// what shaders/partial_loss.wgsl left\n@group(0) @binding(7) var<storage, read> partials: array<f32>;\n\n\
+                 fn element_loss(i: u32) -> f32 {{\n    return partials[i];\n}}\n\n{STEP}"
+            ),
+            Kernel::Product(product) => product.source(),
+            Kernel::SumSlices { finish, ones } => finish.slices_source(*ones),
         }
+    }
+
+    /// What it declares.
+    pub fn interface(&self) -> Interface {
+        let code = without_comments(&self.source());
+        Interface { bindings: bindings(&code), params: params(&code) }
     }
 
     /// The storage buffers that it uses. What a file declares and the chosen functions leave unused is not among them, as it is
     /// not in the layout that the driver derives.
     pub fn bindings(&self) -> Vec<Binding> {
-        let code = without_comments(&self.source());
-        let declarations = code.lines().filter_map(|line| {
-            let (index, rest) = line.strip_prefix("@group(0) @binding(")?.split_once(") var<storage, ")?;
-            let (access, rest) = rest.split_once("> ")?;
-            let (name, _) = rest.split_once(':')?;
-            let index = index.parse().ok()?;
-            Some(Binding { index, name: name.into(), written: access == "read_write" })
-        });
-        declarations.filter(|binding| words(&code).filter(|word| *word == binding.name).count() > 1).collect()
+        self.interface().bindings
     }
 
     /// The fields of its `Params`, in order: each four bytes.
     pub fn params(&self) -> Vec<String> {
-        let code = without_comments(&self.source());
-        let fields =
-            code.split_once("struct Params {").and_then(|(_, rest)| rest.split_once('}')).map_or("", |(fields, _)| fields);
-        fields.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
+        self.interface().params
     }
+}
+
+fn bindings(code: &str) -> Vec<Binding> {
+    let declarations = code.lines().filter_map(|line| {
+        let (index, rest) = line.strip_prefix("@group(0) @binding(")?.split_once(") var<storage, ")?;
+        let (access, rest) = rest.split_once("> ")?;
+        let (name, _) = rest.split_once(':')?;
+        let index = index.parse().ok()?;
+        Some(Binding { index, name: name.into(), written: access == "read_write" })
+    });
+    declarations.filter(|binding| words(code).filter(|word| *word == binding.name).count() > 1).collect()
+}
+
+fn params(code: &str) -> Vec<String> {
+    let fields = code.split_once("struct Params {").and_then(|(_, rest)| rest.split_once('}')).map_or("", |(fields, _)| fields);
+    fields.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
+}
+
+fn element_loss(loss: Loss, activation: &Activation) -> String {
+    let formulas = loss.formulas(activation);
+    let value = function("element_loss", loss.name(), formulas.wgsl_value);
+    format!("{value}{}", helpers(formulas.wgsl_helpers, &value))
 }
 
 /// Whether the kernel reads x, the sums before the activation.
@@ -218,7 +283,7 @@ fn helpers(helpers: &str, function: &str) -> String {
 }
 
 /// The identifiers and keywords in WGSL text.
-fn words(code: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty())
 }
 

@@ -41,7 +41,7 @@ pub struct Staged {
 struct Recorded {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
-    workgroups: u32,
+    workgroups: [u32; 3],
     nanoseconds: u64,
 }
 
@@ -174,7 +174,8 @@ impl Staged {
         for dispatch in &self.dispatches[range] {
             pass.set_pipeline(&dispatch.pipeline);
             pass.set_bind_group(0, &dispatch.bind_group, &[]);
-            pass.dispatch_workgroups(dispatch.workgroups, 1, 1);
+            let [x, y, z] = dispatch.workgroups;
+            pass.dispatch_workgroups(x, y, z);
         }
         drop(pass);
         encoder.finish()

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::Error;
 use crate::network::{Layout, Tensor};
 use crate::plan::{Dispatch, Operand};
-use crate::shader::Kernel;
+use crate::shader::{Kernel, Shader};
 use crate::staged::{Staged, Step};
 
 /// One dispatch of a step, as [`explain`](crate::Model::explain) saw it. It prints itself.
@@ -36,7 +36,7 @@ pub(crate) async fn step(staged: &mut Staged, layout: &Layout, learning_rate: f3
             staged.run_one(index).await?;
         }
         let outputs = look(staged, layout, &first, |operand| operand.written).await?;
-        let (shader, label) = (first.kernel.shader().file(), first.kernel.label());
+        let (shader, label) = (first.kernel.shader().map_or("", Shader::file), first.kernel.label());
         stages.push(Stage { shader, label, formula: first.formula, inputs, outputs });
         start = end;
     }
@@ -49,7 +49,10 @@ fn reads(kernel: &Kernel, operand: &Operand) -> bool {
         Kernel::BiasActivation(_) => "sums",
         Kernel::HiddenDelta(_) => "deltas",
         Kernel::Sgd => "parameters",
-        Kernel::Matmul | Kernel::OutputDelta(..) | Kernel::BiasGradient | Kernel::Loss(..) => "",
+        Kernel::Matmul | Kernel::OutputDelta(..) | Kernel::BiasGradient => "",
+        Kernel::Loss(..) | Kernel::PartialLoss(..) | Kernel::TotalLoss => "",
+        // A step is looked at in plain stages.
+        Kernel::Product(_) | Kernel::SumSlices { .. } => "",
     };
     let name = kernel.bindings().into_iter().find(|binding| binding.index == operand.binding).map(|binding| binding.name);
     !operand.written || name.as_deref() == Some(in_place)

@@ -457,7 +457,7 @@ fn loss(loss: Loss, activation: &Activation, rows: usize, columns: usize, slots:
     let steps = plan.tensor("steps", 3, 2, limits).expect("a tensor");
     let cursor = plan.tensor("cursor", 1, 1, limits).expect("a tensor");
     let losses = plan.tensor("losses", 1, slots, limits).expect("a tensor");
-    plan.loss(loss, activation, &from, (steps, cursor, losses), limits);
+    plan.loss(loss, activation, &from, (steps, cursor, losses), limits).expect("a plan");
     plan
 }
 

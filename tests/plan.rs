@@ -1,13 +1,17 @@
 //! The planner keeps every limit, for any network and any device; no GPU is needed.
 
 use rand::Rng;
-use shaderprop::internals::{Dispatch, Kernel, LONGEST_LOOP, Limits, Plan, Table};
+use shaderprop::internals::{Dispatch, Finish, Kernel, LONGEST_LOOP, Layouts, Limits, Plan, Products, Shape, Table};
 use shaderprop::{Activation, Error, Loss, Network, Philox};
+
+/// All that an adapter's products can be computed with.
+const PRODUCTS: [Products; 4] =
+    [Products::Plain, Products::Rows { lanes: None }, Products::Rows { lanes: Some(8) }, Products::Tiles];
 
 const TABLE: Table = Table { steps: 4096, losses: 1000 };
 
 fn limits() -> Limits {
-    Limits { binding: 128 << 20, buffer: 256 << 20, workgroups: 65_535, software: false }
+    Limits { binding: 128 << 20, buffer: 256 << 20, workgroups: 65_535, software: false, products: Products::Plain }
 }
 
 #[test]
@@ -31,6 +35,7 @@ fn ten_thousand_random_networks_and_limits() {
             buffer: 4 << pick(8, 20),
             workgroups: pick(1, 70) as u32,
             software: pick(0, 2) == 0,
+            products: PRODUCTS[pick(0, PRODUCTS.len())],
         };
         let table = Table { steps: 16, losses: 16 };
         let plan = match Plan::training(&network, loss, pick(1, 300), table, limits) {
@@ -46,7 +51,7 @@ fn ten_thousand_random_networks_and_limits() {
             assert!(buffer.len as u64 * 4 <= limits.buffer);
         }
         for dispatch in &plan.dispatches {
-            assert!((1..=limits.workgroups).contains(&dispatch.workgroups), "{}", dispatch.formula);
+            assert!(dispatch.workgroups.iter().all(|count| (1..=limits.workgroups).contains(count)), "{}", dispatch.formula);
             assert!(dispatch.nanoseconds <= 250_000_000, "{}", dispatch.formula);
             for operand in &dispatch.operands {
                 let tensor = &plan.tensors[operand.tensor.0];
@@ -80,13 +85,19 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
     let mut cut = 0;
     for _ in 0..40 {
         let network = Network::new(pick(1, 3000)).dense(pick(1, 3000), Activation::Tanh).dense(pick(1, 40), Activation::Sigmoid);
-        let limits =
-            Limits { software: pick(0, 2) == 0, workgroups: pick(1000, 65_536) as u32, binding: 4 << 30, buffer: 4 << 30 };
+        let limits = Limits {
+            software: pick(0, 2) == 0,
+            workgroups: pick(1000, 65_536) as u32,
+            binding: 4 << 30,
+            buffer: 4 << 30,
+            ..limits()
+        };
         let rows = pick(1, 200_000);
         let plan = Plan::training(&network, Loss::BinaryCrossEntropy, rows, TABLE, limits).expect("a plan");
         let mut rest = plan.dispatches.as_slice();
         while let Some(first) = rest.first() {
-            let pieces = rest.iter().take_while(|dispatch| dispatch.formula == first.formula).count();
+            let pieces =
+                rest.iter().take_while(|dispatch| dispatch.formula == first.formula && dispatch.kernel == first.kernel).count();
             let (stage, after) = rest.split_at(pieces);
             rest = after;
             cut += usize::from(pieces > 1);
@@ -94,7 +105,7 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
             let (mut terms_end, mut elements_end, mut whole, mut counted) = (0, 0, None, 0);
             for dispatch in stage {
                 assert!(dispatch.nanoseconds <= 250_000_000, "{}: {} ns", dispatch.formula, dispatch.nanoseconds);
-                assert!(dispatch.workgroups <= limits.workgroups);
+                assert!(dispatch.workgroups[0] <= limits.workgroups);
                 let terms = field(dispatch, "k_first").zip(field(dispatch, "k_end"));
                 let terms = terms.or(field(dispatch, "row_first").zip(field(dispatch, "row_end"))).unwrap_or((0, 1));
                 assert!(terms.1 - terms.0 <= LONGEST_LOOP, "{}: {terms:?}", dispatch.formula);
@@ -104,13 +115,14 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
                     let piece =
                         &plan.tensors[dispatch.operands.iter().rfind(|operand| operand.written).expect("an output").tensor.0];
                     assert_eq!((piece.offset, piece.columns), (counted, count));
-                    assert!(count <= 64 * dispatch.workgroups as usize);
+                    assert!(count <= 64 * dispatch.workgroups[0] as usize);
                     counted += count;
                     continue;
                 };
                 match dispatch.kernel {
-                    Kernel::Loss(..) => assert!((end - start).div_ceil(64) + 6 <= LONGEST_LOOP),
-                    _ => assert!(end - start <= 64 * dispatch.workgroups as usize),
+                    Kernel::Loss(..) | Kernel::TotalLoss => assert!((end - start).div_ceil(64) + 6 <= LONGEST_LOOP),
+                    Kernel::PartialLoss(..) => assert_eq!((end - start).div_ceil(4096), dispatch.workgroups[0] as usize),
+                    _ => assert!(end - start <= 64 * dispatch.workgroups[0] as usize),
                 }
                 if terms.0 == terms_end && start == 0 {
                     assert!(whole.is_none_or(|whole| whole == elements_end), "{}: a gap at the end", dispatch.formula);
@@ -127,7 +139,8 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
                     assert_eq!(counted, plan.buffers[output.buffer].len);
                     continue;
                 }
-                Kernel::Loss(..) => rows * network.outputs(),
+                Kernel::Loss(..) | Kernel::PartialLoss(..) => rows * network.outputs(),
+                Kernel::TotalLoss => (rows * network.outputs()).div_ceil(4096),
                 _ => output.rows * output.columns,
             };
             assert_eq!(elements_end, expected, "{}", first.formula);
@@ -142,6 +155,61 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
         }
     }
     assert!(cut > 100, "only {cut} stages were cut: little was tested");
+}
+
+/// Products by blocks cover every element once, in rectangles within all limits; their slices cover all terms, in loops that are short
+/// enough; a dispatch keeps 250 ms by its estimate.
+#[test]
+fn products_are_covered_once_and_keep_the_limits() {
+    let mut stream = Philox::new(3, 1, 0, 0);
+    let mut pick = |from: usize, to: usize| from + stream.next_u32() as usize % (to - from);
+    let (mut cut, mut sliced) = (0, 0);
+    for round in 0..2000 {
+        let products = PRODUCTS[1 + round % 3];
+        let limits = Limits { software: pick(0, 2) == 0, workgroups: pick(200, 65_536) as u32, products, ..limits() };
+        let [m, k, n] = [12, 18, 12].map(|scale| {
+            let most = 2 << pick(0, scale);
+            pick(1, most)
+        });
+        let mut plan = Plan::default();
+        let (Ok(a), Ok(b), Ok(c)) =
+            (plan.tensor("a", k, m, &limits), plan.tensor("b", k, n, &limits), plan.tensor("c", m + 1, n, &limits))
+        else {
+            continue;
+        };
+        let shape = Shape { rows: m, columns: n, terms: k, ones: pick(0, 2) == 0 };
+        let target = (Finish::Store, [("c", c)], m * n);
+        if plan.product(Layouts::TransposedA, [a, b], shape, (target.0, &target.1, target.2), "c", &limits).is_err() {
+            continue;
+        }
+        let family = products.family(shape).expect("a family");
+        let (mut covered, mut rounds) = (0, 0);
+        for dispatch in &plan.dispatches {
+            assert!(dispatch.workgroups.iter().all(|count| (1..=limits.workgroups).contains(count)), "{m}×{k}×{n}");
+            assert!(dispatch.nanoseconds <= 250_000_000, "{m}×{k}×{n}: {} ns", dispatch.nanoseconds);
+            if matches!(dispatch.kernel, Kernel::SumSlices { .. }) {
+                continue;
+            }
+            let get = |name| field(dispatch, name).expect("a parameter");
+            let [down, across, slices] = dispatch.workgroups.map(|count| count as usize);
+            let rows = get("row_end") - get("row_first");
+            assert_eq!((get("row_first") % family.rows() as usize, get("column_first") % family.columns() as usize), (0, 0));
+            assert_eq!(rows.div_ceil(family.rows() as usize), down);
+            let columns = (n - get("column_first")).min(across * family.columns() as usize);
+            let (terms, first) = (get("slice_terms"), get("slice_first"));
+            assert_eq!(terms % family.depth() as usize, 0);
+            // The last slice ends with the last term, the others before it.
+            let end = ((first + slices) * terms).min(k);
+            assert!(end > (first + slices - 1) * terms, "{k} terms: an empty slice");
+            covered += rows * columns * (end - first * terms);
+            rounds = terms / family.depth() as usize + family.finishing_rounds() as usize;
+            sliced += usize::from(slices > 1);
+        }
+        assert_eq!(covered, shape.all_rows() * n * k, "{m}×{k}×{n}");
+        assert!(rounds <= LONGEST_LOOP);
+        cut += usize::from(plan.dispatches.len() > 2);
+    }
+    assert!(cut > 100 && sliced > 100, "{cut} were cut and {sliced} sliced: little was tested");
 }
 
 /// A product that would take longer than its estimate allows is cut into rows; on slow adapters sooner.

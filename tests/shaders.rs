@@ -4,7 +4,7 @@ use naga::back::{hlsl, msl, spv};
 use naga::proc::index::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};
-use shaderprop::internals::{Kernel, Shader};
+use shaderprop::internals::{Family, Finish, Kernel, Layouts, Product, Rows, Shader, Tiles};
 use shaderprop::{Activation, Loss};
 
 /// All that can be assembled of built-in parts, and a custom activation that reads x and y.
@@ -19,6 +19,56 @@ fn kernels() -> Vec<Kernel> {
     let mut kernels = Kernel::all();
     kernels.extend([Kernel::BiasActivation(custom.clone()), Kernel::HiddenDelta(custom.clone())]);
     kernels.extend(Loss::ALL.iter().map(|loss| Kernel::OutputDelta(*loss, custom.clone())));
+    kernels.extend(products());
+    kernels
+}
+
+/// Products in every family, layout, width and finish: not all combinations, but each choice with each family.
+fn products() -> Vec<Kernel> {
+    let rows = |rows, lanes, width| Family::Rows(Rows { rows, lanes, width });
+    let tiles = |rows, columns, block| Family::Tiles(Tiles { rows, columns, block });
+    let families = [
+        rows(32, Some(8), 4),
+        rows(8, Some(4), 1),
+        rows(16, None, 4),
+        rows(8, None, 1),
+        tiles(128, 128, (8, 8)),
+        tiles(64, 64, (8, 4)),
+        tiles(16, 64, (4, 4)),
+        tiles(64, 16, (4, 4)),
+    ];
+    let bias_activation = |sums| Finish::BiasActivation { activation: Activation::Sigmoid, sums };
+    let finishes = [
+        Finish::Store,
+        Finish::Slice,
+        bias_activation(false),
+        bias_activation(true),
+        Finish::Derivative(Activation::Tanh),
+        Finish::Derivative(Activation::Relu),
+        Finish::Update,
+    ];
+    let mut kernels = Vec::new();
+    for ones in [false, true] {
+        kernels.extend(
+            finishes
+                .iter()
+                .filter(|finish| **finish != Finish::Slice)
+                .map(|finish| Kernel::SumSlices { finish: finish.clone(), ones }),
+        );
+        for family in families {
+            for layouts in [Layouts::Plain, Layouts::TransposedA, Layouts::TransposedB] {
+                for (a_width, b_width, c_width, masked) in [(4, 4, 4, false), (2, 1, 1, true), (1, 2, 1, true)] {
+                    let single = matches!(family, Family::Rows(Rows { width: 1, .. }));
+                    let b_width = if single && layouts != Layouts::TransposedB { 1 } else { b_width };
+                    let c_width = if single { 1 } else { c_width };
+                    for finish in finishes.iter().cloned() {
+                        let product = Product { family, layouts, a_width, b_width, c_width, masked, ones, finish };
+                        kernels.push(Kernel::Product(Box::new(product)));
+                    }
+                }
+            }
+        }
+    }
     kernels
 }
 
@@ -26,8 +76,12 @@ fn parse(kernel: &Kernel) -> (Module, ModuleInfo) {
     let source = kernel.source();
     let module = naga::front::wgsl::parse_str(&source)
         .unwrap_or_else(|error| panic!("{}: {}", kernel.label(), error.emit_to_string(&source)));
-    // No capability beyond what every WebGPU device has.
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+    // No capability beyond what every WebGPU device has, but for products in subgroups.
+    let subgroups = source.contains("subgroupBroadcast");
+    let capabilities = if subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let info = Validator::new(ValidationFlags::all(), capabilities)
+        .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
+        .subgroup_operations(naga::valid::SubgroupOperationSet::all())
         .validate(&module)
         .unwrap_or_else(|error| panic!("{}: {}", kernel.label(), error.emit_to_string(&source)));
     (module, info)
@@ -36,7 +90,7 @@ fn parse(kernel: &Kernel) -> (Module, ModuleInfo) {
 #[test]
 fn every_stage_has_a_kernel_and_every_file_a_stage() {
     for shader in Shader::ALL {
-        assert!(Kernel::all().iter().any(|kernel| kernel.shader() == *shader), "{}", shader.file());
+        assert!(Kernel::all().iter().any(|kernel| kernel.shader() == Some(*shader)), "{}", shader.file());
     }
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
     for entry in std::fs::read_dir(folder).expect("the folder of shaders") {
@@ -57,7 +111,7 @@ fn spirv_hlsl_and_msl_are_written() {
         let options = hlsl::Options::default();
         let pipeline = hlsl::PipelineOptions::default();
         hlsl::Writer::new(&mut text, &options, &pipeline).write(&module, &info, None).expect("HLSL");
-        assert!(text.contains("numthreads(64, 1, 1)"), "{}: {text}", kernel.label());
+        assert!(text.contains("numthreads("), "{}: {text}", kernel.label());
 
         let policies = BoundsCheckPolicies { buffer: BoundsCheckPolicy::Restrict, ..Default::default() };
         let options = msl::Options { fake_missing_bindings: true, bounds_check_policies: policies, ..Default::default() };
@@ -72,7 +126,11 @@ fn what_is_read_from_the_text_is_what_naga_reads() {
     for kernel in kernels() {
         let (module, info) = parse(&kernel);
         let entry = &module.entry_points[0];
-        assert_eq!((entry.name.as_str(), entry.workgroup_size), ("main", [64, 1, 1]), "{}", kernel.label());
+        let invocations = match &kernel {
+            Kernel::Product(product) => product.family.invocations(),
+            _ => 64,
+        };
+        assert_eq!((entry.name.as_str(), entry.workgroup_size), ("main", [invocations, 1, 1]), "{}", kernel.label());
         let used = info.get_entry_point(0);
         let mut bindings = Vec::new();
         for (handle, variable) in module.global_variables.iter() {

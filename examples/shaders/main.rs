@@ -28,12 +28,7 @@ fn write(options: &Options) -> Result<(), Box<dyn Error>> {
     let at = |error: std::io::Error, path: &PathBuf| format!("{}: {error}; choose another folder", path.display());
     fs::create_dir_all(&options.folder).map_err(|error| at(error, &options.folder))?;
     for kernel in Kernel::all() {
-        // "loss.wgsl (squared_error, sigmoid)" becomes loss.squared_error.sigmoid.wgsl.
-        let label = kernel.label();
-        let choices = label
-            .split_once(" (")
-            .map_or(String::new(), |(_, rest)| format!(".{}", rest.trim_end_matches(')').replace(", ", ".")));
-        let path = options.folder.join(kernel.shader().file().replace(".wgsl", &format!("{choices}.wgsl")));
+        let path = options.folder.join(kernel.module_name());
         match File::create_new(&path) {
             Ok(mut file) => file.write_all(kernel.source().as_bytes()).map_err(|error| at(error, &path))?,
             // Of an earlier run, if it is the same.

@@ -1,0 +1,177 @@
+//! Measures a training step of a network, or a matrix product alone, beside what the adapter can do at most.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Parser;
+use shaderprop::internals::{self, Finish, Gpu, Layouts, Limits, Plan, Products, Shape, Staged, Step, Table};
+use shaderprop::{Activation, Device, DeviceChoice, Loss, Network, Philox};
+
+#[path = "../common/mod.rs"]
+mod common;
+mod peak;
+
+/// Measures a training step (sigmoid, mean squared error, SGD) or a matrix product; prints key=value lines.
+#[derive(Parser)]
+struct Options {
+    /// The inputs, and then the units of each layer
+    #[arg(long, value_delimiter = ',', default_value = "784,512,512,10")]
+    layers: Vec<usize>,
+    /// The rows of data in a step
+    #[arg(long, default_value_t = 256)]
+    batch: usize,
+    /// The steps in a round; the best of three rounds counts
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    steps: u32,
+    /// A product alone instead: the rows of a, its columns, the columns of b
+    #[arg(long, value_name = "MxKxN", value_parser = product)]
+    matmul: Option<(usize, usize, usize)>,
+    /// The plain stages of shaders/ instead of products by blocks
+    #[arg(long)]
+    plain: bool,
+    /// auto, hardware, software, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
+    #[arg(long)]
+    device: Option<String>,
+}
+
+fn product(text: &str) -> Result<(usize, usize, usize), String> {
+    let sizes: Vec<usize> = text.split('x').filter_map(|size| size.parse().ok().filter(|size| *size > 0)).collect();
+    match sizes[..] {
+        [m, k, n] if text.split('x').count() == 3 => Ok((m, k, n)),
+        _ => Err("expected three sizes, as 512x512x512".into()),
+    }
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    common::run(|| bench(&options))
+}
+
+fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
+    // With the driver's own threads, unlike the small examples: wide layers gain by them.
+    let choice = options.device.as_deref().map_or_else(DeviceChoice::from_env, DeviceChoice::from);
+    let device = Device::open(&choice)?;
+    eprintln!("device: {}", device.info());
+    let gpu =
+        internals::gpu(&device).ok_or("the benchmark measures GPUs: expected an adapter, got the CPU engine; choose another")?;
+    let mut limits = Limits::of(gpu.limits(), gpu.is_software(), gpu.lanes());
+    if options.plain {
+        limits.products = Products::Plain;
+    }
+    let operations = match options.matmul {
+        Some(sizes) => matmul(&gpu, &limits, sizes)?,
+        None => step(options, &gpu, &limits)?,
+    };
+    let peak = peak::peak(&device.info().name, if gpu.is_software() { 1 } else { 64 })?;
+    print("gflops", format!("{operations:.2}"));
+    print("peak_gflops", format!("{:.2}", peak.rolled));
+    print("share_of_peak", format!("{:.3}", operations / peak.rolled));
+    print("unrolled_peak_gflops", format!("{:.2}", peak.unrolled));
+    print("share_of_unrolled_peak", format!("{:.3}", operations / peak.unrolled));
+    Ok(())
+}
+
+fn print(key: &str, value: impl std::fmt::Display) {
+    common::print(&format!("{key}={value}"));
+}
+
+/// Measures whole steps; returns GFLOP/s.
+fn step(options: &Options, gpu: &Arc<Gpu>, limits: &Limits) -> Result<f64, Box<dyn Error>> {
+    let [inputs, units @ ..] = &options.layers[..] else { return Err("expected --layers as 784,128,10".into()) };
+    let network = units.iter().fold(Network::new(*inputs), |network, units| network.dense(*units, Activation::Sigmoid));
+    let start = Instant::now();
+    let table = Table { steps: options.steps as usize, losses: options.steps as usize };
+    let plan = Plan::training(&network, Loss::MeanSquaredError, options.batch, table, *limits)?;
+    let (dispatches, bytes) = (plan.dispatches.len(), plan.buffers.iter().map(|buffer| buffer.len * 4).sum::<usize>());
+    let moved: usize = plan.dispatches.iter().map(|dispatch| plan.bytes(dispatch)).sum();
+    let mut staged = gpu.block_on(Staged::new(gpu.clone(), plan, 2))?;
+    let mut stream = Philox::new(1, 1, 0, 0);
+    let mut fill = |staged: &Staged, name: &str, scale: f32| {
+        let id = staged.plan.find(name);
+        let tensor = &staged.plan.tensors[id.0];
+        let values: Vec<f32> = (0..tensor.rows * tensor.columns).map(|_| scale * uniform(&mut stream)).collect();
+        staged.write(id, &values)
+    };
+    for (i, inputs) in options.layers[..units.len()].iter().enumerate() {
+        fill(&staged, &format!("layers.{i}.weight"), (*inputs as f32).sqrt().recip())?;
+    }
+    fill(&staged, "inputs", 1.0)?;
+    fill(&staged, "targets", 1.0)?;
+    let (losses, weight) = (staged.plan.find("losses"), staged.plan.find("layers.0.weight"));
+    let steps: Vec<_> = (0..options.steps).map(|loss_slot| Step { learning_rate: 0.1, loss_slot }).collect();
+    let mut run = |steps: &[Step]| {
+        let start = Instant::now();
+        gpu.block_on(async {
+            staged.run(steps).await?;
+            staged.read(&[(losses, 1), (weight, 1)]).await
+        })?;
+        Ok::<_, shaderprop::Error>(start.elapsed())
+    };
+    run(&steps[..1])?;
+    print("first_step_ms", format!("{:.1}", start.elapsed().as_secs_f64() * 1e3));
+    run(&steps)?;
+    let best = [run(&steps)?, run(&steps)?, run(&steps)?].into_iter().min().unwrap_or_default();
+    let seconds = best.as_secs_f64() / f64::from(options.steps);
+    print("ms_per_step", format!("{:.3}", seconds * 1e3));
+    print("dispatches_per_step", dispatches);
+    print("bytes_per_step", moved);
+    print("device_bytes", bytes);
+    // Forward, error back, gradient: two operations for each weight and row in each, but no error goes back to the inputs.
+    let weights: usize = options.layers.windows(2).map(|pair| pair[0] * pair[1]).sum();
+    let operations = (6 * weights - 2 * inputs * units[0]) * options.batch;
+    Ok(operations as f64 / seconds / 1e9)
+}
+
+/// Measures a product in its three layouts; returns the GFLOP/s of a·b.
+fn matmul(gpu: &Arc<Gpu>, limits: &Limits, (m, k, n): (usize, usize, usize)) -> Result<f64, Box<dyn Error>> {
+    let mut first = None;
+    for (layouts, name) in [(Layouts::Plain, "ab"), (Layouts::TransposedA, "atb"), (Layouts::TransposedB, "abt")] {
+        let mut plan = Plan::default();
+        let (a, b) = match layouts {
+            Layouts::Plain => ((m, k), (k, n)),
+            Layouts::TransposedA => ((k, m), (k, n)),
+            Layouts::TransposedB => ((m, k), (n, k)),
+        };
+        let a = plan.tensor("a", a.0, a.1, limits)?;
+        let b = plan.tensor("b", b.0, b.1, limits)?;
+        let c = plan.tensor("c", m, n, limits)?;
+        match limits.products {
+            Products::Plain => plan.matmul(layouts, a, b, c, limits),
+            _ => {
+                let shape = Shape { rows: m, columns: n, terms: k, ones: false };
+                plan.product(layouts, [a, b], shape, (Finish::Store, &[("c", c)], 0), "c", limits)?;
+            }
+        }
+        let start = Instant::now();
+        let mut staged = gpu.block_on(Staged::new(gpu.clone(), plan, 1))?;
+        let mut stream = Philox::new(1, 1, 0, 0);
+        for (id, len) in [(a, m * k), (b, k * n)] {
+            staged.write(id, &(0..len).map(|_| uniform(&mut stream) - 0.5).collect::<Vec<_>>())?;
+        }
+        let mut run = |times: usize| {
+            let start = Instant::now();
+            gpu.block_on(async {
+                staged.replay(times).await?;
+                staged.read(&[(c, 1)]).await
+            })?;
+            Ok::<_, shaderprop::Error>(start.elapsed().as_secs_f64())
+        };
+        run(1)?;
+        print(&format!("{name}_first_ms"), format!("{:.1}", start.elapsed().as_secs_f64() * 1e3));
+        let times = (0.2 / run(1)?).clamp(1.0, 1000.0) as usize;
+        let seconds = run(times)?.min(run(times)?).min(run(times)?) / times as f64;
+        let rate = 2.0 * (m * k * n) as f64 / seconds / 1e9;
+        print(&format!("{name}_ms"), format!("{:.3}", seconds * 1e3));
+        print(&format!("{name}_gflops"), format!("{rate:.2}"));
+        first.get_or_insert(rate);
+    }
+    Ok(first.unwrap_or_default())
+}
+
+/// A number from 0 to 1.
+fn uniform(stream: &mut Philox) -> f32 {
+    use rand::Rng;
+    (stream.next_u32() >> 8) as f32 / (1 << 24) as f32
+}

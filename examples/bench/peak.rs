@@ -1,0 +1,96 @@
+//! What an adapter can do at most: multiply-adds on registers, in shaders that do nothing else.
+
+use std::error::Error;
+use std::time::Instant;
+
+use shaderprop::wgpu;
+
+/// Multiply-adds a second that were reached, in GFLOP/s: two operations each.
+pub struct Peak {
+    /// By loops whose body is one multiply-add for each chain.
+    pub rolled: f64,
+    /// By loops that were unrolled by hand, sixteen multiply-adds for each chain.
+    pub unrolled: f64,
+}
+
+const CHAINS: [u32; 5] = [1, 2, 4, 8, 16];
+const WORKGROUPS: [u32; 3] = [8, 64, 256];
+const ROUNDS: u32 = 8192;
+const INVOCATIONS: u32 = 4096;
+
+/// The best of several shaders: 1 to 16 chains of dependent multiply-adds, in workgroups of several sizes, rolled and unrolled.
+pub fn peak(adapter: &str, gpu_rounds: u32) -> Result<Peak, Box<dyn Error>> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.flags.remove(wgpu::InstanceFlags::VALIDATION_INDIRECT_CALL);
+    let adapters = pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(wgpu::Backends::all()));
+    let adapter = adapters.into_iter().find(|found| found.get_info().name == adapter).ok_or("the adapter is gone; try again")?;
+    let wanted = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
+    let (device, queue) = pollster::block_on(adapter.request_device(&wanted))?;
+    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("peak"),
+        size: u64::from(INVOCATIONS * gpu_rounds) * 4,
+        usage: wgpu::BufferUsages::STORAGE,
+        mapped_at_creation: false,
+    });
+    let mut best = Peak { rolled: 0.0, unrolled: 0.0 };
+    for chains in CHAINS {
+        for workgroup in WORKGROUPS {
+            if workgroup > device.limits().max_compute_invocations_per_workgroup {
+                continue;
+            }
+            for unrolled in [1, 16] {
+                let invocations = INVOCATIONS * gpu_rounds;
+                let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                    label: Some("peak"),
+                    source: wgpu::ShaderSource::Wgsl(source(chains, workgroup, unrolled).into()),
+                });
+                let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                    label: Some("peak"),
+                    layout: None,
+                    module: &module,
+                    entry_point: Some("main"),
+                    compilation_options: wgpu::PipelineCompilationOptions::default(),
+                    cache: None,
+                });
+                let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: Some("peak"),
+                    layout: &pipeline.get_bind_group_layout(0),
+                    entries: &[wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }],
+                });
+                let run = || -> Result<f64, Box<dyn Error>> {
+                    let start = Instant::now();
+                    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                    pass.set_pipeline(&pipeline);
+                    pass.set_bind_group(0, &bind_group, &[]);
+                    pass.dispatch_workgroups(invocations / workgroup, 1, 1);
+                    drop(pass);
+                    queue.submit([encoder.finish()]);
+                    device.poll(wgpu::PollType::wait_indefinitely())?;
+                    Ok(start.elapsed().as_secs_f64())
+                };
+                run()?;
+                let seconds = run()?.min(run()?).min(run()?);
+                let rate = 2.0 * f64::from(ROUNDS) * f64::from(chains) * f64::from(invocations) / seconds / 1e9;
+                let reached = if unrolled == 1 { &mut best.rolled } else { &mut best.unrolled };
+                *reached = reached.max(rate);
+            }
+        }
+    }
+    Ok(best)
+}
+
+fn source(chains: u32, workgroup: u32, unrolled: u32) -> String {
+    let each = |line: &dyn Fn(u32) -> String| (0..chains).map(line).collect::<String>();
+    let start = each(&|i| format!("    var c{i} = f32(id.x + {i}u);\n"));
+    let round = each(&|i| format!("        c{i} = c{i} * x + y;\n")).repeat(unrolled as usize);
+    let sum: Vec<_> = (0..chains).map(|i| format!("c{i}")).collect();
+    format!(
+        "@group(0) @binding(0) var<storage, read_write> data: array<f32>;\n\n\
+         @compute @workgroup_size({workgroup})\nfn main(@builtin(global_invocation_id) id: vec3u) {{\n    \
+         let x = data[id.x] + 0.5;\n    let y = data[0] + 0.25;\n{start}    \
+         for (var k = 0u; k < {}u; k++) {{\n{round}    }}\n    data[id.x] = {};\n}}\n",
+        ROUNDS / unrolled,
+        sum.join(" + ")
+    )
+}

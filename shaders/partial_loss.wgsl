@@ -1,0 +1,39 @@
+// partial_loss: the loss of many elements in parts: each workgroup adds 4,096 elements. The loss stage then adds the parts.
+//
+// `element_loss` is appended to this file: the choice, from src/loss. It reads `sums` (x), `outputs` (y) and `targets` at
+// element i, whichever its formula needs. As in the loss stage, each invocation adds up every 64th element of its part, then
+// halves of the workgroup are folded together: the order of the additions is fixed.
+
+struct Params {
+    first: u32,  // this dispatch adds the elements first..end, and first is a multiple of 4,096
+    end: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> sums: array<f32>;
+@group(0) @binding(2) var<storage, read> outputs: array<f32>;
+@group(0) @binding(3) var<storage, read> targets: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partials: array<f32>;
+
+var<workgroup> partial: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+    let part = params.first / 4096u + group.x;
+    let end = min((part + 1u) * 4096u, params.end);
+    var sum = 0.0;
+    for (var i = part * 4096u + invocation; i < end; i += 64u) {
+        sum += element_loss(i);
+    }
+    partial[invocation] = sum;
+    workgroupBarrier();
+    for (var half = 32u; half > 0u; half /= 2u) {
+        if invocation < half {
+            partial[invocation] += partial[invocation + half];
+        }
+        workgroupBarrier();
+    }
+    if invocation == 0u {
+        partials[part] = partial[0];
+    }
+}

@@ -1,0 +1,367 @@
+//! The products by blocks against the CPU twins of the plain stages, at the edges of blocks, tiles, vectors and slices.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{U, ULP, assert_close, g, numbers, open, run, wide};
+use shaderprop::internals::reference as twin;
+use shaderprop::internals::{Family, Finish, Gpu, Id, Kernel, Layouts, Limits, Plan, Products, Rows, Shape, Staged, Step, Tiles};
+use shaderprop::{Activation, Philox};
+
+const LAYOUTS: [Layouts; 3] = [Layouts::Plain, Layouts::TransposedA, Layouts::TransposedB];
+
+/// Both sides of each place where a vector, a block or a tile ends.
+const EDGES: [usize; 18] = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129];
+
+/// What lies beside c in its buffer, and must stay.
+const CANARY: f32 = 7.25;
+
+/// Every family, whatever the device would choose: subgroups only where it has them.
+fn families(gpu: &Gpu) -> Vec<Family> {
+    let tiles = |rows, columns, block| Family::Tiles(Tiles { rows, columns, block });
+    let mut families = vec![
+        Family::Rows(Rows { rows: 1, lanes: None, width: 4 }),
+        Family::Rows(Rows { rows: 8, lanes: None, width: 1 }),
+        Family::Rows(Rows { rows: 16, lanes: None, width: 4 }),
+        tiles(16, 64, (4, 4)),
+        tiles(64, 16, (4, 4)),
+        tiles(64, 64, (8, 4)),
+        tiles(128, 128, (8, 8)),
+    ];
+    if let Some(lanes) = gpu.lanes() {
+        families.extend([1, 8, 16, 32].map(|rows| Family::Rows(Rows { rows, lanes: Some(lanes), width: 4 })));
+        families.push(Family::Rows(Rows { rows: 8, lanes: Some(lanes), width: 1 }));
+    }
+    families
+}
+
+/// The dimensions of a and b in memory.
+fn stored(layouts: Layouts, (m, k, n): (usize, usize, usize)) -> ((usize, usize), (usize, usize)) {
+    match layouts {
+        Layouts::Plain => ((m, k), (k, n)),
+        Layouts::TransposedA => ((k, m), (k, n)),
+        Layouts::TransposedB => ((m, k), (n, k)),
+    }
+}
+
+/// c = a·b between two canaries, as the tensor `flat`.
+fn product(layouts: Layouts, (m, k, n): (usize, usize, usize), limits: &Limits) -> Plan {
+    let mut plan = Plan::default();
+    let (a, b) = stored(layouts, (m, k, n));
+    let a = plan.tensor("a", a.0, a.1, limits).expect("a tensor");
+    let b = plan.tensor("b", b.0, b.1, limits).expect("a tensor");
+    let len = 64 + m * n + 64;
+    let flat = plan.buffer("flat", len, limits).expect("a buffer");
+    plan.view("flat", flat, 0, 1, len);
+    let c = plan.view("c", flat, 64, m, n);
+    let shape = Shape { rows: m, columns: n, terms: k, ones: false };
+    plan.product(layouts, [a, b], shape, (Finish::Store, &[("c", c)], 0), "c", limits).expect("a plan");
+    plan
+}
+
+/// One product and its reference.
+struct Case {
+    a: Vec<f32>,
+    b: Vec<f32>,
+    expected: Vec<f64>,
+    magnitudes: Vec<f64>,
+}
+
+fn case((m, k, n): (usize, usize, usize)) -> Case {
+    let (a, b) = (numbers(1, m * k), numbers(2, k * n));
+    let magnitude = |values: &[f32]| values.iter().map(|value| f64::from(value.abs())).collect::<Vec<_>>();
+    let expected = twin::matmul(&wide(&a), &wide(&b), (m, k, n));
+    let magnitudes = twin::matmul(&magnitude(&a), &magnitude(&b), (m, k, n));
+    Case { a, b, expected, magnitudes }
+}
+
+fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    twin::transpose(&wide(values), rows, columns).iter().map(|value| *value as f32).collect()
+}
+
+/// Runs the product in the three layouts and checks each element and both canaries.
+fn check(gpu: &Arc<Gpu>, limits: &Limits, (m, k, n): (usize, usize, usize), case: &Case) {
+    let mut flat = vec![f32::NAN; 64 + m * n + 64];
+    flat[..64].fill(CANARY);
+    flat[64 + m * n..].fill(CANARY);
+    for layouts in LAYOUTS {
+        let a = if layouts == Layouts::TransposedA { transposed(&case.a, m, k) } else { case.a.clone() };
+        let b = if layouts == Layouts::TransposedB { transposed(&case.b, k, n) } else { case.b.clone() };
+        let plan = product(layouts, (m, k, n), limits);
+        let what = format!("{layouts:?} {m}×{k}×{n} {}", plan.dispatches[0].kernel.label());
+        let read = run(gpu, plan, 1, &[("a", &a), ("b", &b), ("flat", &flat)], &["flat"]).remove(0);
+        let (before, rest) = read.split_at(64);
+        let (c, after) = rest.split_at(m * n);
+        assert_close(&what, c, &case.expected, |i| g(k) * case.magnitudes[i]);
+        assert!(before.iter().chain(after).all(|value| *value == CANARY), "{what}: beside c");
+    }
+}
+
+/// All triples of 18 sizes in three layouts: 17,496 products, each in the blocks that this device chooses.
+#[test]
+fn every_triple_of_edge_sizes() {
+    let (gpu, limits) = open();
+    let mut products = 0;
+    for m in EDGES {
+        for k in EDGES {
+            for n in EDGES {
+                check(&gpu, &limits, (m, k, n), &case((m, k, n)));
+                products += 3;
+            }
+        }
+    }
+    assert_eq!(products, 17_496);
+}
+
+#[test]
+fn every_family_at_awkward_sizes() {
+    let (gpu, limits) = open();
+    let shapes = [
+        (1, 1, 1),
+        (1, 784, 10),
+        (2, 3, 5),
+        (3, 2, 1),
+        (4, 4, 4),
+        (7, 33, 9),
+        (8, 16, 32),
+        (17, 31, 65),
+        (33, 2, 31),
+        (64, 64, 64),
+        (65, 66, 67),
+        (66, 65, 68),
+        (127, 129, 15),
+        (128, 17, 128),
+        (129, 130, 131),
+        (132, 36, 260),
+    ];
+    for family in families(&gpu) {
+        let limits = Limits { products: Products::Always(family), ..limits };
+        for shape in shapes {
+            check(&gpu, &limits, shape, &case(shape));
+        }
+    }
+}
+
+/// Sums on both sides of the longest loop and of the 65,535 rounds after which some drivers stop, in one slice and in several.
+#[test]
+fn long_sums_are_whole() {
+    let (gpu, limits) = open();
+    let tiles = Limits { products: Products::Tiles, ..limits };
+    for k in [65_534, 65_535, 65_536, 65_537, 70_000, 131_072, 131_073, 2_000_000] {
+        for limits in [limits, tiles] {
+            for layouts in LAYOUTS {
+                let (m, n) = (2, 3);
+                let plan = product(layouts, (m, k, n), &limits);
+                let c = run(&gpu, plan, 1, &[("a", &vec![1.0; m * k]), ("b", &vec![1.0; k * n])], &["c"]).remove(0);
+                assert_eq!(c, [k as f32; 6], "{layouts:?} {k} {:?}", limits.products);
+            }
+        }
+    }
+}
+
+/// A product with so many columns that it is in one slice as long as that is allowed: the longest slice, and one term more.
+#[test]
+fn the_longest_slice_is_whole() {
+    let (gpu, limits) = open();
+    for family in families(&gpu) {
+        let limits = Limits { products: Products::Always(family), ..limits };
+        let (m, n) = (1, 257 * family.columns() as usize);
+        let slices = |k: usize| {
+            let plan = product(Layouts::Plain, (m, k, n), &limits);
+            plan.dispatches.iter().any(|dispatch| matches!(dispatch.kernel, Kernel::SumSlices { .. }))
+        };
+        let most = limits.binding as usize / 4 / n;
+        let (mut longest, mut too_long) = (1, most);
+        if slices(most) {
+            while too_long - longest > 1 {
+                let middle = (longest + too_long) / 2;
+                *(if slices(middle) { &mut too_long } else { &mut longest }) = middle;
+            }
+        }
+        for k in [longest, too_long] {
+            let plan = product(Layouts::Plain, (m, k, n), &limits);
+            let c = run(&gpu, plan, 1, &[("a", &vec![1.0; k]), ("b", &vec![1.0; k * n])], &["c"]).remove(0);
+            assert!(c.iter().all(|value| *value == k as f32), "{family:?} {k}");
+        }
+    }
+}
+
+/// A product that is cut, by its workgroups or its time, in rows and in columns, computes what the whole one does, to the bit.
+#[test]
+fn cutting_changes_no_bit() {
+    let (gpu, limits) = open();
+    for family in families(&gpu) {
+        let limits = Limits { products: Products::Always(family), ..limits };
+        let few = Limits { workgroups: 2, ..limits };
+        for (m, k, n) in [(3 * family.rows() as usize + 1, 70, 3 * family.columns() as usize + 1), (5, 7, 500)] {
+            for layouts in LAYOUTS {
+                let (whole, cut) = (product(layouts, (m, k, n), &limits), product(layouts, (m, k, n), &few));
+                assert!(cut.dispatches.len() > whole.dispatches.len(), "{family:?}");
+                let (a, b) = (numbers(1, m * k), numbers(2, k * n));
+                let c = |plan| run(&gpu, plan, 1, &[("a", &a), ("b", &b), ("c", &vec![f32::NAN; m * n])], &["c"]).remove(0);
+                assert_eq!(c(whole), c(cut), "{family:?} {layouts:?}");
+            }
+        }
+    }
+}
+
+/// The same bits from run to run.
+#[test]
+fn the_same_bits_every_time() {
+    let (gpu, limits) = open();
+    for family in families(&gpu) {
+        let limits = Limits { products: Products::Always(family), ..limits };
+        let (m, k, n) = (65, 1031, 67);
+        let (a, b) = (numbers(1, m * k), numbers(2, k * n));
+        let c = || {
+            let plan = product(Layouts::TransposedA, (m, k, n), &limits);
+            run(&gpu, plan, 1, &[("a", &a), ("b", &b)], &["c"]).remove(0)
+        };
+        let first = c();
+        for _ in 0..5 {
+            assert_eq!(c(), first, "{family:?}");
+        }
+    }
+}
+
+/// Where the finish's operands are, and which shapes: rows that are and are no multiple of four, one slice and several.
+const FINISHED: [(usize, usize, usize); 6] = [(5, 3, 4), (33, 17, 10), (64, 64, 64), (130, 12, 67), (2, 1500, 3), (4, 2048, 8)];
+
+#[test]
+fn sums_are_finished_by_bias_and_activation() {
+    let (gpu, limits) = open();
+    for family in families(&gpu) {
+        let limits = Limits { products: Products::Always(family), ..limits };
+        for (m, k, n) in FINISHED {
+            for (activation, keeps) in Activation::ALL.iter().flat_map(|activation| [(activation, false), (activation, true)]) {
+                let Case { a, b, expected, magnitudes } = case((m, k, n));
+                let bias = numbers(3, n);
+                let mut plan = Plan::default();
+                let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns, &limits).expect("a tensor");
+                let (ai, bi, ci) = (tensor("a", m, k), tensor("b", k, n), tensor("bias", 1, n));
+                let (sums, outputs) = (tensor("sums", m, n), tensor("outputs", m, n));
+                let finish = Finish::BiasActivation { activation: activation.clone(), sums: keeps };
+                let operands = [("bias", ci), ("sums", sums), ("outputs", outputs)];
+                let shape = Shape { rows: m, columns: n, terms: k, ones: false };
+                plan.product(Layouts::Plain, [ai, bi], shape, (finish, &operands, 0), "y", &limits).expect("a plan");
+                let nan = vec![f32::NAN; m * n];
+                let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("bias", &bias), ("sums", &nan), ("outputs", &nan)];
+                let read = run(&gpu, plan, 1, &write, &["sums", "outputs"]);
+                let what = format!("{family:?} {} {m}×{k}×{n}", activation.name());
+                let (x, y) = twin::bias_activation(activation, &expected, &wide(&bias));
+                let rounding = |i: usize| g(k + 1) * (magnitudes[i] + f64::from(bias[i % n].abs()));
+                if keeps {
+                    assert_close(&format!("{what}: x"), &read[0], &x, rounding);
+                }
+                // No slope is above 1; the formula of the activation itself is bounded in tests/kernels.rs.
+                assert_close(&format!("{what}: y"), &read[1], &y, |i| rounding(i) + 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_are_finished_by_the_derivative() {
+    let (gpu, limits) = open();
+    for family in families(&gpu) {
+        let limits = Limits { products: Products::Always(family), ..limits };
+        for (m, k, n) in FINISHED {
+            for activation in Activation::ALL {
+                let Case { a, b, expected, magnitudes } = case((m, k, n));
+                let x: Vec<f32> = numbers(5, m * n).iter().map(|x| 4.0 * x).collect();
+                let y: Vec<f32> = x.iter().map(|x| activation.value(f64::from(*x)) as f32).collect();
+                let mut plan = Plan::default();
+                let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns, &limits).expect("a tensor");
+                let (ai, bi) = (tensor("a", m, k), tensor("b", n, k));
+                let operands =
+                    [("sums", tensor("sums", m, n)), ("outputs", tensor("outputs", m, n)), ("deltas", tensor("deltas", m, n))];
+                let shape = Shape { rows: m, columns: n, terms: k, ones: false };
+                let finish = (Finish::Derivative(activation.clone()), operands.as_slice(), 0);
+                plan.product(Layouts::TransposedB, [ai, bi], shape, finish, "delta", &limits).expect("a plan");
+                let (b, nan) = (transposed(&b, k, n), vec![f32::NAN; m * n]);
+                let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("sums", &x), ("outputs", &y), ("deltas", &nan)];
+                let read = run(&gpu, plan, 1, &write, &["deltas"]).remove(0);
+                let (x, y) = (wide(&x), wide(&y));
+                let delta = twin::hidden_delta(activation, &expected, &x, &y);
+                let bound = |i: usize| (g(k) * magnitudes[i] + 4.0 * U * expected[i].abs()) * (1.0 + y[i] * y[i]);
+                assert_close(&format!("{family:?} {} {m}×{k}×{n}", activation.name()), &read, &delta, bound);
+            }
+        }
+    }
+}
+
+/// The gradient of weight and bias and the update in one: the row of ones, its place, and nothing between and behind.
+#[test]
+fn sums_are_finished_by_the_update() {
+    let (gpu, limits) = open();
+    for family in families(&gpu) {
+        let limits = Limits { products: Products::Always(family), ..limits };
+        for (m, k, n) in FINISHED {
+            let Case { a, b, expected, magnitudes } = case((m, k, n));
+            let bias = (m * n).next_multiple_of(64);
+            let len = bias + n + 64;
+            let before = numbers(4, len);
+            let mut plan = Plan::default();
+            let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns, &limits).expect("a tensor");
+            let (ai, bi) = (tensor("a", k, m), tensor("b", k, n));
+            let (steps, cursor) = (tensor("steps", 4096, 2), tensor("cursor", 1, 1));
+            let flat = plan.buffer("flat", len, &limits).expect("a buffer");
+            plan.view("flat", flat, 0, 1, len);
+            let parameters: Id = plan.view("parameters", flat, 0, 1, bias + n);
+            let operands = [("steps", steps), ("cursor", cursor), ("parameters", parameters)];
+            let shape = Shape { rows: m, columns: n, terms: k, ones: true };
+            plan.product(Layouts::TransposedA, [ai, bi], shape, (Finish::Update, &operands, bias), "w", &limits).expect("a plan");
+            let got = gpu
+                .block_on(async {
+                    let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
+                    staged.write(ai, &transposed(&a, m, k))?;
+                    staged.write(bi, &b)?;
+                    staged.write(staged.plan.find("flat"), &before)?;
+                    staged.run(&[Step { learning_rate: 0.5, loss_slot: 0 }]).await?;
+                    let id = staged.plan.find("flat");
+                    Ok(staged.read(&[(id, len)]).await?.remove(0))
+                })
+                .unwrap_or_else(|error| panic!("{error}"));
+            let columns = |values: &[f64]| twin::bias_gradient(values, n);
+            let (sums, absolute) = (columns(&wide(&b)), columns(&wide(&b).iter().map(|b| b.abs()).collect::<Vec<_>>()));
+            let gradient = |i: usize| match i {
+                _ if i < m * n => (expected[i], magnitudes[i]),
+                _ if (bias..bias + n).contains(&i) => (sums[i - bias], absolute[i - bias]),
+                _ => (0.0, 0.0),
+            };
+            let after: Vec<f64> = (0..len).map(|i| f64::from(before[i]) - 0.5 * gradient(i).0).collect();
+            let bound = |i: usize| match gradient(i) {
+                (0.0, 0.0) => 0.0,
+                (_, magnitude) => 0.5 * g(k) * magnitude + ULP * after[i].abs(),
+            };
+            assert_close(&format!("{family:?} {m}×{k}×{n}"), &got, &after, bound);
+        }
+    }
+}
+
+/// Not a number stays where it belongs: in the row of a, the column of b, and in no other.
+#[test]
+fn a_nan_spoils_its_own_row_and_column_only() {
+    let (gpu, limits) = open();
+    for family in families(&gpu) {
+        let limits = Limits { products: Products::Always(family), ..limits };
+        for (m, k, n) in [(19, 7, 37), (40, 18, 40)] {
+            for layouts in LAYOUTS {
+                let mut stream = Philox::new(9, 1, 0, 0);
+                let mut pick = |below: usize| (stream.uniform() * below as f32) as usize;
+                let (row, column, ka, kb) = (pick(m), pick(n), pick(k), pick(k));
+                let (mut a, mut b) = (numbers(1, m * k), numbers(2, k * n));
+                a[row * k + ka] = f32::NAN;
+                b[kb * n + column] = f32::INFINITY;
+                let a = if layouts == Layouts::TransposedA { transposed(&a, m, k) } else { a };
+                let b = if layouts == Layouts::TransposedB { transposed(&b, k, n) } else { b };
+                let c = run(&gpu, product(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b)], &["c"]).remove(0);
+                for (i, value) in c.iter().enumerate() {
+                    let spoilt = i / n == row || i % n == column;
+                    assert_eq!(value.is_finite(), !spoilt, "{family:?} {layouts:?} {m}×{k}×{n}: element {i}, {value}");
+                }
+            }
+        }
+    }
+}
