@@ -164,7 +164,7 @@ impl Device {
 
     /// What planning has to keep.
     pub(crate) fn limits(&self) -> Limits {
-        self.gpu.as_ref().map_or(Limits::CPU, |gpu| Limits::of(gpu.limits(), gpu.is_software(), gpu.lanes()))
+        self.gpu.as_ref().map_or(Limits::CPU, |gpu| gpu.plan_limits())
     }
 
     /// Runs what the library does for this device to its end.

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 
 use crate::error::Error;
+use crate::plan::Limits;
+use crate::product::choice::Products;
 use crate::shader::Kernel;
 
 /// How long the device may take to answer. A submission is meant to take a quarter of a second, so this is a device that hangs.
@@ -30,7 +32,7 @@ pub struct Gpu {
     queue: wgpu::Queue,
     limits: wgpu::Limits,
     software: bool,
-    lanes: Option<u32>,
+    products: Products,
     fault: Arc<Mutex<Option<Error>>>,
     pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
     readbacks: AtomicU64,
@@ -81,14 +83,14 @@ impl Gpu {
         // Software drivers run a subgroup as the lanes of a CPU's vectors, which our kernels for them make use of.
         let software = info.device_type == wgpu::DeviceType::Cpu;
         let subgroups = if software { adapter.features() & wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
-        let fixed = info.subgroup_min_size == info.subgroup_max_size && !subgroups.is_empty();
+        let timestamps = adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
         let (device, queue) = guarded("opening the adapter", async {
             adapter
                 .request_device(&wgpu::DeviceDescriptor {
                     label: Some("shaderprop"),
                     // All that the adapter has: the defaults are a phone's.
                     required_limits: adapter.limits(),
-                    required_features: subgroups,
+                    required_features: subgroups | timestamps,
                     ..Default::default()
                 })
                 .await
@@ -112,7 +114,7 @@ impl Gpu {
         Ok(Self {
             limits: device.limits(),
             software,
-            lanes: fixed.then_some(info.subgroup_min_size),
+            products: Products::of(&info, &device.limits(), !subgroups.is_empty()),
             device,
             queue,
             fault,
@@ -133,9 +135,9 @@ impl Gpu {
         self.software
     }
 
-    /// The size of its subgroups, if it is fixed and the shaders may use it.
-    pub fn lanes(&self) -> Option<u32> {
-        self.lanes
+    /// What planning has to keep.
+    pub fn plan_limits(&self) -> Limits {
+        Limits::of(&self.limits, self.software, self.products)
     }
 
     /// How often data has come back from the device.
@@ -298,6 +300,36 @@ impl Gpu {
         // A lost device still maps: what was read is believed only if nothing has gone wrong by now.
         self.check()?;
         bytes
+    }
+
+    /// Runs a compute pass and measures how long the device takes for it; nothing where the adapter has no clock.
+    pub async fn timed(&self, record: impl FnOnce(&mut wgpu::ComputePass<'_>)) -> Result<Option<Duration>, Error> {
+        use wgpu::BufferUsages as Usage;
+        if !self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+            return Ok(None);
+        }
+        let set = self
+            .scoped("timestamps", 16, || {
+                let descriptor = wgpu::QuerySetDescriptor { label: Some("timestamps"), ty: wgpu::QueryType::Timestamp, count: 2 };
+                self.device.create_query_set(&descriptor)
+            })
+            .await?;
+        let resolved = self.buffer("timestamps", 16, Usage::QUERY_RESOLVE | Usage::COPY_SRC).await?;
+        let staging = self.buffer("staging", 16, Usage::MAP_READ | Usage::COPY_DST).await?;
+        let mut encoder = self.encoder();
+        let timestamp_writes = wgpu::ComputePassTimestampWrites {
+            query_set: &set,
+            beginning_of_pass_write_index: Some(0),
+            end_of_pass_write_index: Some(1),
+        };
+        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(timestamp_writes) };
+        record(&mut encoder.begin_compute_pass(&descriptor));
+        encoder.resolve_query_set(&set, 0..2, &resolved, 0);
+        self.submit(vec![encoder.finish()])?;
+        let read = self.read(&staging, &[Region { buffer: &resolved, offset: 0, size: 16 }]).await?;
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&read[0]);
+        let nanoseconds = ticks[1].saturating_sub(ticks[0]) as f64 * f64::from(self.queue.get_timestamp_period());
+        Ok(Some(Duration::from_nanos(nanoseconds as u64)))
     }
 
     /// Runs `work` to its end on this thread, polling the device whenever the work waits for it.

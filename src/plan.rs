@@ -110,15 +110,14 @@ const LAUNCH: u64 = 5_000;
 
 impl Limits {
     /// What a device allows.
-    /// `lanes` is the size of its subgroups, if it is fixed and shaders may use it.
-    pub fn of(limits: &wgpu::Limits, software: bool, lanes: Option<u32>) -> Self {
+    pub fn of(limits: &wgpu::Limits, software: bool, products: Products) -> Self {
         Self {
             // Element counts and offsets are u32 in the shaders.
             binding: limits.max_storage_buffer_binding_size.min(u64::from(u32::MAX) & !3),
             buffer: limits.max_buffer_size,
             workgroups: limits.max_compute_workgroups_per_dimension,
             software,
-            products: Products::of(limits, software, lanes),
+            products,
         }
     }
 
@@ -253,7 +252,7 @@ impl Plan {
         Id(found.unwrap_or_else(|| panic!("the plan has no tensor `{name}`")))
     }
 
-    /// How many bytes of tensors a dispatch reads and writes, each counted once; what it changes in place, twice.
+    /// The bytes of the tensors that a dispatch works on, each counted once.
     pub fn bytes(&self, dispatch: &Dispatch) -> usize {
         let bytes = |operand: &Operand| 4 * self.len(operand.tensor);
         dispatch.operands.iter().map(bytes).sum()

@@ -45,6 +45,15 @@ struct Recorded {
     nanoseconds: u64,
 }
 
+impl Recorded {
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let [x, y, z] = self.workgroups;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
 /// Work that was handed to the device, and its estimate.
 struct InFlight {
     submission: Submission,
@@ -141,19 +150,25 @@ impl Staged {
     pub async fn replay(&mut self, times: usize) -> Result<(), Error> {
         let estimates: Vec<u64> = self.dispatches.iter().map(|dispatch| dispatch.nanoseconds).collect();
         let whole: u64 = estimates.iter().sum();
-        let mut commands = Vec::new();
+        let mut commands = Vec::with_capacity(LARGEST_SUBMISSION);
         let mut nanoseconds = 0;
+        let mut budget = self.budget();
+        let mut cuts = ranges(&estimates, budget);
         for _ in 0..times {
-            let budget = self.budget();
+            // It changes when a submission has taught something.
+            if budget != self.budget() {
+                budget = self.budget();
+                cuts = ranges(&estimates, budget);
+            }
             if commands.len() == LARGEST_SUBMISSION || (nanoseconds > 0 && nanoseconds + whole > budget) {
                 self.submit(std::mem::take(&mut commands), std::mem::take(&mut nanoseconds)).await?;
             }
-            for range in ranges(&estimates, budget) {
+            for range in &cuts {
                 if range.start > 0 {
                     self.submit(std::mem::take(&mut commands), std::mem::take(&mut nanoseconds)).await?;
                 }
                 nanoseconds += estimates[range.clone()].iter().sum::<u64>();
-                commands.push(self.record(range));
+                commands.push(self.record(range.clone()));
             }
         }
         self.submit(commands, nanoseconds).await
@@ -172,10 +187,7 @@ impl Staged {
         let mut encoder = self.gpu.encoder();
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         for dispatch in &self.dispatches[range] {
-            pass.set_pipeline(&dispatch.pipeline);
-            pass.set_bind_group(0, &dispatch.bind_group, &[]);
-            let [x, y, z] = dispatch.workgroups;
-            pass.dispatch_workgroups(x, y, z);
+            dispatch.record(&mut pass);
         }
         drop(pass);
         encoder.finish()
@@ -231,6 +243,15 @@ impl Staged {
             self.learn(submitted, nanoseconds);
         }
         Ok(read.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect())
+    }
+
+    /// Runs the plan once and measures each dispatch alone, as far as the adapter has a clock.
+    pub async fn times(&mut self) -> Result<Vec<Option<Duration>>, Error> {
+        let mut times = Vec::with_capacity(self.dispatches.len());
+        for dispatch in &self.dispatches {
+            times.push(self.gpu.timed(|pass| dispatch.record(pass)).await?);
+        }
+        Ok(times)
     }
 
     /// Runs one dispatch alone: for looking at a step stage by stage.

@@ -6,7 +6,7 @@ use shaderprop::{Activation, Error, Loss, Network, Philox};
 
 /// All that an adapter's products can be computed with.
 const PRODUCTS: [Products; 4] =
-    [Products::Plain, Products::Rows { lanes: None }, Products::Rows { lanes: Some(8) }, Products::Tiles];
+    [Products::Plain, Products::Rows { lanes: None, most: 16 }, Products::Rows { lanes: Some(8), most: 32 }, Products::Tiles];
 
 const TABLE: Table = Table { steps: 4096, losses: 1000 };
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use shaderprop::internals::{self, Finish, Gpu, Layouts, Limits, Plan, Products, Shape, Staged, Step, Table};
 use shaderprop::{Activation, Device, DeviceChoice, Loss, Network, Philox};
 
@@ -28,12 +28,25 @@ struct Options {
     /// A product alone instead: the rows of a, its columns, the columns of b
     #[arg(long, value_name = "MxKxN", value_parser = product)]
     matmul: Option<(usize, usize, usize)>,
-    /// The plain stages of shaders/ instead of products by blocks
+    /// How products are computed, instead of as the adapter is thought to like it
+    #[arg(long, value_enum)]
+    products: Option<Kind>,
+    /// Leave out what the adapter can do at most
     #[arg(long)]
-    plain: bool,
+    no_peak: bool,
     /// auto, hardware, software, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
     #[arg(long)]
     device: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    /// The plain stages of shaders/
+    Plain,
+    /// By rows in registers, each invocation for itself
+    Rows,
+    /// By tiles in workgroup memory
+    Tiles,
 }
 
 fn product(text: &str) -> Result<(usize, usize, usize), String> {
@@ -56,16 +69,22 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     eprintln!("device: {}", device.info());
     let gpu =
         internals::gpu(&device).ok_or("the benchmark measures GPUs: expected an adapter, got the CPU engine; choose another")?;
-    let mut limits = Limits::of(gpu.limits(), gpu.is_software(), gpu.lanes());
-    if options.plain {
-        limits.products = Products::Plain;
-    }
+    let mut limits = gpu.plan_limits();
+    limits.products = match options.products {
+        None => limits.products,
+        Some(Kind::Plain) => Products::Plain,
+        Some(Kind::Rows) => Products::Rows { lanes: None, most: 16 },
+        Some(Kind::Tiles) => Products::Tiles,
+    };
     let operations = match options.matmul {
         Some(sizes) => matmul(&gpu, &limits, sizes)?,
         None => step(options, &gpu, &limits)?,
     };
-    let peak = peak::peak(&device.info().name, if gpu.is_software() { 1 } else { 64 })?;
     print("gflops", format!("{operations:.2}"));
+    if options.no_peak {
+        return Ok(());
+    }
+    let peak = peak::peak(&device.info().name, if gpu.is_software() { 1 } else { 64 })?;
     print("peak_gflops", format!("{:.2}", peak.rolled));
     print("share_of_peak", format!("{:.3}", operations / peak.rolled));
     print("unrolled_peak_gflops", format!("{:.2}", peak.unrolled));
@@ -118,6 +137,14 @@ fn step(options: &Options, gpu: &Arc<Gpu>, limits: &Limits) -> Result<f64, Box<d
     print("dispatches_per_step", dispatches);
     print("bytes_per_step", moved);
     print("device_bytes", bytes);
+    for (time, dispatch) in gpu.block_on(staged.times())?.iter().zip(&staged.plan.dispatches) {
+        if let Some(time) = time {
+            print(
+                &format!("ms.{}", dispatch.kernel.module_name().trim_end_matches(".wgsl")),
+                format!("{:.3}", time.as_secs_f64() * 1e3),
+            );
+        }
+    }
     // Forward, error back, gradient: two operations for each weight and row in each, but no error goes back to the inputs.
     let weights: usize = options.layers.windows(2).map(|pair| pair[0] * pair[1]).sum();
     let operations = (6 * weights - 2 * inputs * units[0]) * options.batch;

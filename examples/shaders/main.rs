@@ -1,4 +1,5 @@
-//! Writes every assembled WGSL module to a folder: each stage's file with the functions appended that can be chosen for it.
+//! Writes assembled WGSL modules to a folder: each stage's file with the functions appended that can be chosen for it, and the
+//! products by blocks of a network.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -7,16 +8,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use shaderprop::internals::Kernel;
+use shaderprop::internals::{Kernel, Limits, Plan, Products, Table};
+use shaderprop::{Activation, Loss, Network};
 
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Writes every assembled WGSL module to a folder, for reading and for tools.
+/// Writes assembled WGSL modules to a folder, for reading and for tools: all stages, and the products by blocks of a network.
 #[derive(Parser)]
 struct Options {
     /// Where to; a file that is there already and differs is not overwritten
     folder: PathBuf,
+    /// The network: its inputs, and then the units of each layer
+    #[arg(long, value_delimiter = ',', default_value = "784,512,512,10")]
+    layers: Vec<usize>,
+    /// The rows of data in a step
+    #[arg(long, default_value_t = 256)]
+    batch: usize,
 }
 
 fn main() -> ExitCode {
@@ -27,7 +35,26 @@ fn main() -> ExitCode {
 fn write(options: &Options) -> Result<(), Box<dyn Error>> {
     let at = |error: std::io::Error, path: &PathBuf| format!("{}: {error}; choose another folder", path.display());
     fs::create_dir_all(&options.folder).map_err(|error| at(error, &options.folder))?;
-    for kernel in Kernel::all() {
+    let [inputs, units @ ..] = &options.layers[..] else { return Err("expected --layers as 784,128,10".into()) };
+    let network = units.iter().fold(Network::new(*inputs), |network, units| network.dense(*units, Activation::Sigmoid));
+    let mut kernels = Kernel::all();
+    for products in [
+        Products::Rows { lanes: Some(8), most: 32 },
+        Products::Rows { lanes: Some(8), most: 16 },
+        Products::Rows { lanes: None, most: 16 },
+        Products::Tiles,
+    ] {
+        // What a large device takes.
+        let limits = Limits { products, ..Limits::CPU };
+        let table = Table { steps: 1, losses: 1 };
+        let plan = Plan::training(&network, Loss::MeanSquaredError, options.batch, table, limits)?;
+        for kernel in plan.dispatches.into_iter().map(|dispatch| dispatch.kernel) {
+            if !kernels.contains(&kernel) {
+                kernels.push(kernel);
+            }
+        }
+    }
+    for kernel in kernels {
         let path = options.folder.join(kernel.module_name());
         match File::create_new(&path) {
             Ok(mut file) => file.write_all(kernel.source().as_bytes()).map_err(|error| at(error, &path))?,

@@ -46,9 +46,12 @@ impl Tiles {
             "// into workgroup memory; each of its invocations computes {rows} rows and {columns} columns, in registers."
         ));
         product.head(&mut text);
-        text.line("// Four neighbouring rows of a, or columns of b, in each element; term by term.");
-        text.line(&format!("var<workgroup> tile_a: array<vec4f, {}>;", DEPTH * self.rows / 4));
-        text.line(&format!("var<workgroup> tile_b: array<vec4f, {}>;", DEPTH * self.columns / 4));
+        text.line(
+            "// Four neighbouring rows of a, or columns of b, in each element; term by term. With the term an index of its own,",
+        );
+        text.line("// which is a constant in the unrolled loop, one check of the other index serves all terms.");
+        text.line(&format!("var<workgroup> tile_a: array<array<vec4f, {}>, {DEPTH}>;", self.rows / 4));
+        text.line(&format!("var<workgroup> tile_b: array<array<vec4f, {}>, {DEPTH}>;", self.columns / 4));
         text.line("");
         text.line(&format!("@compute @workgroup_size({})", self.invocations()));
         text.open("fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {");
@@ -71,13 +74,11 @@ impl Tiles {
         text.line("workgroupBarrier();");
         for term in 0..DEPTH {
             for quad in 0..rows / 4 {
-                let at = format!("{}u + down * {}u + {quad}u", term * self.rows / 4, rows / 4);
-                text.line(&format!("let a{term}_{quad} = tile_a[{at}];"));
+                text.line(&format!("let a{term}_{quad} = tile_a[{term}][down * {}u + {quad}u];", rows / 4));
             }
             for quad in 0..quads {
                 // Neighbours read neighbours: the quads of an invocation lie `across` apart.
-                let at = format!("{}u + across", term * self.columns / 4 + quad * across);
-                text.line(&format!("let b{term}_{quad} = tile_b[{at}];"));
+                text.line(&format!("let b{term}_{quad} = tile_b[{term}][{}u + across];", quad * across));
             }
             for row in 0..rows {
                 for quad in 0..quads {
@@ -186,7 +187,7 @@ impl Tiles {
                 }
                 false => format!("v{i}"),
             };
-            text.line(&format!("tile_{array}[(term + {i}u) * {quads}u + quad] = {value};"));
+            text.line(&format!("tile_{array}[term + {i}u][quad] = {value};"));
         }
         text.close("}");
     }

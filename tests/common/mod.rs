@@ -17,7 +17,7 @@ pub fn device() -> Device {
 /// That device's GPU and limits.
 pub fn open() -> (Arc<Gpu>, Limits) {
     let gpu = gpu(&device()).expect("device() has a GPU");
-    let limits = Limits::of(gpu.limits(), gpu.is_software(), gpu.lanes());
+    let limits = gpu.plan_limits();
     (gpu, limits)
 }
 
