@@ -135,13 +135,13 @@ impl Limits {
         })
     }
 
-    /// A rough time in nanoseconds for workgroups of a product: so many of them, each of so many terms. Two GFLOP/s on a CPU, twenty
-    /// on the slowest GPUs.
+    /// A rough time in nanoseconds for workgroups of a product: so many of them, each of so many terms. Four GFLOP/s on a CPU,
+    /// twenty on the slowest GPUs.
     fn product_nanoseconds(self, family: Family, workgroups: u64, terms: u64) -> u64 {
         let block = u64::from(family.rows()) * u64::from(family.columns());
         let operations = workgroups.saturating_mul(block).saturating_mul(terms);
         LAUNCH.saturating_add(match self.software {
-            true => operations,
+            true => operations / 2,
             false => (operations / 10).max(terms.saturating_mul(200)),
         })
     }

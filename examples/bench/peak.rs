@@ -1,22 +1,26 @@
-//! What an adapter can do at most: multiply-adds on registers, in shaders that do nothing else.
+//! What an adapter can do at most: multiply-adds on registers, and bytes to and from memory, in shaders that do nothing else.
 
 use std::error::Error;
 use std::time::Instant;
 
 use shaderprop::wgpu;
 
-/// Multiply-adds a second that were reached, in GFLOP/s: two operations each.
+/// What was reached.
 pub struct Peak {
-    /// By loops whose body is one multiply-add for each chain.
+    /// Multiply-adds a second in GFLOP/s, two operations each, by loops whose body is one multiply-add for each chain.
     pub rolled: f64,
-    /// By loops that were unrolled by hand, sixteen multiply-adds for each chain.
+    /// The same by loops that were unrolled by hand, sixteen multiply-adds for each chain.
     pub unrolled: f64,
+    /// Bytes a second read and written, in GB/s, four neighbouring values at a time.
+    pub bytes: f64,
 }
 
 const CHAINS: [u32; 5] = [1, 2, 4, 8, 16];
 const WORKGROUPS: [u32; 3] = [8, 64, 256];
 const ROUNDS: u32 = 8192;
 const INVOCATIONS: u32 = 4096;
+/// Values that are read and written: 32 MiB, more than caches hold.
+const VALUES: u32 = 8 << 20;
 
 /// The best of several shaders: 1 to 16 chains of dependent multiply-adds, in workgroups of several sizes, rolled and unrolled.
 pub fn peak(adapter: &str, gpu_rounds: u32) -> Result<Peak, Box<dyn Error>> {
@@ -28,57 +32,69 @@ pub fn peak(adapter: &str, gpu_rounds: u32) -> Result<Peak, Box<dyn Error>> {
     let (device, queue) = pollster::block_on(adapter.request_device(&wanted))?;
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("peak"),
-        size: u64::from(INVOCATIONS * gpu_rounds) * 4,
+        size: u64::from(VALUES.max(INVOCATIONS * gpu_rounds)) * 4,
         usage: wgpu::BufferUsages::STORAGE,
         mapped_at_creation: false,
     });
-    let mut best = Peak { rolled: 0.0, unrolled: 0.0 };
+    let mut best = Peak { rolled: 0.0, unrolled: 0.0, bytes: 0.0 };
+    // The time of a dispatch of that shader, the best of three.
+    let time = |source: &str, workgroups: u32| -> Result<f64, Box<dyn Error>> {
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some("peak"),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some("peak"),
+            layout: None,
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            cache: None,
+        });
+        let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("peak"),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &[wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }],
+        });
+        let run = || -> Result<f64, Box<dyn Error>> {
+            let start = Instant::now();
+            let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &bind_group, &[]);
+            pass.dispatch_workgroups(workgroups, 1, 1);
+            drop(pass);
+            queue.submit([encoder.finish()]);
+            device.poll(wgpu::PollType::wait_indefinitely())?;
+            Ok(start.elapsed().as_secs_f64())
+        };
+        run()?;
+        Ok(run()?.min(run()?).min(run()?))
+    };
+    best.bytes = 8.0 * f64::from(VALUES) / time(COPY, VALUES / 4 / 64)? / 1e9;
+    let invocations = INVOCATIONS * gpu_rounds;
     for chains in CHAINS {
         for workgroup in WORKGROUPS {
             if workgroup > device.limits().max_compute_invocations_per_workgroup {
                 continue;
             }
-            for unrolled in [1, 16] {
-                let invocations = INVOCATIONS * gpu_rounds;
-                let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                    label: Some("peak"),
-                    source: wgpu::ShaderSource::Wgsl(source(chains, workgroup, unrolled).into()),
-                });
-                let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                    label: Some("peak"),
-                    layout: None,
-                    module: &module,
-                    entry_point: Some("main"),
-                    compilation_options: wgpu::PipelineCompilationOptions::default(),
-                    cache: None,
-                });
-                let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-                    label: Some("peak"),
-                    layout: &pipeline.get_bind_group_layout(0),
-                    entries: &[wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }],
-                });
-                let run = || -> Result<f64, Box<dyn Error>> {
-                    let start = Instant::now();
-                    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-                    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                    pass.set_pipeline(&pipeline);
-                    pass.set_bind_group(0, &bind_group, &[]);
-                    pass.dispatch_workgroups(invocations / workgroup, 1, 1);
-                    drop(pass);
-                    queue.submit([encoder.finish()]);
-                    device.poll(wgpu::PollType::wait_indefinitely())?;
-                    Ok(start.elapsed().as_secs_f64())
-                };
-                run()?;
-                let seconds = run()?.min(run()?).min(run()?);
-                let rate = 2.0 * f64::from(ROUNDS) * f64::from(chains) * f64::from(invocations) / seconds / 1e9;
-                let reached = if unrolled == 1 { &mut best.rolled } else { &mut best.unrolled };
-                *reached = reached.max(rate);
+            for (unrolled, reached) in [(1, &mut best.rolled), (16, &mut best.unrolled)] {
+                let seconds = time(&source(chains, workgroup, unrolled), invocations / workgroup)?;
+                *reached = reached.max(2.0 * f64::from(ROUNDS) * f64::from(chains) * f64::from(invocations) / seconds / 1e9);
             }
         }
     }
     Ok(best)
 }
+
+const COPY: &str = "
+@group(0) @binding(0) var<storage, read_write> data: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    data[id.x] = data[id.x] + 1.0;
+}
+";
 
 fn source(chains: u32, workgroup: u32, unrolled: u32) -> String {
     let each = |line: &dyn Fn(u32) -> String| (0..chains).map(line).collect::<String>();
