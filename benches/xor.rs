@@ -172,7 +172,7 @@ impl Bare {
             (Kernel::Sgd, vec![193], vec![(1, all(&steps)), (2, all(&cursor)), (3, all(&gradients)), (4, all(&parameters))]),
             (
                 Kernel::Loss(loss, sigmoid),
-                vec![0, 4, 4, quarter],
+                vec![4, quarter],
                 vec![(2, all(&y)), (3, all(&targets)), (4, all(&steps)), (5, all(&cursor)), (6, all(&losses))],
             ),
         ];

@@ -6,9 +6,7 @@
 // this step's row of the step table (`Step` is shaders/step.wgsl, appended to this file); the cursor then moves on.
 
 struct Params {
-    first: u32,  // this dispatch adds the elements first..end: long sums are cut into several dispatches
-    end: u32,
-    count: u32,  // of all elements
+    count: u32,  // elements to add: a few thousand; shaders/partial_loss.wgsl comes before where there are more
     scale: f32,  // one over what the mean is taken over
 }
 
@@ -25,7 +23,7 @@ var<workgroup> partial: array<f32, 64>;
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) invocation: u32) {
     var sum = 0.0;
-    for (var i = params.first + invocation; i < params.end; i += 64u) {
+    for (var i = invocation; i < params.count; i += 64u) {
         sum += element_loss(i);
     }
     partial[invocation] = sum;
@@ -37,14 +35,7 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
         workgroupBarrier();
     }
     if invocation == 0u {
-        let slot = steps[cursor].loss_slot;
-        var total = 0.0;
-        if params.first > 0u {
-            total = losses[slot];
-        }
-        losses[slot] = total + partial[0] * params.scale;
-        if params.end == params.count {
-            cursor += 1u;
-        }
+        losses[steps[cursor].loss_slot] = partial[0] * params.scale;
+        cursor += 1u;
     }
 }

@@ -225,9 +225,10 @@ impl Model {
         })
     }
 
-    /// Looks at one epoch of a training, stage by stage, as its command buffer runs it: trains up to that epoch, counted from 1,
+    /// Looks at one epoch of a training, stage by stage, in the plain stages of `shaders/`: trains up to that epoch, counted from 1,
     /// then runs its dispatches one by one and reads what went in and what came out. The model stays as it is. Shapes are as for
-    /// [`fit`](Self::fit). Training a wide network does several stages in one dispatch; here each is one of its own, always.
+    /// [`fit`](Self::fit). Training a wide network does several of these stages in one
+    /// dispatch, so that there the numbers agree with the training's within rounding.
     ///
     /// # Errors
     /// As [`fit`](Self::fit); [`Error::NeedsAdapter`] on the CPU engine; [`Error::Setting`] for an epoch beyond the settings'.

@@ -2,7 +2,7 @@
 //!
 //! A plan names its buffers, the tensors in them, and the dispatches in order; [`Staged`](crate::staged::Staged) only replays
 //! it. A stage becomes several dispatches where its loops, its workgroups or its time would pass a limit. Cutting changes no
-//! bit: pieces of a stage compute different elements, and sums are cut at places that depend on nothing but their length.
+//! bit: pieces of a stage compute different elements, and where sums are cut is decided before, by the shape and the adapter.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -655,7 +655,7 @@ impl Plan {
             true => format!("x = {}", self.tensors[from.sums.0].name),
             false => format!("y = {}", outputs.name),
         };
-        let formula =
+        let mut formula =
             format!("loss = mean of {}; {of}, t = {}", loss.formulas(activation).formula, self.tensors[from.targets.0].name);
         let (steps, cursor, losses) = table;
         let operands = [
@@ -688,15 +688,13 @@ impl Plan {
             }
             count = count.div_ceil(ONE_WORKGROUP);
             kernel = Kernel::TotalLoss;
+            formula = "loss = the parts of it added up".into();
         }
-        // One workgroup, whose invocations share the elements, and fold their sums in a loop of six more rounds.
-        for piece in parts(count, (LONGEST_LOOP - 6) * WORKGROUP_SIZE as usize) {
-            let rounds = piece.len().div_ceil(WORKGROUP_SIZE as usize);
-            let params =
-                [("first", word(piece.start)), ("end", word(piece.end)), ("count", word(count)), ("scale", scale.to_bits())];
-            let size = [WORKGROUP_SIZE as usize, rounds * ELEMENTWISE];
-            self.dispatch(kernel.clone(), &operands, &params, size, &formula, limits);
-        }
+        // One workgroup, whose invocations share the elements.
+        let params = [("count", word(count)), ("scale", scale.to_bits())];
+        let rounds = count.div_ceil(WORKGROUP_SIZE as usize);
+        assert!(rounds <= LONGEST_LOOP / 2, "{count} parts of a loss");
+        self.dispatch(kernel, &operands, &params, [WORKGROUP_SIZE as usize, rounds * ELEMENTWISE], &formula, limits);
         Ok(())
     }
 

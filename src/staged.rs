@@ -1,4 +1,4 @@
-//! The staged engine: replays a plan on a GPU, one dispatch a stage, one command buffer a step.
+//! The staged engine: replays a plan on a GPU, dispatch by dispatch, one command buffer a step.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -245,8 +245,9 @@ impl Staged {
         Ok(read.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect())
     }
 
-    /// Runs the plan once and measures each dispatch alone, as far as the adapter has a clock.
+    /// Runs one step of a training that changes nothing, and measures each dispatch alone, as far as the adapter has a clock.
     pub async fn times(&mut self) -> Result<Vec<Option<Duration>>, Error> {
+        self.write_steps(&[Step { learning_rate: 0.0, loss_slot: 0 }])?;
         let mut times = Vec::with_capacity(self.dispatches.len());
         for dispatch in &self.dispatches {
             times.push(self.gpu.timed(|pass| dispatch.record(pass)).await?);

@@ -30,7 +30,11 @@ pub(crate) async fn step(staged: &mut Staged, layout: &Layout, learning_rate: f3
     let mut stages = Vec::new();
     let mut start = 0;
     while let Some(first) = staged.plan.dispatches.get(start).cloned() {
-        let end = start + staged.plan.dispatches[start..].iter().take_while(|dispatch| dispatch.formula == first.formula).count();
+        let end = start
+            + staged.plan.dispatches[start..]
+                .iter()
+                .take_while(|dispatch| (&dispatch.formula, &dispatch.kernel) == (&first.formula, &first.kernel))
+                .count();
         let inputs = look(staged, layout, &first, |operand| reads(&first.kernel, operand)).await?;
         for index in start..end {
             staged.run_one(index).await?;

@@ -6,7 +6,7 @@ use common::{U, ULP, assert_close, g, numbers, open, run, wide};
 use std::sync::Arc;
 
 use shaderprop::internals::reference as twin;
-use shaderprop::internals::{Gpu, LONGEST_LOOP, Layouts, Limits, Outputs, Plan, Staged, Step};
+use shaderprop::internals::{Gpu, Kernel, LONGEST_LOOP, Layouts, Limits, Outputs, Plan, Staged, Step};
 use shaderprop::{Activation, Loss};
 
 /// Below, at and above the sizes at which workgroups and vectors end.
@@ -511,13 +511,35 @@ fn binary_cross_entropy_of_large_logits_is_finite_and_right() {
     }
 }
 
-/// More elements than one dispatch may loop over: the parts add up, and the step is counted once.
+/// Losses of more elements than one workgroup adds, whole and cut into single workgroups, with a tail whose neighbours would not be zero.
+#[test]
+fn a_loss_in_parts_is_the_loss() {
+    let (gpu, limits) = open();
+    for limits in [limits, Limits { workgroups: 1, ..limits }] {
+        for count in [4096, 4097, 10_001] {
+            let y: Vec<f32> = numbers(5, count).iter().map(|y| 0.25 + 0.5 * y.abs()).collect();
+            let t: Vec<f32> = numbers(6, count).iter().map(|t| t.abs()).collect();
+            let plan = loss(Loss::BinaryCrossEntropy, &Activation::Identity, count, 1, 1, &limits);
+            let parts = plan.dispatches.iter().filter(|dispatch| matches!(dispatch.kernel, Kernel::PartialLoss(..))).count();
+            assert_eq!(
+                parts,
+                if count == 4096 { 0 } else { count.div_ceil(4096).min(if limits.workgroups == 1 { 9 } else { 1 }) }
+            );
+            let write: [(&str, &[f32]); 2] = [("outputs", &y), ("targets", &t)];
+            let got = run_steps(&gpu, plan, &[Step { learning_rate: 0.0, loss_slot: 0 }], &write, "losses");
+            let expected = twin::loss(Loss::BinaryCrossEntropy, &Activation::Identity, &wide(&y), &wide(&y), &wide(&t));
+            // Terms of the order of 1, some hundred additions deep.
+            assert_close(&format!("{count}"), &got, &[expected], |_| 1e-5 * expected);
+        }
+    }
+}
+
+/// Very many elements: the parts add up, and the step is counted once.
 #[test]
 fn a_loss_of_many_elements_is_whole_and_every_step_has_its_slot() {
     let (gpu, limits) = open();
     let count = 64 * LONGEST_LOOP;
     let plan = loss(Loss::MeanSquaredError, &Activation::Identity, count, 1, 3, &limits);
-    assert_eq!(plan.dispatches.len(), 2);
     let steps = [2, 0, 1].map(|loss_slot| Step { learning_rate: 0.0, loss_slot });
     let write: [(&str, &[f32]); 3] = [("outputs", &vec![3.0; count]), ("targets", &vec![1.0; count]), ("losses", &nan(3))];
     // Sums of fours are exact; what rounds is the scale, and the product with it.

@@ -25,20 +25,21 @@ fn xor_is_thirteen_dispatches() {
 fn ten_thousand_random_networks_and_limits() {
     let mut stream = Philox::new(1, 1, 0, 0);
     let mut pick = |from: usize, to: usize| from + stream.next_u32() as usize % (to - from);
-    let (mut planned, mut refused) = (0, 0);
+    let (mut planned, mut refused, mut blocks, mut sliced) = (0, 0, 0, 0);
     for _ in 0..10_000 {
         let activation = |i: usize| Activation::ALL[i % Activation::ALL.len()].clone();
         let network = (0..pick(1, 5)).fold(Network::new(pick(1, 300)), |network, i| network.dense(pick(1, 300), activation(i)));
         let loss = Loss::ALL[pick(0, Loss::ALL.len())];
         let limits = Limits {
-            binding: 4 << pick(6, 20),
-            buffer: 4 << pick(8, 20),
+            binding: 4 << pick(6, 24),
+            buffer: 4 << pick(8, 24),
             workgroups: pick(1, 70) as u32,
             software: pick(0, 2) == 0,
             products: PRODUCTS[pick(0, PRODUCTS.len())],
         };
         let table = Table { steps: 16, losses: 16 };
-        let plan = match Plan::training(&network, loss, pick(1, 300), table, limits) {
+        let rows = if pick(0, 2) == 0 { pick(1, 5000) } else { pick(1, 300) };
+        let plan = match Plan::training(&network, loss, rows, table, limits) {
             Ok(plan) => plan,
             Err(error) => {
                 assert!(matches!(error, Error::TooLarge { .. }), "{error}");
@@ -47,6 +48,9 @@ fn ten_thousand_random_networks_and_limits() {
             }
         };
         planned += 1;
+        let is = |wanted: fn(&Kernel) -> bool| plan.dispatches.iter().any(|dispatch| wanted(&dispatch.kernel));
+        blocks += usize::from(is(|kernel| matches!(kernel, Kernel::Product(_))));
+        sliced += usize::from(is(|kernel| matches!(kernel, Kernel::SumSlices { .. })));
         for buffer in &plan.buffers {
             assert!(buffer.len as u64 * 4 <= limits.buffer);
         }
@@ -68,6 +72,7 @@ fn ten_thousand_random_networks_and_limits() {
         }
     }
     assert!(planned > 1000 && refused > 1000, "{planned} planned, {refused} refused: both must be tested");
+    assert!(blocks > 300 && sliced > 100, "{blocks} by blocks, {sliced} in slices: all must be tested");
 }
 
 /// What a kernel loops over, and which elements it computes: from its parameters, by their names in the WGSL.
@@ -109,6 +114,13 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
                 let terms = field(dispatch, "k_first").zip(field(dispatch, "k_end"));
                 let terms = terms.or(field(dispatch, "row_first").zip(field(dispatch, "row_end"))).unwrap_or((0, 1));
                 assert!(terms.1 - terms.0 <= LONGEST_LOOP, "{}: {terms:?}", dispatch.formula);
+                if let Kernel::Loss(..) | Kernel::TotalLoss = dispatch.kernel {
+                    let elements = rows * network.outputs();
+                    let parts = if dispatch.kernel == Kernel::TotalLoss { elements.div_ceil(4096) } else { elements };
+                    assert_eq!((pieces, field(dispatch, "count")), (1, Some(parts)));
+                    assert!(parts.div_ceil(64) + 6 <= LONGEST_LOOP);
+                    continue;
+                }
                 let Some((start, end)) = field(dispatch, "first").zip(field(dispatch, "end")) else {
                     // The update, piece by piece of the flat buffer.
                     let count = field(dispatch, "count").expect("a count");
@@ -120,7 +132,6 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
                     continue;
                 };
                 match dispatch.kernel {
-                    Kernel::Loss(..) | Kernel::TotalLoss => assert!((end - start).div_ceil(64) + 6 <= LONGEST_LOOP),
                     Kernel::PartialLoss(..) => assert_eq!((end - start).div_ceil(4096), dispatch.workgroups[0] as usize),
                     _ => assert!(end - start <= 64 * dispatch.workgroups[0] as usize),
                 }
@@ -139,8 +150,8 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
                     assert_eq!(counted, plan.buffers[output.buffer].len);
                     continue;
                 }
-                Kernel::Loss(..) | Kernel::PartialLoss(..) => rows * network.outputs(),
-                Kernel::TotalLoss => (rows * network.outputs()).div_ceil(4096),
+                Kernel::Loss(..) | Kernel::TotalLoss => continue,
+                Kernel::PartialLoss(..) => rows * network.outputs(),
                 _ => output.rows * output.columns,
             };
             assert_eq!(elements_end, expected, "{}", first.formula);
@@ -164,7 +175,7 @@ fn products_are_covered_once_and_keep_the_limits() {
     let mut stream = Philox::new(3, 1, 0, 0);
     let mut pick = |from: usize, to: usize| from + stream.next_u32() as usize % (to - from);
     let (mut cut, mut sliced) = (0, 0);
-    for round in 0..2000 {
+    for round in 0..3000 {
         let products = PRODUCTS[1 + round % 3];
         let limits = Limits { software: pick(0, 2) == 0, workgroups: pick(200, 65_536) as u32, products, ..limits() };
         let [m, k, n] = [12, 18, 12].map(|scale| {
@@ -184,6 +195,8 @@ fn products_are_covered_once_and_keep_the_limits() {
         }
         let family = products.family(shape).expect("a family");
         let (mut covered, mut rounds) = (0, 0);
+        // Where the next rectangle begins: slices go on fastest, then rows, then columns.
+        let (mut next_column, mut next_row, mut next_slice) = (0, 0, 0);
         for dispatch in &plan.dispatches {
             assert!(dispatch.workgroups.iter().all(|count| (1..=limits.workgroups).contains(count)), "{m}×{k}×{n}");
             assert!(dispatch.nanoseconds <= 250_000_000, "{m}×{k}×{n}: {} ns", dispatch.nanoseconds);
@@ -202,6 +215,14 @@ fn products_are_covered_once_and_keep_the_limits() {
             let end = ((first + slices) * terms).min(k);
             assert!(end > (first + slices - 1) * terms, "{k} terms: an empty slice");
             covered += rows * columns * (end - first * terms);
+            assert_eq!((get("column_first"), get("row_first"), first), (next_column, next_row, next_slice), "{m}×{k}×{n}");
+            next_slice += slices;
+            if end == k {
+                (next_slice, next_row) = (0, get("row_end"));
+            }
+            if end == k && next_row == shape.all_rows() {
+                (next_row, next_column) = (0, next_column + columns);
+            }
             rounds = terms / family.depth() as usize + family.finishing_rounds() as usize;
             sliced += usize::from(slices > 1);
         }

@@ -4,18 +4,23 @@ use naga::back::{hlsl, msl, spv};
 use naga::proc::index::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};
-use shaderprop::internals::{Family, Finish, Kernel, Layouts, Product, Rows, Shader, Tiles};
-use shaderprop::{Activation, Loss};
+use shaderprop::internals::{Family, Finish, Kernel, Layouts, Limits, Plan, Product, Products, Rows, Shader, Table, Tiles};
+use shaderprop::{Activation, Loss, Network};
 
-/// All that can be assembled of built-in parts, and a custom activation that reads x and y.
-fn kernels() -> Vec<Kernel> {
-    let custom = Activation::custom(
+/// A custom activation that reads x and y.
+fn custom() -> Activation {
+    Activation::custom(
         "custom",
         "1.0 / (1.0 + exp(-x))",
         "1.0 / (1.0 + exp(-y)) * (1.0 - 1.0 / (1.0 + exp(-x)))",
         |x| 1.0 / (1.0 + (-x).exp()),
         |_, y| y * (1.0 - y),
-    );
+    )
+}
+
+/// All that can be assembled of built-in parts, and the custom activation.
+fn kernels() -> Vec<Kernel> {
+    let custom = custom();
     let mut kernels = Kernel::all();
     kernels.extend([Kernel::BiasActivation(custom.clone()), Kernel::HiddenDelta(custom.clone())]);
     kernels.extend(Loss::ALL.iter().map(|loss| Kernel::OutputDelta(*loss, custom.clone())));
@@ -23,7 +28,7 @@ fn kernels() -> Vec<Kernel> {
     kernels
 }
 
-/// Products in every family, layout, width and finish: not all combinations, but each choice with each family.
+/// Products in every family, layout and finish, with some of the widths; and those of planned networks.
 fn products() -> Vec<Kernel> {
     let rows = |rows, lanes, width| Family::Rows(Rows { rows, lanes, width });
     let tiles = |rows, columns, block| Family::Tiles(Tiles { rows, columns, block });
@@ -45,9 +50,21 @@ fn products() -> Vec<Kernel> {
         bias_activation(true),
         Finish::Derivative(Activation::Tanh),
         Finish::Derivative(Activation::Relu),
+        Finish::Derivative(Activation::Identity),
+        Finish::Derivative(custom()),
         Finish::Update,
     ];
     let mut kernels = Vec::new();
+    for (layers, rows) in [(&[784, 512, 512, 10][..], 256), (&[100, 333, 77, 10], 61), (&[784, 128, 10], 1), (&[1024; 4], 2048)] {
+        for products in [Products::Rows { lanes: Some(8), most: 32 }, Products::Rows { lanes: None, most: 16 }, Products::Tiles] {
+            let network =
+                layers[1..].iter().fold(Network::new(layers[0]), |network, units| network.dense(*units, Activation::Sigmoid));
+            let table = Table { steps: 1, losses: 1 };
+            let limits = Limits { products, ..Limits::CPU };
+            let plan = Plan::training(&network, Loss::BinaryCrossEntropy, rows, table, limits).expect("a plan");
+            kernels.extend(plan.dispatches.into_iter().map(|dispatch| dispatch.kernel));
+        }
+    }
     for ones in [false, true] {
         kernels.extend(
             finishes
@@ -56,7 +73,9 @@ fn products() -> Vec<Kernel> {
                 .map(|finish| Kernel::SumSlices { finish: finish.clone(), ones }),
         );
         for family in families {
-            for layouts in [Layouts::Plain, Layouts::TransposedA, Layouts::TransposedB] {
+            let layouts = [Layouts::TransposedA, Layouts::Plain, Layouts::TransposedB];
+            // Only the gradient has a row of ones.
+            for layouts in layouts.into_iter().take(if ones { 1 } else { 3 }) {
                 for (a_width, b_width, c_width, masked) in [(4, 4, 4, false), (2, 1, 1, true), (1, 2, 1, true)] {
                     let single = matches!(family, Family::Rows(Rows { width: 1, .. }));
                     let b_width = if single && layouts != Layouts::TransposedB { 1 } else { b_width };

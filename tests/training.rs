@@ -264,6 +264,31 @@ fn an_explained_epoch_is_the_epoch() {
     assert!(printed.contains("layers.0.sum = inputs · layers.0.weight") && printed.contains("learning_rate"));
 }
 
+/// An epoch of a network that trains by blocks is looked at in plain stages, which come to the same within rounding; the loss of more
+/// elements than one workgroup adds is a stage of its own.
+#[test]
+fn an_explained_epoch_of_a_wide_network_is_plain() {
+    let device = device();
+    let network = Network::new(20).dense(40, Activation::Tanh).dense(10, Activation::Sigmoid);
+    let inputs = Matrix::new(500, 20, numbers(1, 500 * 20)).expect("a matrix");
+    let targets = Matrix::new(500, 10, numbers(2, 500 * 10).iter().map(|t| t.abs()).collect::<Vec<_>>()).expect("a matrix");
+    let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+    let fit = Fit::new().learning_rate(0.5).epochs(3);
+    let stages = model.explain(&inputs, &targets, &fit, 3).expect("stages");
+    let history = model.fit(&inputs, &targets, &fit).expect("a training");
+    let shaders: Vec<_> = stages.iter().map(|stage| stage.shader.trim_end_matches(".wgsl")).collect();
+    assert_eq!(shaders.len(), 14);
+    assert_eq!(shaders[11..], ["sgd", "partial_loss", "loss"]);
+    let close = |got: f32, expected: f64| (f64::from(got) - expected).abs() <= 1e-5 * (1.0 + expected.abs());
+    for (stage, trained) in stages[11].outputs.iter().zip(model.weights()) {
+        assert_eq!(stage.name, trained.name);
+        for (got, expected) in stage.values.iter().zip(&trained.values) {
+            assert!(close(*got, f64::from(*expected)), "{}: {got}, expected {expected}", stage.name);
+        }
+    }
+    assert!(close(stages[13].outputs[0].values[0], history.loss[2]));
+}
+
 fn table(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(values) => values.iter().flat_map(table).collect(),

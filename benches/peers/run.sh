@@ -20,9 +20,9 @@ while read -r layers batch steps; do
     ours_ms=() burn_ms=() ours_first=() burn_first=()
     for ((round = 0; round < rounds; round++)); do
         # With a cold shader cache on both sides.
-        output=$(MESA_SHADER_CACHE_DISABLE=true $ours --layers "$layers" --batch "$batch" --steps "$steps" --no-peak 2>/dev/null)
+        output=$(MESA_SHADER_CACHE_DISABLE=true $ours --layers "$layers" --batch "$batch" --steps "$steps" --no-peak)
         ours_ms+=("$(value ms_per_step <<<"$output")") ours_first+=("$(value first_step_ms <<<"$output")")
-        output=$(MESA_SHADER_CACHE_DISABLE=true $burn "$layers" "$batch" "$steps" 2>/dev/null)
+        output=$(MESA_SHADER_CACHE_DISABLE=true $burn "$layers" "$batch" "$steps")
         burn_ms+=("$(value ms_per_step <<<"$output")") burn_first+=("$(value first_step_ms <<<"$output")")
     done
     a=$(printf '%s\n' "${ours_ms[@]}" | median) b=$(printf '%s\n' "${burn_ms[@]}" | median)

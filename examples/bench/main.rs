@@ -20,7 +20,7 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_value = "784,512,512,10")]
     layers: Vec<usize>,
     /// The rows of data in a step
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = at_least_one)]
     batch: usize,
     /// The steps in a round; the best of three rounds counts
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -49,6 +49,10 @@ enum Kind {
     Tiles,
 }
 
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|size| *size > 0).ok_or_else(|| "expected a number of at least 1".into())
+}
+
 fn product(text: &str) -> Result<(usize, usize, usize), String> {
     let sizes: Vec<usize> = text.split('x').filter_map(|size| size.parse().ok().filter(|size| *size > 0)).collect();
     match sizes[..] {
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
 fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     // With the driver's own threads, unlike the small examples: wide layers gain by them.
     let choice = options.device.as_deref().map_or_else(DeviceChoice::from_env, DeviceChoice::from);
+    let start = Instant::now();
     let device = Device::open(&choice)?;
     eprintln!("device: {}", device.info());
     let gpu =
@@ -78,7 +83,7 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     };
     let operations = match options.matmul {
         Some(sizes) => matmul(&gpu, &limits, sizes)?,
-        None => step(options, &gpu, &limits)?,
+        None => step(options, start, &gpu, &limits)?,
     };
     print("gflops", format!("{operations:.2}"));
     if options.no_peak {
@@ -97,11 +102,10 @@ fn print(key: &str, value: impl std::fmt::Display) {
     common::print(&format!("{key}={value}"));
 }
 
-/// Measures whole steps; returns GFLOP/s.
-fn step(options: &Options, gpu: &Arc<Gpu>, limits: &Limits) -> Result<f64, Box<dyn Error>> {
+/// Measures whole steps; returns GFLOP/s. The first one's time counts from `start`, before the device was opened.
+fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> Result<f64, Box<dyn Error>> {
     let [inputs, units @ ..] = &options.layers[..] else { return Err("expected --layers as 784,128,10".into()) };
     let network = units.iter().fold(Network::new(*inputs), |network, units| network.dense(*units, Activation::Sigmoid));
-    let start = Instant::now();
     let table = Table { steps: options.steps as usize, losses: options.steps as usize };
     let plan = Plan::training(&network, Loss::MeanSquaredError, options.batch, table, *limits)?;
     let (dispatches, bytes) = (plan.dispatches.len(), plan.buffers.iter().map(|buffer| buffer.len * 4).sum::<usize>());
@@ -138,10 +142,10 @@ fn step(options: &Options, gpu: &Arc<Gpu>, limits: &Limits) -> Result<f64, Box<d
     print("dispatches_per_step", dispatches);
     print("bytes_per_step", moved);
     print("device_bytes", bytes);
-    for (time, dispatch) in gpu.block_on(staged.times())?.iter().zip(&staged.plan.dispatches) {
+    for (i, (time, dispatch)) in gpu.block_on(staged.times())?.iter().zip(&staged.plan.dispatches).enumerate() {
         if let Some(time) = time {
             print(
-                &format!("ms.{}", dispatch.kernel.module_name().trim_end_matches(".wgsl")),
+                &format!("ms.{i}.{}", dispatch.kernel.module_name().trim_end_matches(".wgsl")),
                 format!("{:.3}", time.as_secs_f64() * 1e3),
             );
         }

@@ -23,8 +23,12 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_value = "784,512,512,10")]
     layers: Vec<usize>,
     /// The rows of data in a step
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = at_least_one)]
     batch: usize,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|size| *size > 0).ok_or_else(|| "expected a number of at least 1".into())
 }
 
 fn main() -> ExitCode {
@@ -45,7 +49,7 @@ fn write(options: &Options) -> Result<(), Box<dyn Error>> {
         Products::Tiles,
     ] {
         // What a large device takes.
-        let limits = Limits { products, ..Limits::CPU };
+        let limits = Limits { products, software: products != Products::Tiles, ..Limits::CPU };
         let table = Table { steps: 1, losses: 1 };
         let plan = Plan::training(&network, Loss::MeanSquaredError, options.batch, table, limits)?;
         for kernel in plan.dispatches.into_iter().map(|dispatch| dispatch.kernel) {

@@ -1,4 +1,5 @@
-//! Which kernel computes a product: a pure function of its shape and the adapter, so that results never depend on a measurement.
+//! Which kernel computes a product: a pure function of its shape and of the adapter (its kind, driver, subgroups and limits), so that
+//! results never depend on a measurement.
 
 use super::{Family, Layouts, Rows, Tiles};
 

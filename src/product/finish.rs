@@ -2,7 +2,7 @@
 
 use super::{Text, component, params, vector};
 use crate::activation::Activation;
-use crate::shader::{STEP, words};
+use crate::shader::{STEP, WORKGROUP_SIZE, words};
 
 /// What a product ends with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,9 +33,6 @@ pub const SLICES_PARAMS: [(&str, &str); 6] = [
     ("slices", "how many there are, one after the other"),
     ("bias", "where the bias lies in the parameters, counted from the weight's first element"),
 ];
-
-/// Elements in a slice's padded copy of c.
-pub const SLICES_WORKGROUP: u32 = 64;
 
 impl Finish {
     /// Its name in labels.
@@ -195,7 +192,7 @@ impl Finish {
         text.line("@group(0) @binding(1) var<storage, read> partial: array<f32>;");
         self.declarations(&mut text, 2, 1);
         text.line("");
-        text.line(&format!("@compute @workgroup_size({SLICES_WORKGROUP})"));
+        text.line(&format!("@compute @workgroup_size({WORKGROUP_SIZE})"));
         text.open("fn main(@builtin(global_invocation_id) id: vec3u) {");
         text.line("let element = params.first + id.x;");
         text.open("if element >= params.end {");

@@ -20,11 +20,12 @@ pub struct Tiles {
 pub const DEPTH: u32 = 16;
 
 impl Tiles {
-    /// The invocations of a workgroup, and how many of them stand side by side.
+    /// The invocations of a workgroup.
     pub fn invocations(&self) -> u32 {
         self.rows / self.block.0 * self.across()
     }
 
+    /// How many of them stand side by side.
     fn across(&self) -> u32 {
         self.columns / self.block.1
     }
