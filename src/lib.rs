@@ -19,7 +19,8 @@
 //! # What happens in an epoch
 //! Data and parameters are on the device once. An epoch is one command buffer of dispatches, one a stage, each a WGSL file in
 //! `shaders/`: the matrix products, bias and activation, the deltas from the last layer to the first, the gradients, the update
-//! in place, and the loss, which stays on the device until it is logged. [`Model::explain`] shows any epoch stage by stage.
+//! in place, and the loss, which stays on the device until it is logged. [`Model::explain`] shows any epoch stage by stage. Wide
+//! layers do the stages that follow a matrix product in the same kernel, on blocks of it in registers.
 //!
 //! # Numbers
 //! The device computes in f32. The same adapter, driver, version, settings and seed give the same bits. The CPU engine

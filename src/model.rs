@@ -193,7 +193,7 @@ impl Model {
     }
 
     /// The network's outputs for those rows: shape (rows, outputs). An output beyond the numbers that an f32 holds is an infinity
-    /// or a NaN.
+    /// or a NaN. The last bits of a row may depend on how many rows are predicted with it, since that chooses the kernel.
     ///
     /// # Errors
     /// As [`fit`](Self::fit), but for [`Error::Diverged`].
