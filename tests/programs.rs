@@ -165,3 +165,26 @@ fn shaders_are_written_and_nothing_is_overwritten() {
     assert_eq!(std::fs::read_to_string(&changed).expect("a file"), "mine");
     std::fs::remove_dir_all(&folder).expect("to remove it");
 }
+
+/// The benchmark's lines, in both of its forms; what it cannot do is one sentence.
+#[test]
+fn bench_prints_keys_and_values() {
+    let keys = |arguments: &[&str]| {
+        let output = example("bench", arguments, &[]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let number = |line: &str| {
+            let (key, value) = line.split_once('=').unwrap_or_else(|| panic!("{line}"));
+            assert!(value.parse::<f64>().is_ok_and(|value| value >= 0.0), "{line}");
+            key.to_owned()
+        };
+        text(&output.stdout).lines().map(number).collect::<Vec<_>>()
+    };
+    let step = keys(&["--layers", "100,50,10", "--batch", "61", "--steps", "2", "--no-peak"]);
+    for key in ["first_step_ms", "ms_per_step", "dispatches_per_step", "bytes_per_step", "device_bytes", "gflops"] {
+        assert!(step.iter().any(|found| found == key), "{key} of {step:?}");
+    }
+    let product = keys(&["--matmul", "64x30x77", "--no-peak"]);
+    assert!(product.iter().any(|found| found == "abt_gflops") && product.iter().any(|found| found == "gflops"), "{product:?}");
+    let refused = example("bench", &["--layers", "5"], &[]);
+    assert_eq!((refused.status.code(), text(&refused.stderr).matches("error: ").count()), (Some(1), 1));
+}
