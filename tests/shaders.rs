@@ -180,3 +180,45 @@ fn what_is_read_from_the_text_is_what_naga_reads() {
         assert!(bindings.len() <= 8);
     }
 }
+
+/// What is emitted reads as it did when somebody last looked at it: a product of each family, and what adds slices.
+#[test]
+fn emitted_modules_are_as_in_the_snapshots() {
+    let rows = Product {
+        family: Family::Rows(Rows { rows: 8, lanes: Some(8), width: 4 }),
+        layouts: Layouts::Plain,
+        a_width: 4,
+        b_width: 2,
+        c_width: 1,
+        masked: false,
+        ones: false,
+        finish: Finish::BiasActivation { activation: Activation::Sigmoid, sums: false },
+    };
+    let tiles = Product {
+        family: Family::Tiles(Tiles { rows: 16, columns: 64, block: (4, 4) }),
+        layouts: Layouts::TransposedA,
+        a_width: 4,
+        b_width: 4,
+        c_width: 4,
+        masked: true,
+        ones: true,
+        finish: Finish::Update,
+    };
+    let snapshots = [
+        ("rows.wgsl", Kernel::Product(Box::new(rows))),
+        ("tiles.wgsl", Kernel::Product(Box::new(tiles))),
+        ("sum_slices.wgsl", Kernel::SumSlices { finish: Finish::Derivative(Activation::Tanh), ones: false }),
+    ];
+    for (name, kernel) in snapshots {
+        let kept = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
+        let emitted = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&emitted, kernel.source()).expect("the emitted module");
+        let same = std::fs::read_to_string(&kept).is_ok_and(|kept| kept == kernel.source());
+        assert!(
+            same,
+            "{name} has changed: compare {} with {}, and copy it there if it is meant",
+            kept.display(),
+            emitted.display()
+        );
+    }
+}

@@ -99,9 +99,10 @@ impl Finish {
     fn prepare(&self, text: &mut Text, bias: bool) {
         match self {
             Finish::Update => text.line("let learning_rate = steps[cursor].learning_rate;"),
-            Finish::Slice => {
-                text.line(&format!("let slice_start = slice * (params.rows{}) * columns;", if bias { " + 1u" } else { "" }))
-            }
+            Finish::Slice => text.line(&format!(
+                "let slice_start = slice * {} * columns;",
+                if bias { "(params.rows + 1u)" } else { "params.rows" }
+            )),
             Finish::Store | Finish::BiasActivation { .. } | Finish::Derivative(_) => (),
         }
     }
@@ -201,7 +202,7 @@ impl Finish {
         text.line("let columns = params.columns;");
         text.line("let row = element / columns;");
         text.line("let column = element % columns;");
-        text.line(&format!("let size = (params.rows{}) * columns;", if bias { " + 1u" } else { "" }));
+        text.line(&format!("let size = {} * columns;", if bias { "(params.rows + 1u)" } else { "params.rows" }));
         text.line("var sum = 0.0;");
         text.open("for (var slice = 0u; slice < params.slices; slice++) {");
         text.line("sum += partial[slice * size + element];");
