@@ -190,7 +190,7 @@ impl Plan {
         let operands = Outputs { sums: forward.sums[last], outputs: forward.outputs[last], targets };
         plan.output_delta(loss, activation(last), &operands, deltas[last], &limits);
 
-        let blocks = plan_blocks(network, rows, &limits);
+        let blocks = by_blocks(network, rows, &limits);
         for i in (1..=last).rev() {
             let (weight, sums, outputs) = (forward.weights[i], forward.sums[i - 1], forward.outputs[i - 1]);
             if blocks {
@@ -285,7 +285,7 @@ impl Plan {
             let name = format!("layers.{i}.sum");
             check_bytes(&name, elements(&name, rows, layer.units)?, limits.binding, BINDING)?;
         }
-        let blocks = plan_blocks(network, rows, limits);
+        let blocks = by_blocks(network, rows, limits);
         let widest = (0..=last).filter(|i| !blocks && !kept(*i)).map(|i| network.layers()[i].units).max();
         let shared = match widest {
             Some(widest) => Some(self.buffer("sums", elements("sums", rows, widest)?, limits)?),
@@ -789,7 +789,7 @@ pub struct Outputs {
 }
 
 /// Whether a network is worth products by blocks on that device: one of its products is large enough, and all fit.
-pub fn plan_blocks(network: &Network, rows: usize, limits: &Limits) -> bool {
+fn by_blocks(network: &Network, rows: usize, limits: &Limits) -> bool {
     limits.products != Products::Plain
         && network.shapes().any(|(ins, outs)| rows.saturating_mul(ins).saturating_mul(outs) >= WORTH_BLOCKS)
         && network.shapes().all(|(ins, outs)| {

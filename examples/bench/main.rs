@@ -20,7 +20,7 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_value = "784,512,512,10")]
     layers: Vec<usize>,
     /// The rows of data in a step
-    #[arg(long, default_value_t = 256, value_parser = at_least_one)]
+    #[arg(long, default_value_t = 256, value_parser = common::at_least_one)]
     batch: usize,
     /// The steps in a round; the best of three rounds counts
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -47,10 +47,6 @@ enum Kind {
     Rows,
     /// By tiles in workgroup memory
     Tiles,
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|size| *size > 0).ok_or_else(|| "expected a number of at least 1".into())
 }
 
 fn product(text: &str) -> Result<(usize, usize, usize), String> {

@@ -40,6 +40,11 @@ pub fn run(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> ExitCode {
     }
 }
 
+/// Reads a count from the command line.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|size| *size > 0).ok_or_else(|| "expected a number of at least 1".into())
+}
+
 /// Prints a line on stdout. Where it can't be written the program ends: silently if the reader has gone, as `head` does.
 pub fn print(line: &str) {
     if let Err(error) = writeln!(stdout(), "{line}") {

@@ -23,12 +23,8 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_value = "784,512,512,10")]
     layers: Vec<usize>,
     /// The rows of data in a step
-    #[arg(long, default_value_t = 256, value_parser = at_least_one)]
+    #[arg(long, default_value_t = 256, value_parser = common::at_least_one)]
     batch: usize,
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|size| *size > 0).ok_or_else(|| "expected a number of at least 1".into())
 }
 
 fn main() -> ExitCode {
