@@ -3,7 +3,7 @@
 //! `cargo bench --bench host`.
 
 use divan::{Bencher, black_box};
-use shaderprop::internals::{Limits, Plan, Products, Staged, Step, Table, gpu};
+use shaderprop::internals::{Limits, Plan, Products, Staged, Step, Table, Training, gpu};
 use shaderprop::{Activation, Device, DeviceChoice, Loss, Network};
 
 fn main() {
@@ -17,7 +17,7 @@ fn network(layers: &[usize]) -> Network {
 
 fn plan(layers: &[usize], rows: usize, limits: Limits) -> Plan {
     let table = Table { steps: 4096, losses: 4096 };
-    Plan::training(&network(layers), Loss::MeanSquaredError, rows, table, limits).expect("a plan")
+    Plan::training(&Training::new(&network(layers), Loss::MeanSquaredError, rows), table, limits).expect("a plan")
 }
 
 /// Planning a step, with the WGSL of its products.
@@ -40,10 +40,10 @@ fn sixty_four_steps_of_xor(bencher: Bencher) {
     let plan = plan(&[2, 2, 1], 4, gpu.plan_limits());
     let mut staged = gpu.block_on(Staged::new(gpu.clone(), plan, 1)).expect("an engine");
     let loss = staged.plan.find("losses");
-    let steps: Vec<_> = (0..64).map(|loss_slot| Step { learning_rate: 0.1, loss_slot }).collect();
+    let steps: Vec<_> = (0..64).map(|loss_slot| Step { learning_rate: 0.1, loss_slot, ..Step::default() }).collect();
     bencher.bench_local(|| {
         gpu.block_on(async {
-            staged.run(&steps).await?;
+            staged.run(&steps, &[0]).await?;
             staged.read(&[(loss, 1)]).await
         })
         .expect("a loss")

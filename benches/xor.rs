@@ -6,8 +6,8 @@
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use shaderprop::internals::{Kernel, gpu};
-use shaderprop::{Activation, Device, Error, Fit, Init, Loss, Model, Network, Order, wgpu};
+use shaderprop::internals::{Kernel, Rule, Weights, gpu};
+use shaderprop::{Activation, Device, Error, Fit, Init, Loss, Model, Network, Optimizer, Order, wgpu};
 
 #[path = "../examples/common/mod.rs"]
 mod common;
@@ -132,17 +132,18 @@ impl Bare {
         start[128..130].copy_from_slice(&[0.15601864, 0.15599452]);
         start[64..66].copy_from_slice(&[0.05808361, 0.8661761]);
         start[192] = 0.601115;
-        let (parameters, gradients) = (floats(&start[..193]), floats(&[0.0; 193]));
+        let (parameters, gradients) = (floats(&start[..196]), floats(&[0.0; 196]));
         let (sums, h, y, dh, dy) =
             (floats(&[0.0; 8]), floats(&[0.0; 8]), floats(&[0.0; 4]), floats(&[0.0; 8]), floats(&[0.0; 4]));
-        let steps: Vec<u32> = (0..EPOCHS as u32).flat_map(|slot| [0.1f32.to_bits(), slot]).collect();
+        let one = 1f32.to_bits();
+        let steps: Vec<u32> = (0..EPOCHS as u32).flat_map(|slot| [0.1f32.to_bits(), one, one, slot, 0, 0, slot, 0]).collect();
         let (steps, cursor, losses) = (buffer(&steps), buffer(&[0]), floats(&vec![0.0; EPOCHS]));
 
         let all = |buffer: &wgpu::Buffer| (buffer.clone(), 0, 0);
         let part = |buffer: &wgpu::Buffer, offset: u64, len: u64| (buffer.clone(), offset * 4, len * 4);
-        let one = 1f32.to_bits();
         let quarter = 0.25f32.to_bits();
         let (sigmoid, loss) = (Activation::Sigmoid, Loss::SquaredError);
+        let update = Kernel::Update { rule: Rule::of(&Optimizer::Sgd, 0.0), width: 1, clipped: false };
         let (w0, b0, w1, b1) = ((0, 4), (64, 2), (128, 2), (192, 1));
         let at = |buffer: &wgpu::Buffer, (offset, len): (u64, u64)| part(buffer, offset, len);
         let list: Vec<(Kernel, Vec<u32>, Vec<Bound>)> = vec![
@@ -162,17 +163,21 @@ impl Bare {
                 vec![0, 4, 1],
                 vec![(1, at(&parameters, b1)), (2, part(&sums, 0, 4)), (3, all(&y))],
             ),
-            (Kernel::OutputDelta(loss, sigmoid.clone()), vec![0, 4, one], vec![(2, all(&y)), (3, all(&targets)), (4, all(&dy))]),
+            (
+                Kernel::OutputDelta(loss, sigmoid.clone(), Weights::Equal),
+                vec![0, 4, 1, one],
+                vec![(2, all(&y)), (3, all(&targets)), (4, all(&dy))],
+            ),
             (Kernel::Matmul, vec![0, 8, 2, 0, 1, 1, 1, 1, 1], vec![(1, all(&dy)), (2, at(&parameters, w1)), (3, all(&dh))]),
             (Kernel::HiddenDelta(sigmoid.clone()), vec![0, 8], vec![(2, all(&h)), (3, all(&dh))]),
             (Kernel::Matmul, vec![0, 4, 2, 0, 4, 1, 2, 2, 1], vec![(1, all(&inputs)), (2, all(&dh)), (3, at(&gradients, w0))]),
             (Kernel::BiasGradient, vec![0, 2, 2, 0, 4], vec![(1, all(&dh)), (2, at(&gradients, b0))]),
             (Kernel::Matmul, vec![0, 2, 1, 0, 4, 1, 2, 1, 1], vec![(1, all(&h)), (2, all(&dy)), (3, at(&gradients, w1))]),
             (Kernel::BiasGradient, vec![0, 1, 1, 0, 4], vec![(1, all(&dy)), (2, at(&gradients, b1))]),
-            (Kernel::Sgd, vec![193], vec![(1, all(&steps)), (2, all(&cursor)), (3, all(&gradients)), (4, all(&parameters))]),
+            (update, vec![196], vec![(1, all(&steps)), (2, all(&cursor)), (3, all(&gradients)), (4, all(&parameters))]),
             (
-                Kernel::Loss(loss, sigmoid),
-                vec![4, quarter],
+                Kernel::Loss(loss, sigmoid, Weights::Equal),
+                vec![4, 1, quarter, 0, 1],
                 vec![(2, all(&y)), (3, all(&targets)), (4, all(&steps)), (5, all(&cursor)), (6, all(&losses))],
             ),
         ];

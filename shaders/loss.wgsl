@@ -3,11 +3,15 @@
 // `element_loss` is appended to this file: the choice, from src/loss. It reads `sums` (x), `outputs` (y) and `targets` at
 // element i, whichever its formula needs. Each invocation adds up every 64th element, then halves of the workgroup are
 // folded together: the order of the additions is fixed, so the same step gives the same bits. Where the mean goes is in
-// this step's row of the step table (`Step` is shaders/step.wgsl, appended to this file); the cursor then moves on.
+// this step's row of the step table (`Step` is shaders/step.wgsl, appended to this file), and whether it is added to what
+// the batches before it left there; the cursor then moves on.
 
 struct Params {
-    count: u32,  // elements to add: a few thousand; shaders/partial_loss.wgsl comes before where there are more
-    scale: f32,  // one over what the mean is taken over
+    count: u32,    // elements to add: a few thousand; shaders/partial_loss.wgsl comes before where there are more
+    columns: u32,  // the network's outputs
+    scale: f32,    // one over what the mean is taken over
+    slot: u32,     // which of the losses of this step it is
+    moves: u32,    // 1 if the cursor moves on, as after the last of them
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -35,7 +39,9 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
         workgroupBarrier();
     }
     if invocation == 0u {
-        losses[steps[cursor].loss_slot] = partial[0] * params.scale;
-        cursor += 1u;
+        let step = steps[cursor];
+        let slot = step.loss_slot + params.slot;
+        losses[slot] = select(0.0, losses[slot], step.adds == 1u) + partial[0] * params.scale;
+        cursor += params.moves;
     }
 }

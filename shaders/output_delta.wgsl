@@ -1,12 +1,14 @@
 // output_delta: delta = ∂loss/∂x of the last layer, by the chain rule ∂loss/∂y · f'. One invocation, one element.
 //
 // `loss_gradient` (∂loss/∂y) and `activation_derivative` (f') are appended to this file: the choices, from src/loss and
-// src/activation. They read `sums` (x), `outputs` (y) and `targets` at element i, whichever their formulas need.
+// src/activation. They read `sums` (x), `outputs` (y) and `targets` at element i, whichever their formulas need. So is
+// `weight`, what the row counts: 1 where rows have no weights.
 
 struct Params {
-    first: u32,  // this dispatch computes the elements first..end
+    first: u32,    // this dispatch computes the elements first..end
     end: u32,
-    scale: f32,  // one over what the loss takes its mean over; 1 for a sum
+    columns: u32,  // the network's outputs
+    scale: f32,    // one over what the loss takes its mean over; 1 for a sum
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -21,5 +23,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if i >= params.end {
         return;
     }
-    deltas[i] = params.scale * loss_gradient(i) * activation_derivative(i);
+    deltas[i] = params.scale * weight(i) * loss_gradient(i) * activation_derivative(i);
 }

@@ -5,8 +5,9 @@
 // halves of the workgroup are folded together: the order of the additions is fixed.
 
 struct Params {
-    first: u32,  // this dispatch adds the elements first..end, and first is a multiple of 4,096
+    first: u32,    // this dispatch adds the elements first..end, and first is a multiple of 4,096
     end: u32,
+    columns: u32,  // the network's outputs
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

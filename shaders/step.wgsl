@@ -3,5 +3,11 @@
 
 struct Step {
     learning_rate: f32,
-    loss_slot: u32,  // which element of `losses` takes this step's loss
+    correction_1: f32,  // what the optimizer's first and second moment are divided by
+    correction_2: f32,
+    loss_slot: u32,     // which element of `losses` takes this step's loss
+    adds: u32,          // 1 if it is added to what is there, 0 for the first step of an epoch
+    first: u32,         // the place of the batch's first row in the epoch's order
+    epoch: u32,         // which epoch, and which of its steps: what random numbers depend on
+    batch: u32,
 }

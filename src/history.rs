@@ -1,11 +1,44 @@
-//! What training reports: the loss of every epoch, and the log on the way.
+//! What training reports: losses and metrics of every epoch, and the log on the way.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::metric::{Measured, Metric, Scale, confusion};
 
 /// What [`fit`](crate::Model::fit) returns.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct History {
-    /// The loss of every epoch, of the weights before its update; `loss[0]` belongs to epoch 1.
+    /// The loss of every epoch: the mean over the rows, by their weights, of the losses before each update; penalties are left out. `loss[0]`
+    /// belongs to epoch 1 of this call.
     pub loss: Vec<f64>,
+    /// The metrics of every epoch by their names, of the same outputs as the loss.
+    pub metrics: BTreeMap<String, Vec<f64>>,
+    /// The loss over the validation rows after every epoch; empty without any.
+    pub validation_loss: Vec<f64>,
+    /// The metrics over the validation rows after every epoch.
+    pub validation_metrics: BTreeMap<String, Vec<f64>>,
+    /// The learning rate of every epoch's last step.
+    pub learning_rate: Vec<f64>,
+    /// The epoch with the best watched loss, counted from 1, where early stopping watched.
+    pub best_epoch: Option<usize>,
+    /// Why training ended.
+    pub ended: Ended,
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// All epochs are done.
+    #[default]
+    Finished,
+    /// The watched loss no longer improved.
+    EarlyStopping,
+    /// Another thread cancelled it.
+    Cancelled,
+    /// The closure of [`fit_with`](crate::Model::fit_with) asked for it.
+    Asked,
 }
 
 /// A log point, handed to the closure of [`fit_with`](crate::Model::fit_with).
@@ -14,8 +47,16 @@ pub struct History {
 pub struct Log {
     /// The epoch, counted from 1.
     pub epoch: usize,
-    /// Its loss, of the weights before its update.
+    /// Its loss, of the weights before each update.
     pub loss: f64,
+    /// Its metrics by their names.
+    pub metrics: BTreeMap<String, f64>,
+    /// The loss over the validation rows after it.
+    pub validation_loss: Option<f64>,
+    /// The metrics over the validation rows after it.
+    pub validation_metrics: BTreeMap<String, f64>,
+    /// The learning rate of its last step.
+    pub learning_rate: f64,
 }
 
 /// What [`evaluate`](crate::Model::evaluate) returns.
@@ -24,8 +65,84 @@ pub struct Log {
 pub struct Evaluation {
     /// The loss over all rows.
     pub loss: f64,
-    /// The share of outputs that are on their target's side, for targets of 0 and 1: Keras's binary accuracy. An output above a half
-    /// counts as 1, any other as 0; a target that is neither is never met. (Keras's `"accuracy"` is another one, the categorical, where
-    /// there are several outputs.)
+    /// The share that is right: [`Metric::Accuracy`]. Where each output is an answer by itself, an output above a half counts as 1, any
+    /// other as 0, and a target that is neither is never met. (Keras's `"accuracy"` of several such outputs is the categorical one.)
     pub accuracy: f64,
+    pub(crate) measured: Measured,
+    pub(crate) scale: Scale,
+}
+
+impl Evaluation {
+    /// The value of a metric over all rows; NaN for [`Metric::TopK`] where there are no classes.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Init, Loss, Metric, Model, Network};
+    /// let model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros)?;
+    /// let evaluation = model.evaluate(&[[0.0], [0.0]], &[[3.0], [-1.0]], Loss::MeanSquaredError)?;
+    /// assert_eq!(evaluation.metric(Metric::MeanAbsoluteError), 2.0);
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn metric(&self, metric: Metric) -> f64 {
+        match metric {
+            Metric::TopK(_) if self.scale.counts == Some(crate::plan::Counts::Binary) => f64::NAN,
+            _ => metric.value(&self.measured, &self.scale),
+        }
+    }
+
+    /// How many rows of each class were taken for which: a row for the class they are of, a column for what they were taken for. Of yes-or-no
+    /// answers the classes are no and yes.
+    pub fn confusion_matrix(&self) -> Vec<Vec<u64>> {
+        confusion(&self.measured.counts, &self.scale).unwrap_or_default()
+    }
+}
+
+impl History {
+    /// The columns beside the epoch, by name, in the order of files.
+    fn columns(&self) -> Vec<(String, &[f64])> {
+        let mut columns = vec![("loss".to_owned(), self.loss.as_slice())];
+        columns.extend(self.metrics.iter().map(|(name, values)| (name.clone(), values.as_slice())));
+        if !self.validation_loss.is_empty() {
+            columns.push(("validation_loss".into(), &self.validation_loss));
+        }
+        columns.extend(self.validation_metrics.iter().map(|(name, values)| (format!("validation_{name}"), values.as_slice())));
+        columns.push(("learning_rate".into(), &self.learning_rate));
+        columns
+    }
+
+    /// The history as CSV: a header, then a line for each epoch.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Fit, Init, Model, Network};
+    /// let mut model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros)?;
+    /// let history = model.fit(&[[1.0]], &[[2.0]], &Fit::new().learning_rate(0.5))?;
+    /// assert_eq!(history.to_csv(), "epoch,loss,learning_rate\n1,4,0.5\n");
+    /// assert_eq!(history.to_json(), r#"{"epoch":[1],"loss":[4.0],"learning_rate":[0.5]}"#);
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn to_csv(&self) -> String {
+        let columns = self.columns();
+        let mut text = String::from("epoch");
+        for (name, _) in &columns {
+            let _ = write!(text, ",{name}");
+        }
+        text.push('\n');
+        for epoch in 0..self.loss.len() {
+            let _ = write!(text, "{}", epoch + 1);
+            for (_, values) in &columns {
+                let _ = write!(text, ",{}", values[epoch]);
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The history as JSON: an object of arrays, one number an epoch. What is not finite is null.
+    pub fn to_json(&self) -> String {
+        let epochs: Vec<usize> = (1..=self.loss.len()).collect();
+        let mut text = format!("{{\"epoch\":{}", serde_json::json!(epochs));
+        for (name, values) in self.columns() {
+            let _ = write!(text, ",\"{name}\":{}", serde_json::json!(values));
+        }
+        text + "}"
+    }
 }

@@ -20,6 +20,59 @@ pub enum Init {
         /// The seed of the [`Philox`] stream.
         seed: u64,
     },
+    /// Weights normal with the deviation √(2 / (in + out)), biases zero: PyTorch's `xavier_normal_`. (Keras cuts the distribution off at two
+    /// deviations.)
+    GlorotNormal {
+        /// The seed of the [`Philox`] stream.
+        seed: u64,
+    },
+    /// Weights uniform within ±√(6 / in), biases zero: K. He et al., ICCV 2015, for ReLU and its kin.
+    HeUniform {
+        /// The seed of the [`Philox`] stream.
+        seed: u64,
+    },
+    /// Weights normal with the deviation √(2 / in), biases zero.
+    HeNormal {
+        /// The seed of the [`Philox`] stream.
+        seed: u64,
+    },
+    /// Weights uniform within ±√(3 / in), biases zero: Y. LeCun et al., "Efficient backprop", 1998.
+    LecunUniform {
+        /// The seed of the [`Philox`] stream.
+        seed: u64,
+    },
+    /// Weights normal with the deviation √(1 / in), biases zero.
+    LecunNormal {
+        /// The seed of the [`Philox`] stream.
+        seed: u64,
+    },
+    /// Weights and biases uniform within ±√(1 / in): what PyTorch's `Linear` starts from, and scikit-learn nearly.
+    PyTorch {
+        /// The seed of the [`Philox`] stream.
+        seed: u64,
+    },
+    /// Weights and biases uniform from one number to another.
+    Uniform {
+        /// The seed of the [`Philox`] stream.
+        seed: u64,
+        /// The least.
+        low: f64,
+        /// What they stay below; finite, like the least, and not less than it.
+        high: f64,
+    },
+    /// Weights normal, biases zero.
+    Normal {
+        /// The seed of the [`Philox`] stream.
+        seed: u64,
+        /// The mean.
+        mean: f64,
+        /// The standard deviation, not negative.
+        deviation: f64,
+    },
+    /// Every weight and bias 0. Layers of equal units then stay equal: for a last layer, or a linear model.
+    Zeros,
+    /// Every weight and bias that number.
+    Constant(f64),
     /// The numbers that `numpy.random.rand` gives after `numpy.random.seed(seed)`, from 0 to 1, rounded to f32.
     NumPy {
         /// NumPy's seed.
@@ -50,15 +103,39 @@ impl Init {
     /// The flat parameters of `network`, gaps zero.
     pub(crate) fn parameters(&self, network: &Network, layout: &Layout) -> Result<Vec<f64>, Error> {
         let mut flat = vec![0.0; layout.len];
+        // Each tensor has a stream of its own, which its place among the tensors chooses.
+        let mut fill = |seed: u64, biases: bool, draw: &mut dyn FnMut(f64, f64) -> Draw| {
+            for (i, (ins, outs)) in network.shapes().enumerate() {
+                let draw = draw(ins as f64, outs as f64);
+                for (kind, place) in [layout.weight(i), layout.bias(i)].into_iter().enumerate().take(1 + usize::from(biases)) {
+                    let mut stream = Philox::new(seed, INITIALISE, 0, (2 * i + kind) as u32);
+                    flat[place.offset..place.offset + place.len].fill_with(|| rounded(draw.next(&mut stream)));
+                }
+            }
+        };
         match self {
-            Self::GlorotUniform { seed } => {
-                for (i, (ins, outs)) in network.shapes().enumerate() {
-                    let place = layout.weight(i);
-                    let limit = (6.0 / (ins as f64 + outs as f64)).sqrt();
-                    let mut stream = Philox::new(*seed, INITIALISE, 0, 2 * i as u32);
-                    for value in &mut flat[place.offset..place.offset + place.len] {
-                        *value = rounded(limit * (2.0 * f64::from(stream.uniform()) - 1.0));
-                    }
+            Self::GlorotUniform { seed } => fill(*seed, false, &mut |ins, outs| Draw::Within((6.0 / (ins + outs)).sqrt())),
+            Self::GlorotNormal { seed } => fill(*seed, false, &mut |ins, outs| Draw::Normal(0.0, (2.0 / (ins + outs)).sqrt())),
+            Self::HeUniform { seed } => fill(*seed, false, &mut |ins, _| Draw::Within((6.0 / ins).sqrt())),
+            Self::HeNormal { seed } => fill(*seed, false, &mut |ins, _| Draw::Normal(0.0, (2.0 / ins).sqrt())),
+            Self::LecunUniform { seed } => fill(*seed, false, &mut |ins, _| Draw::Within((3.0 / ins).sqrt())),
+            Self::LecunNormal { seed } => fill(*seed, false, &mut |ins, _| Draw::Normal(0.0, (1.0 / ins).sqrt())),
+            Self::PyTorch { seed } => fill(*seed, true, &mut |ins, _| Draw::Within((1.0 / ins).sqrt())),
+            Self::Uniform { seed, low, high } => {
+                check("low", *low, low.is_finite(), "a finite number")?;
+                check("high", *high, high.is_finite() && high >= low, "a finite number, not below low")?;
+                fill(*seed, true, &mut |_, _| Draw::Between(*low, *high));
+            }
+            Self::Normal { seed, mean, deviation } => {
+                check("mean", *mean, mean.is_finite(), "a finite number")?;
+                check("deviation", *deviation, deviation.is_finite() && *deviation >= 0.0, "a finite number from 0 on")?;
+                fill(*seed, false, &mut |_, _| Draw::Normal(*mean, *deviation));
+            }
+            Self::Zeros => (),
+            Self::Constant(value) => {
+                check("constant", *value, (*value as f32).is_finite(), "a number that an f32 can hold")?;
+                for place in &layout.places {
+                    flat[place.offset..place.offset + place.len].fill(rounded(*value));
                 }
             }
             Self::NumPy { seed, order } => {
@@ -90,6 +167,33 @@ impl Init {
         }
         Ok(flat)
     }
+}
+
+/// What a number is drawn from.
+enum Draw {
+    /// Uniform between minus and plus this.
+    Within(f64),
+    /// Uniform from the one up to the other.
+    Between(f64, f64),
+    /// Normal, of that mean and deviation.
+    Normal(f64, f64),
+}
+
+impl Draw {
+    fn next(&self, stream: &mut Philox) -> f64 {
+        match self {
+            Draw::Within(limit) => limit * (2.0 * f64::from(stream.uniform()) - 1.0),
+            Draw::Between(low, high) => low + (high - low) * f64::from(stream.uniform()),
+            Draw::Normal(mean, deviation) => mean + deviation * stream.normal(),
+        }
+    }
+}
+
+fn check(what: &str, value: f64, fits: bool, expected: &str) -> Result<(), Error> {
+    if fits {
+        return Ok(());
+    }
+    Err(Error::Setting { what: format!("{what} of an initialiser"), expected: expected.into(), got: value.to_string() })
 }
 
 /// The nearest f32: every engine starts from the same numbers.

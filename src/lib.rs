@@ -29,6 +29,7 @@
 #![warn(missing_docs)]
 
 mod activation;
+mod data;
 mod device;
 mod engine;
 mod error;
@@ -38,28 +39,38 @@ mod history;
 mod init;
 mod loss;
 mod matrix;
+mod metric;
 mod model;
 mod network;
+mod optimizer;
+mod order;
 mod plan;
 mod product;
 mod random;
 mod reference;
+mod schedule;
 mod shader;
+mod split;
 mod staged;
 mod trace;
+mod train;
 
 pub use activation::Activation;
 pub use device::{Device, DeviceChoice, DeviceInfo, DeviceKind, devices};
 pub use error::Error;
-pub use fit::Fit;
+pub use fit::{Answer, Cancel, ClassWeights, EarlyStopping, Fit, OnNonFinite};
 pub use gpu::silence_caught_panics;
-pub use history::{Evaluation, History, Log};
+pub use history::{Ended, Evaluation, History, Log};
 pub use init::{Init, Order};
 pub use loss::Loss;
 pub use matrix::Matrix;
+pub use metric::Metric;
 pub use model::Model;
 pub use network::{Dense, Network, Tensor};
+pub use optimizer::Optimizer;
 pub use random::Philox;
+pub use schedule::Schedule;
+pub use split::{Parts, Split};
 pub use trace::Stage;
 /// The wgpu that this version is built with.
 pub use wgpu;
@@ -69,7 +80,9 @@ pub use wgpu;
 pub mod internals {
     pub use crate::gpu::Gpu;
     pub use crate::network::Layout;
-    pub use crate::plan::{Dispatch, Id, Limits, Outputs, Plan, Table};
+    pub use crate::optimizer::Rule;
+    pub use crate::order::Order as EpochOrder;
+    pub use crate::plan::{Counts, Dispatch, Evaluation, Id, Limits, Outputs, Plan, Scores, Slot, Source, Table, Training};
     pub use crate::product::choice::{Products, Shape, WORTH_BLOCKS};
     pub use crate::product::{Family, Finish, Layouts, Product, Rows, Tiles};
 
@@ -77,7 +90,7 @@ pub mod internals {
     pub mod reference {
         pub use crate::reference::*;
     }
-    pub use crate::shader::{Kernel, LONGEST_LOOP, Shader};
+    pub use crate::shader::{Kernel, LONGEST_LOOP, PARTS, Shader, Weights};
     pub use crate::staged::{Staged, Step};
 
     /// The device's GPU.

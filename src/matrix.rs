@@ -94,6 +94,37 @@ impl<'a> Matrix<'a> {
         &self.values
     }
 
+    /// The matrix of those rows, in that order.
+    ///
+    /// # Panics
+    /// If there is no such row, as slices do.
+    ///
+    /// ```
+    /// use shaderprop::Matrix;
+    /// let matrix = Matrix::from(&[[0.0], [1.0], [2.0]]);
+    /// assert_eq!(matrix.select(&[2, 0]).values(), [2.0, 0.0]);
+    /// ```
+    pub fn select(&self, rows: &[usize]) -> Matrix<'static> {
+        let values: Vec<f32> = rows.iter().flat_map(|row| self.row(*row)).copied().collect();
+        Matrix { rows: rows.len(), columns: self.columns, values: values.into() }
+    }
+
+    /// The matrix with values of its own.
+    pub fn into_owned(self) -> Matrix<'static> {
+        Matrix { rows: self.rows, columns: self.columns, values: self.values.into_owned().into() }
+    }
+
+    /// A matrix of one column.
+    ///
+    /// ```
+    /// let targets = shaderprop::Matrix::column(vec![0.0, 1.0]);
+    /// assert_eq!((targets.rows(), targets.columns()), (2, 1));
+    /// ```
+    pub fn column(values: impl Into<Cow<'a, [f32]>>) -> Self {
+        let values = values.into();
+        Self { rows: values.len(), columns: 1, values }
+    }
+
     /// Refuses a NaN or an infinity, saying where it is.
     pub(crate) fn check_finite(&self, what: &str) -> Result<(), Error> {
         match self.values.iter().position(|value| !value.is_finite()) {

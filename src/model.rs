@@ -2,20 +2,23 @@
 
 use std::cell::LazyCell;
 
+use crate::data::{Data, check_inputs};
 use crate::device::Device;
-use crate::engine::{End, Engine, Step, narrowed, widened};
+use crate::engine::{self, Batches, Engine, Rows, Setup, evaluation_steps, narrowed, read_measured, widened};
 use crate::error::Error;
-use crate::fit::Fit;
+use crate::fit::{Answer, Fit};
 use crate::history::{Evaluation, History, Log};
 use crate::init::Init;
 use crate::loss::Loss;
 use crate::matrix::Matrix;
+use crate::metric::{Measured, Metric, Scale, by_classes};
 use crate::network::{Layout, Network, Tensor};
-use crate::plan::{Id, Limits, Plan};
+use crate::plan::{Counts, EVALUATION, Evaluation as Task, Id, Limits, Plan, Scores};
 use crate::product::choice::Products;
 use crate::reference::Reference;
-use crate::staged::{Staged, Step as Row};
+use crate::staged::Staged;
 use crate::trace::{self, Stage};
+use crate::train::{self, Start, State, Trained};
 
 /// A network with weights, on a device.
 ///
@@ -44,13 +47,14 @@ pub struct Model {
     layout: Layout,
     /// Flat, as `layout` says: what the model is between calls. A call that fails leaves it as it was.
     parameters: Vec<f64>,
+    state: State,
 }
-
-/// The losses that wait on the device until they are read: a run without log points reads them this often.
-const MOST_UNREAD: usize = 65_536;
 
 /// Predictions and evaluations go over the rows in pieces of about this many values in the widest layer.
 const PIECE: usize = 1 << 20;
+
+/// The most classes whose confusion an evaluation counts.
+const LARGEST_CONFUSION: usize = 1024;
 
 impl Model {
     /// The network on that device, with its first weights.
@@ -63,7 +67,7 @@ impl Model {
         // One row is the least that any later call asks for.
         Plan::prediction(network, 1, device.limits())?;
         let parameters = init.parameters(network, &layout)?;
-        Ok(Self { device: device.clone(), network: network.clone(), layout, parameters })
+        Ok(Self { device: device.clone(), network: network.clone(), layout, parameters, state: State::default() })
     }
 
     /// The device it trains on.
@@ -81,12 +85,17 @@ impl Model {
         &self.network
     }
 
-    /// Trains, from the weights that the model has: `inputs` of shape (rows, inputs), `targets` (rows, outputs).
+    /// Trains, from the weights that the model has: `inputs` of shape (rows, inputs), `targets` (rows, outputs), or (rows, 1) with class indices
+    /// for categorical cross-entropy.
+    ///
+    /// A second call goes on where the first one stopped: with the optimizer's momentum, the schedule, and the next orders of the rows, so that
+    /// two calls of five epochs are one of ten. Another optimizer or schedule begins anew.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::NotFinite`], [`Error::Setting`] and [`Error::TooLarge`] before anything is allocated;
     /// [`Error::Shader`] for a custom activation's WGSL; [`Error::Diverged`] if a loss or a weight is no longer finite; and the device's
-    /// faults. The model then keeps the weights that it had before.
+    /// faults. The model then keeps the weights that it had before; after [`Error::Diverged`], those of the last log point at which all was
+    /// finite, if there was one.
     pub fn fit<'x, 'y>(
         &mut self,
         inputs: impl Into<Matrix<'x>>,
@@ -96,48 +105,63 @@ impl Model {
         self.fit_with(inputs, targets, fit, |_| ())
     }
 
-    /// Trains, and calls `on_log` at each log point (see [`Fit::log_every`]).
+    /// Trains, and calls `on_log` at each log point (see [`Fit::log_every`]). It may return nothing, or
+    /// [`ControlFlow::Break`](std::ops::ControlFlow::Break) to stop there.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn fit_with<'x, 'y>(
+    pub fn fit_with<'x, 'y, A: Answer>(
         &mut self,
         inputs: impl Into<Matrix<'x>>,
         targets: impl Into<Matrix<'y>>,
         fit: &Fit,
-        mut on_log: impl FnMut(&Log),
+        mut on_log: impl FnMut(&Log) -> A,
     ) -> Result<History, Error> {
-        let (inputs, targets) = (inputs.into(), targets.into());
-        fit.check()?;
-        self.check_data(&inputs, &targets, fit.loss)?;
-        let (history, parameters) = self.device.block_on(self.train((&inputs, &targets), fit, &mut on_log))?;
-        self.parameters = parameters;
+        fit.check(&self.network)?;
+        let (data, validation) = self.parts(inputs.into(), targets.into(), fit)?;
+        let start = self.start();
+        let mut kept = None;
+        let trained = self.device.block_on(async {
+            let trained = train::train(&start, (&data, validation.as_ref()), fit, &mut on_log).await;
+            trained.map_err(|failed| {
+                kept = failed.parameters;
+                failed.error
+            })
+        });
+        // The optimizer's memory is of weights that are gone.
+        if let Some(parameters) = kept {
+            (self.parameters, self.state) = (parameters, State::default());
+        }
+        let Trained { parameters, state, history } = trained?;
+        (self.parameters, self.state) = (parameters, state);
         Ok(history)
     }
 
-    /// The trainer: from one log point to the next, and the parameters at the end.
-    async fn train(
-        &self,
-        data: (&Matrix<'_>, &Matrix<'_>),
-        fit: &Fit,
-        on_log: &mut impl FnMut(&Log),
-    ) -> Result<(History, Vec<f64>), Error> {
-        let room = fit.log_every.unwrap_or(fit.epochs).min(fit.epochs).min(MOST_UNREAD);
-        let network = (&self.network, &self.layout, self.parameters.as_slice());
-        let mut engine = Engine::training(&self.device, network, fit.loss, data, room, self.device.limits()).await?;
-        let mut history = History::default();
-        loop {
-            let done = history.loss.len();
-            let end = fit.next_stop(done).min(done + room);
-            engine.run(&vec![Step { learning_rate: fit.learning_rate }; end - done]).await?;
-            if end == fit.epochs {
-                let End { losses, parameters } = engine.finish(&self.layout).await?;
-                record(&mut history, losses, fit, on_log)?;
-                self.check_parameters(&parameters, fit)?;
-                return Ok((history, parameters));
-            }
-            record(&mut history, engine.losses().await?, fit, on_log)?;
+    /// What the trainer starts from.
+    fn start(&self) -> Start<'_> {
+        Start {
+            device: &self.device,
+            network: &self.network,
+            layout: &self.layout,
+            parameters: &self.parameters,
+            state: &self.state,
         }
+    }
+
+    /// The rows to train on and to measure on, checked.
+    fn parts<'a>(&self, inputs: Matrix<'a>, targets: Matrix<'a>, fit: &Fit) -> Result<(Data<'a>, Option<Data<'static>>), Error> {
+        let data = Data::new(&self.network, fit.loss, inputs, targets)?.weighted(&self.network, fit)?;
+        train::parts(&self.network, data, fit)
+    }
+
+    /// How many epochs it has been trained for, over all calls of [`fit`](Self::fit).
+    pub fn epochs(&self) -> u64 {
+        self.state.epochs
+    }
+
+    /// Forgets what the optimizer kept, and how many epochs the model was trained for; the weights stay.
+    pub fn reset_training(&mut self) {
+        self.state = State::default();
     }
 
     /// The loss and the accuracy over those rows, without training: `inputs` of shape (rows, inputs), `targets` (rows, outputs). A loss
@@ -159,37 +183,42 @@ impl Model {
         targets: impl Into<Matrix<'y>>,
         loss: Loss,
     ) -> Result<Evaluation, Error> {
-        let (inputs, targets) = (inputs.into(), targets.into());
-        self.check_data(&inputs, &targets, loss)?;
-        let rows = inputs.rows();
-        self.device.block_on(async {
-            let outputs = self.network.outputs();
-            let (mut sum, mut right) = (0.0, 0);
+        let data = Data::new(&self.network, loss, inputs.into(), targets.into())?;
+        let (rows, outputs) = (data.inputs.rows(), self.network.outputs());
+        let counts = match by_classes(&self.network, loss) {
+            true => Counts::Classes { confusion: outputs <= LARGEST_CONFUSION },
+            false => Counts::Binary,
+        };
+        let scores = Scores { counts: Some(counts), errors: true };
+        let measured = self.device.block_on(async {
+            let Some(gpu) = &self.device.gpu else {
+                let targets = widened(&data.dense_targets(outputs));
+                return Ok(engine::evaluate(&self.reference(loss), &widened(data.inputs.values()), &targets, scores));
+            };
+            let mut measured = Measured { losses: vec![0.0; scores.losses()], counts: vec![0; counts.len(outputs)] };
             let mut staged = None;
-            let reference = LazyCell::new(|| self.reference(loss));
             for piece in self.pieces(rows) {
-                let (x, y) = (rows_of(&inputs, &piece), rows_of(&targets, &piece));
-                let (mean, predictions) = match &self.device.gpu {
-                    Some(gpu) => {
-                        let plan = |limits| Plan::evaluation(&self.network, loss, piece.len(), limits);
-                        let staged = self.staged(gpu, &mut staged, piece.len(), plan).await?;
-                        staged.write(staged.plan.find("inputs"), x)?;
-                        staged.write(staged.plan.find("targets"), y)?;
-                        staged.run(&[Row { learning_rate: 0.0, loss_slot: 0 }]).await?;
-                        let wanted = [(staged.plan.find("losses"), 1), (self.predictions(staged), piece.len() * outputs)];
-                        let read = staged.read(&wanted).await?;
-                        (f64::from(read[0][0]), widened(&read[1]))
-                    }
-                    None => {
-                        let mut passed = reference.forward(&widened(x));
-                        (reference.loss(&passed, &widened(y)), passed.pop().map_or(vec![], |last| last.outputs))
-                    }
-                };
-                sum += mean * piece.len() as f64;
-                right += predictions.iter().zip(y).filter(|(y, t)| f32::from(**y > 0.5) == **t).count();
+                let task = Task { scores, ..Task::new(&self.network, loss, piece.len()) };
+                let readable = scores.losses() + counts.len(outputs);
+                let staged =
+                    self.staged(gpu, &mut staged, piece.len(), readable, |limits| Plan::evaluation(&task, limits)).await?;
+                let part = data.select(&piece.clone().collect::<Vec<_>>());
+                staged.write(staged.plan.find("evaluation.inputs"), part.inputs.values())?;
+                staged.write(staged.plan.find("evaluation.targets"), &part.dense_targets(outputs))?;
+                staged.write_steps(EVALUATION, &evaluation_steps(1, piece.len()))?;
+                staged.replay(1).await?;
+                let losses = (staged.plan.find("evaluation.losses"), scores.losses());
+                let read = read_measured(staged, losses, scores, EVALUATION, None).await?;
+                for (sum, mean) in measured.losses.iter_mut().zip(read.losses) {
+                    *sum += mean * piece.len() as f64 / rows as f64;
+                }
+                measured.counts.iter_mut().zip(read.counts).for_each(|(sum, count)| *sum += count);
             }
-            Ok(Evaluation { loss: sum / rows as f64, accuracy: right as f64 / (rows * outputs) as f64 })
-        })
+            Ok(measured)
+        })?;
+        let scale = Scale { rows, outputs, counts: Some(counts), variance: data.variance(outputs) };
+        let accuracy = Metric::Accuracy.value(&measured, &scale);
+        Ok(Evaluation { loss: measured.losses[0], accuracy, measured, scale })
     }
 
     /// The network's outputs for those rows: shape (rows, outputs). An output beyond the numbers that an f32 holds is an infinity
@@ -199,7 +228,7 @@ impl Model {
     /// As [`fit`](Self::fit), but for [`Error::Diverged`].
     pub fn predict<'x>(&self, inputs: impl Into<Matrix<'x>>) -> Result<Matrix<'static>, Error> {
         let inputs = inputs.into();
-        self.check_inputs(&inputs)?;
+        check_inputs(&self.network, &inputs)?;
         let outputs = self.network.outputs();
         self.device.block_on(async {
             let mut values = Vec::new();
@@ -210,14 +239,14 @@ impl Model {
                 match &self.device.gpu {
                     Some(gpu) => {
                         let plan = |limits| Plan::prediction(&self.network, piece.len(), limits);
-                        let staged = self.staged(gpu, &mut staged, piece.len(), plan).await?;
+                        let staged = self.staged(gpu, &mut staged, piece.len(), piece.len() * outputs, plan).await?;
                         staged.write(staged.plan.find("inputs"), x)?;
                         staged.replay(1).await?;
                         let wanted = [(self.predictions(staged), piece.len() * outputs)];
                         values.extend(staged.read(&wanted).await?.remove(0));
                     }
                     None => {
-                        values.extend(reference.forward(&widened(x)).pop().map_or(vec![], |last| narrowed(&last.outputs)));
+                        values.extend(reference.forward(&widened(x), None).pop().map_or(vec![], |last| narrowed(&last.outputs)));
                     }
                 }
             }
@@ -226,7 +255,7 @@ impl Model {
     }
 
     /// Looks at one epoch of a training, stage by stage, in the plain stages of `shaders/`: trains up to that epoch, counted from 1,
-    /// then runs its dispatches one by one and reads what went in and what came out. The model stays as it is. Shapes are as for
+    /// then runs the dispatches of its first batch one by one and reads what went in and what came out. The model stays as it is. Shapes are as for
     /// [`fit`](Self::fit). Training a wide network does several of these stages in one
     /// dispatch, so that there the numbers agree with the training's within rounding.
     ///
@@ -239,9 +268,8 @@ impl Model {
         fit: &Fit,
         epoch: usize,
     ) -> Result<Vec<Stage>, Error> {
-        let (inputs, targets) = (inputs.into(), targets.into());
-        fit.check()?;
-        self.check_data(&inputs, &targets, fit.loss)?;
+        fit.check(&self.network)?;
+        let (data, _) = self.parts(inputs.into(), targets.into(), fit)?;
         if epoch == 0 || epoch > fit.epochs {
             return Err(Error::Setting {
                 what: "the epoch to explain".into(),
@@ -254,28 +282,25 @@ impl Model {
             return Err(needs_adapter());
         }
         self.device.block_on(async {
-            let data = (&inputs, &targets);
-            let step = Step { learning_rate: fit.learning_rate };
-            let limits = self.device.limits();
-            let mut parameters = self.parameters.clone();
+            let (mut parameters, mut state) = (self.parameters.clone(), self.state.going_on(fit));
             if epoch > 1 {
-                let room = (epoch - 1).min(MOST_UNREAD);
-                let network = (&self.network, &self.layout, parameters.as_slice());
-                let mut engine = Engine::training(&self.device, network, fit.loss, data, room, limits).await?;
-                let mut before = History::default();
-                let mut left = epoch - 1;
-                while left > 0 {
-                    engine.run(&vec![step; left.min(room)]).await?;
-                    record(&mut before, engine.losses().await?, fit, &mut |_| ())?;
-                    left -= left.min(room);
-                }
-                parameters = engine.finish(&self.layout).await?.parameters;
+                let before = Fit { epochs: epoch - 1, validation: None, early_stopping: None, cancel: None, ..fit.clone() };
+                let trained = train::train(&self.start(), (&data, None), &before, &mut |_| ()).await;
+                Trained { parameters, state, .. } = trained.map_err(|failed| failed.error)?;
             }
             // The epoch itself in plain stages, which can be read one by one.
-            let plain = Limits { products: Products::Plain, ..limits };
-            let network = (&self.network, &self.layout, parameters.as_slice());
-            match Engine::training(&self.device, network, fit.loss, data, 1, plain).await? {
-                Engine::Staged(mut engine) => trace::step(&mut engine.staged, &self.layout, fit.learning_rate as f32).await,
+            let once = Fit { epochs: 1, validation: None, early_stopping: None, ..fit.clone() };
+            let plain = Limits { products: Products::Plain, ..self.device.limits() };
+            let frame = train::frame((&self.network, &self.layout, &once), Rows::of(&data), None, plain);
+            let slots = state.slots.clone();
+            let setup = Setup { frame, parameters: &parameters, slots: &slots, data: &data, validation: None };
+            let mut steps = Vec::new();
+            state.epoch(fit, &Batches::of(fit, data.inputs.rows()), &mut steps);
+            match Engine::training(&self.device, setup).await? {
+                Engine::Staged(mut engine) => {
+                    let row = engine.row(&steps[0], 0);
+                    trace::step(&mut engine.staged, &self.layout, row).await
+                }
                 Engine::Cpu(_) => Err(needs_adapter()),
             }
         })
@@ -329,66 +354,6 @@ impl Model {
         Reference::new(&self.network, loss, &self.layout, &self.parameters)
     }
 
-    fn check_inputs(&self, inputs: &Matrix<'_>) -> Result<(), Error> {
-        self.check_columns("inputs", inputs, self.network.inputs())?;
-        if inputs.rows() == 0 {
-            return Err(Error::Shape {
-                what: "inputs".into(),
-                expected: "at least one row".into(),
-                got: "none".into(),
-                advice: "give some data".into(),
-            });
-        }
-        inputs.check_finite("inputs")
-    }
-
-    fn check_data(&self, inputs: &Matrix<'_>, targets: &Matrix<'_>, loss: Loss) -> Result<(), Error> {
-        self.check_columns("inputs", inputs, self.network.inputs())?;
-        self.check_columns("targets", targets, self.network.outputs())?;
-        if inputs.rows() != targets.rows() {
-            return Err(Error::Shape {
-                what: "targets".into(),
-                expected: format!("{} rows, as many as inputs", inputs.rows()),
-                got: targets.rows().to_string(),
-                advice: "give one row of targets for each row of inputs".into(),
-            });
-        }
-        self.check_inputs(inputs)?;
-        targets.check_finite("targets")?;
-        let (least, greatest) = loss.definition().targets;
-        match targets.values().iter().position(|target| *target < least || *target > greatest) {
-            None => Ok(()),
-            Some(at) => Err(Error::Setting {
-                what: format!("targets for {}", loss.name()),
-                expected: format!("numbers from {least} to {greatest}"),
-                got: format!("{} at row {}, column {}", targets.values()[at], at / targets.columns(), at % targets.columns()),
-            }),
-        }
-    }
-
-    fn check_columns(&self, what: &str, data: &Matrix<'_>, columns: usize) -> Result<(), Error> {
-        if data.columns() == columns {
-            return Ok(());
-        }
-        Err(Error::Shape {
-            what: what.into(),
-            expected: format!("{columns} values a row"),
-            got: data.columns().to_string(),
-            advice: "change the data or the network".into(),
-        })
-    }
-
-    fn check_parameters(&self, parameters: &[f64], fit: &Fit) -> Result<(), Error> {
-        for place in &self.layout.places {
-            if let Some(value) =
-                parameters[place.offset..place.offset + place.len].iter().find(|value| !(**value as f32).is_finite())
-            {
-                return Err(diverged(&place.name, *value, fit.epochs, fit));
-            }
-        }
-        Ok(())
-    }
-
     /// The rows, in pieces that bound the memory of a forward pass.
     fn pieces(&self, rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
         let widest = self.network.layers().iter().map(|layer| layer.units).max().unwrap_or(1).max(self.network.inputs());
@@ -402,6 +367,7 @@ impl Model {
         gpu: &std::sync::Arc<crate::gpu::Gpu>,
         kept: &'s mut Option<(usize, Staged)>,
         rows: usize,
+        readable: usize,
         plan: impl FnOnce(Limits) -> Result<Plan, Error>,
     ) -> Result<&'s mut Staged, Error> {
         // Where it does not fit its memory goes first: the device may not have room for both.
@@ -409,7 +375,7 @@ impl Model {
         let staged = match fitting {
             Some((_, staged)) => staged,
             None => {
-                let staged = Staged::new(gpu.clone(), plan(self.device.limits())?, rows * self.network.outputs() + 1).await?;
+                let staged = Staged::new(gpu.clone(), plan(self.device.limits())?, readable).await?;
                 staged.write(staged.plan.find("parameters"), &narrowed(&self.parameters))?;
                 staged
             }
@@ -420,21 +386,4 @@ impl Model {
 
 fn rows_of<'a>(matrix: &'a Matrix<'_>, rows: &std::ops::Range<usize>) -> &'a [f32] {
     &matrix.values()[rows.start * matrix.columns()..rows.end * matrix.columns()]
-}
-
-/// Adds losses to the history, if they are finite, and logs the last one where it is due.
-fn record(history: &mut History, losses: Vec<f64>, fit: &Fit, on_log: &mut impl FnMut(&Log)) -> Result<(), Error> {
-    if let Some(at) = losses.iter().position(|loss| !loss.is_finite()) {
-        return Err(diverged("a loss", losses[at], history.loss.len() + at + 1, fit));
-    }
-    history.loss.extend(losses);
-    let epoch = history.loss.len();
-    if let Some(loss) = history.loss.last().filter(|_| fit.logs(epoch)) {
-        on_log(&Log { epoch, loss: *loss });
-    }
-    Ok(())
-}
-
-fn diverged(what: &str, value: f64, epoch: usize, fit: &Fit) -> Error {
-    Error::Diverged { what: what.into(), value: value as f32, epoch, learning_rate: fit.learning_rate }
 }

@@ -12,19 +12,30 @@ use crate::error::Error;
 /// assert_eq!(network.parameters()?, 9);
 /// # Ok::<(), shaderprop::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     inputs: usize,
+    /// The share of the inputs that is dropped in training.
+    dropout: f64,
     layers: Vec<Dense>,
+    /// What was set before there was a layer to set it of.
+    misplaced: Option<&'static str>,
 }
 
 /// One dense layer: y = activation(inputs · weight + bias).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Dense {
     /// How many outputs the layer has.
     pub units: usize,
     /// What it applies to its sums.
     pub activation: Activation,
+    /// The share of its outputs that the next layer does not see in training, from 0 to below 1.
+    pub dropout: f64,
+    /// Its weight decay, in place of that of the [`Fit`](crate::Fit).
+    pub weight_decay: Option<f64>,
+    /// Whether training leaves its weight and bias as they are.
+    pub frozen: bool,
 }
 
 /// One tensor of a network by name, with its values row by row.
@@ -68,14 +79,53 @@ pub(crate) const ALIGNMENT: usize = 64;
 impl Network {
     /// A network that takes rows of `inputs` values, still without layers.
     pub fn new(inputs: usize) -> Self {
-        Self { inputs, layers: Vec::new() }
+        Self { inputs, dropout: 0.0, layers: Vec::new(), misplaced: None }
     }
 
     /// The network with one more dense layer of `units` outputs.
     #[must_use]
     pub fn dense(mut self, units: usize, activation: Activation) -> Self {
-        self.layers.push(Dense { units, activation });
+        self.layers.push(Dense { units, activation, dropout: 0.0, weight_decay: None, frozen: false });
         self
+    }
+
+    /// The network with dropout after what was added last, a layer or the inputs: in training a share `rate` of these values is 0 in each
+    /// step, by chance, and the others are divided by what is left. From 0 to below 1; not after the last layer.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Network};
+    /// let network = Network::new(784).dense(512, Activation::Relu).dropout(0.2).dense(10, Activation::Softmax);
+    /// ```
+    #[must_use]
+    pub fn dropout(mut self, rate: f64) -> Self {
+        *self.layers.last_mut().map_or(&mut self.dropout, |layer| &mut layer.dropout) = rate;
+        self
+    }
+
+    /// The network with a weight decay of its own for the layer that was added last; what it means, the
+    /// [`Optimizer`](crate::Optimizer) says.
+    #[must_use]
+    pub fn weight_decay(mut self, decay: f64) -> Self {
+        match self.layers.last_mut() {
+            Some(layer) => layer.weight_decay = Some(decay),
+            None => self.misplaced = Some("weight_decay"),
+        }
+        self
+    }
+
+    /// The network with the layer that was added last frozen: training leaves its weight and bias as they are.
+    #[must_use]
+    pub fn frozen(mut self) -> Self {
+        match self.layers.last_mut() {
+            Some(layer) => layer.frozen = true,
+            None => self.misplaced = Some("frozen"),
+        }
+        self
+    }
+
+    /// The share of the inputs that is dropped in training.
+    pub fn input_dropout(&self) -> f64 {
+        self.dropout
     }
 
     /// How many values a row of data has.
@@ -96,8 +146,8 @@ impl Network {
     /// How many weights and biases it has.
     ///
     /// # Errors
-    /// [`Error::Setting`] without layers, with a size of zero or a custom activation that is refused; [`Error::TooLarge`] if the count
-    /// overflows.
+    /// [`Error::Setting`] without layers, with a size of zero, a dropout or weight decay without meaning, a softmax that is not last, or a
+    /// custom activation that is refused; [`Error::TooLarge`] if the count overflows.
     pub fn parameters(&self) -> Result<usize, Error> {
         Ok(self.layout()?.places.iter().map(|place| place.len).sum())
     }
@@ -117,7 +167,26 @@ impl Network {
         if self.layers.is_empty() {
             return Err(setting("network".into(), "at least one dense layer", "none".into()));
         }
+        if let Some(what) = self.misplaced {
+            return Err(setting(what.into(), "a dense layer before it", "none".into()));
+        }
+        let last = self.layers.len() - 1;
+        let rates = self.layers.iter().map(|layer| layer.dropout);
+        for (i, rate) in std::iter::once(self.dropout).chain(rates).enumerate() {
+            if !(0.0..1.0).contains(&rate) {
+                return Err(setting("dropout".into(), "a share from 0 to below 1", rate.to_string()));
+            }
+            if rate > 0.0 && i == last + 1 {
+                return Err(setting("dropout after the last layer".into(), "none", rate.to_string()));
+            }
+        }
         for (i, layer) in self.layers.iter().enumerate() {
+            if let Some(decay) = layer.weight_decay.filter(|decay| !(decay.is_finite() && *decay >= 0.0)) {
+                return Err(setting(format!("weight_decay of layer {i}"), "a finite number from 0 on", decay.to_string()));
+            }
+            if layer.activation == Activation::Softmax && i != last {
+                return Err(setting(format!("the activation of layer {i}"), "softmax in the last layer alone", "softmax".into()));
+            }
             layer.activation.check()?;
             let same_name = |other: &&Dense| other.activation.name() == layer.activation.name();
             if self.layers[..i].iter().find(same_name).is_some_and(|other| other.activation != layer.activation) {
@@ -144,7 +213,8 @@ impl Network {
                 places.push(Place { name, shape, offset, len });
             }
         }
-        Ok(Layout { places, len: end })
+        // Four neighbours are updated at once.
+        Ok(Layout { places, len: end.next_multiple_of(4) })
     }
 }
 

@@ -30,10 +30,32 @@ pub struct Philox {
 /// The `purpose` of the numbers that initialise weights; `step` is then the tensor's place among the network's tensors.
 pub(crate) const INITIALISE: u32 = 0;
 
+/// The `purpose` of the numbers that order the rows of an epoch; `step` is then the round of the mixing. Also in shaders/order.wgsl.
+pub(crate) const SHUFFLE: u32 = 1;
+
+/// The `purpose` of the numbers that split rows into parts, and order them on the host.
+pub(crate) const SPLIT: u32 = 2;
+
+/// The `purpose` of dropout's numbers: this, and the layer's number in the upper bits; `index` is then a quarter of the element's.
+pub(crate) const DROPOUT: u32 = 3;
+
 impl Philox {
     /// The stream for these four keys, from its first number.
     pub fn new(seed: u64, purpose: u32, epoch: u32, step: u32) -> Self {
         Self { key: [seed as u32, (seed >> 32) as u32], counter: [0, step, epoch, purpose], block: [0; 4], used: 4 }
+    }
+
+    /// The four words of one counter: block index, step, epoch, purpose.
+    pub(crate) fn words(seed: u64, counter: [u32; 4]) -> [u32; 4] {
+        Self::block(counter, [seed as u32, (seed >> 32) as u32])
+    }
+
+    /// A number of the normal distribution with mean 0 and deviation 1: G. E. P. Box and M. E. Muller, 1958.
+    pub(crate) fn normal(&mut self) -> f64 {
+        let (high, low) = (f64::from(self.next_u32()), f64::from(self.next_u32()));
+        // From above 0 up to 1, so that there is a logarithm.
+        let radius = (-2.0 * ((high + 1.0) / 4_294_967_296.0).ln()).sqrt();
+        radius * (2.0 * std::f64::consts::PI * low / 4_294_967_296.0).cos()
     }
 
     /// A number from 0 up to, not including, 1: a multiple of 2⁻²⁴.

@@ -2,23 +2,46 @@
 
 use crate::activation::Activation;
 use crate::loss::Loss;
+use crate::optimizer::{Optimizer, Rule};
 use crate::product::{Finish, Product};
 
 /// The stages, one file of `shaders/` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shader {
+    /// Which rows are in the batch.
+    Order,
+    /// The batch's rows out of the data.
+    Gather,
+    /// The batch's targets out of class indices.
+    OneHot,
+    /// The rows' shares by their weights.
+    Weigh,
     /// c = a·b, aᵀ·b or a·bᵀ.
     Matmul,
     /// x = product + bias, y = f(x).
     BiasActivation,
+    /// The same for softmax, row by row.
+    Softmax,
+    /// Elements left out at random.
+    Dropout,
     /// ∂loss/∂x of the last layer.
     OutputDelta,
+    /// The part of it that is softmax's, row by row.
+    SoftmaxDelta,
     /// error · f' of the other layers.
     HiddenDelta,
     /// The deltas summed over the rows.
     BiasGradient,
+    /// The gradients' squares, part by part.
+    SquareSum,
+    /// What the gradients are multiplied with to keep their norm.
+    Clip,
     /// The update in place.
-    Sgd,
+    Update,
+    /// Which classes the rows were taken for.
+    ScoreClasses,
+    /// On which side of a half the outputs are.
+    ScoreBinary,
     /// The loss of many elements, part by part.
     PartialLoss,
     /// The mean of the loss; it ends the step.
@@ -28,22 +51,54 @@ pub enum Shader {
 /// A shader with the functions chosen for it: what a pipeline is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
+    /// [`Shader::Order`].
+    Order,
+    /// [`Shader::Gather`], by so many neighbours: 1, 2 or 4.
+    Gather(u32),
+    /// [`Shader::OneHot`].
+    OneHot,
+    /// [`Shader::Weigh`].
+    Weigh,
     /// [`Shader::Matmul`].
     Matmul,
     /// [`Shader::BiasActivation`] with the layer's activation.
     BiasActivation(Activation),
+    /// [`Shader::Softmax`].
+    Softmax,
+    /// [`Shader::Dropout`].
+    Dropout {
+        /// Whether it changes what is there, as backward, instead of taking it from the layer's outputs.
+        in_place: bool,
+    },
     /// [`Shader::OutputDelta`] with the loss and the last layer's activation.
-    OutputDelta(Loss, Activation),
+    OutputDelta(Loss, Activation, Weights),
+    /// [`Shader::SoftmaxDelta`].
+    SoftmaxDelta,
     /// [`Shader::HiddenDelta`] with the layer's activation.
     HiddenDelta(Activation),
     /// [`Shader::BiasGradient`].
     BiasGradient,
-    /// [`Shader::Sgd`].
-    Sgd,
+    /// [`Shader::SquareSum`].
+    SquareSum,
+    /// [`Shader::Clip`].
+    Clip,
+    /// [`Shader::Update`].
+    Update {
+        /// The optimizer's WGSL.
+        rule: Rule,
+        /// How many neighbours an invocation updates: 1 or 4.
+        width: u32,
+        /// Whether gradients are multiplied by what [`Shader::Clip`] found.
+        clipped: bool,
+    },
+    /// [`Shader::ScoreClasses`].
+    ScoreClasses,
+    /// [`Shader::ScoreBinary`].
+    ScoreBinary,
     /// [`Shader::Loss`] with the loss and the last layer's activation.
-    Loss(Loss, Activation),
+    Loss(Loss, Activation, Weights),
     /// [`Shader::PartialLoss`] with the loss and the last layer's activation.
-    PartialLoss(Loss, Activation),
+    PartialLoss(Loss, Activation, Weights),
     /// [`Shader::Loss`] of what [`Kernel::PartialLoss`] left.
     TotalLoss,
     /// A product by blocks, whose WGSL is emitted.
@@ -55,6 +110,15 @@ pub enum Kernel {
         /// As in [`Product`].
         ones: bool,
     },
+}
+
+/// Whether the rows of a batch have weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Weights {
+    /// All count the same.
+    Equal,
+    /// Each has its own.
+    Given,
 }
 
 /// What a kernel declares.
@@ -86,57 +150,111 @@ pub const LONGEST_LOOP: usize = 32_768;
 impl Shader {
     /// Every stage.
     pub const ALL: &[Shader] = &[
+        Shader::Order,
+        Shader::Gather,
+        Shader::OneHot,
+        Shader::Weigh,
         Shader::Matmul,
         Shader::BiasActivation,
+        Shader::Softmax,
+        Shader::Dropout,
         Shader::OutputDelta,
+        Shader::SoftmaxDelta,
         Shader::HiddenDelta,
         Shader::BiasGradient,
-        Shader::Sgd,
+        Shader::SquareSum,
+        Shader::Clip,
+        Shader::Update,
+        Shader::ScoreClasses,
+        Shader::ScoreBinary,
         Shader::PartialLoss,
         Shader::Loss,
     ];
 
     /// Its file in `shaders/`.
     pub fn file(self) -> &'static str {
-        match self {
-            Shader::Matmul => "matmul.wgsl",
-            Shader::BiasActivation => "bias_activation.wgsl",
-            Shader::OutputDelta => "output_delta.wgsl",
-            Shader::HiddenDelta => "hidden_delta.wgsl",
-            Shader::BiasGradient => "bias_gradient.wgsl",
-            Shader::Sgd => "sgd.wgsl",
-            Shader::PartialLoss => "partial_loss.wgsl",
-            Shader::Loss => "loss.wgsl",
-        }
+        self.file_and_text().0
     }
 
     fn text(self) -> &'static str {
+        self.file_and_text().1
+    }
+
+    fn file_and_text(self) -> (&'static str, &'static str) {
+        macro_rules! file {
+            ($name:literal) => {
+                ($name, include_str!(concat!("../shaders/", $name)))
+            };
+        }
         match self {
-            Shader::Matmul => include_str!("../shaders/matmul.wgsl"),
-            Shader::BiasActivation => include_str!("../shaders/bias_activation.wgsl"),
-            Shader::OutputDelta => include_str!("../shaders/output_delta.wgsl"),
-            Shader::HiddenDelta => include_str!("../shaders/hidden_delta.wgsl"),
-            Shader::BiasGradient => include_str!("../shaders/bias_gradient.wgsl"),
-            Shader::Sgd => include_str!("../shaders/sgd.wgsl"),
-            Shader::PartialLoss => include_str!("../shaders/partial_loss.wgsl"),
-            Shader::Loss => include_str!("../shaders/loss.wgsl"),
+            Shader::Order => file!("order.wgsl"),
+            Shader::Gather => file!("gather.wgsl"),
+            Shader::OneHot => file!("one_hot.wgsl"),
+            Shader::Weigh => file!("weigh.wgsl"),
+            Shader::Matmul => file!("matmul.wgsl"),
+            Shader::BiasActivation => file!("bias_activation.wgsl"),
+            Shader::Softmax => file!("softmax.wgsl"),
+            Shader::Dropout => file!("dropout.wgsl"),
+            Shader::OutputDelta => file!("output_delta.wgsl"),
+            Shader::SoftmaxDelta => file!("softmax_delta.wgsl"),
+            Shader::HiddenDelta => file!("hidden_delta.wgsl"),
+            Shader::BiasGradient => file!("bias_gradient.wgsl"),
+            Shader::SquareSum => file!("square_sum.wgsl"),
+            Shader::Clip => file!("clip.wgsl"),
+            Shader::Update => file!("update.wgsl"),
+            Shader::ScoreClasses => file!("score_classes.wgsl"),
+            Shader::ScoreBinary => file!("score_binary.wgsl"),
+            Shader::PartialLoss => file!("partial_loss.wgsl"),
+            Shader::Loss => file!("loss.wgsl"),
         }
     }
 }
 
+/// What stages are made of beside their own file: each is appended where it is needed.
+pub const PARTS: [(&str, &str); 3] = [("step.wgsl", STEP), ("philox.wgsl", PHILOX), ("math.wgsl", MATH)];
+
 pub(crate) const STEP: &str = include_str!("../shaders/step.wgsl");
+const PHILOX: &str = include_str!("../shaders/philox.wgsl");
+const MATH: &str = include_str!("../shaders/math.wgsl");
 
 impl Kernel {
     /// Every kernel made of a file there can be, for tests and for writing them to a folder.
     pub fn all() -> Vec<Kernel> {
-        let mut all = vec![Kernel::Matmul, Kernel::BiasGradient, Kernel::Sgd, Kernel::TotalLoss];
+        let mut all = vec![
+            Kernel::Order,
+            Kernel::Gather(1),
+            Kernel::Gather(2),
+            Kernel::Gather(4),
+            Kernel::OneHot,
+            Kernel::Weigh,
+            Kernel::Matmul,
+            Kernel::Softmax,
+            Kernel::Dropout { in_place: false },
+            Kernel::Dropout { in_place: true },
+            Kernel::SoftmaxDelta,
+            Kernel::BiasGradient,
+            Kernel::SquareSum,
+            Kernel::Clip,
+            Kernel::ScoreClasses,
+            Kernel::ScoreBinary,
+            Kernel::TotalLoss,
+        ];
+        for optimizer in Optimizer::ALL {
+            for (decay, width, clipped) in [(0.0, 1, false), (0.01, 4, true)] {
+                all.push(Kernel::Update { rule: Rule::of(optimizer, decay), width, clipped });
+            }
+        }
         for activation in Activation::ALL {
             all.push(Kernel::BiasActivation(activation.clone()));
             all.push(Kernel::HiddenDelta(activation.clone()));
+        }
+        for activation in Activation::ALL.iter().chain([&Activation::Softmax]) {
             for loss in Loss::ALL {
-                all.push(Kernel::OutputDelta(*loss, activation.clone()));
-                all.push(Kernel::Loss(*loss, activation.clone()));
-                all.push(Kernel::PartialLoss(*loss, activation.clone()));
+                for weights in [Weights::Equal, Weights::Given] {
+                    all.push(Kernel::OutputDelta(*loss, activation.clone(), weights));
+                    all.push(Kernel::Loss(*loss, activation.clone(), weights));
+                    all.push(Kernel::PartialLoss(*loss, activation.clone(), weights));
+                }
             }
         }
         all
@@ -145,12 +263,23 @@ impl Kernel {
     /// The stage it is; none if its WGSL is emitted.
     pub fn shader(&self) -> Option<Shader> {
         match self {
+            Kernel::Order => Some(Shader::Order),
+            Kernel::Gather(_) => Some(Shader::Gather),
+            Kernel::OneHot => Some(Shader::OneHot),
+            Kernel::Weigh => Some(Shader::Weigh),
             Kernel::Matmul => Some(Shader::Matmul),
             Kernel::BiasActivation(_) => Some(Shader::BiasActivation),
+            Kernel::Softmax => Some(Shader::Softmax),
+            Kernel::Dropout { .. } => Some(Shader::Dropout),
             Kernel::OutputDelta(..) => Some(Shader::OutputDelta),
+            Kernel::SoftmaxDelta => Some(Shader::SoftmaxDelta),
             Kernel::HiddenDelta(_) => Some(Shader::HiddenDelta),
             Kernel::BiasGradient => Some(Shader::BiasGradient),
-            Kernel::Sgd => Some(Shader::Sgd),
+            Kernel::SquareSum => Some(Shader::SquareSum),
+            Kernel::Clip => Some(Shader::Clip),
+            Kernel::Update { .. } => Some(Shader::Update),
+            Kernel::ScoreClasses => Some(Shader::ScoreClasses),
+            Kernel::ScoreBinary => Some(Shader::ScoreBinary),
             Kernel::PartialLoss(..) => Some(Shader::PartialLoss),
             Kernel::Loss(..) | Kernel::TotalLoss => Some(Shader::Loss),
             Kernel::Product(_) | Kernel::SumSlices { .. } => None,
@@ -161,16 +290,26 @@ impl Kernel {
     pub fn label(&self) -> String {
         let file = self.shader().map_or("", Shader::file);
         match self {
-            Kernel::Matmul | Kernel::BiasGradient | Kernel::Sgd => file.into(),
+            Kernel::Gather(width) => format!("{file} ({})", vector(*width)),
             Kernel::TotalLoss => format!("{file} (partials)"),
             Kernel::BiasActivation(activation) | Kernel::HiddenDelta(activation) => format!("{file} ({})", activation.name()),
-            Kernel::OutputDelta(loss, activation) | Kernel::Loss(loss, activation) | Kernel::PartialLoss(loss, activation) => {
-                format!("{file} ({}, {})", loss.name(), activation.name())
+            Kernel::Dropout { in_place } => format!("{file} ({})", if *in_place { "backward" } else { "forward" }),
+            Kernel::OutputDelta(loss, activation, weights)
+            | Kernel::Loss(loss, activation, weights)
+            | Kernel::PartialLoss(loss, activation, weights) => {
+                let weights = if *weights == Weights::Given { ", weights" } else { "" };
+                format!("{file} ({}, {}{weights})", loss.name(), activation.name())
+            }
+            Kernel::Update { rule, width, clipped } => {
+                let decay = if rule.wgsl.contains("WEIGHT_DECAY") { ", decay" } else { "" };
+                let wide = if *width == 4 { ", vec4f" } else { "" };
+                format!("{file} ({}{decay}{wide}{})", rule.name, if *clipped { ", clipped" } else { "" })
             }
             Kernel::Product(product) => product.label(),
             Kernel::SumSlices { finish, ones } => {
                 format!("sum_slices{} ({})", if *ones { " ones" } else { "" }, finish.label())
             }
+            _ => file.into(),
         }
     }
 
@@ -186,34 +325,63 @@ impl Kernel {
     /// The whole WGSL module: the file first, so that line numbers in messages are the file's.
     pub fn source(&self) -> String {
         let text = self.shader().map_or("", Shader::text);
-        match self {
-            Kernel::Matmul | Kernel::BiasGradient => text.into(),
-            Kernel::Sgd => format!("{text}\n{STEP}"),
+        let chosen = match self {
+            Kernel::Product(product) => return with_math(product.source()),
+            Kernel::SumSlices { finish, ones } => return with_math(finish.slices_source(*ones)),
+            Kernel::OneHot
+            | Kernel::Weigh
+            | Kernel::Matmul
+            | Kernel::Softmax
+            | Kernel::SoftmaxDelta
+            | Kernel::BiasGradient
+            | Kernel::SquareSum
+            | Kernel::Clip
+            | Kernel::ScoreClasses
+            | Kernel::ScoreBinary => String::new(),
+            Kernel::Order => format!("{STEP}\n{PHILOX}"),
+            Kernel::Gather(width) => format!("alias Real = {};\n", vector(*width)),
+            Kernel::Dropout { in_place } => {
+                let from = if *in_place { "dropped" } else { "outputs" };
+                format!("fn before(i: u32) -> f32 {{\n    return {from}[i];\n}}\n\n{STEP}\n{PHILOX}")
+            }
+            Kernel::Update { rule, width, clipped } => {
+                let clip = "@group(0) @binding(7) var<storage, read> clip: f32;\n\n";
+                let (declared, factor) = if *clipped { (clip, "clip * ") } else { ("", "") };
+                let mut slots = String::new();
+                for (i, slot) in rule.slots.iter().enumerate() {
+                    slots += &format!("@group(0) @binding({}) var<storage, read_write> {slot}: array<Real>;\n", 5 + i);
+                }
+                let gradient = format!("fn gradient_of(i: u32) -> Real {{\n    return {factor}gradients[i];\n}}\n");
+                format!("alias Real = {};\n\n{slots}{declared}{gradient}\n{}\n{STEP}", vector(*width), rule.wgsl)
+            }
             Kernel::BiasActivation(activation) => {
                 let value = &activation.definition().wgsl_value;
-                format!("{text}\n// {0}\nfn activation(x: f32) -> f32 {{\n    return {value};\n}}\n", activation.name())
+                format!("// {0}\nfn activation(x: f32) -> f32 {{\n    return {value};\n}}\n", activation.name())
             }
-            Kernel::HiddenDelta(activation) => format!("{text}\n{}", activation_derivative(activation)),
-            Kernel::OutputDelta(loss, activation) => {
+            Kernel::HiddenDelta(activation) => activation_derivative(activation),
+            Kernel::OutputDelta(loss, activation, weights) => {
                 let formulas = loss.formulas(activation);
                 let derivative = if loss.fuses_with(activation) {
                     // ∂loss/∂x is all there: nothing is left to multiply with.
                     function("activation_derivative", &format!("{}, within loss_gradient", activation.name()), "1.0")
+                } else if *activation == Activation::Softmax {
+                    function("activation_derivative", "softmax: in softmax_delta.wgsl", "1.0")
                 } else {
                     activation_derivative(activation)
                 };
                 let gradient = function("loss_gradient", loss.name(), formulas.wgsl_gradient);
-                format!("{text}\n{gradient}\n{derivative}{}", helpers(formulas.wgsl_helpers, &gradient))
+                // A mean is over shares that add up to 1; in a sum each row counts its weight.
+                let array = if loss.is_mean() { "shares" } else { "weights" };
+                format!("{gradient}\n{derivative}\n{}", weight(*weights, array, 5))
             }
-            Kernel::Loss(loss, activation) => format!("{text}\n{}\n{STEP}", element_loss(*loss, activation)),
-            Kernel::PartialLoss(loss, activation) => format!("{text}\n{}", element_loss(*loss, activation)),
+            Kernel::Loss(loss, activation, weights) => format!("{}\n{STEP}", element_loss(*loss, activation, (*weights, 8))),
+            Kernel::PartialLoss(loss, activation, weights) => element_loss(*loss, activation, (*weights, 5)),
             Kernel::TotalLoss => format!(
-                "{text}\n// what shaders/partial_loss.wgsl left\n@group(0) @binding(7) var<storage, read> partials: array<f32>;\n\n\
+                "// what shaders/partial_loss.wgsl left\n@group(0) @binding(7) var<storage, read> partials: array<f32>;\n\n\
                  fn element_loss(i: u32) -> f32 {{\n    return partials[i];\n}}\n\n{STEP}"
             ),
-            Kernel::Product(product) => product.source(),
-            Kernel::SumSlices { finish, ones } => finish.slices_source(*ones),
-        }
+        };
+        with_math(if chosen.is_empty() { text.into() } else { format!("{text}\n{chosen}") })
     }
 
     /// What it declares.
@@ -250,10 +418,26 @@ fn params(code: &str) -> Vec<String> {
     fields.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
 }
 
-fn element_loss(loss: Loss, activation: &Activation) -> String {
-    let formulas = loss.formulas(activation);
-    let value = function("element_loss", loss.name(), formulas.wgsl_value);
-    format!("{value}{}", helpers(formulas.wgsl_helpers, &value))
+fn element_loss(loss: Loss, activation: &Activation, (weights, binding): (Weights, u32)) -> String {
+    let formula = loss.formulas(activation).wgsl_value;
+    match weights {
+        Weights::Equal => function("element_loss", loss.name(), formula),
+        Weights::Given => {
+            let weighted = function("element_loss", &format!("{}, weighted", loss.name()), &format!("weight(i) * ({formula})"));
+            format!("{weighted}\n{}", weight(weights, "weights", binding))
+        }
+    }
+}
+
+/// What the row of element i counts.
+fn weight(weights: Weights, array: &str, binding: u32) -> String {
+    match weights {
+        Weights::Equal => "fn weight(i: u32) -> f32 {\n    return 1.0;\n}\n".into(),
+        Weights::Given => format!(
+            "@group(0) @binding({binding}) var<storage, read> {array}: array<f32>;\n\n\
+             fn weight(i: u32) -> f32 {{\n    return {array}[i / params.columns];\n}}\n"
+        ),
+    }
 }
 
 /// Whether the kernel reads x, the sums before the activation.
@@ -276,10 +460,28 @@ fn function(name: &str, of: &str, expression: &str) -> String {
     format!("// {of}\nfn {name}(i: u32) -> f32 {{\n{reads}    return {expression};\n}}\n")
 }
 
-/// The helper functions, if that function calls any.
-fn helpers(helpers: &str, function: &str) -> String {
-    let calls = helpers.split("fn ").skip(1).filter_map(|rest| rest.split_once('(')).any(|(name, _)| function.contains(name));
-    if calls { format!("\n{helpers}") } else { String::new() }
+/// The module with those functions of shaders/math.wgsl that it calls, and those that they call.
+fn with_math(mut module: String) -> String {
+    loop {
+        let called = MATH.split("\n\n").skip(1).find(|function| {
+            let name = function.split_once("fn ").and_then(|(_, rest)| rest.split_once('(')).map_or("", |(name, _)| name);
+            let declared = format!("fn {name}(");
+            !module.contains(&declared) && words(&without_comments(&module)).any(|word| word == name)
+        });
+        match called {
+            Some(function) => module += &format!("\n{}\n", function.trim_end()),
+            None => return module,
+        }
+    }
+}
+
+/// The WGSL type of so many neighbours.
+fn vector(width: u32) -> &'static str {
+    match width {
+        4 => "vec4f",
+        2 => "vec2f",
+        _ => "f32",
+    }
 }
 
 /// The identifiers and keywords in WGSL text.

@@ -9,16 +9,26 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::error::Error;
 use crate::gpu::{Gpu, Region, Submission};
-use crate::plan::{Id, Plan};
+use crate::plan::{Id, Plan, Tensor};
 
 /// A row of the step table: `Step` in shaders/step.wgsl.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
 #[repr(C)]
 pub struct Step {
     /// How far the step goes.
     pub learning_rate: f32,
+    /// What the optimizer's moments are divided by.
+    pub corrections: [f32; 2],
     /// Which element of `losses` takes its loss.
     pub loss_slot: u32,
+    /// 1 if the loss is added to what is there.
+    pub adds: u32,
+    /// The place of the batch's first row in the epoch's order.
+    pub first: u32,
+    /// The epoch, from 0.
+    pub epoch: u32,
+    /// The step in it, from 0.
+    pub batch: u32,
 }
 
 /// A plan with its buffers, pipelines and bind groups, ready to run.
@@ -28,6 +38,8 @@ pub struct Staged {
     pub plan: Plan,
     buffers: Vec<wgpu::Buffer>,
     dispatches: Vec<Recorded>,
+    /// The dispatches of each of the plan's steps.
+    programs: Vec<Range<usize>>,
     staging: wgpu::Buffer,
     in_flight: VecDeque<InFlight>,
     last_finished: Instant,
@@ -60,9 +72,6 @@ struct InFlight {
     submitted: Instant,
     nanoseconds: u64,
 }
-
-/// The rows of the step table that are uploaded at once.
-pub const TABLE_ROWS: usize = 4096;
 
 /// How long a submission may take: under the 250 ms after which others on the device notice.
 const LONGEST_SUBMISSION: f64 = 0.2e9;
@@ -119,36 +128,74 @@ impl Staged {
         }
         let staging = staging(&gpu, readable).await?;
         let (in_flight, last_finished, measured) = (VecDeque::new(), Instant::now(), (Duration::ZERO, 0));
-        Ok(Self { gpu, plan, buffers, dispatches, staging, in_flight, last_finished, measured, warm: false })
+        let programs = plan.programs();
+        Ok(Self { gpu, plan, buffers, dispatches, programs, staging, in_flight, last_finished, measured, warm: false })
     }
 
     /// Writes a tensor; it takes effect before the next run.
     pub fn write(&self, tensor: Id, values: &[f32]) -> Result<(), Error> {
+        self.write_words(tensor, bytemuck::cast_slice(values))
+    }
+
+    /// Writes the first elements of a tensor.
+    fn write_words(&self, tensor: Id, values: &[u32]) -> Result<(), Error> {
         let tensor = &self.plan.tensors[tensor.0];
-        assert_eq!(values.len(), tensor.rows * tensor.columns, "values for {}", tensor.name);
+        assert!(values.len() <= tensor.rows * tensor.columns, "values for {}", tensor.name);
         self.gpu.write(&self.buffers[tensor.buffer], tensor.offset as u64 * 4, bytemuck::cast_slice(values))
     }
 
-    /// Writes the step table, at most [`TABLE_ROWS`] rows of it, and sets the cursor to its first.
-    pub fn write_steps(&self, steps: &[Step]) -> Result<(), Error> {
-        let buffer = |name| &self.buffers[self.plan.tensors[self.plan.find(name).0].buffer];
-        self.gpu.write(buffer("steps"), 0, bytemuck::cast_slice(steps))?;
-        self.gpu.write(buffer("cursor"), 0, &[0; 4])
+    /// Sets every element of a tensor to zero bits.
+    pub fn clear(&self, tensor: Id) -> Result<(), Error> {
+        let Tensor { rows, columns, .. } = self.plan.tensors[tensor.0];
+        self.write_words(tensor, &vec![0; rows * columns])
     }
 
-    /// Runs as many steps as there are rows; returns when all are submitted, not when they are done.
-    pub async fn run(&mut self, steps: &[Step]) -> Result<(), Error> {
-        for rows in steps.chunks(TABLE_ROWS) {
-            self.write_steps(rows)?;
-            self.replay(rows.len()).await?;
+    /// Writes a step table, at most as many rows as it has, and sets its cursor to the first; `prefix` says whose table.
+    pub fn write_steps(&self, prefix: &str, steps: &[Step]) -> Result<(), Error> {
+        self.write_words(self.plan.find(&format!("{prefix}steps")), bytemuck::cast_slice(steps))?;
+        self.write_words(self.plan.find(&format!("{prefix}cursor")), &[0])
+    }
+
+    /// Copies one flat buffer to another of the same length.
+    pub fn copy(&mut self, from: Id, to: Id) -> Result<(), Error> {
+        let (from, to) = (&self.plan.tensors[from.0], &self.plan.tensors[to.0]);
+        let mut encoder = self.gpu.encoder();
+        encoder.copy_buffer_to_buffer(&self.buffers[from.buffer], 0, &self.buffers[to.buffer], 0, from.columns as u64 * 4);
+        self.gpu.submit(vec![encoder.finish()])?;
+        Ok(())
+    }
+
+    /// Runs as many steps as there are rows. They go through the plan's programs in the order of `epoch`, again and again. Returns when
+    /// all are submitted, not when they are done.
+    pub async fn run(&mut self, steps: &[Step], epoch: &[usize]) -> Result<(), Error> {
+        let table = self.plan.tensors[self.plan.find("steps").0].rows;
+        // Whole epochs at once, as far as one fits the table.
+        let whole = (table / epoch.len()).max(1) * epoch.len();
+        for (i, rows) in steps.chunks(whole).enumerate() {
+            if rows.len() <= table {
+                self.write_steps("", rows)?;
+                self.replay_epochs(&epoch[..epoch.len().min(rows.len())], rows.len().div_ceil(epoch.len())).await?;
+                continue;
+            }
+            assert_eq!(i * whole % epoch.len(), 0, "chunks begin with an epoch");
+            for (rows, programs) in rows.chunks(table).zip(epoch.chunks(table)) {
+                self.write_steps("", rows)?;
+                self.replay_epochs(programs, 1).await?;
+            }
         }
         Ok(())
     }
 
-    /// Runs the plan that many times: one command buffer each, several to a submission. One is cut into several only where it alone
-    /// would make a submission too long.
+    /// Runs the plan's first program that many times.
     pub async fn replay(&mut self, times: usize) -> Result<(), Error> {
-        let estimates: Vec<u64> = self.dispatches.iter().map(|dispatch| dispatch.nanoseconds).collect();
+        self.replay_epochs(&[0], times).await
+    }
+
+    /// Runs those programs in their order, that many times: one command buffer each time, several to a submission. One is cut into
+    /// several only where it alone would make a submission too long.
+    pub async fn replay_epochs(&mut self, epoch: &[usize], times: usize) -> Result<(), Error> {
+        let order: Vec<usize> = epoch.iter().flat_map(|program| self.programs[*program].clone()).collect();
+        let estimates: Vec<u64> = order.iter().map(|dispatch| self.dispatches[*dispatch].nanoseconds).collect();
         let whole: u64 = estimates.iter().sum();
         let mut commands = Vec::with_capacity(LARGEST_SUBMISSION);
         let mut nanoseconds = 0;
@@ -168,7 +215,7 @@ impl Staged {
                     self.submit(std::mem::take(&mut commands), std::mem::take(&mut nanoseconds)).await?;
                 }
                 nanoseconds += estimates[range.clone()].iter().sum::<u64>();
-                commands.push(self.record(range.clone()));
+                commands.push(self.record(&order[range.clone()]));
             }
         }
         self.submit(commands, nanoseconds).await
@@ -183,11 +230,11 @@ impl Staged {
     }
 
     /// A command buffer with those dispatches.
-    fn record(&self, range: Range<usize>) -> wgpu::CommandBuffer {
+    fn record(&self, order: &[usize]) -> wgpu::CommandBuffer {
         let mut encoder = self.gpu.encoder();
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for dispatch in &self.dispatches[range] {
-            dispatch.record(&mut pass);
+        for dispatch in order {
+            self.dispatches[*dispatch].record(&mut pass);
         }
         drop(pass);
         encoder.finish()
@@ -225,6 +272,12 @@ impl Staged {
 
     /// Reads the first `count` elements of each tensor, in one readback.
     pub async fn read(&mut self, wanted: &[(Id, usize)]) -> Result<Vec<Vec<f32>>, Error> {
+        let read = self.read_words(wanted).await?;
+        Ok(read.iter().map(|words| bytemuck::pod_collect_to_vec(words)).collect())
+    }
+
+    /// The same, as the words that they are.
+    pub async fn read_words(&mut self, wanted: &[(Id, usize)]) -> Result<Vec<Vec<u32>>, Error> {
         let total = wanted.iter().map(|(_, count)| count).sum::<usize>();
         if total as u64 * 4 > self.staging.size() {
             self.staging = staging(&self.gpu, total).await?;
@@ -247,9 +300,9 @@ impl Staged {
 
     /// Runs one step of a training that changes nothing, and measures each dispatch alone, as far as the adapter has a clock.
     pub async fn times(&mut self) -> Result<Vec<Option<Duration>>, Error> {
-        self.write_steps(&[Step { learning_rate: 0.0, loss_slot: 0 }])?;
-        let mut times = Vec::with_capacity(self.dispatches.len());
-        for dispatch in &self.dispatches {
+        self.write_steps("", &[Step { corrections: [1.0; 2], ..Step::default() }])?;
+        let mut times = Vec::with_capacity(self.programs[0].len());
+        for dispatch in &self.dispatches[self.programs[0].clone()] {
             times.push(self.gpu.timed(|pass| dispatch.record(pass)).await?);
         }
         Ok(times)
@@ -257,7 +310,7 @@ impl Staged {
 
     /// Runs one dispatch alone: for looking at a step stage by stage.
     pub async fn run_one(&mut self, index: usize) -> Result<(), Error> {
-        let commands = vec![self.record(index..index + 1)];
+        let commands = vec![self.record(&[index])];
         self.gpu.finished(self.gpu.submit(commands)?).await
     }
 }

@@ -25,8 +25,8 @@ pub struct Stage {
 }
 
 /// Runs the plan's next step one stage at a time. The dispatches into which a stage was cut follow each other with the same formula.
-pub(crate) async fn step(staged: &mut Staged, layout: &Layout, learning_rate: f32) -> Result<Vec<Stage>, Error> {
-    staged.write_steps(&[Step { learning_rate, loss_slot: 0 }])?;
+pub(crate) async fn step(staged: &mut Staged, layout: &Layout, row: Step) -> Result<Vec<Stage>, Error> {
+    staged.write_steps("", &[row])?;
     let mut stages = Vec::new();
     let mut start = 0;
     while let Some(first) = staged.plan.dispatches.get(start).cloned() {
@@ -52,11 +52,12 @@ fn reads(kernel: &Kernel, operand: &Operand) -> bool {
     let in_place = match kernel {
         Kernel::BiasActivation(_) => "sums",
         Kernel::HiddenDelta(_) => "deltas",
-        Kernel::Sgd => "parameters",
-        Kernel::Matmul | Kernel::OutputDelta(..) | Kernel::BiasGradient => "",
-        Kernel::Loss(..) | Kernel::PartialLoss(..) | Kernel::TotalLoss => "",
-        // A step is looked at in plain stages.
-        Kernel::Product(_) | Kernel::SumSlices { .. } => "",
+        Kernel::Softmax => "sums",
+        Kernel::SoftmaxDelta => "deltas",
+        Kernel::Dropout { in_place: true } => "dropped",
+        // All that it changes it also reads.
+        Kernel::Update { .. } => return true,
+        _ => "",
     };
     let name = kernel.bindings().into_iter().find(|binding| binding.index == operand.binding).map(|binding| binding.name);
     !operand.written || name.as_deref() == Some(in_place)
@@ -79,11 +80,14 @@ async fn look(
         match tensor.name.as_str() {
             // It counts the steps; no numbers of the network are in it.
             "cursor" => (),
-            "steps" if stage.kernel != Kernel::Sgd => (),
+            "steps" if !matches!(stage.kernel, Kernel::Update { .. }) => (),
             "steps" => show("learning_rate".into(), vec![1], &staged.read(&[(id, 1)]).await?[0]),
             "losses" => show("loss".into(), vec![1], &staged.read(&[(id, 1)]).await?[0]),
-            flat @ ("parameters" | "gradients") => {
-                let suffix = if flat == "gradients" { ".gradient" } else { "" };
+            flat if flat == "parameters" || flat == "gradients" || flat.starts_with("optimizer.") => {
+                let suffix = match flat.strip_prefix("optimizer.") {
+                    Some(slot) => format!(".{slot}"),
+                    None => (if flat == "gradients" { ".gradient" } else { "" }).into(),
+                };
                 let read = staged.read(&[(id, tensor.columns)]).await?;
                 for place in &layout.places {
                     let values = &read[0][place.offset..place.offset + place.len];

@@ -3,33 +3,40 @@
 mod common;
 
 use common::{numbers, wide};
-use shaderprop::internals::reference::Reference;
+use shaderprop::internals::reference::{Batch, Reference};
 use shaderprop::{Activation, Loss, Network};
 
 const ROWS: usize = 5;
 
 /// What the loss's gradient is the gradient of: the logged mean, but for the tutorials' squared error half the sum.
-fn objective(loss: Loss, reference: &Reference, inputs: &[f64], targets: &[f64]) -> f64 {
-    let logged = reference.loss(&reference.forward(inputs), targets);
+fn objective(loss: Loss, reference: &Reference, batch: &Batch<'_>) -> f64 {
+    let rows = batch.inputs.len() / reference.layers[0].ins;
+    let outputs = batch.targets.len() / rows;
+    let sum = reference.loss(&reference.forward(batch.inputs, None), batch);
     match loss {
-        Loss::SquaredError => logged * targets.len() as f64 / 2.0,
-        _ => logged,
+        Loss::SquaredError => sum * outputs as f64 / 2.0,
+        _ => sum / batch.weights.map_or(rows as f64, |weights| weights.iter().sum()),
     }
 }
 
-fn check(loss: Loss, hidden: &Activation, last: &Activation) {
+fn check(loss: Loss, hidden: &Activation, last: &Activation, weights: Option<&[f64]>) {
     let what = format!("{}, {}, {}", loss.name(), hidden.name(), last.name());
     let network = Network::new(3).dense(4, hidden.clone()).dense(3, hidden.clone()).dense(2, last.clone());
     let layout = network.layout().expect("a network");
     let inputs = wide(&numbers(1, ROWS * 3));
-    let targets: Vec<f64> = numbers(2, ROWS * 2).iter().map(|t| f64::from(t.abs())).collect();
+    let mut targets: Vec<f64> = numbers(2, ROWS * 2).iter().map(|t| f64::from(t.abs())).collect();
+    if loss == Loss::CategoricalCrossEntropy {
+        // Its targets are probabilities.
+        targets.chunks_mut(2).for_each(|row| row[1] = 1.0 - row[0]);
+    }
     let mut reference = Reference::new(&network, loss, &layout, &wide(&numbers(3, layout.len)));
+    let batch = Batch { inputs: &inputs, targets: &targets, weights };
 
-    let passed = reference.forward(&inputs);
+    let passed = reference.forward(&inputs, None);
     let kink = passed.iter().flat_map(|layer| &layer.sums).fold(f64::MAX, |least, x| x.abs().min(least));
     assert!(kink > 1e-4, "{what}: a sum of {kink} is too near relu's kink for differences");
 
-    let gradients = reference.backward(&inputs, &passed, &targets);
+    let gradients = reference.backward(&passed, &batch);
     let epsilon = 1e-6;
     let mut largest = 0.0f64;
     for (i, gradient) in gradients.iter().enumerate() {
@@ -40,7 +47,7 @@ fn check(loss: Loss, hidden: &Activation, last: &Activation) {
                     let parameter = if kind == "weight" { &mut layer.weight[j] } else { &mut layer.bias[j] };
                     let before = *parameter;
                     *parameter += by;
-                    let objective = objective(loss, &reference, &inputs, &targets);
+                    let objective = objective(loss, &reference, &batch);
                     let layer = &mut reference.layers[i];
                     *(if kind == "weight" { &mut layer.weight[j] } else { &mut layer.bias[j] }) = before;
                     objective
@@ -62,8 +69,9 @@ fn check(loss: Loss, hidden: &Activation, last: &Activation) {
 fn every_activation_and_loss() {
     for loss in Loss::ALL {
         for hidden in Activation::ALL {
-            for last in Activation::ALL {
-                check(*loss, hidden, last);
+            for last in Activation::ALL.iter().chain([&Activation::Softmax]) {
+                check(*loss, hidden, last, None);
+                check(*loss, hidden, last, Some(&[1.0, 0.25, 0.0, 2.0, 0.5]));
             }
         }
     }
@@ -83,10 +91,11 @@ fn the_second_tutorials_derivative_is_none() {
         let mut parameters = vec![0.0; layout.len];
         parameters[0] = 2.0;
         let mut reference = Reference::new(&network, Loss::SquaredError, &layout, &parameters);
-        let gradient = reference.backward(&[1.0], &reference.forward(&[1.0]), &[0.0])[0].weight[0];
+        let batch = Batch { inputs: &[1.0], targets: &[0.0], weights: None };
+        let gradient = reference.backward(&reference.forward(&[1.0], None), &batch)[0].weight[0];
         let mut shifted = |by: f64| {
             reference.layers[0].weight[0] = 2.0 + by;
-            objective(Loss::SquaredError, &reference, &[1.0], &[0.0])
+            objective(Loss::SquaredError, &reference, &batch)
         };
         (gradient, (shifted(1e-6) - shifted(-1e-6)) / 2e-6)
     };
@@ -105,6 +114,7 @@ fn binary_cross_entropy_of_large_logits() {
     parameters[0] = 1.0;
     let reference = Reference::new(&network, Loss::BinaryCrossEntropy, &layout, &parameters);
     for (x, t, expected) in [(1e4, 0.0, 1e4), (1e4, 1.0, 0.0), (-1e4, 1.0, 1e4), (-1e4, 0.0, 0.0)] {
-        assert_eq!(reference.loss(&reference.forward(&[x]), &[t]), expected);
+        let batch = Batch { inputs: &[x], targets: &[t], weights: None };
+        assert_eq!(reference.loss(&reference.forward(&[x], None), &batch), expected);
     }
 }

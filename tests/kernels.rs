@@ -6,8 +6,9 @@ use common::{U, ULP, assert_close, g, numbers, open, run, wide};
 use std::sync::Arc;
 
 use shaderprop::internals::reference as twin;
-use shaderprop::internals::{Gpu, Kernel, LONGEST_LOOP, Layouts, Limits, Outputs, Plan, Staged, Step};
-use shaderprop::{Activation, Loss};
+use shaderprop::internals::reference::Update;
+use shaderprop::internals::{Gpu, Id, Kernel, LONGEST_LOOP, Layouts, Limits, Outputs, Plan, Rule, Slot, Staged, Step};
+use shaderprop::{Activation, Loss, Optimizer};
 
 /// Below, at and above the sizes at which workgroups and vectors end.
 const SIZES: [usize; 11] = [1, 2, 3, 15, 16, 17, 63, 64, 65, 127, 129];
@@ -43,8 +44,8 @@ fn nan(len: usize) -> Vec<f32> {
 /// How far from y(x) the WGSL specification lets the activation's formula be, with the result of an exact x.
 fn activation_bound(activation: &Activation, x: f64) -> f64 {
     let y = activation.value(x).abs();
-    // An f32 below its normal numbers may be taken for zero.
-    let flushed = f64::from(f32::MIN_POSITIVE);
+    // An f32 below its normal numbers may be taken for zero, and then multiplied by an x beyond which nothing is left anyway.
+    let flushed = f64::from(f32::MIN_POSITIVE) * (1.0 + x.abs().min(150.0));
     flushed
         + match activation {
             // e = exp(-|x|) to 3 + 2|x| ULP, as σ(1 - σ) carries it on; then an addition and a division of 2.5 ULP.
@@ -54,6 +55,63 @@ fn activation_bound(activation: &Activation, x: f64) -> f64 {
             // The specification's absolute bound.
             Activation::Tanh => 1e-5,
             Activation::Relu | Activation::Identity => 0.0,
+            // A constant and a product, both rounded.
+            Activation::LeakyRelu => 2.0 * U * y,
+            // Below -0.5 an exponential and a difference; above it a series of some twenty operations that ends at x⁹.
+            Activation::Elu => (3.0 + 2.0 * x.abs()) * ULP * x.min(0.0).exp() + U + 20.0 * U * y,
+            Activation::Gelu => x.abs() * cdf_bound(x) + U * y,
+            // The argument u of σ has six roundings.
+            Activation::GeluTanh => x.abs() * logistic_bound(gelu_argument(x), 6.0) + U * y,
+            Activation::Silu => x.abs() * logistic_bound(x, 0.0) + U * y,
+            // An exponential, a series of some twenty operations, and an addition.
+            Activation::Softplus => (3.0 + 2.0 * x.abs()) * ULP * (-x.abs()).exp() + 20.0 * U * (-x.abs()).exp() + U * y,
+            other => panic!("{} needs a bound, derived as above", other.name()),
+        }
+}
+
+/// How far shaders/math.wgsl may be from 1 / (1 + e⁻ᶻ), for a z that was rounded so many times.
+fn logistic_bound(z: f64, roundings: f64) -> f64 {
+    let y = Activation::Sigmoid.value(z);
+    let slope = if z.is_finite() { y * (1.0 - y) * z.abs() } else { 0.0 };
+    slope * roundings * U + Activation::Sigmoid.derivative(z, y) * (3.0 + 2.0 * z.abs().min(1e3)) * ULP + y * (U + 2.5 * ULP)
+}
+
+/// How far it may be from Φ: the fit, the exponential and the roundings of its argument, on the smaller side; a difference on the other.
+fn cdf_bound(x: f64) -> f64 {
+    let z = (0.5 * x * x).min(144.0);
+    // Φ(x) is GELU(x) / x.
+    let half = if x == 0.0 { 0.5 } else { Activation::Gelu.value(-x.abs()) / -x.abs() };
+    half * (1.5e-7 + (3.0 + 2.0 * (z + 2.0)) * ULP + 8.0 * U * (z + 2.0)) + 2.0 * U
+}
+
+fn gelu_argument(x: f64) -> f64 {
+    2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)
+}
+
+/// How far from dy/dx the formula may be, for an exact x and y.
+fn derivative_bound(activation: &Activation, x: f64, y: f64) -> f64 {
+    f64::from(f32::MIN_POSITIVE)
+        + match activation {
+            // Three roundings, of terms no larger than 1 + y².
+            Activation::Sigmoid | Activation::Tanh | Activation::Relu | Activation::Identity => 3.0 * U * (1.0 + y * y),
+            Activation::LeakyRelu => 2.0 * U,
+            Activation::Elu => 2.0 * U,
+            Activation::Gelu => {
+                let density = (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt();
+                cdf_bound(x) + x.abs() * density * ((3.0 + x * x) * ULP + (8.0 + x * x) * U) + 2.0 * U
+            }
+            Activation::GeluTanh => {
+                let u = gelu_argument(x);
+                let slope = 2.0 * (2.0 / std::f64::consts::PI).sqrt() * (1.0 + 3.0 * 0.044715 * x * x);
+                let spread = Activation::Sigmoid.derivative(u, Activation::Sigmoid.value(u));
+                logistic_bound(u, 6.0)
+                    + x.abs() * slope * (logistic_bound(u, 6.0) + logistic_bound(-u, 6.0) + 10.0 * U * spread)
+                    + 2.0 * U
+            }
+            Activation::Silu => {
+                logistic_bound(x, 0.0) * (1.0 + x.abs()) + x.abs() * logistic_bound(-x, 0.0) + 6.0 * U * (1.0 + x.abs())
+            }
+            Activation::Softplus => logistic_bound(x, 0.0),
             other => panic!("{} needs a bound, derived as above", other.name()),
         }
 }
@@ -186,7 +244,7 @@ fn a_piece_touches_only_its_elements() {
     check("bias_activation", plan, &[("bias", &ones), ("sums", &ones)], "outputs", 7.25, 2.0);
     let (mut plan, id) = tensors(&["sums", "outputs", "targets", "deltas"]);
     let from = Outputs { sums: id[0], outputs: id[1], targets: id[2] };
-    plan.output_delta(Loss::SquaredError, &Activation::Identity, &from, id[3], &one);
+    plan.output_delta(Loss::SquaredError, &Activation::Identity, &from, None, id[3], &one);
     check("output_delta", plan, &[("outputs", &ones)], "deltas", 7.25, 1.0);
     let (mut plan, id) = tensors(&["sums", "outputs", "deltas"]);
     plan.hidden_delta(&Activation::Tanh, id[0], id[1], id[2], &one);
@@ -262,19 +320,18 @@ fn extremes_pass_through_the_other_stages() {
     let mut plan = Plan::default();
     let from = outputs(&mut plan, count, 1, &limits);
     let deltas = plan.tensor("deltas", count, 1, &limits).expect("a tensor");
-    plan.output_delta(Loss::SquaredError, &Activation::Identity, &from, deltas, &limits);
+    plan.output_delta(Loss::SquaredError, &Activation::Identity, &from, None, deltas, &limits);
     check("output_delta", plan, &[("outputs", &EXTREMES), ("targets", &zeros), ("deltas", &canary)], "deltas", 1.0);
 
     let mut plan = Plan::default();
-    let steps = plan.tensor("steps", 1, 2, &limits).expect("a tensor");
-    let cursor = plan.tensor("cursor", 1, 1, &limits).expect("a tensor");
+    let table = table(&mut plan, 1, 1, &limits);
     let [gradients, parameters] = ["gradients", "parameters"].map(|name| {
         let buffer = plan.buffer(name, count, &limits).expect("a buffer");
         plan.view(name, buffer, 0, 1, count);
         buffer
     });
-    plan.sgd(steps, cursor, gradients, parameters, &limits);
-    let rate: (&str, &[f32]) = ("steps", &[-0.5, 0.0]);
+    plan.update((parameters, gradients, &[]), 0..count, Rule::of(&Optimizer::Sgd, 0.0), table, None, &limits);
+    let rate: (&str, &[f32]) = ("steps", &[-0.5, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     check("sgd, gradient", plan.clone(), &[rate, ("gradients", &EXTREMES), ("parameters", &zeros)], "parameters", 0.5);
     check("sgd, parameter", plan, &[rate, ("gradients", &zeros), ("parameters", &EXTREMES)], "parameters", 1.0);
 
@@ -282,7 +339,7 @@ fn extremes_pass_through_the_other_stages() {
     for value in EXTREMES.into_iter().filter(|value| value.abs() <= 1e4) {
         let plan = loss(Loss::MeanSquaredError, &Activation::Identity, 1, 1, 1, &limits);
         let write: [(&str, &[f32]); 2] = [("outputs", &[value]), ("targets", &[0.0])];
-        let got = run_steps(&gpu, plan, &[Step { learning_rate: 0.0, loss_slot: 0 }], &write, "losses");
+        let got = run_steps(&gpu, plan, &[Step::default()], &write, &["losses"]).remove(0);
         let expected = f64::from(value) * f64::from(value);
         assert_close("loss", &got, &[expected], |_| 4.0 * U * expected + f64::from(f32::MIN_POSITIVE));
     }
@@ -321,19 +378,17 @@ fn output_delta_of_every_loss_and_activation() {
                 let mut plan = Plan::default();
                 let from = outputs(&mut plan, rows, columns, &limits);
                 let deltas = plan.tensor("deltas", rows, columns, &limits).expect("a tensor");
-                plan.output_delta(*loss, activation, &from, deltas, &limits);
+                plan.output_delta(*loss, activation, &from, None, deltas, &limits);
                 let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("deltas", &nan(y.len()))];
                 let read = run(&gpu, plan, 1, &write, &["deltas"]);
                 let (x, y, t) = (wide(&x), wide(&y), wide(&t));
-                let expected = twin::output_delta(*loss, activation, &x, &y, &t);
-                // Each of at most eight operations rounds by U, the division by 2.5 ULP, relative to a magnitude in which
-                // no difference cancels: 1 - y² is computed to U (1 + y²).
+                let expected = twin::output_delta(*loss, activation, (&x, &y, &t), columns, None);
+                // Behind the identity there is the error alone.
+                let error = twin::output_delta(*loss, &Activation::Identity, (&x, &y, &t), columns, None);
+                // Each of at most eight operations rounds by U, divisions by 2.5 ULP; the derivative is as good as it is.
                 let bound = |i: usize| {
-                    let slope = match activation {
-                        Activation::Tanh if !loss_is_fused(*loss, activation) => (1.0 + y[i] * y[i]) / (1.0 - y[i] * y[i]),
-                        _ => 1.0,
-                    };
-                    expected[i].abs() * slope * (8.0 * U + 2.5 * ULP) + f64::from(f32::MIN_POSITIVE)
+                    let slope = if loss_is_fused(*loss, activation) { 0.0 } else { derivative_bound(activation, x[i], y[i]) };
+                    expected[i].abs() * (8.0 * U + 5.0 * ULP) + error[i].abs() * slope + f64::from(f32::MIN_POSITIVE)
                 };
                 assert_close(&format!("{} {} {rows}×{columns}", loss.name(), activation.name()), &read[0], &expected, bound);
             }
@@ -359,8 +414,11 @@ fn hidden_delta_of_awkward_sizes() {
             let read = run(&gpu, plan, 1, &[("sums", &x), ("outputs", &y), ("deltas", &error)], &["deltas"]);
             let (x, y, error) = (wide(&x), wide(&y), wide(&error));
             let expected = twin::hidden_delta(activation, &error, &x, &y);
-            // Three roundings, of terms no larger than 1 + y².
-            let bound = |i: usize| 4.0 * U * error[i].abs() * (1.0 + y[i] * y[i]) + f64::from(f32::MIN_POSITIVE);
+            let bound = |i: usize| {
+                error[i].abs() * derivative_bound(activation, x[i], y[i])
+                    + 2.0 * U * expected[i].abs()
+                    + f64::from(f32::MIN_POSITIVE)
+            };
             assert_close(&format!("{} {count}", activation.name()), &read[0], &expected, bound);
         }
     }
@@ -390,61 +448,99 @@ fn bias_gradient_of_awkward_sizes() {
 }
 
 /// Runs a plan that reads the step table.
-fn run_steps(gpu: &Arc<Gpu>, plan: Plan, steps: &[Step], write: &[(&str, &[f32])], read: &str) -> Vec<f32> {
+fn run_steps(gpu: &Arc<Gpu>, plan: Plan, steps: &[Step], write: &[(&str, &[f32])], read: &[&str]) -> Vec<Vec<f32>> {
     gpu.block_on(async {
         let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
         for (name, values) in write {
             staged.write(staged.plan.find(name), values)?;
         }
-        staged.run(steps).await?;
-        let id = staged.plan.find(read);
-        let count = staged.plan.tensors[id.0].rows * staged.plan.tensors[id.0].columns;
-        Ok(staged.read(&[(id, count)]).await?.remove(0))
+        staged.run(steps, &[0]).await?;
+        let wanted = read.iter().map(|name| {
+            let id = staged.plan.find(name);
+            (id, staged.plan.tensors[id.0].rows * staged.plan.tensors[id.0].columns)
+        });
+        let wanted: Vec<_> = wanted.collect();
+        staged.read(&wanted).await
     })
     .unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The step table, its cursor, and the losses.
+fn table(plan: &mut Plan, steps: usize, losses: usize, limits: &Limits) -> (Id, Id, Id) {
+    let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns, limits).expect("a tensor");
+    (tensor("steps", steps, 8), tensor("cursor", 1, 1), tensor("losses", 1, losses))
+}
+
+/// A plan that updates `count` parameters, and the names of its flat buffers.
+fn update(rule: &Rule, count: usize, clipped: bool, limits: &Limits) -> Plan {
+    let mut plan = Plan::default();
+    let table = table(&mut plan, 3, 1, limits);
+    let mut flat = |name: &str| {
+        let buffer = plan.buffer(name, count, limits).expect("a buffer");
+        plan.view(name, buffer, 0, 1, count);
+        buffer
+    };
+    let (parameters, gradients) = (flat("parameters"), flat("gradients"));
+    let slots: Vec<usize> = rule.slots.iter().map(|slot| flat(slot)).collect();
+    let clip = clipped.then(|| plan.tensor("clip", 1, 1, limits).expect("a tensor"));
+    plan.update((parameters, gradients, &slots), 0..count, rule.clone(), table, clip, limits);
+    plan
+}
+
+/// Every optimizer, with weight decay and without, clipped and not, one parameter to an invocation and four, whole and in pieces.
 #[test]
-fn sgd_of_awkward_sizes_whole_and_in_pieces() {
+fn updates_of_awkward_sizes_whole_and_in_pieces() {
     let (gpu, limits) = open();
     // The second can bind 128 parameters at a time.
     for limits in [limits, Limits { binding: 128 * 4 + 100, ..limits }] {
-        for count in SIZES.into_iter().chain([1757]) {
-            let mut plan = Plan::default();
-            let steps = plan.tensor("steps", 1, 2, &limits).expect("a tensor");
-            let cursor = plan.tensor("cursor", 1, 1, &limits).expect("a tensor");
-            let gradients = plan.buffer("gradients", count, &limits).expect("a buffer");
-            let parameters = plan.buffer("parameters", count, &limits).expect("a buffer");
-            plan.view("gradients", gradients, 0, 1, count);
-            plan.view("parameters", parameters, 0, 1, count);
-            plan.sgd(steps, cursor, gradients, parameters, &limits);
-            let (before, gradient) = (numbers(1, count), numbers(2, count));
-            let step = Step { learning_rate: 0.3, loss_slot: 0 };
-            let read = run_steps(&gpu, plan, &[step], &[("parameters", &before), ("gradients", &gradient)], "parameters");
-            let (before, gradient) = (wide(&before), wide(&gradient));
-            let mut expected = before.clone();
-            twin::sgd(&mut expected, &gradient, f64::from(0.3f32));
-            assert_close(&format!("{count}"), &read, &expected, |i| 2.0 * U * (before[i].abs() + gradient[i].abs()));
+        for optimizer in Optimizer::ALL {
+            for (count, decay, clip) in
+                [(1, 0.0, None), (65, 0.1, Some(0.5)), (129, 0.1, None), (1757, 0.0, None), (2052, 0.25, Some(0.25))]
+            {
+                let rule = Rule::of(optimizer, decay);
+                let what = format!("{} of {count}, decay {decay}, clip {clip:?}", rule.name);
+                let plan = update(&rule, count, clip.is_some(), &limits);
+                let Kernel::Update { width, .. } = plan.dispatches[0].kernel else { panic!("{what}") };
+                assert_eq!(width, if count >= 1024 && count % 4 == 0 { 4 } else { 1 }, "{what}");
+                let how = Update { optimizer: *optimizer, learning_rate: 0.25, weight_decay: decay, step: 3 };
+                let step = Step { learning_rate: 0.25, corrections: [0.271, 0.002_997_001], ..Step::default() };
+                let (before, gradient) = (numbers(1, count), numbers(2, count));
+                // What is kept of squares is not negative.
+                let slots = [numbers(3, count), numbers(4, count)].map(|slot| slot.iter().map(|x| x.abs()).collect::<Vec<_>>());
+                let mut write: Vec<(&str, &[f32])> = vec![("parameters", &before), ("gradients", &gradient)];
+                write.extend(rule.slots.iter().zip(&slots).map(|(name, values)| (*name, values.as_slice())));
+                let factor = clip.unwrap_or(1.0f32);
+                if clip.is_some() {
+                    write.push(("clip", std::slice::from_ref(&factor)));
+                }
+                let names = [&["parameters"], rule.slots].concat();
+                let read = run_steps(&gpu, plan, &[step], &write, &names);
+
+                let gradient: Vec<f64> = gradient.iter().map(|g| f64::from(factor) * f64::from(*g)).collect();
+                let (mut expected, mut kept) = (wide(&before), slots.clone().map(|slot| wide(&slot)));
+                twin::update(&mut expected, &mut kept, &gradient, &how);
+                // Nothing here is above 2 but what is divided by a root of squares, which are above 1e-3 times a gradient's; and a
+                // root, a division and a handful of roundings are within 16 ULP together.
+                for (i, (slot, expected)) in read[1..].iter().zip(&kept).enumerate() {
+                    assert_close(&format!("{what}: slot {i}"), slot, expected, |i| 8.0 * U * (1.0 + expected[i].abs()));
+                }
+                let before = wide(&before);
+                let bound = |i: usize| 16.0 * ULP * (1.0 + (expected[i] - before[i]).abs());
+                assert_close(&what, &read[0], &expected, bound);
+            }
         }
     }
 }
 
 /// The learning rate is that of the step at the cursor, and only as many parameters move as are counted.
 #[test]
-fn sgd_reads_its_steps_row_and_stops_at_its_count() {
+fn an_update_reads_its_steps_row_and_stops_at_its_count() {
     let (gpu, limits) = open();
-    let mut plan = Plan::default();
-    let steps = plan.tensor("steps", 3, 2, &limits).expect("a tensor");
-    let cursor = plan.tensor("cursor", 1, 1, &limits).expect("a tensor");
-    let [gradients, parameters] = ["gradients", "parameters"].map(|name| {
-        let buffer = plan.buffer(name, 65, &limits).expect("a buffer");
-        plan.view(name, buffer, 0, 1, 65);
-        buffer
-    });
-    plan.sgd(steps, cursor, gradients, parameters, &limits);
+    let mut plan = update(&Rule::of(&Optimizer::Sgd, 0.0), 65, false, &limits);
     plan.dispatches[0].params[0] = 64;
     let (second, ones) = (f32::from_bits(1), vec![1.0; 65]);
-    let table = [0.5, 0.0, 0.25, 0.0, 0.125, 0.0];
+    let mut table = [0.0; 24];
+    (table[0], table[8], table[16]) = (0.5, 0.25, 0.125);
     let write: [(&str, &[f32]); 4] = [("steps", &table), ("cursor", &[second]), ("gradients", &ones), ("parameters", &ones)];
     let mut expected = vec![0.75; 65];
     expected[64] = 1.0;
@@ -454,10 +550,9 @@ fn sgd_reads_its_steps_row_and_stops_at_its_count() {
 fn loss(loss: Loss, activation: &Activation, rows: usize, columns: usize, slots: usize, limits: &Limits) -> Plan {
     let mut plan = Plan::default();
     let from = outputs(&mut plan, rows, columns, limits);
-    let steps = plan.tensor("steps", 3, 2, limits).expect("a tensor");
-    let cursor = plan.tensor("cursor", 1, 1, limits).expect("a tensor");
-    let losses = plan.tensor("losses", 1, slots, limits).expect("a tensor");
-    plan.loss(loss, activation, &from, (steps, cursor, losses), limits).expect("a plan");
+    let table = table(&mut plan, 3, slots, limits);
+    let slot = Slot { index: 0, moves: true };
+    plan.loss((loss, activation), &from, (None, rows as f64), table, slot, limits).expect("a plan");
     plan
 }
 
@@ -469,11 +564,11 @@ fn loss_of_every_kind_over_awkward_sizes() {
             for activation in Activation::ALL {
                 let (x, y, t) = last_layer(activation, count);
                 let plan = loss(*kind, activation, count, 1, 1, &limits);
-                let step = Step { learning_rate: 0.0, loss_slot: 0 };
+                let step = Step::default();
                 let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("losses", &[f32::NAN])];
-                let read = run_steps(&gpu, plan, &[step], &write, "losses");
+                let read = run_steps(&gpu, plan, &[step], &write, &["losses"]).remove(0);
                 let (x, y, t) = (wide(&x), wide(&y), wide(&t));
-                let expected = twin::loss(*kind, activation, &x, &y, &t);
+                let expected = twin::loss(*kind, activation, (&x, &y, &t), 1, None) / count as f64;
                 let element = |i: usize| match kind {
                     // From x: the products and differences round by U; the logarithm is of e^-|x|, which is off by
                     // 3 + 2|x| ULP, and a series of some fifteen operations.
@@ -483,6 +578,9 @@ fn loss_of_every_kind_over_awkward_sizes() {
                     // log is good to 3 ULP, or to 2⁻²¹ near 1; the two terms are weighted by t and 1 - t.
                     Loss::BinaryCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
                     Loss::SquaredError | Loss::MeanSquaredError => 4.0 * U * (y[i] - t[i]) * (y[i] - t[i]),
+                    Loss::MeanAbsoluteError => 2.0 * U * (y[i] - t[i]).abs(),
+                    Loss::Huber => 4.0 * U * (y[i] - t[i]).abs() * (1.0 + (y[i] - t[i]).abs()),
+                    Loss::CategoricalCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
                     other => panic!("{} needs a bound, derived as above", other.name()),
                 };
                 let roundings = (0..count).map(element).sum::<f64>() / count as f64;
@@ -501,11 +599,11 @@ fn binary_cross_entropy_of_large_logits_is_finite_and_right() {
         let y = Activation::Sigmoid.value(f64::from(x)) as f32;
         let write: [(&str, &[f32]); 3] = [("sums", &[x]), ("outputs", &[y]), ("targets", &[t])];
         let plan = loss(Loss::BinaryCrossEntropy, &Activation::Sigmoid, 1, 1, 1, &limits);
-        assert_eq!(run_steps(&gpu, plan, &[Step { learning_rate: 0.0, loss_slot: 0 }], &write, "losses"), [value]);
+        assert_eq!(run_steps(&gpu, plan, &[Step::default()], &write, &["losses"])[0], [value]);
         let mut plan = Plan::default();
         let from = outputs(&mut plan, 1, 1, &limits);
         let deltas = plan.tensor("deltas", 1, 1, &limits).expect("a tensor");
-        plan.output_delta(Loss::BinaryCrossEntropy, &Activation::Sigmoid, &from, deltas, &limits);
+        plan.output_delta(Loss::BinaryCrossEntropy, &Activation::Sigmoid, &from, None, deltas, &limits);
         // Only what the kernel binds can be written: `sums` has no part in y - t, but its tensor is there.
         assert_eq!(run(&gpu, plan, 1, &write, &["deltas"])[0], [gradient]);
     }
@@ -526,8 +624,9 @@ fn a_loss_in_parts_is_the_loss() {
                 if count == 4096 { 0 } else { count.div_ceil(4096).min(if limits.workgroups == 1 { 9 } else { 1 }) }
             );
             let write: [(&str, &[f32]); 2] = [("sums", &x), ("targets", &t)];
-            let got = run_steps(&gpu, plan, &[Step { learning_rate: 0.0, loss_slot: 0 }], &write, "losses");
-            let expected = twin::loss(Loss::BinaryCrossEntropy, &Activation::Sigmoid, &wide(&x), &wide(&x), &wide(&t));
+            let got = run_steps(&gpu, plan, &[Step::default()], &write, &["losses"]).remove(0);
+            let (x, t) = (wide(&x), wide(&t));
+            let expected = twin::loss(Loss::BinaryCrossEntropy, &Activation::Sigmoid, (&x, &x, &t), 1, None) / count as f64;
             // Terms of the order of 1, some hundred additions deep.
             assert_close(&format!("{count}"), &got, &[expected], |_| 1e-5 * expected);
         }
@@ -540,8 +639,8 @@ fn a_loss_of_many_elements_is_whole_and_every_step_has_its_slot() {
     let (gpu, limits) = open();
     let count = 64 * LONGEST_LOOP;
     let plan = loss(Loss::MeanSquaredError, &Activation::Identity, count, 1, 3, &limits);
-    let steps = [2, 0, 1].map(|loss_slot| Step { learning_rate: 0.0, loss_slot });
+    let steps = [2, 0, 1].map(|loss_slot| Step { loss_slot, ..Step::default() });
     let write: [(&str, &[f32]); 3] = [("outputs", &vec![3.0; count]), ("targets", &vec![1.0; count]), ("losses", &nan(3))];
     // Sums of fours are exact; what rounds is the scale, and the product with it.
-    assert_close("losses", &run_steps(&gpu, plan, &steps, &write, "losses"), &[4.0; 3], |_| 4.0 * 3.0 * U);
+    assert_close("losses", &run_steps(&gpu, plan, &steps, &write, &["losses"])[0], &[4.0; 3], |_| 4.0 * 3.0 * U);
 }

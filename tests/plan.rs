@@ -1,8 +1,11 @@
 //! The planner keeps every limit, for any network and any device; no GPU is needed.
 
 use rand::Rng;
-use shaderprop::internals::{Dispatch, Finish, Kernel, LONGEST_LOOP, Layouts, Limits, Plan, Products, Shape, Table};
-use shaderprop::{Activation, Error, Loss, Network, Philox};
+use shaderprop::internals::{
+    Counts, Dispatch, EpochOrder, Finish, Kernel, LONGEST_LOOP, Layouts, Limits, Plan, Products, Scores, Shape, Source, Table,
+    Training, Weights,
+};
+use shaderprop::{Activation, Error, Loss, Network, Optimizer, Philox};
 
 /// All that an adapter's products can be computed with.
 const PRODUCTS: [Products; 4] =
@@ -17,7 +20,7 @@ fn limits() -> Limits {
 #[test]
 fn xor_is_thirteen_dispatches() {
     let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
-    let plan = Plan::training(&network, Loss::SquaredError, 4, TABLE, limits()).expect("a plan");
+    let plan = Plan::training(&Training::new(&network, Loss::SquaredError, 4), TABLE, limits()).expect("a plan");
     assert_eq!(plan.dispatches.len(), 13);
 }
 
@@ -39,8 +42,21 @@ fn ten_thousand_random_networks_and_limits() {
         };
         let table = Table { steps: 16, losses: 16 };
         let rows = if pick(0, 2) == 0 { pick(1, 5000) } else { pick(1, 300) };
-        let plan = match Plan::training(&network, loss, rows, table, limits) {
+        let network = if pick(0, 3) == 0 { network.frozen() } else { network };
+        let network = if pick(0, 3) == 0 { network.dropout(0.25).dense(3, Activation::Softmax) } else { network };
+        let order = EpochOrder { rows: rows + pick(0, 5000), seed: Some(1) };
+        let training = Training {
+            source: if pick(0, 2) == 0 { Source::Given } else { Source::Gathered { order, classes: pick(0, 2) == 0 } },
+            weights: if pick(0, 2) == 0 { Weights::Equal } else { Weights::Given },
+            optimizer: Optimizer::ALL[pick(0, Optimizer::ALL.len())],
+            clip_norm: Some(1.0).filter(|_| pick(0, 3) == 0),
+            scores: Scores { counts: Some(Counts::Binary).filter(|_| pick(0, 2) == 0), errors: pick(0, 2) == 0 },
+            ..Training::new(&network, loss, rows)
+        };
+        let plan = match Plan::training(&training, table, limits) {
             Ok(plan) => plan,
+            // All its layers are frozen.
+            Err(Error::Setting { .. }) => continue,
             Err(error) => {
                 assert!(matches!(error, Error::TooLarge { .. }), "{error}");
                 refused += 1;
@@ -98,7 +114,7 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
             ..limits()
         };
         let rows = pick(1, 200_000);
-        let plan = Plan::training(&network, Loss::BinaryCrossEntropy, rows, TABLE, limits).expect("a plan");
+        let plan = Plan::training(&Training::new(&network, Loss::BinaryCrossEntropy, rows), TABLE, limits).expect("a plan");
         let mut rest = plan.dispatches.as_slice();
         while let Some(first) = rest.first() {
             let pieces =
@@ -123,11 +139,12 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
                 }
                 let Some((start, end)) = field(dispatch, "first").zip(field(dispatch, "end")) else {
                     // The update, piece by piece of the flat buffer.
-                    let count = field(dispatch, "count").expect("a count");
+                    let width = if let Kernel::Update { width, .. } = dispatch.kernel { width as usize } else { 1 };
+                    let count = field(dispatch, "count").expect("a count") * width;
                     let piece =
                         &plan.tensors[dispatch.operands.iter().rfind(|operand| operand.written).expect("an output").tensor.0];
                     assert_eq!((piece.offset, piece.columns), (counted, count));
-                    assert!(count <= 64 * dispatch.workgroups[0] as usize);
+                    assert!(count <= 64 * width * dispatch.workgroups[0] as usize);
                     counted += count;
                     continue;
                 };
@@ -146,7 +163,7 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
             let written = first.operands.iter().rfind(|operand| operand.written).expect("an output").tensor;
             let output = &plan.tensors[written.0];
             let expected = match first.kernel {
-                Kernel::Sgd => {
+                Kernel::Update { .. } => {
                     assert_eq!(counted, plan.buffers[output.buffer].len);
                     continue;
                 }
@@ -253,12 +270,13 @@ fn sizes_that_overflow_or_pass_a_limit_are_refused() {
         Network::new(1 << 40).dense(1 << 20, Activation::Relu),
         Network::new(1 << 14).dense(1 << 14, Activation::Relu),
     ] {
-        let error = Plan::training(&network, Loss::MeanSquaredError, 4, TABLE, limits()).expect_err("too large");
+        let error = Plan::training(&Training::new(&network, Loss::MeanSquaredError, 4), TABLE, limits()).expect_err("too large");
         assert!(matches!(error, Error::TooLarge { .. }), "{error}");
     }
     let network = Network::new(2).dense(2, Activation::Relu);
     for rows in [usize::MAX, usize::MAX / 8, 1 << 40, (128 << 20) / 8 + 1] {
-        let error = Plan::training(&network, Loss::MeanSquaredError, rows, TABLE, limits()).expect_err("too large");
+        let error =
+            Plan::training(&Training::new(&network, Loss::MeanSquaredError, rows), TABLE, limits()).expect_err("too large");
         assert!(matches!(error, Error::TooLarge { .. }), "{error}");
     }
 }

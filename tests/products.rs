@@ -7,9 +7,9 @@ use std::sync::{Arc, LazyLock};
 use common::{U, ULP, assert_close, g, numbers, run, wide};
 use shaderprop::internals::reference as twin;
 use shaderprop::internals::{
-    Family, Finish, Gpu, Id, Kernel, Layouts, Limits, Plan, Products, Rows, Shape, Staged, Step, Table, Tiles,
+    Family, Finish, Gpu, Id, Kernel, Layouts, Limits, Plan, Products, Rows, Rule, Shape, Staged, Step, Table, Tiles, Training,
 };
-use shaderprop::{Activation, Loss, Network, Philox};
+use shaderprop::{Activation, Loss, Network, Optimizer, Philox};
 
 /// One device for all tests of this file, so that each kernel is compiled once.
 static OPENED: LazyLock<(Arc<Gpu>, Limits)> = LazyLock::new(common::open);
@@ -337,20 +337,28 @@ fn sums_are_finished_by_the_update() {
             let mut plan = Plan::default();
             let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns, &limits).expect("a tensor");
             let (ai, bi) = (tensor("a", k, m), tensor("b", k, n));
-            let (steps, cursor) = (tensor("steps", 4096, 2), tensor("cursor", 1, 1));
+            let (steps, cursor) = (tensor("steps", 4096, 8), tensor("cursor", 1, 1));
             let flat = plan.buffer("flat", len, &limits).expect("a buffer");
             plan.view("flat", flat, 0, 1, len);
             let parameters: Id = plan.view("parameters", flat, 0, 1, bias + n);
             let operands = [("steps", steps), ("cursor", cursor), ("parameters", parameters)];
             let shape = Shape { rows: m, columns: n, terms: k, ones: true };
-            plan.product(Layouts::TransposedA, [ai, bi], shape, (Finish::Update, &operands, bias), "w", &limits).expect("a plan");
+            plan.product(
+                Layouts::TransposedA,
+                [ai, bi],
+                shape,
+                (Finish::Update(Rule::of(&Optimizer::Sgd, 0.0)), &operands, bias),
+                "w",
+                &limits,
+            )
+            .expect("a plan");
             let got = gpu
                 .block_on(async {
                     let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
                     staged.write(ai, &transposed(&a, m, k))?;
                     staged.write(bi, &b)?;
                     staged.write(staged.plan.find("flat"), &before)?;
-                    staged.run(&[Step { learning_rate: 0.5, loss_slot: 0 }]).await?;
+                    staged.run(&[Step { learning_rate: 0.5, ..Step::default() }], &[0]).await?;
                     let id = staged.plan.find("flat");
                     Ok(staged.read(&[(id, len)]).await?.remove(0))
                 })
@@ -388,12 +396,16 @@ fn steps_by_blocks_are_the_plain_steps() {
     };
     for rows in [10, 61, 3000] {
         let rates = [0.1, 0.02, 0.3];
-        let steps: Vec<_> =
-            rates.into_iter().zip(0..).map(|(learning_rate, loss_slot)| Step { learning_rate, loss_slot }).collect();
+        let steps: Vec<_> = rates
+            .into_iter()
+            .zip(0..)
+            .map(|(learning_rate, loss_slot)| Step { learning_rate, loss_slot, ..Step::default() })
+            .collect();
         let train = |products| {
             let table = Table { steps: 3, losses: 3 };
             let plan =
-                Plan::training(&network, Loss::BinaryCrossEntropy, rows, table, Limits { products, ..limits }).expect("a plan");
+                Plan::training(&Training::new(&network, Loss::BinaryCrossEntropy, rows), table, Limits { products, ..limits })
+                    .expect("a plan");
             let blocks = plan.dispatches.iter().any(|dispatch| matches!(dispatch.kernel, Kernel::Product(_)));
             assert_eq!(blocks, products != Products::Plain);
             gpu.block_on(async {
@@ -404,7 +416,7 @@ fn steps_by_blocks_are_the_plain_steps() {
                 staged.write(parameters, &numbers(1, count).iter().map(|weight| 0.2 * weight).collect::<Vec<_>>())?;
                 staged.write(staged.plan.find("inputs"), &numbers(2, rows * 100))?;
                 staged.write(staged.plan.find("targets"), &targets)?;
-                staged.run(&steps).await?;
+                staged.run(&steps, &[0]).await?;
                 staged.read(&[(staged.plan.find("losses"), 3), (parameters, count)]).await
             })
             .unwrap_or_else(|error| panic!("{error}"))

@@ -37,7 +37,7 @@ cargo build --locked --release --examples
 cargo test --locked --release
 
 if [ "$all" = yes ]; then
-    if python3 -m venv target/python && target/python/bin/pip install -q numpy torch keras jax; then
+    if python3 -m venv target/python && target/python/bin/pip install -q numpy torch keras jax scikit-learn; then
         for program in tests/fixtures/*.py; do
             echo "making again what $program made"
             target/python/bin/python "$program" target/fixture.json >target/fixture.log 2>&1 || { cat target/fixture.log; exit 1; }

@@ -4,8 +4,10 @@ use naga::back::{hlsl, msl, spv};
 use naga::proc::index::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};
-use shaderprop::internals::{Family, Finish, Kernel, Layouts, Limits, Plan, Product, Products, Rows, Shader, Table, Tiles};
-use shaderprop::{Activation, Loss, Network};
+use shaderprop::internals::{
+    Family, Finish, Kernel, Layouts, Limits, PARTS, Plan, Product, Products, Rows, Rule, Shader, Table, Tiles, Training, Weights,
+};
+use shaderprop::{Activation, Loss, Network, Optimizer};
 
 /// A custom activation that reads x and y.
 fn custom() -> Activation {
@@ -23,7 +25,7 @@ fn kernels() -> Vec<Kernel> {
     let custom = custom();
     let mut kernels = Kernel::all();
     kernels.extend([Kernel::BiasActivation(custom.clone()), Kernel::HiddenDelta(custom.clone())]);
-    kernels.extend(Loss::ALL.iter().map(|loss| Kernel::OutputDelta(*loss, custom.clone())));
+    kernels.extend(Loss::ALL.iter().map(|loss| Kernel::OutputDelta(*loss, custom.clone(), Weights::Given)));
     kernels.extend(products());
     kernels
 }
@@ -52,7 +54,8 @@ fn products() -> Vec<Kernel> {
         Finish::Derivative(Activation::Relu),
         Finish::Derivative(Activation::Identity),
         Finish::Derivative(custom()),
-        Finish::Update,
+        Finish::Update(Rule::of(&Optimizer::Sgd, 0.0)),
+        Finish::Update(Rule::of(&Optimizer::adamw(), 0.01)),
     ];
     let mut kernels = Vec::new();
     for (layers, rows) in [(&[784, 512, 512, 10][..], 256), (&[100, 333, 77, 10], 61), (&[784, 128, 10], 1), (&[1024; 4], 2048)] {
@@ -61,7 +64,7 @@ fn products() -> Vec<Kernel> {
                 layers[1..].iter().fold(Network::new(layers[0]), |network, units| network.dense(*units, Activation::Sigmoid));
             let table = Table { steps: 1, losses: 1 };
             let limits = Limits { products, ..Limits::CPU };
-            let plan = Plan::training(&network, Loss::BinaryCrossEntropy, rows, table, limits).expect("a plan");
+            let plan = Plan::training(&Training::new(&network, Loss::BinaryCrossEntropy, rows), table, limits).expect("a plan");
             kernels.extend(plan.dispatches.into_iter().map(|dispatch| dispatch.kernel));
         }
     }
@@ -114,7 +117,10 @@ fn every_stage_has_a_kernel_and_every_file_a_stage() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
     for entry in std::fs::read_dir(folder).expect("the folder of shaders") {
         let name = entry.expect("a file").file_name().into_string().expect("a name");
-        assert!(name == "step.wgsl" || Shader::ALL.iter().any(|shader| shader.file() == name), "{name} is no stage");
+        assert!(
+            PARTS.iter().any(|(part, _)| *part == name) || Shader::ALL.iter().any(|shader| shader.file() == name),
+            "{name} is no stage"
+        );
     }
 }
 
@@ -202,7 +208,7 @@ fn emitted_modules_are_as_in_the_snapshots() {
         c_width: 4,
         masked: true,
         ones: true,
-        finish: Finish::Update,
+        finish: Finish::Update(Rule::of(&Optimizer::Sgd, 0.0)),
     };
     let snapshots = [
         ("rows.wgsl", Kernel::Product(Box::new(rows))),

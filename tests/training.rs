@@ -2,17 +2,17 @@
 
 mod common;
 
-use common::{device, numbers, wide};
+use common::{change_agrees, device, numbers, targets, wide};
 use serde_json::Value;
-use shaderprop::internals::{gpu, reference::Reference};
-use shaderprop::{Activation, Device, Fit, Init, Loss, Matrix, Model, Network, Tensor};
+use shaderprop::internals::gpu;
+use shaderprop::internals::reference::{Batch, Chance, Reference, Update};
+use shaderprop::{Activation, Device, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Tensor};
 
 /// Trains on the device and on the reference from the same start; the change of every tensor must agree to 1e-3 of its norm.
 fn agree(device: &Device, network: &Network, loss: Loss, rows: usize, learning_rate: f64, steps: usize) {
     let what = format!("{network:?}, {}", loss.name());
     let inputs = Matrix::new(rows, network.inputs(), numbers(10, rows * network.inputs())).expect("a matrix");
-    let targets: Vec<f32> = numbers(11, rows * network.outputs()).iter().map(|t| t.abs()).collect();
-    let targets = Matrix::new(rows, network.outputs(), targets).expect("a matrix");
+    let targets = targets(11, loss, rows, network.outputs());
     let fit = Fit::new().loss(loss).learning_rate(learning_rate).epochs(steps);
     let init = Init::GlorotUniform { seed: 5 };
 
@@ -28,15 +28,7 @@ fn agree(device: &Device, network: &Network, loss: Loss, rows: usize, learning_r
         assert!((loss - expected).abs() <= 1e-4 * expected.abs(), "{what}: epoch {}: {loss}, reference {expected}", epoch + 1);
     }
     for ((start, ours), reference) in start.iter().zip(ours.weights()).zip(reference.weights()) {
-        let change = |end: &Tensor| -> Vec<f64> {
-            end.values.iter().zip(&start.values).map(|(end, start)| f64::from(*end) - f64::from(*start)).collect()
-        };
-        let (ours, reference) = (change(&ours), change(&reference));
-        let norm = reference.iter().map(|change| change * change).sum::<f64>().sqrt();
-        let off = ours.iter().zip(&reference).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
-        assert!(norm > 0.0, "{what}: {} did not move", start.name);
-        // NaN is not below anything.
-        assert!(off <= 1e-3 * norm, "{what}: {}: its change is off by {off:e}, of {norm:e}", start.name);
+        change_agrees(&what, start, &ours, &reference);
     }
 }
 
@@ -195,8 +187,6 @@ fn evaluate_and_predict_agree_with_the_reference_in_pieces_too() {
     let network = Network::new(3).dense(4096, Activation::Relu).dense(2, Activation::Sigmoid);
     let rows = 2 * 256 + 7;
     let inputs = Matrix::new(rows, 3, numbers(1, rows * 3)).expect("a matrix");
-    let targets: Vec<f32> = numbers(2, rows * 2).iter().map(|t| t.abs()).collect();
-    let targets = Matrix::new(rows, 2, targets).expect("a matrix");
     let ours = Model::new(&device(), &network, &Init::default()).expect("a model");
     let reference = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
 
@@ -205,6 +195,7 @@ fn evaluate_and_predict_agree_with_the_reference_in_pieces_too() {
     // A sum of 4096 products of order 1 · 0.04, through a sigmoid of slope a quarter.
     common::assert_close("predictions", got.values(), &wide(expected.values()), |_| 1e-5);
     for loss in Loss::ALL {
+        let targets = targets(2, *loss, rows, 2);
         let (got, expected) = (ours.evaluate(&inputs, &targets, *loss), reference.evaluate(&inputs, &targets, *loss));
         let (got, expected) = (got.expect("a loss").loss, expected.expect("a loss").loss);
         assert!((got - expected).abs() <= 1e-5 * expected, "{}: {got}, reference {expected}", loss.name());
@@ -253,7 +244,7 @@ fn an_explained_epoch_is_the_epoch() {
         "bias_gradient",
         "matmul",
         "bias_gradient",
-        "sgd",
+        "update",
         "loss",
     ];
     let shaders: Vec<_> = stages.iter().map(|stage| stage.shader.trim_end_matches(".wgsl")).collect();
@@ -278,7 +269,7 @@ fn an_explained_epoch_of_a_wide_network_is_plain() {
     let history = model.fit(&inputs, &targets, &fit).expect("a training");
     let shaders: Vec<_> = stages.iter().map(|stage| stage.shader.trim_end_matches(".wgsl")).collect();
     assert_eq!(shaders.len(), 14);
-    assert_eq!(shaders[11..], ["sgd", "partial_loss", "loss"]);
+    assert_eq!(shaders[11..], ["update", "partial_loss", "loss"]);
     let close = |got: f32, expected: f64| (f64::from(got) - expected).abs() <= 1e-5 * (1.0 + expected.abs());
     for (stage, trained) in stages[11].outputs.iter().zip(model.weights()) {
         assert_eq!(stage.name, trained.name);
@@ -318,8 +309,13 @@ fn the_reference_trains_as_pytorch_does() {
             flat
         };
         let mut reference = Reference::new(&network, loss, &layout, &flat(&case["start"]));
+        let (inputs, targets) = (table(&case["inputs"]), table(&case["targets"]));
+        let batch = Batch { inputs: &inputs, targets: &targets, weights: None };
+        let how = Update { optimizer: Optimizer::Sgd, learning_rate: 0.125, weight_decay: 0.0, step: 1 };
+        let chance = Chance { seed: 0, epoch: 0, batch: 0 };
         for (step, expected) in table(&case["losses"]).iter().enumerate() {
-            let got = reference.step(&table(&case["inputs"]), &table(&case["targets"]), 0.125);
+            let passed = reference.step(&batch, &how, None, &chance);
+            let got = reference.loss(&passed, &batch) / (inputs.len() / 3) as f64;
             assert!((got - expected).abs() <= 1e-12 * expected, "{what}: step {step}: {got}, PyTorch {expected}");
         }
         for (i, (got, expected)) in reference.parameters(&layout).iter().zip(flat(&case["end"])).enumerate() {

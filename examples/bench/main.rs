@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use shaderprop::internals::{self, Finish, Gpu, Layouts, Limits, Plan, Products, Shape, Staged, Step, Table};
+use shaderprop::internals::{self, Finish, Gpu, Layouts, Limits, Plan, Products, Shape, Staged, Step, Table, Training};
 use shaderprop::{Activation, Device, DeviceChoice, Loss, Network, Philox};
 
 #[path = "../common/mod.rs"]
@@ -103,7 +103,7 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
     let [inputs, units @ ..] = &options.layers[..] else { return Err("expected --layers as 784,128,10".into()) };
     let network = units.iter().fold(Network::new(*inputs), |network, units| network.dense(*units, Activation::Sigmoid));
     let table = Table { steps: options.steps as usize, losses: options.steps as usize };
-    let plan = Plan::training(&network, Loss::MeanSquaredError, options.batch, table, *limits)?;
+    let plan = Plan::training(&Training::new(&network, Loss::MeanSquaredError, options.batch), table, *limits)?;
     let (dispatches, bytes) = (plan.dispatches.len(), plan.buffers.iter().map(|buffer| buffer.len * 4).sum::<usize>());
     let moved: usize = plan.dispatches.iter().map(|dispatch| plan.bytes(dispatch)).sum();
     let mut staged = gpu.block_on(Staged::new(gpu.clone(), plan, 2))?;
@@ -120,11 +120,11 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
     fill(&staged, "inputs", 1.0)?;
     fill(&staged, "targets", 1.0)?;
     let (losses, weight) = (staged.plan.find("losses"), staged.plan.find("layers.0.weight"));
-    let steps: Vec<_> = (0..options.steps).map(|loss_slot| Step { learning_rate: 0.1, loss_slot }).collect();
+    let steps: Vec<_> = (0..options.steps).map(|loss_slot| Step { learning_rate: 0.1, loss_slot, ..Step::default() }).collect();
     let mut run = |steps: &[Step]| {
         let start = Instant::now();
         gpu.block_on(async {
-            staged.run(steps).await?;
+            staged.run(steps, &[0]).await?;
             staged.read(&[(losses, 1), (weight, 1)]).await
         })?;
         Ok::<_, shaderprop::Error>(start.elapsed())

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use shaderprop::internals::{Kernel, Limits, Plan, Products, Table};
+use shaderprop::internals::{Kernel, Limits, Plan, Products, Table, Training};
 use shaderprop::{Activation, Loss, Network};
 
 #[path = "../common/mod.rs"]
@@ -47,7 +47,7 @@ fn write(options: &Options) -> Result<(), Box<dyn Error>> {
         // What a large device takes.
         let limits = Limits { products, software: products != Products::Tiles, ..Limits::CPU };
         let table = Table { steps: 1, losses: 1 };
-        let plan = Plan::training(&network, Loss::MeanSquaredError, options.batch, table, limits)?;
+        let plan = Plan::training(&Training::new(&network, Loss::MeanSquaredError, options.batch), table, limits)?;
         for kernel in plan.dispatches.into_iter().map(|dispatch| dispatch.kernel) {
             if !kernels.contains(&kernel) {
                 kernels.push(kernel);

@@ -3,9 +3,16 @@
 //! To add one: write its file beside these (its formulas in WGSL and in Rust), and name it in [`Activation`],
 //! [`Activation::ALL`] and [`Activation::definition`]. The tests go through [`Activation::ALL`].
 
+mod elu;
+mod gelu;
+mod gelu_tanh;
 mod identity;
+mod leaky_relu;
 mod relu;
 mod sigmoid;
+mod silu;
+mod softmax;
+mod softplus;
 mod tanh;
 
 use std::borrow::Cow;
@@ -31,8 +38,22 @@ pub enum Activation {
     Tanh,
     /// y = max(x, 0).
     Relu,
+    /// y = x, below zero x / 100: PyTorch's slope. (Keras's is 0.3.)
+    LeakyRelu,
+    /// y = x, below zero eˣ − 1.
+    Elu,
+    /// y = x Φ(x), with Φ the normal distribution: the exact one, as in PyTorch and Keras.
+    Gelu,
+    /// Its approximation by a hyperbolic tangent: PyTorch's `approximate="tanh"`.
+    GeluTanh,
+    /// y = x / (1 + e⁻ˣ), also called swish.
+    Silu,
+    /// y = ln(1 + eˣ).
+    Softplus,
     /// y = x.
     Identity,
+    /// y = eˣ / Σ eˣ over the row, for the last layer alone: the probabilities of classes.
+    Softmax,
     /// One of your own: see [`Activation::custom`].
     Custom(Arc<Definition>),
 }
@@ -56,8 +77,19 @@ pub struct Definition {
 }
 
 impl Activation {
-    /// Every built-in activation, for tests and tables.
-    pub const ALL: &[Activation] = &[Activation::Sigmoid, Activation::Tanh, Activation::Relu, Activation::Identity];
+    /// Every built-in activation that is taken element by element, which is all but softmax; for tests and tables.
+    pub const ALL: &[Activation] = &[
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Relu,
+        Activation::LeakyRelu,
+        Activation::Elu,
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::Silu,
+        Activation::Softplus,
+        Activation::Identity,
+    ];
 
     /// An activation of your own: its name, y as a WGSL expression of `x`, dy/dx as a WGSL expression of `x` (before) and `y` (after),
     /// and the same two as Rust functions, which the CPU engine uses. What is called a derivative is multiplied into the delta as it
@@ -108,7 +140,7 @@ impl Activation {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let name = self.name();
         let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        let taken = Self::ALL.iter().any(|activation| activation.name() == name);
+        let taken = Self::named(name).is_some();
         let Self::Custom(definition) = self else { return Ok(()) };
         if !fits || taken {
             return Err(Error::Setting {
@@ -135,17 +167,35 @@ impl Activation {
             Activation::Sigmoid => &sigmoid::DEFINITION,
             Activation::Tanh => &tanh::DEFINITION,
             Activation::Relu => &relu::DEFINITION,
+            Activation::LeakyRelu => &leaky_relu::DEFINITION,
+            Activation::Elu => &elu::DEFINITION,
+            Activation::Gelu => &gelu::DEFINITION,
+            Activation::GeluTanh => &gelu_tanh::DEFINITION,
+            Activation::Silu => &silu::DEFINITION,
+            Activation::Softplus => &softplus::DEFINITION,
             Activation::Identity => &identity::DEFINITION,
+            Activation::Softmax => &softmax::DEFINITION,
             Activation::Custom(definition) => definition,
         }
     }
 
-    /// Its name: `sigmoid`, `tanh`, `relu`, `identity`, or a custom one's.
+    /// The built-in activation of that name.
+    ///
+    /// ```
+    /// use shaderprop::Activation;
+    /// assert_eq!(Activation::named("gelu_tanh"), Some(Activation::GeluTanh));
+    /// ```
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().chain([&Self::Softmax]).find(|activation| activation.name() == name).cloned()
+    }
+
+    /// Its name: `sigmoid`, `tanh`, `relu`, `leaky_relu`, `elu`, `gelu`, `gelu_tanh`, `silu`, `softplus`, `identity`, `softmax`,
+    /// or a custom one's.
     pub fn name(&self) -> &str {
         &self.definition().name
     }
 
-    /// y of x, in f64, as the reference computes it.
+    /// y of x, in f64, as the reference computes it. Softmax is taken of a row, and x for one of a single element.
     pub fn value(&self, x: f64) -> f64 {
         (self.definition().value)(x)
     }

@@ -1,6 +1,6 @@
 //! Mean squared error.
 
-use super::{Definition, Descends, Formulas};
+use super::{Definition, Descends, Formulas, Over};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "mean_squared_error",
@@ -8,12 +8,12 @@ pub(super) const DEFINITION: Definition = Definition {
         formula: "(y - t)²",
         wgsl_value: "(y - t) * (y - t)",
         wgsl_gradient: "2.0 * (y - t)",
-        wgsl_helpers: "",
         gradient_formula: "2 (y - t)",
         value: |_, y, t| (y - t) * (y - t),
         gradient: |_, y, t| 2.0 * (y - t),
     },
     fused: None,
     descends: Descends::Mean,
+    over: Over::Mean,
     targets: (f32::MIN, f32::MAX),
 };

@@ -1,6 +1,6 @@
 //! The tutorials' squared error: the mean of squares in the log, half the sum of squares for the gradient.
 
-use super::{Definition, Descends, Formulas};
+use super::{Definition, Descends, Formulas, Over};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "squared_error",
@@ -9,12 +9,12 @@ pub(super) const DEFINITION: Definition = Definition {
         wgsl_value: "(y - t) * (y - t)",
         // Of ½(y - t)², summed over outputs and rows.
         wgsl_gradient: "y - t",
-        wgsl_helpers: "",
         gradient_formula: "y - t",
         value: |_, y, t| (y - t) * (y - t),
         gradient: |_, y, t| y - t,
     },
     fused: None,
     descends: Descends::Sum,
+    over: Over::Mean,
     targets: (f32::MIN, f32::MAX),
 };

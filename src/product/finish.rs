@@ -2,6 +2,7 @@
 
 use super::{Text, component, params, vector};
 use crate::activation::Activation;
+use crate::optimizer::Rule;
 use crate::shader::{STEP, WORKGROUP_SIZE, words};
 
 /// What a product ends with.
@@ -20,8 +21,8 @@ pub enum Finish {
     },
     /// delta = sum · f', as shaders/hidden_delta.wgsl.
     Derivative(Activation),
-    /// parameter ← parameter − learning rate · sum, as shaders/sgd.wgsl.
-    Update,
+    /// The parameters go against their gradient, the sum, as shaders/update.wgsl.
+    Update(Rule),
 }
 
 /// The fields of the `Params` of a kernel that adds slices.
@@ -43,7 +44,9 @@ impl Finish {
             Finish::BiasActivation { activation, sums: false } => format!("bias_activation, {}", activation.name()),
             Finish::BiasActivation { activation, sums: true } => format!("bias_activation, {}, sums", activation.name()),
             Finish::Derivative(activation) => format!("hidden_delta, {}", activation.name()),
-            Finish::Update => "sgd".into(),
+            Finish::Update(rule) => {
+                format!("update, {}{}", rule.name, if rule.wgsl.contains("WEIGHT_DECAY") { ", decay" } else { "" })
+            }
         }
     }
 
@@ -63,8 +66,14 @@ impl Finish {
                 declared.extend(reads("y").then_some(("read", "outputs", array.as_str())));
                 declared
             }
-            Finish::Update => {
-                vec![("read", "steps", "array<Step>"), ("read", "cursor", "u32"), ("read_write", "parameters", &array)]
+            Finish::Update(rule) => {
+                let mut declared = vec![
+                    ("read", "steps", "array<Step>"),
+                    ("read", "cursor", "u32"),
+                    ("read_write", "parameters", array.as_str()),
+                ];
+                declared.extend(rule.slots.iter().map(|slot| ("read_write", *slot, array.as_str())));
+                declared
             }
         };
         for (i, (access, name, of)) in declared.iter().enumerate() {
@@ -86,9 +95,11 @@ impl Finish {
                 text.line(&format!("return {};", activation.definition().wgsl_derivative));
                 text.close("}");
             }
-            Finish::Update => {
+            Finish::Update(rule) => {
                 text.line("");
-                for line in STEP.lines() {
+                text.line(&format!("alias Real = {};", vector(width)));
+                text.line("");
+                for line in rule.wgsl.lines().chain([""]).chain(STEP.lines()) {
                     text.line(line);
                 }
             }
@@ -98,7 +109,7 @@ impl Finish {
     /// What is read once, before the sums are finished.
     fn prepare(&self, text: &mut Text, bias: bool) {
         match self {
-            Finish::Update => text.line("let learning_rate = steps[cursor].learning_rate;"),
+            Finish::Update(_) => text.line("let step = steps[cursor];"),
             Finish::Slice => text.line(&format!(
                 "let slice_start = slice * {} * columns;",
                 if bias { "(params.rows + 1u)" } else { "params.rows" }
@@ -141,7 +152,7 @@ impl Finish {
                 let derivative = each(&|part| format!("activation_derivative(x{part}, y{part})"));
                 text.line(&format!("deltas[i] = {sum} * {derivative};"));
             }
-            Finish::Update => text.line(&format!("parameters[i] = parameters[i] - learning_rate * {sum};")),
+            Finish::Update(_) => text.line(&format!("update(i, {sum}, step);")),
         }
     }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use shaderprop::internals::{Gpu, Limits, Plan, Staged, gpu};
-use shaderprop::{Device, DeviceChoice, Philox};
+use shaderprop::{Device, DeviceChoice, Loss, Matrix, Philox, Tensor};
 
 /// The device of `SHADERPROP_DEVICE`, else the best adapter; the tests of shaders are worth nothing without one.
 pub fn device() -> Device {
@@ -25,6 +25,18 @@ pub fn open() -> (Arc<Gpu>, Limits) {
 pub fn numbers(seed: u64, count: usize) -> Vec<f32> {
     let mut stream = Philox::new(seed, 1000, 0, 0);
     (0..count).map(|_| 2.0 * stream.uniform() - 1.0).collect()
+}
+
+/// Targets from 0 to 1 that any loss takes: for categorical cross-entropy the outputs of a row add up to 1.
+pub fn targets(seed: u64, loss: Loss, rows: usize, outputs: usize) -> Matrix<'static> {
+    let mut targets: Vec<f32> = numbers(seed, rows * outputs).iter().map(|t| t.abs()).collect();
+    if loss == Loss::CategoricalCrossEntropy {
+        for row in targets.chunks_mut(outputs) {
+            let sum: f32 = row.iter().sum();
+            row.iter_mut().for_each(|t| *t /= sum);
+        }
+    }
+    Matrix::new(rows, outputs, targets).expect("a matrix")
 }
 
 pub fn wide(values: &[f32]) -> Vec<f64> {
@@ -86,4 +98,18 @@ pub const ULP: f64 = 2.0 * U;
 pub fn g(n: usize) -> f64 {
     let nu = n as f64 * U;
     nu / (1.0 - nu)
+}
+
+/// The change of a tensor since the start must agree with the expected one to 1e-3 of its norm.
+#[track_caller]
+pub fn change_agrees(what: &str, start: &Tensor, got: &Tensor, expected: &Tensor) {
+    let change = |end: &Tensor| -> Vec<f64> {
+        end.values.iter().zip(&start.values).map(|(end, start)| f64::from(*end) - f64::from(*start)).collect()
+    };
+    let (got, expected) = (change(got), change(expected));
+    let norm = expected.iter().map(|change| change * change).sum::<f64>().sqrt();
+    let off = got.iter().zip(&expected).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+    assert!(norm > 0.0, "{what}: {} did not move", start.name);
+    // NaN is not below anything.
+    assert!(off <= 1e-3 * norm, "{what}: {}: its change is off by {off:e}, of {norm:e}", start.name);
 }

@@ -22,12 +22,27 @@ struct Params {
 @group(0) @binding(4) var<storage, read> cursor: u32;
 @group(0) @binding(5) var<storage, read_write> parameters: array<vec4f>;
 
+alias Real = vec4f;
+
+// sgd: parameter = parameter - learning_rate · gradient
+
+fn update(i: u32, gradient: Real, step: Step) {
+    let g = gradient;
+    parameters[i] = parameters[i] - step.learning_rate * g;
+}
+
 // step: a row of the step table, which is uploaded before a run. What differs from step to step is in it, so that
 // the recorded dispatches need not differ. Appended to the stages that read it; a cursor on the device counts the steps.
 
 struct Step {
     learning_rate: f32,
-    loss_slot: u32,  // which element of `losses` takes this step's loss
+    correction_1: f32,  // what the optimizer's first and second moment are divided by
+    correction_2: f32,
+    loss_slot: u32,     // which element of `losses` takes this step's loss
+    adds: u32,          // 1 if it is added to what is there, 0 for the first step of an epoch
+    first: u32,         // the place of the batch's first row in the epoch's order
+    epoch: u32,         // which epoch, and which of its steps: what random numbers depend on
+    batch: u32,
 }
 
 // Four neighbouring rows of a, or columns of b, in each element; term by term. With the term an index of its own,
@@ -213,13 +228,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     let first_row = tile_row + down * 4u;
     let row_end = min(first_row + 4u, params.row_end);
     let column0 = tile_column + 0u + across * 4u;
-    let learning_rate = steps[cursor].learning_rate;
+    let step = steps[cursor];
     // Each row takes its turn at the front of the registers, so that one copy of this code serves all.
     for (var row = first_row; row < row_end; row++) {
         if column0 < columns {
             let column = column0;
             let i = (select(row * columns, params.bias, row == params.rows) + column) / 4u;
-            parameters[i] = parameters[i] - learning_rate * c0_0;
+            update(i, c0_0, step);
         }
         c0_0 = c1_0;
         c1_0 = c2_0;

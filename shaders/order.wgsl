@@ -1,0 +1,52 @@
+// order: which rows of the data are in this batch. One invocation, one row of the batch.
+//
+// The epoch's order is a permutation of all rows that can be computed for any place alone, so that no list of them is kept:
+// the place is written as two digits (x, y), and each round adds to one digit a random number that depends on the other,
+// which can be undone, so that no two places meet. That is a Feistel network (M. Luby and C. Rackoff, 1988); where it leads
+// beyond the last row it is applied again. The same in src/order.rs. `philox` is appended to this file.
+
+struct Params {
+    first: u32,     // this dispatch computes the batch's rows first..end
+    end: u32,
+    rows: u32,      // rows in the data
+    x_range: u32,   // x is below this, y below the other; their product is rows or a little more
+    y_range: u32,
+    rounds: u32,    // 0 leaves the rows in their order
+    seed_low: u32,
+    seed_high: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> steps: array<Step>;
+@group(0) @binding(2) var<storage, read> cursor: u32;
+@group(0) @binding(3) var<storage, read_write> order: array<u32>;
+
+const SHUFFLE = 1u;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    let i = params.first + id.x;
+    if i >= params.end {
+        return;
+    }
+    let step = steps[cursor];
+    var place = step.first + i;
+    loop {
+        var x = place / params.y_range;
+        var y = place % params.y_range;
+        for (var round = 0u; round < params.rounds; round++) {
+            let digit = select(x, y, round % 2u == 0u);
+            let random = philox(vec4u(digit, round, step.epoch, SHUFFLE), vec2u(params.seed_low, params.seed_high)).x;
+            if round % 2u == 0u {
+                x = (x + random % params.x_range) % params.x_range;
+            } else {
+                y = (y + random % params.y_range) % params.y_range;
+            }
+        }
+        place = x * params.y_range + y;
+        if place < params.rows {
+            break;
+        }
+    }
+    order[i] = place;
+}

@@ -1,0 +1,16 @@
+//! Softmax, of a whole row: the one activation that is not taken element by element, and stands last only.
+
+use std::sync::{Arc, LazyLock};
+
+use super::Definition;
+
+/// Of a row of one, as what is asked for a single x means: shaders/softmax.wgsl and shaders/softmax_delta.wgsl do whole rows.
+pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
+    name: "softmax".into(),
+    formula: "e^x / sum of e^x over the row".into(),
+    wgsl_value: "1.0".into(),
+    wgsl_derivative: "0.0".into(),
+    derivative_formula: "softmax's".into(),
+    value: Arc::new(|_| 1.0),
+    derivative: Arc::new(|_, _| 0.0),
+});

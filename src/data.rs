@@ -1,0 +1,236 @@
+//! The rows that a training sees: inputs, targets or class indices, and how much each row counts.
+
+use std::borrow::Cow;
+
+use crate::error::Error;
+use crate::fit::{ClassWeights, Fit};
+use crate::loss::Loss;
+use crate::matrix::Matrix;
+use crate::metric::by_classes;
+use crate::network::Network;
+
+/// Rows that were checked against a network and a loss.
+pub struct Data<'a> {
+    pub inputs: Matrix<'a>,
+    pub targets: Matrix<'a>,
+    /// Whether targets are one class index a row.
+    pub classes: bool,
+    pub weights: Option<Vec<f32>>,
+}
+
+impl<'a> Data<'a> {
+    /// Checks them.
+    pub fn new(network: &Network, loss: Loss, inputs: Matrix<'a>, targets: Matrix<'a>) -> Result<Self, Error> {
+        check_columns("inputs", &inputs, network.inputs())?;
+        let outputs = network.outputs();
+        if loss == Loss::CategoricalCrossEntropy && outputs < 2 {
+            return Err(Error::Setting {
+                what: "the outputs of a network for categorical_cross_entropy".into(),
+                expected: "one for each of at least 2 classes".into(),
+                got: outputs.to_string(),
+            });
+        }
+        let classes = loss == Loss::CategoricalCrossEntropy && targets.columns() == 1;
+        if !classes {
+            check_columns("targets", &targets, outputs)?;
+        }
+        if inputs.rows() != targets.rows() {
+            return Err(Error::Shape {
+                what: "targets".into(),
+                expected: format!("{} rows, as many as inputs", inputs.rows()),
+                got: targets.rows().to_string(),
+                advice: "give one row of targets for each row of inputs".into(),
+            });
+        }
+        check_inputs(network, &inputs)?;
+        targets.check_finite("targets")?;
+        let data = Self { inputs, targets, classes, weights: None };
+        data.check_targets(loss, outputs)?;
+        Ok(data)
+    }
+
+    fn check_targets(&self, loss: Loss, outputs: usize) -> Result<(), Error> {
+        let refuse = |expected: String, at: usize| {
+            let (value, columns) = (self.targets.values()[at], self.targets.columns());
+            Err(Error::Setting {
+                what: format!("targets for {}", loss.name()),
+                expected,
+                got: format!("{value} at row {}, column {}", at / columns, at % columns),
+            })
+        };
+        let values = self.targets.values();
+        if self.classes {
+            let fits = |class: &f32| class.fract() == 0.0 && *class >= 0.0 && (*class as usize) < outputs;
+            return match values.iter().position(|class| !fits(class)) {
+                None => Ok(()),
+                Some(at) => refuse(format!("class indices, whole numbers from 0 to {}", outputs - 1), at),
+            };
+        }
+        let (least, greatest) = loss.definition().targets;
+        if let Some(at) = values.iter().position(|target| *target < least || *target > greatest) {
+            return refuse(format!("numbers from {least} to {greatest}"), at);
+        }
+        if loss == Loss::CategoricalCrossEntropy {
+            let sum = |row: &[f32]| row.iter().map(|value| f64::from(*value)).sum::<f64>();
+            if let Some(row) = values.chunks(outputs).position(|row| (sum(row) - 1.0).abs() > 1e-3) {
+                return Err(Error::Setting {
+                    what: format!("targets for {}", loss.name()),
+                    expected: "rows that add up to 1, or one column of class indices".into(),
+                    got: format!("a row {row} that adds up to {}", sum(&values[row * outputs..(row + 1) * outputs])),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The targets with a column for each output.
+    pub fn dense_targets(&self, outputs: usize) -> Cow<'_, [f32]> {
+        if !self.classes {
+            return self.targets.values().into();
+        }
+        let mut dense = vec![0.0; self.targets.rows() * outputs];
+        for (row, class) in self.targets.values().iter().enumerate() {
+            dense[row * outputs + *class as usize] = 1.0;
+        }
+        dense.into()
+    }
+
+    /// What all rows weigh together.
+    pub fn total_weight(&self) -> f64 {
+        match &self.weights {
+            Some(weights) => weights.iter().map(|weight| f64::from(*weight)).sum(),
+            None => self.inputs.rows() as f64,
+        }
+    }
+
+    /// The mean of the targets' squared distances from their column's mean.
+    pub fn variance(&self, outputs: usize) -> f64 {
+        let (targets, rows) = (self.dense_targets(outputs), self.targets.rows() as f64);
+        let mut sum = 0.0;
+        for column in 0..outputs {
+            let values = || targets.iter().skip(column).step_by(outputs).map(|value| f64::from(*value));
+            let mean = values().sum::<f64>() / rows;
+            sum += values().map(|value| (value - mean) * (value - mean)).sum::<f64>();
+        }
+        sum / (rows * outputs as f64)
+    }
+
+    /// Those rows alone.
+    pub fn select(&self, rows: &[usize]) -> Data<'static> {
+        Data {
+            inputs: self.inputs.select(rows),
+            targets: self.targets.select(rows),
+            classes: self.classes,
+            weights: self.weights.as_ref().map(|weights| rows.iter().map(|row| weights[*row]).collect()),
+        }
+    }
+
+    /// The class of each row, where rows have classes.
+    pub fn row_classes(&self, network: &Network, loss: Loss) -> Option<Vec<usize>> {
+        let outputs = network.outputs();
+        if self.classes {
+            return Some(self.targets.values().iter().map(|class| *class as usize).collect());
+        }
+        if by_classes(network, loss) {
+            let first_largest = |row: &[f32]| (0..outputs).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+            return Some(self.targets.values().chunks(outputs).map(first_largest).collect());
+        }
+        let binary = outputs == 1 && self.targets.values().iter().all(|target| *target == 0.0 || *target == 1.0);
+        binary.then(|| self.targets.values().iter().map(|target| *target as usize).collect())
+    }
+
+    /// The rows with the weights that the settings give them.
+    pub fn weighted(mut self, network: &Network, fit: &Fit) -> Result<Self, Error> {
+        let setting = |what: &str, expected: String, got: String| Err(Error::Setting { what: what.into(), expected, got });
+        let rows = self.inputs.rows();
+        let mut weights = None;
+        if let Some(given) = &fit.sample_weights {
+            if given.len() != rows {
+                return Err(Error::Shape {
+                    what: "sample_weights".into(),
+                    expected: format!("{rows}, one for each row"),
+                    got: given.len().to_string(),
+                    advice: "give as many weights as rows".into(),
+                });
+            }
+            check_weights("sample_weights", given)?;
+            weights = Some(given.to_vec());
+        }
+        if let Some(by_class) = &fit.class_weights {
+            let Some(classes) = self.row_classes(network, fit.loss) else {
+                return setting(
+                    "class_weights",
+                    "targets that are classes".into(),
+                    format!("{} outputs with {}", network.outputs(), fit.loss.name()),
+                );
+            };
+            let count = network.outputs().max(2);
+            let of_class: Vec<f32> = match by_class {
+                ClassWeights::Balanced => {
+                    let mut counts = vec![0usize; count];
+                    classes.iter().for_each(|class| counts[*class] += 1);
+                    let present = counts.iter().filter(|count| **count > 0).count();
+                    if present < 2 {
+                        return setting("balanced class_weights", "rows of at least 2 classes".into(), present.to_string());
+                    }
+                    counts.iter().map(|count| rows as f32 / (present as f32 * (*count).max(1) as f32)).collect()
+                }
+                ClassWeights::Given(given) => {
+                    if given.len() != count {
+                        return setting("class_weights", format!("{count}, one for each class"), given.len().to_string());
+                    }
+                    check_weights("class_weights", given)?;
+                    given.clone()
+                }
+            };
+            let mut all = weights.unwrap_or_else(|| vec![1.0; rows]);
+            for (weight, class) in all.iter_mut().zip(&classes) {
+                *weight *= of_class[*class];
+            }
+            weights = Some(all);
+        }
+        self.weights = weights;
+        let total = self.total_weight();
+        if !(total > 0.0 && total.is_finite()) {
+            return setting("the rows' weights", "a finite sum above 0".into(), total.to_string());
+        }
+        Ok(self)
+    }
+}
+
+fn check_weights(what: &str, weights: &[f32]) -> Result<(), Error> {
+    match weights.iter().position(|weight| !(weight.is_finite() && *weight >= 0.0)) {
+        None => Ok(()),
+        Some(at) => Err(Error::Setting {
+            what: what.into(),
+            expected: "finite numbers from 0 on".into(),
+            got: format!("{} at {at}", weights[at]),
+        }),
+    }
+}
+
+/// Refuses inputs that the network does not take.
+pub fn check_inputs(network: &Network, inputs: &Matrix<'_>) -> Result<(), Error> {
+    check_columns("inputs", inputs, network.inputs())?;
+    if inputs.rows() == 0 {
+        return Err(Error::Shape {
+            what: "inputs".into(),
+            expected: "at least one row".into(),
+            got: "none".into(),
+            advice: "give some data".into(),
+        });
+    }
+    inputs.check_finite("inputs")
+}
+
+fn check_columns(what: &str, data: &Matrix<'_>, columns: usize) -> Result<(), Error> {
+    if data.columns() == columns {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: what.into(),
+        expected: format!("{columns} values a row"),
+        got: data.columns().to_string(),
+        advice: "change the data or the network".into(),
+    })
+}

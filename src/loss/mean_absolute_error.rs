@@ -1,0 +1,20 @@
+//! Mean absolute error.
+
+use super::{Definition, Descends, Formulas, Over};
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "mean_absolute_error",
+    from_output: Formulas {
+        formula: "|y - t|",
+        wgsl_value: "abs(y - t)",
+        // Not sign(y - t): drivers may answer 0 for a NaN, and hide that something went wrong.
+        wgsl_gradient: "select((y - t) / abs(y - t), 0.0, y == t)",
+        gradient_formula: "sign(y - t)",
+        value: |_, y, t| (y - t).abs(),
+        gradient: |_, y, t| if y == t { 0.0 } else { (y - t).signum() },
+    },
+    fused: None,
+    descends: Descends::Mean,
+    over: Over::Mean,
+    targets: (f32::MIN, f32::MAX),
+};

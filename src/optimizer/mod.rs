@@ -1,0 +1,235 @@
+//! The optimizers: one file each, with everything that is known of it.
+//!
+//! To add one: write its file beside these (its update in WGSL and in Rust), and name it in [`Optimizer`] and
+//! [`Optimizer::definition`], with its defaults in [`Optimizer::ALL`]. The tests go through [`Optimizer::ALL`].
+
+mod adam;
+mod adamw;
+mod momentum;
+mod nesterov;
+mod rmsprop;
+mod sgd;
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// How a step changes the weights and biases, given their gradient g and the learning rate λ: PyTorch's formulas and defaults.
+///
+/// Keras differs in where it adds ε (its Adam adds it before the correction of the second moment), and keeps λ inside the velocity, which
+/// matters when λ changes from epoch to epoch.
+///
+/// ```
+/// use shaderprop::{Fit, Optimizer};
+/// let fit = Fit::new().optimizer(Optimizer::adam());
+/// assert_eq!(Optimizer::adam(), Optimizer::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 });
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Optimizer {
+    /// p ← p − λ g.
+    #[default]
+    Sgd,
+    /// v ← μ v + g, p ← p − λ v.
+    Momentum {
+        /// μ, from 0 to less than 1.
+        momentum: f64,
+    },
+    /// v ← μ v + g, p ← p − λ (g + μ v).
+    Nesterov {
+        /// μ, from 0 to less than 1.
+        momentum: f64,
+    },
+    /// s ← ρ s + (1 − ρ) g², p ← p − λ g / (√s + ε).
+    RmsProp {
+        /// ρ, from 0 to less than 1. (PyTorch calls it alpha.)
+        rho: f64,
+        /// ε, above 0.
+        epsilon: f64,
+    },
+    /// m ← β₁ m + (1 − β₁) g, s ← β₂ s + (1 − β₂) g², p ← p − λ m̂ / (√ŝ + ε), with m̂ = m / (1 − β₁ᵗ) and ŝ = s / (1 − β₂ᵗ) at step t:
+    /// D. P. Kingma and J. Ba, ICLR 2015.
+    Adam {
+        /// β₁, from 0 to less than 1.
+        beta_1: f64,
+        /// β₂, from 0 to less than 1.
+        beta_2: f64,
+        /// ε, above 0.
+        epsilon: f64,
+    },
+    /// Adam whose weight decay δ does not pass through the gradient: p ← p − λ δ p first. I. Loshchilov and F. Hutter, ICLR 2019.
+    AdamW {
+        /// β₁, from 0 to less than 1.
+        beta_1: f64,
+        /// β₂, from 0 to less than 1.
+        beta_2: f64,
+        /// ε, above 0.
+        epsilon: f64,
+    },
+}
+
+/// Everything about one optimizer.
+pub(crate) struct Definition {
+    /// The name that files and messages use.
+    pub name: &'static str,
+    /// What it keeps of every parameter from step to step: the names of flat buffers.
+    pub slots: &'static [&'static str],
+    /// The update, as people write it.
+    pub formula: &'static str,
+    /// The update of element `i` as WGSL statements, given its gradient `g` and the `step`'s row of the table.
+    pub wgsl: &'static str,
+    /// Whether weight decay is left to `wgsl`, instead of being added to the gradient.
+    pub decoupled: bool,
+    /// The learning rate that stands where none is set, and the weight decay.
+    pub defaults: (f64, f64),
+    /// The update for the reference: parameter, its slots, gradient, and what does not depend on the element.
+    pub update: fn(&mut f64, [&mut f64; 2], f64, &Rates),
+    /// The two numbers in the step table that depend on the step, counted from 1.
+    pub corrections: fn(&Optimizer, u64) -> [f64; 2],
+}
+
+/// What the reference's update knows beside an element's own numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    pub optimizer: Optimizer,
+    pub learning_rate: f64,
+    pub weight_decay: f64,
+    pub corrections: [f64; 2],
+}
+
+/// The WGSL of an update: an optimizer with its constants.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rule {
+    /// The optimizer's name.
+    pub name: &'static str,
+    /// The flat buffers that it keeps.
+    pub slots: &'static [&'static str],
+    /// The update, as people write it.
+    pub formula: &'static str,
+    /// `fn update(i: u32, gradient: Real, step: Step)`, and the constants that it takes.
+    pub wgsl: Arc<str>,
+}
+
+impl Optimizer {
+    /// Every optimizer with its defaults, for tests and tables.
+    pub const ALL: &[Optimizer] = &[
+        Optimizer::Sgd,
+        Optimizer::momentum(0.9),
+        Optimizer::nesterov(0.9),
+        Optimizer::rmsprop(),
+        Optimizer::adam(),
+        Optimizer::adamw(),
+    ];
+
+    /// Plain gradient descent. Its learning rate is 0.01 where none is set.
+    pub const fn sgd() -> Self {
+        Self::Sgd
+    }
+
+    /// Gradient descent with momentum. Its learning rate is 0.01 where none is set.
+    pub const fn momentum(momentum: f64) -> Self {
+        Self::Momentum { momentum }
+    }
+
+    /// Gradient descent with Nesterov's momentum. Its learning rate is 0.01 where none is set.
+    pub const fn nesterov(momentum: f64) -> Self {
+        Self::Nesterov { momentum }
+    }
+
+    /// RMSprop with ρ = 0.99 and ε = 1e-8. Its learning rate is 0.01 where none is set.
+    pub const fn rmsprop() -> Self {
+        Self::RmsProp { rho: 0.99, epsilon: 1e-8 }
+    }
+
+    /// Adam with β₁ = 0.9, β₂ = 0.999 and ε = 1e-8. Its learning rate is 0.001 where none is set.
+    pub const fn adam() -> Self {
+        Self::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 }
+    }
+
+    /// AdamW with Adam's defaults. Its learning rate is 0.001 and its weight decay 0.01 where none is set.
+    pub const fn adamw() -> Self {
+        Self::AdamW { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 }
+    }
+
+    /// Its name: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adam`, `adamw`.
+    pub fn name(&self) -> &'static str {
+        self.definition().name
+    }
+
+    /// The learning rate where none is set.
+    pub fn default_learning_rate(&self) -> f64 {
+        self.definition().defaults.0
+    }
+
+    /// The weight decay where none is set.
+    pub fn default_weight_decay(&self) -> f64 {
+        self.definition().defaults.1
+    }
+
+    pub(crate) fn definition(&self) -> &'static Definition {
+        match self {
+            Optimizer::Sgd => &sgd::DEFINITION,
+            Optimizer::Momentum { .. } => &momentum::DEFINITION,
+            Optimizer::Nesterov { .. } => &nesterov::DEFINITION,
+            Optimizer::RmsProp { .. } => &rmsprop::DEFINITION,
+            Optimizer::Adam { .. } => &adam::DEFINITION,
+            Optimizer::AdamW { .. } => &adamw::DEFINITION,
+        }
+    }
+
+    /// Its settings by name, with what each must be above or from, and below.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, f64)> {
+        match *self {
+            Optimizer::Sgd => vec![],
+            Optimizer::Momentum { momentum } | Optimizer::Nesterov { momentum } => vec![("momentum", momentum)],
+            Optimizer::RmsProp { rho, epsilon } => vec![("rho", rho), ("epsilon", epsilon)],
+            Optimizer::Adam { beta_1, beta_2, epsilon } | Optimizer::AdamW { beta_1, beta_2, epsilon } => {
+                vec![("beta_1", beta_1), ("beta_2", beta_2), ("epsilon", epsilon)]
+            }
+        }
+    }
+
+    /// The whole update of the reference: the decay, then the definition's.
+    pub(crate) fn update(parameter: &mut f64, slots: [&mut f64; 2], gradient: f64, rates: &Rates) {
+        let definition = rates.optimizer.definition();
+        let mut gradient = gradient;
+        if definition.decoupled {
+            *parameter -= rates.learning_rate * rates.weight_decay * *parameter;
+        } else {
+            gradient += rates.weight_decay * *parameter;
+        }
+        (definition.update)(parameter, slots, gradient, rates);
+    }
+}
+
+impl Rule {
+    /// That of an optimizer with that weight decay.
+    pub fn of(optimizer: &Optimizer, weight_decay: f64) -> Self {
+        let definition = optimizer.definition();
+        let mut wgsl = format!("// {}: {}\n", definition.name, definition.formula);
+        for (name, value) in optimizer.settings() {
+            let _ = writeln!(wgsl, "const {} = {value:?};", name.to_uppercase());
+        }
+        let decays = weight_decay != 0.0;
+        if decays {
+            let _ = writeln!(wgsl, "const WEIGHT_DECAY = {weight_decay:?};");
+        }
+        wgsl += "\nfn update(i: u32, gradient: Real, step: Step) {\n";
+        wgsl += match (decays, definition.decoupled) {
+            (true, true) => {
+                "    parameters[i] = parameters[i] * (1.0 - step.learning_rate * WEIGHT_DECAY);\n    let g = gradient;\n"
+            }
+            (true, false) => "    let g = gradient + WEIGHT_DECAY * parameters[i];\n",
+            (false, _) => "    let g = gradient;\n",
+        };
+        for line in definition.wgsl.lines() {
+            let _ = writeln!(wgsl, "    {line}");
+        }
+        wgsl += "}\n";
+        Self { name: definition.name, slots: definition.slots, formula: definition.formula, wgsl: wgsl.into() }
+    }
+}
+
+/// Where no number depends on the step.
+fn no_corrections(_: &Optimizer, _: u64) -> [f64; 2] {
+    [1.0; 2]
+}

@@ -1,0 +1,20 @@
+//! Gradient descent with Nesterov's momentum: I. Sutskever et al., ICML 2013, in PyTorch's form.
+
+use super::{Definition, Optimizer, no_corrections};
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "nesterov",
+    slots: &["velocities"],
+    formula: "velocity = momentum · velocity + gradient, parameter = parameter - learning_rate · (gradient + momentum · velocity)",
+    wgsl: "let velocity = MOMENTUM * velocities[i] + g;
+velocities[i] = velocity;
+parameters[i] = parameters[i] - step.learning_rate * (g + MOMENTUM * velocity);",
+    decoupled: false,
+    defaults: (0.01, 0.0),
+    update: |parameter, [velocity, _], gradient, rates| {
+        let Optimizer::Nesterov { momentum } = rates.optimizer else { return };
+        *velocity = momentum * *velocity + gradient;
+        *parameter -= rates.learning_rate * (gradient + momentum * *velocity);
+    },
+    corrections: no_corrections,
+};

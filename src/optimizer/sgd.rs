@@ -1,0 +1,14 @@
+//! Plain gradient descent.
+
+use super::{Definition, no_corrections};
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "sgd",
+    slots: &[],
+    formula: "parameter = parameter - learning_rate · gradient",
+    wgsl: "parameters[i] = parameters[i] - step.learning_rate * g;",
+    decoupled: false,
+    defaults: (0.01, 0.0),
+    update: |parameter, _, gradient, rates| *parameter -= rates.learning_rate * gradient,
+    corrections: no_corrections,
+};

@@ -1,0 +1,115 @@
+//! The order in which an epoch goes through the rows: a permutation that can be computed for any place alone.
+
+use crate::random::{Philox, SHUFFLE};
+
+/// An epoch's order of `rows` rows: as they come, or shuffled by a seed. The same as in shaders/order.wgsl, whose head explains it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// How many rows there are.
+    pub rows: usize,
+    /// The seed; none leaves the rows in their order.
+    pub seed: Option<u64>,
+}
+
+/// With so many the orders of five rows are equally likely within 1 %, each (of six within 2 %), by an exact count of all rounds; with
+/// ten the test below fails.
+const ROUNDS: u32 = 16;
+
+impl Order {
+    /// The ranges of the two digits that a place is written with, and how many rounds mix them.
+    pub fn digits(&self) -> (u32, u32, u32) {
+        let root = self.rows.isqrt();
+        let y = (root + usize::from(root * root < self.rows)).max(1);
+        let x = self.rows.div_ceil(y).max(1);
+        (x as u32, y as u32, if self.seed.is_some() { ROUNDS } else { 0 })
+    }
+
+    /// Which row stands at that place of that epoch, all counted from 0.
+    pub fn row(&self, epoch: u32, place: usize) -> usize {
+        let (x_range, y_range, rounds) = self.digits();
+        let mut place = place as u32;
+        loop {
+            let (mut x, mut y) = (place / y_range, place % y_range);
+            for round in 0..rounds {
+                let on_x = round % 2 == 0;
+                let digit = if on_x { y } else { x };
+                let random = Philox::words(self.seed.unwrap_or(0), [digit, round, epoch, SHUFFLE])[0];
+                if on_x {
+                    x = (x + random % x_range) % x_range;
+                } else {
+                    y = (y + random % y_range) % y_range;
+                }
+            }
+            place = x * y_range + y;
+            if (place as usize) < self.rows {
+                return place as usize;
+            }
+        }
+    }
+
+    /// All rows in that epoch's order.
+    pub fn all(&self, epoch: u32) -> Vec<usize> {
+        (0..self.rows).map(|place| self.row(epoch, place)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn every_row_comes_once_an_epoch() {
+        for rows in (1..70).chain([100, 127, 128, 1000, 1797, 4097]) {
+            for epoch in 0..3 {
+                let mut order = Order { rows, seed: Some(7) }.all(epoch);
+                order.sort_unstable();
+                assert!(order.iter().copied().eq(0..rows), "{rows} rows, epoch {epoch}");
+            }
+        }
+        assert!(Order { rows: 100, seed: None }.all(5).into_iter().eq(0..100));
+    }
+
+    /// All orders of up to five rows come equally often, by the χ² test: the quantile is exceeded once in ten thousand.
+    #[test]
+    fn all_orders_of_few_rows_are_equally_likely() {
+        for (rows, orders, quantile) in [(2, 2.0, 15.1), (3, 6.0, 25.7), (4, 24.0, 55.0), (5, 120.0, 186.0)] {
+            let mut counts: HashMap<Vec<usize>, f64> = HashMap::new();
+            let draws = 12_000;
+            for epoch in 0..draws {
+                *counts.entry(Order { rows, seed: Some(3) }.all(epoch)).or_default() += 1.0;
+            }
+            let expected = f64::from(draws) / orders;
+            let missing = orders - counts.len() as f64;
+            let chi: f64 = counts.values().map(|n| (n - expected).powi(2) / expected).sum::<f64>() + missing * expected;
+            assert!(chi < quantile, "{rows} rows: χ² is {chi}");
+        }
+    }
+
+    /// In longer ones, which row comes where, and which comes next, is as chance has it.
+    #[test]
+    fn neighbours_and_places_are_as_chance_has_them() {
+        let (rows, draws) = (60, 6000);
+        let (mut places, mut next) = (vec![0.0f64; rows * rows], vec![0.0f64; rows * rows]);
+        for epoch in 0..draws {
+            let order = Order { rows, seed: Some(11) }.all(epoch);
+            for (place, row) in order.iter().enumerate() {
+                places[place * rows + row] += 1.0;
+            }
+            for pair in order.windows(2) {
+                next[pair[0] * rows + pair[1]] += 1.0;
+            }
+        }
+        let chi = |counts: &[f64], expected: f64| counts.iter().map(|n| (n - expected).powi(2) / expected).sum::<f64>();
+        // Each has about (rows - 1)² degrees of freedom, hence a standard deviation of √2 · 59; five of them.
+        let most = 59.0 * 59.0 + 5.0 * 2f64.sqrt() * 59.0;
+        let placed = chi(&places, f64::from(draws) / 60.0);
+        assert!(placed < most, "places: χ² is {placed}");
+        for row in 0..rows {
+            assert_eq!(next[row * rows + row], 0.0);
+            next[row * rows + row] = f64::from(draws) / 60.0;
+        }
+        let followed = chi(&next, f64::from(draws) / 60.0);
+        assert!(followed < most, "neighbours: χ² is {followed}");
+    }
+}

@@ -1,0 +1,488 @@
+//! What a step is made of: training, evaluation and prediction, stage after stage.
+
+use super::{BINDING, BUFFER, Id, Limits, Outputs, Plan, Table, check_bytes, elements};
+use crate::activation::Activation;
+use crate::error::Error;
+use crate::loss::Loss;
+use crate::network::{Layout, Network};
+use crate::optimizer::{Optimizer, Rule};
+use crate::order::Order;
+use crate::plan::products::by_blocks;
+use crate::product::Layouts;
+use crate::shader::{Kernel, Weights, needs_sums};
+
+/// What a training step does.
+#[derive(Clone, Debug)]
+pub struct Training<'a> {
+    /// What is trained.
+    pub network: &'a Network,
+    /// What is made small.
+    pub loss: Loss,
+    /// The rows of the batch.
+    pub rows: usize,
+    /// Where they come from.
+    pub source: Source,
+    /// Whether they have weights.
+    pub weights: Weights,
+    /// The rows of an epoch.
+    pub samples: usize,
+    /// The weights of these together: as many as there are rows, if these count the same.
+    pub total: f64,
+    /// How the parameters are changed.
+    pub optimizer: Optimizer,
+    /// The weight decay of layers that have none of their own.
+    pub weight_decay: f64,
+    /// The largest norm of all gradients together.
+    pub clip_norm: Option<f64>,
+    /// What dropout's random numbers depend on.
+    pub seed: u64,
+    /// What is counted of the outputs.
+    pub scores: Scores,
+}
+
+/// What an evaluation step does.
+#[derive(Clone, Debug)]
+pub struct Evaluation<'a> {
+    /// What is evaluated.
+    pub network: &'a Network,
+    /// By which loss.
+    pub loss: Loss,
+    /// The rows of a piece.
+    pub rows: usize,
+    /// Where they come from.
+    pub source: Source,
+    /// The rows of all pieces.
+    pub samples: usize,
+    /// What is counted of the outputs.
+    pub scores: Scores,
+}
+
+/// Where the rows of a batch come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// They are written into `inputs`, `targets` and `weights` before the step.
+    Given,
+    /// They are copied out of data on the device, which has this order.
+    Gathered {
+        /// Which row stands where.
+        order: Order,
+        /// Whether targets are one class index a row.
+        classes: bool,
+    },
+}
+
+/// What is counted of a network's outputs, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scores {
+    /// Which outputs are right.
+    pub counts: Option<Counts>,
+    /// Whether squared and absolute errors are added up, as losses of their own.
+    pub errors: bool,
+}
+
+/// Which outputs are right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// Each by itself, above a half or not.
+    Binary,
+    /// The largest of a row.
+    Classes {
+        /// Whether the confusion matrix is counted as well.
+        confusion: bool,
+    },
+}
+
+impl Counts {
+    /// How many counters there are, for that many outputs.
+    pub fn len(self, outputs: usize) -> usize {
+        match self {
+            Counts::Binary => 4,
+            Counts::Classes { confusion: false } => outputs,
+            Counts::Classes { confusion: true } => outputs.saturating_mul(outputs.saturating_add(1)),
+        }
+    }
+}
+
+impl Scores {
+    /// The losses that a step leaves: the loss itself, and the errors'.
+    pub fn losses(self) -> usize {
+        if self.errors { 3 } else { 1 }
+    }
+}
+
+impl<'a> Training<'a> {
+    /// Plain gradient descent on given rows that count the same.
+    pub fn new(network: &'a Network, loss: Loss, rows: usize) -> Self {
+        Self {
+            network,
+            loss,
+            rows,
+            source: Source::Given,
+            weights: Weights::Equal,
+            samples: rows,
+            total: rows as f64,
+            optimizer: Optimizer::Sgd,
+            weight_decay: 0.0,
+            clip_norm: None,
+            seed: 0,
+            scores: Scores::default(),
+        }
+    }
+}
+
+impl<'a> Evaluation<'a> {
+    /// The loss alone, of given rows.
+    pub fn new(network: &'a Network, loss: Loss, rows: usize) -> Self {
+        Self { network, loss, rows, source: Source::Given, samples: rows, scores: Scores::default() }
+    }
+}
+
+/// The rows of a step.
+struct Batch {
+    inputs: Id,
+    targets: Id,
+    weights: Option<Id>,
+}
+
+/// What the forward pass leaves behind, layer by layer.
+struct Forward {
+    /// The flat buffer of all weights and biases.
+    parameters: usize,
+    /// What goes into each layer.
+    inputs: Vec<Id>,
+    /// x, or where it is not kept y, in which case nothing reads it.
+    sums: Vec<Id>,
+    outputs: Vec<Id>,
+    weights: Vec<Id>,
+}
+
+/// What the epoch's means are taken over.
+struct Means {
+    /// The weights of the batch's rows, if they have any.
+    weights: Option<Id>,
+    /// Those of all rows of the epoch together.
+    total: f64,
+    /// How many rows the epoch has.
+    samples: usize,
+}
+
+/// Where a loss goes.
+#[derive(Clone, Copy)]
+pub struct Slot {
+    /// Which of the step's losses it is.
+    pub index: usize,
+    /// Whether it is the last of them, and ends the step.
+    pub moves: bool,
+}
+
+/// What dropout needs, where there is any.
+#[derive(Clone, Copy)]
+pub(super) struct Chance {
+    pub steps: Id,
+    pub cursor: Id,
+    pub seed: u64,
+}
+
+impl Plan {
+    /// The plan of a training step: the batch, forward, deltas, gradients, update, loss.
+    ///
+    /// Its named tensors are `inputs`, `targets`, `weights`, `data.inputs`, `data.targets`, `data.weights`, `parameters`, `gradients`,
+    /// `optimizer.{slot}`, `steps`, `cursor`, `losses`, `counts`, and for each layer its weight and bias, their `.gradient`s, `sum`,
+    /// `output`, `dropped` and `delta`: those of them that the step needs.
+    pub fn training(training: &Training<'_>, table: Table, limits: Limits) -> Result<Self, Error> {
+        let &Training { network, loss, rows, .. } = training;
+        let layout = network.layout()?;
+        let mut plan = Self::default();
+        let steps = plan.table("", table, &limits)?;
+        let batch = plan.batch("", network, rows, (&training.source, training.weights), steps, &limits)?;
+        let chance = Chance { steps: steps.0, cursor: steps.1, seed: training.seed };
+        let forward = plan.forward(network, &layout, (rows, batch.inputs), Some(loss), Some(chance), &limits)?;
+        let counts = training.scores.counts.map_or(0, |counts| counts.len(network.outputs()));
+        let together = layout.len.saturating_add(table.losses).saturating_add(counts);
+        check_bytes("parameters and losses together", together, limits.buffer, BUFFER)?;
+        let last = network.layers().len() - 1;
+        let activation = |i: usize| &network.layers()[i].activation;
+        let Some(lowest) = network.layers().iter().position(|layer| !layer.frozen) else {
+            return Err(Error::Setting {
+                what: "frozen layers".into(),
+                expected: "at least one layer that is not".into(),
+                got: "none".into(),
+            });
+        };
+        let trained: Vec<usize> = (lowest..=last).filter(|i| !network.layers()[*i].frozen).collect();
+
+        // Below the lowest layer that learns, errors interest nobody.
+        let mut deltas = Vec::new();
+        for (i, layer) in network.layers().iter().enumerate().skip(lowest) {
+            deltas.push(plan.tensor(&format!("layers.{i}.delta"), rows, layer.units, &limits)?);
+        }
+        let delta = |i: usize| deltas[i - lowest];
+        let mut weights = batch.weights;
+        if let Some(given) = batch.weights.filter(|_| loss.is_mean()) {
+            let shares = plan.tensor("shares", rows, 1, &limits)?;
+            plan.weigh(given, shares, &limits)?;
+            weights = Some(shares);
+        }
+        let operands = Outputs { sums: forward.sums[last], outputs: forward.outputs[last], targets: batch.targets };
+        plan.output_delta(loss, activation(last), &operands, weights, delta(last), &limits);
+        if *activation(last) == Activation::Softmax && !loss.fuses_with(activation(last)) {
+            plan.softmax_delta(operands.outputs, delta(last), &limits)?;
+        }
+
+        let blocks = by_blocks(network, rows, &limits);
+        for i in (lowest + 1..=last).rev() {
+            let (weight, sums, outputs) = (forward.weights[i], forward.sums[i - 1], forward.outputs[i - 1]);
+            let rate = network.layers()[i - 1].dropout;
+            match (blocks, rate > 0.0) {
+                (true, false) => {
+                    plan.delta_product(activation(i - 1), [delta(i), weight], [sums, outputs, delta(i - 1)], &limits)?;
+                }
+                (true, true) => plan.store_product(Layouts::TransposedB, [delta(i), weight], delta(i - 1), &limits)?,
+                (false, _) => plan.matmul(Layouts::TransposedB, delta(i), weight, delta(i - 1), &limits),
+            }
+            if rate > 0.0 {
+                plan.dropout(None, delta(i - 1), (rate, i as u32), chance, &limits);
+            }
+            if !blocks || rate > 0.0 {
+                plan.hidden_delta(activation(i - 1), sums, outputs, delta(i - 1), &limits);
+            }
+        }
+
+        let definition = training.optimizer.definition();
+        let mut slots = Vec::new();
+        for name in definition.slots {
+            let name = format!("optimizer.{name}");
+            let buffer = plan.buffer(&name, layout.len, &limits)?;
+            plan.view(&name, buffer, 0, 1, layout.len);
+            slots.push(buffer);
+        }
+        let decay = |i: usize| network.layers()[i].weight_decay.unwrap_or(training.weight_decay);
+        if blocks && training.clip_norm.is_none() {
+            for i in trained {
+                let layer = (layout.weight(i), layout.bias(i));
+                let rule = Rule::of(&training.optimizer, decay(i));
+                plan.update_product(layer, (forward.parameters, &slots), [forward.inputs[i], delta(i)], rule, steps, &limits)?;
+            }
+        } else {
+            let gradients = plan.buffer("gradients", layout.len, &limits)?;
+            plan.view("gradients", gradients, 0, 1, layout.len);
+            for i in trained.iter().copied() {
+                let (weight, bias) = (layout.weight(i), layout.bias(i));
+                if blocks {
+                    plan.gradient_product((weight, bias), gradients, [forward.inputs[i], delta(i)], &limits)?;
+                    continue;
+                }
+                let gradient =
+                    plan.view(&format!("{}.gradient", weight.name), gradients, weight.offset, weight.shape[0], weight.shape[1]);
+                plan.matmul(Layouts::TransposedA, forward.inputs[i], delta(i), gradient, &limits);
+                let gradient = plan.view(&format!("{}.gradient", bias.name), gradients, bias.offset, 1, bias.shape[0]);
+                plan.bias_gradient(delta(i), gradient, &limits);
+            }
+            let clip = match training.clip_norm {
+                Some(limit) => Some(plan.clip(gradients, limit, &limits)?),
+                None => None,
+            };
+            // Neighbouring layers with the same decay are updated together.
+            for run in trained.chunk_by(|a, b| a + 1 == *b && decay(*a) == decay(*b)) {
+                let end = layout.places.get(2 * run[run.len() - 1] + 2).map_or(layout.len, |next| next.offset);
+                let flat = (forward.parameters, gradients, slots.as_slice());
+                let rule = Rule::of(&training.optimizer, decay(run[0]));
+                plan.update(flat, layout.weight(run[0]).offset..end, rule, steps, clip, &limits);
+            }
+        }
+        plan.scores("", training.scores, &operands, &limits)?;
+        let means = Means { weights: batch.weights, total: training.total, samples: training.samples };
+        plan.losses((loss, activation(last)), &operands, means, training.scores, steps, &limits)?;
+        Ok(plan)
+    }
+
+    /// The plan of an evaluation step: the rows, forward, scores, loss. What is not shared with training has `evaluation.` before its name.
+    pub fn evaluation(evaluation: &Evaluation<'_>, limits: Limits) -> Result<Self, Error> {
+        let &Evaluation { network, loss, rows, scores, .. } = evaluation;
+        let layout = network.layout()?;
+        let mut plan = Self::default();
+        let pieces = match &evaluation.source {
+            Source::Given => 1,
+            Source::Gathered { order, .. } => order.rows.div_ceil(rows),
+        };
+        let steps = plan.table(EVALUATION, Table { steps: pieces, losses: scores.losses() }, &limits)?;
+        let batch = plan.batch(EVALUATION, network, rows, (&evaluation.source, Weights::Equal), steps, &limits)?;
+        let forward = plan.forward(network, &layout, (rows, batch.inputs), Some(loss), None, &limits)?;
+        let last = network.layers().len() - 1;
+        let operands = Outputs { sums: forward.sums[last], outputs: forward.outputs[last], targets: batch.targets };
+        plan.scores(EVALUATION, scores, &operands, &limits)?;
+        let activation = &network.layers()[last].activation;
+        let samples = evaluation.samples;
+        let means = Means { weights: None, total: samples as f64, samples };
+        plan.losses((loss, activation), &operands, means, scores, steps, &limits)?;
+        Ok(plan)
+    }
+
+    /// The plan of a prediction: forward.
+    pub fn prediction(network: &Network, rows: usize, limits: Limits) -> Result<Self, Error> {
+        let layout = network.layout()?;
+        let mut plan = Self::default();
+        let inputs = plan.tensor("inputs", rows, network.inputs(), &limits)?;
+        plan.forward(network, &layout, (rows, inputs), None, None, &limits)?;
+        Ok(plan)
+    }
+
+    /// The rows of a step, and where they come from.
+    fn batch(
+        &mut self,
+        prefix: &str,
+        network: &Network,
+        rows: usize,
+        (source, weights): (&Source, Weights),
+        table: (Id, Id, Id),
+        limits: &Limits,
+    ) -> Result<Batch, Error> {
+        let mut tensor = |name: &str, rows, columns| self.tensor(&format!("{prefix}{name}"), rows, columns, limits);
+        let batch = Batch {
+            inputs: tensor("inputs", rows, network.inputs())?,
+            targets: tensor("targets", rows, network.outputs())?,
+            weights: (weights == Weights::Given).then(|| tensor("weights", rows, 1)).transpose()?,
+        };
+        if let Source::Gathered { order, classes } = source {
+            let list = tensor("order", 1, rows)?;
+            let inputs = tensor("data.inputs", order.rows, network.inputs())?;
+            let targets = tensor("data.targets", order.rows, if *classes { 1 } else { network.outputs() })?;
+            let weights = batch.weights.map(|to| Ok((tensor("data.weights", order.rows, 1)?, to))).transpose()?;
+            self.order(table, order, list, limits);
+            self.gather(list, inputs, batch.inputs, limits);
+            match classes {
+                true => self.one_hot(list, targets, batch.targets, limits),
+                false => self.gather(list, targets, batch.targets, limits),
+            }
+            if let Some((from, to)) = weights {
+                self.gather(list, from, to, limits);
+            }
+        }
+        Ok(batch)
+    }
+
+    /// The stages of the forward pass; `loss` says whether something comes after them, `chance` whether they are a training's.
+    fn forward(
+        &mut self,
+        network: &Network,
+        layout: &Layout,
+        (rows, inputs): (usize, Id),
+        loss: Option<Loss>,
+        chance: Option<Chance>,
+        limits: &Limits,
+    ) -> Result<Forward, Error> {
+        let parameters = self.buffer("parameters", layout.len, limits)?;
+        self.view("parameters", parameters, 0, 1, layout.len);
+        let last = network.layers().len() - 1;
+
+        // The sums before the activation are kept where a later stage reads them; elsewhere all layers share one buffer.
+        let kept = |i: usize| {
+            let activation = || network.layers()[i].activation.clone();
+            let later = loss.map(|loss| match i == last {
+                true => {
+                    needs_sums(&Kernel::OutputDelta(loss, activation(), Weights::Equal))
+                        || needs_sums(&Kernel::Loss(loss, activation(), Weights::Equal))
+                }
+                false => needs_sums(&Kernel::HiddenDelta(activation())),
+            });
+            later.unwrap_or(false) || activation() == Activation::Softmax
+        };
+        for (i, layer) in network.layers().iter().enumerate() {
+            let name = format!("layers.{i}.sum");
+            check_bytes(&name, elements(&name, rows, layer.units)?, limits.binding, BINDING)?;
+        }
+        let blocks = by_blocks(network, rows, limits);
+        let widest = (0..=last).filter(|i| !blocks && !kept(*i)).map(|i| network.layers()[i].units).max();
+        let shared = match widest {
+            Some(widest) => Some(self.buffer("sums", elements("sums", rows, widest)?, limits)?),
+            None => None,
+        };
+
+        let mut forward = Forward { parameters, inputs: vec![], sums: vec![], outputs: vec![], weights: vec![] };
+        let mut input = inputs;
+        let mut rate = network.input_dropout();
+        for (i, layer) in network.layers().iter().enumerate() {
+            if let Some(chance) = chance.filter(|_| rate > 0.0) {
+                let name = if i == 0 { "inputs.dropped".into() } else { format!("layers.{}.dropped", i - 1) };
+                let dropped = self.tensor(&name, rows, self.tensors[input.0].columns, limits)?;
+                self.dropout(Some(input), dropped, (rate, i as u32), chance, limits);
+                input = dropped;
+            }
+            rate = layer.dropout;
+            let (weight, bias) = (layout.weight(i), layout.bias(i));
+            let sum_name = format!("layers.{i}.sum");
+            let sums = match shared {
+                _ if kept(i) => Some(self.tensor(&sum_name, rows, layer.units, limits)?),
+                Some(shared) => Some(self.view(&sum_name, shared, 0, rows, layer.units)),
+                None => None,
+            };
+            check_bytes(&weight.name, weight.len, limits.binding, BINDING)?;
+            let outputs = self.tensor(&format!("layers.{i}.output"), rows, layer.units, limits)?;
+            let weights = self.view(&weight.name, parameters, weight.offset, weight.shape[0], weight.shape[1]);
+            let biases = self.view(&bias.name, parameters, bias.offset, 1, bias.shape[0]);
+            match (sums, layer.activation == Activation::Softmax) {
+                (Some(sums), true) => {
+                    match blocks {
+                        true => self.store_product(Layouts::Plain, [input, weights], sums, limits)?,
+                        false => self.matmul(Layouts::Plain, input, weights, sums, limits),
+                    }
+                    self.softmax(biases, sums, outputs, limits)?;
+                }
+                (Some(sums), false) if !blocks => {
+                    self.matmul(Layouts::Plain, input, weights, sums, limits);
+                    self.bias_activation(&layer.activation, biases, sums, outputs, limits);
+                }
+                _ => self.layer_product(&layer.activation, [input, weights, biases], sums, outputs, limits)?,
+            }
+            forward.inputs.push(input);
+            forward.sums.push(sums.unwrap_or(outputs));
+            forward.outputs.push(outputs);
+            forward.weights.push(weights);
+            input = outputs;
+        }
+        Ok(forward)
+    }
+
+    /// The step table, the cursor in it, and the losses it fills.
+    fn table(&mut self, prefix: &str, table: Table, limits: &Limits) -> Result<(Id, Id, Id), Error> {
+        Ok((
+            self.tensor(&format!("{prefix}steps"), table.steps, STEP_COLUMNS, limits)?,
+            self.tensor(&format!("{prefix}cursor"), 1, 1, limits)?,
+            self.tensor(&format!("{prefix}losses"), 1, table.losses, limits)?,
+        ))
+    }
+
+    /// What is counted of the outputs.
+    fn scores(&mut self, prefix: &str, scores: Scores, from: &Outputs, limits: &Limits) -> Result<(), Error> {
+        let Some(counts) = scores.counts else { return Ok(()) };
+        let columns = self.tensors[from.outputs.0].columns;
+        let counters = self.tensor(&format!("{prefix}counts"), 1, counts.len(columns), limits)?;
+        self.score(counts, from, counters, limits)
+    }
+
+    /// The loss, and where errors are added up theirs; the last of them ends the step.
+    fn losses(
+        &mut self,
+        (loss, activation): (Loss, &Activation),
+        from: &Outputs,
+        means: Means,
+        scores: Scores,
+        table: (Id, Id, Id),
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        // A training's errors are means over the rows, whatever these weigh in its loss.
+        let errors = [Loss::MeanSquaredError, Loss::MeanAbsoluteError].map(|error| (error, None, means.samples as f64));
+        let all = std::iter::once((loss, means.weights, means.total)).chain(errors.into_iter().filter(|_| scores.errors));
+        for (slot, (loss, weights, total)) in all.enumerate() {
+            let place = Slot { index: slot, moves: slot + 1 == scores.losses() };
+            self.loss((loss, activation), from, (weights, total), table, place, limits)?;
+        }
+        Ok(())
+    }
+}
+
+/// What stands before the names of an evaluation's own tensors.
+pub(crate) const EVALUATION: &str = "evaluation.";
+
+/// The words of a row of the step table.
+const STEP_COLUMNS: usize = 8;
