@@ -1,23 +1,39 @@
-// gather: the batch's rows out of the data. One invocation, one element, or as many neighbours as a Real has.
+// gather: the batch's rows out of the data. One workgroup, one row.
 //
-// `Real` is appended to this file: f32, vec2f or vec4f, whichever divides a row.
+// Data that is too long to be bound is in pieces: this dispatch copies the rows that are in its own. Appended to this file: `Real`,
+// f32, vec2f or vec4f, whichever divides a row; `copy_target` and `copy_weight`, as there are classes or numbers, and weights or
+// none.
 
 struct Params {
-    first: u32,    // this dispatch copies the elements first..end of the batch, in Reals
-    end: u32,
-    columns: u32,  // Reals in a row
+    first: u32,        // this dispatch fills the batch's rows from here on
+    columns: u32,      // Reals in a row of the inputs
+    outputs: u32,      // columns of the targets
+    piece_first: u32,  // the rows of the data in this piece
+    piece_end: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> order: array<u32>;
-@group(0) @binding(2) var<storage, read> data: array<Real>;
-@group(0) @binding(3) var<storage, read_write> batch: array<Real>;
+@group(0) @binding(2) var<storage, read> data_inputs: array<Real>;
+@group(0) @binding(3) var<storage, read> data_targets: array<f32>;
+@group(0) @binding(4) var<storage, read_write> inputs: array<Real>;
+@group(0) @binding(5) var<storage, read_write> targets: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-    let i = params.first + id.x;
-    if i >= params.end {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+    let to = params.first + group.x;
+    let row = order[to];
+    if row < params.piece_first || row >= params.piece_end {
         return;
     }
-    batch[i] = data[order[i / params.columns] * params.columns + i % params.columns];
+    let source = row - params.piece_first;
+    for (var column = invocation; column < params.columns; column += 64u) {
+        inputs[to * params.columns + column] = data_inputs[source * params.columns + column];
+    }
+    for (var column = invocation; column < params.outputs; column += 64u) {
+        copy_target(source, to, column);
+    }
+    if invocation == 0u {
+        copy_weight(source, to);
+    }
 }

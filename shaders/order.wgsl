@@ -1,14 +1,14 @@
 // order: which rows of the data are in this batch. One invocation, one row of the batch.
 //
-// The epoch's order is a permutation of all rows that can be computed for any place alone, so that no list of them is kept:
-// the place is written as two digits (x, y), and each round adds to one digit a random number that depends on the other,
-// which can be undone, so that no two places meet. That is a Feistel network (M. Luby and C. Rackoff, 1988); where it leads
-// beyond the last row it is applied again. The same in src/order.rs. `philox` is appended to this file.
+// The epoch's order is a permutation of all rows that can be computed for any place alone, so that no list of it is kept: the
+// place is written as two digits (x, y), and each round adds to one digit a random number that depends on the other, which can be
+// undone, so that no two places meet. That is a Feistel network (M. Luby and C. Rackoff, 1988); where it leads beyond the last row
+// it is applied again. The same in src/order.rs. `philox` and `Step` are appended to this file.
 
 struct Params {
     first: u32,     // this dispatch computes the batch's rows first..end
     end: u32,
-    rows: u32,      // rows in the data
+    rows: u32,      // in the data
     x_range: u32,   // x is below this, y below the other; their product is rows or a little more
     y_range: u32,
     rounds: u32,    // 0 leaves the rows in their order
@@ -30,17 +30,25 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         return;
     }
     let step = steps[cursor];
-    var place = step.first + i;
+    order[i] = row_at(step.first + i, step.epoch);
+}
+
+// The row at that place of that epoch.
+fn row_at(first: u32, epoch: u32) -> u32 {
+    var place = first;
     loop {
         var x = place / params.y_range;
         var y = place % params.y_range;
         for (var round = 0u; round < params.rounds; round++) {
             let digit = select(x, y, round % 2u == 0u);
-            let random = philox(vec4u(digit, round, step.epoch, SHUFFLE), vec2u(params.seed_low, params.seed_high)).x;
+            let random = philox(vec4u(digit, round, epoch, SHUFFLE), vec2u(params.seed_low, params.seed_high)).x;
+            // A number below the range: the upper half of a product takes the place of a slow division.
             if round % 2u == 0u {
-                x = (x + random % params.x_range) % params.x_range;
+                x += high_word(random, params.x_range);
+                x -= select(0u, params.x_range, x >= params.x_range);
             } else {
-                y = (y + random % params.y_range) % params.y_range;
+                y += high_word(random, params.y_range);
+                y -= select(0u, params.y_range, y >= params.y_range);
             }
         }
         place = x * params.y_range + y;
@@ -48,5 +56,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             break;
         }
     }
-    order[i] = place;
+    return place;
 }

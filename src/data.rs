@@ -30,7 +30,7 @@ impl<'a> Data<'a> {
                 got: outputs.to_string(),
             });
         }
-        let classes = loss == Loss::CategoricalCrossEntropy && targets.columns() == 1;
+        let classes = loss.takes_classes() && targets.columns() == 1;
         if !classes {
             check_columns("targets", &targets, outputs)?;
         }

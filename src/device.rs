@@ -20,6 +20,8 @@ pub struct Device {
     pub(crate) gpu: Option<Arc<Gpu>>,
     /// Why it is the CPU engine, if nobody asked for that.
     fallback: Option<Error>,
+    /// What planning keeps instead of the adapter's limits: for tests.
+    limits: Option<Limits>,
 }
 
 /// What is known of a device.
@@ -133,7 +135,14 @@ impl Device {
             };
             for adapter in adapters.iter().filter(|adapter| fits(adapter)) {
                 match Gpu::open(adapter).await {
-                    Ok(gpu) => return Ok(Self { info: info_of(&adapter.get_info()), gpu: Some(Arc::new(gpu)), fallback: None }),
+                    Ok(gpu) => {
+                        return Ok(Self {
+                            info: info_of(&adapter.get_info()),
+                            gpu: Some(Arc::new(gpu)),
+                            fallback: None,
+                            limits: None,
+                        });
+                    }
                     Err(error) if *choice == DeviceChoice::Auto => {
                         log::warn!("{error}");
                         last = error;
@@ -159,12 +168,17 @@ impl Device {
 
     /// The CPU engine: the reference, in f64. Needs no adapter; slow for large networks.
     pub fn cpu() -> Self {
-        Self { info: cpu_info(), gpu: None, fallback: None }
+        Self { info: cpu_info(), gpu: None, fallback: None, limits: None }
     }
 
     /// What planning has to keep.
     pub(crate) fn limits(&self) -> Limits {
-        self.gpu.as_ref().map_or(Limits::CPU, |gpu| gpu.plan_limits())
+        self.limits.unwrap_or(self.gpu.as_ref().map_or(Limits::CPU, |gpu| gpu.plan_limits()))
+    }
+
+    /// The same device, planned for as if it had these limits.
+    pub(crate) fn with_limits(&self, limits: Limits) -> Self {
+        Self { limits: Some(limits), ..self.clone() }
     }
 
     /// Runs what the library does for this device to its end.

@@ -81,8 +81,10 @@ impl Rows {
 pub enum Snapshot {
     /// Those of the best epoch.
     Best,
-    /// Those of the last epoch that was looked at.
+    /// Those of the last epoch that was looked at, or of the one before: they take turns.
     Good,
+    /// The other of the two.
+    OtherGood,
 }
 
 impl Snapshot {
@@ -90,6 +92,7 @@ impl Snapshot {
         match self {
             Snapshot::Best => "best parameters",
             Snapshot::Good => "good parameters",
+            Snapshot::OtherGood => "other good parameters",
         }
     }
 }
@@ -214,6 +217,16 @@ impl Streamed {
     }
 }
 
+/// Whether the training's and the validation's rows are on the device, in the order in which this is tried: data that does not fit goes through
+/// it batch by batch, the validation's first.
+pub fn ways(frame: &Frame<'_>) -> Vec<[bool; 2]> {
+    let batches = Batches::of(frame.fit, frame.rows.count);
+    let parts = batches.size < batches.rows;
+    let mut ways = vec![[parts, frame.validation.is_some()], [parts, false], [false, false]];
+    ways.dedup();
+    ways
+}
+
 /// The plan of a training and of its validation: a program for full batches, one for the rest, and the same for the validation rows. Also
 /// the order of these programs in an epoch, and in a pass over the validation rows. `gathered` says whether the training's and the
 /// validation's rows are on the device.
@@ -297,11 +310,8 @@ impl Engine {
             }
             return Ok(Self::Cpu(Box::new(CpuEngine::new(&setup, batches))));
         };
-        // Data that does not fit the device goes through it batch by batch: the validation's rows first, then all.
-        let mut ways = vec![[parts, setup.validation.is_some()], [parts, false], [false, false]];
-        ways.dedup();
         let mut refused = None;
-        for gathered in ways {
+        for gathered in ways(&setup.frame) {
             let planned = match plan(&setup.frame, gathered) {
                 Ok(planned) => StagedEngine::new(gpu, &setup, batches, gathered, planned).await,
                 Err(error) => Err(error),
@@ -408,10 +418,10 @@ impl StagedEngine {
         }
         let mut streamed = None;
         if gathered {
-            staged.write(find("data.inputs"), data.inputs.values())?;
-            staged.write(find("data.targets"), data.targets.values())?;
+            write_pieces(&staged, "data.inputs", data.inputs.values())?;
+            write_pieces(&staged, "data.targets", data.targets.values())?;
             if let Some(weights) = &data.weights {
-                staged.write(find("data.weights"), weights)?;
+                write_pieces(&staged, "data.weights", weights)?;
             }
         } else if batches.size < batches.rows {
             streamed = Some(Streamed::of(data, network.outputs()));
@@ -427,8 +437,8 @@ impl StagedEngine {
             let size = batches.size.min(data.inputs.rows());
             let mut streamed = None;
             if validation_gathered {
-                staged.write(find("evaluation.data.inputs"), data.inputs.values())?;
-                staged.write(find("evaluation.data.targets"), data.targets.values())?;
+                write_pieces(&staged, "evaluation.data.inputs", data.inputs.values())?;
+                write_pieces(&staged, "evaluation.data.targets", data.targets.values())?;
             } else {
                 streamed = Some(Streamed::of(data, network.outputs()));
             }
@@ -521,6 +531,18 @@ impl StagedEngine {
     }
 }
 
+/// Writes data to the pieces that it is planned in.
+fn write_pieces(staged: &Staged, name: &str, values: &[f32]) -> Result<(), Error> {
+    let (mut rest, mut piece) = (values, 0);
+    while !rest.is_empty() {
+        let id = staged.plan.find(&format!("{name}.{piece}"));
+        let (first, after) = rest.split_at(staged.plan.tensors[id.0].rows * staged.plan.tensors[id.0].columns);
+        staged.write(id, first)?;
+        (rest, piece) = (after, piece + 1);
+    }
+    Ok(())
+}
+
 /// The rows of the step table of an evaluation in so many pieces.
 pub fn evaluation_steps(pieces: usize, size: usize) -> Vec<staged::Step> {
     let step = |piece: usize| staged::Step {
@@ -574,7 +596,7 @@ pub struct CpuEngine {
     columns: [usize; 2],
     total: f64,
     scores: Scores,
-    snapshots: [Vec<f64>; 2],
+    snapshots: [Vec<f64>; 3],
     losses: Vec<f64>,
     measured: Measured,
     fit: Fit,
@@ -599,7 +621,7 @@ impl CpuEngine {
             columns: [network.inputs(), outputs],
             total: data.total_weight(),
             scores: setup.frame.scores,
-            snapshots: [vec![], vec![]],
+            snapshots: [vec![], vec![], vec![]],
             losses: Vec::new(),
             measured: Measured::default(),
             fit: fit.clone(),

@@ -69,6 +69,45 @@ pub enum Error {
         known: Vec<String>,
     },
 
+    /// A column that a table does not have.
+    #[error("unknown column `{name}`: expected one of {table}, which has {}; choose one of these", or_none(.known))]
+    UnknownColumn {
+        /// What was asked for.
+        name: String,
+        /// Where it was looked for.
+        table: String,
+        /// Near names, or if there are none the first ones.
+        known: Vec<String>,
+    },
+
+    /// A cell of a table that has no meaning.
+    #[error(
+        "{table}, row {row}, column `{column}`: expected {expected}, got `{got}`; correct it, or choose another treatment of the column"
+    )]
+    Cell {
+        /// The table.
+        table: String,
+        /// The row, counted from 1 below the header.
+        row: usize,
+        /// The column's name.
+        column: String,
+        /// What it may be.
+        expected: String,
+        /// What stands there.
+        got: String,
+    },
+
+    /// A file that cannot be read.
+    #[error("{path}: expected {expected}, got: {message}; check the file")]
+    File {
+        /// Its path.
+        path: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        message: String,
+    },
+
     /// Something larger than the device, or this machine's arithmetic, can hold.
     #[error("{what}: expected at most {limit}, got {got}; use fewer rows or narrower layers, or another device")]
     TooLarge {

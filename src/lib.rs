@@ -29,6 +29,7 @@
 #![warn(missing_docs)]
 
 mod activation;
+mod cross_validation;
 mod data;
 mod device;
 mod engine;
@@ -47,15 +48,19 @@ mod order;
 mod plan;
 mod product;
 mod random;
+mod read;
 mod reference;
 mod schedule;
 mod shader;
 mod split;
 mod staged;
+mod summary;
+mod table;
 mod trace;
 mod train;
 
 pub use activation::Activation;
+pub use cross_validation::{Fold, cross_validate};
 pub use device::{Device, DeviceChoice, DeviceInfo, DeviceKind, devices};
 pub use error::Error;
 pub use fit::{Answer, Cancel, ClassWeights, EarlyStopping, Fit, OnNonFinite};
@@ -69,8 +74,11 @@ pub use model::Model;
 pub use network::{Dense, Network, Tensor};
 pub use optimizer::Optimizer;
 pub use random::Philox;
+pub use read::Array;
 pub use schedule::Schedule;
 pub use split::{Parts, Split};
+pub use summary::{LayerSummary, Summary};
+pub use table::{Column, Columns, Csv, Dataset, Missing, Predictions, Preprocessing, Scaling, Table};
 pub use trace::Stage;
 /// The wgpu that this version is built with.
 pub use wgpu;
@@ -92,6 +100,11 @@ pub mod internals {
     }
     pub use crate::shader::{Kernel, LONGEST_LOOP, PARTS, Shader, Weights};
     pub use crate::staged::{Staged, Step};
+
+    /// The same device, planned for as if it had these limits.
+    pub fn limited(device: &crate::Device, limits: Limits) -> crate::Device {
+        device.with_limits(limits)
+    }
 
     /// The device's GPU.
     pub fn gpu(device: &crate::Device) -> Option<std::sync::Arc<Gpu>> {

@@ -17,6 +17,8 @@ use crate::plan::{Counts, EVALUATION, Evaluation as Task, Id, Limits, Plan, Scor
 use crate::product::choice::Products;
 use crate::reference::Reference;
 use crate::staged::Staged;
+use crate::summary::Summary;
+use crate::table::{Predictions, Preprocessing, Table};
 use crate::trace::{self, Stage};
 use crate::train::{self, Start, State, Trained};
 
@@ -48,6 +50,7 @@ pub struct Model {
     /// Flat, as `layout` says: what the model is between calls. A call that fails leaves it as it was.
     parameters: Vec<f64>,
     state: State,
+    preprocessing: Option<Preprocessing>,
 }
 
 /// Predictions and evaluations go over the rows in pieces of about this many values in the widest layer.
@@ -67,7 +70,14 @@ impl Model {
         // One row is the least that any later call asks for.
         Plan::prediction(network, 1, device.limits())?;
         let parameters = init.parameters(network, &layout)?;
-        Ok(Self { device: device.clone(), network: network.clone(), layout, parameters, state: State::default() })
+        Ok(Self {
+            device: device.clone(),
+            network: network.clone(),
+            layout,
+            parameters,
+            state: State::default(),
+            preprocessing: None,
+        })
     }
 
     /// The device it trains on.
@@ -152,6 +162,24 @@ impl Model {
     fn parts<'a>(&self, inputs: Matrix<'a>, targets: Matrix<'a>, fit: &Fit) -> Result<(Data<'a>, Option<Data<'static>>), Error> {
         let data = Data::new(&self.network, fit.loss, inputs, targets)?.weighted(&self.network, fit)?;
         train::parts(&self.network, data, fit)
+    }
+
+    /// What the network is, and what training it on that many rows takes: known before anything is allocated. It prints itself.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] and [`Error::TooLarge`].
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Fit, Init, Model, Network};
+    /// let network = Network::new(4).dense(8, Activation::Tanh).dense(1, Activation::Sigmoid);
+    /// let summary = Model::new(&Device::cpu(), &network, &Init::default())?.summary(&Fit::new(), 100)?;
+    /// assert_eq!(summary.parameters, 49);
+    /// println!("{summary}");
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn summary(&self, fit: &Fit, rows: usize) -> Result<Summary, Error> {
+        fit.check(&self.network)?;
+        Summary::new(&self.network, fit, rows, self.device.gpu.as_ref().map(|_| self.device.limits()))
     }
 
     /// How many epochs it has been trained for, over all calls of [`fit`](Self::fit).
@@ -304,6 +332,44 @@ impl Model {
                 Engine::Cpu(_) => Err(needs_adapter()),
             }
         })
+    }
+
+    /// The model with what was fitted of a table's columns: it then predicts from raw rows.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the network has not as many inputs or outputs.
+    pub fn with_preprocessing(mut self, preprocessing: Preprocessing) -> Result<Self, Error> {
+        let sizes = (preprocessing.inputs(), preprocessing.outputs());
+        if sizes != (self.network.inputs(), self.network.outputs()) {
+            return Err(Error::Shape {
+                what: "a network for that preprocessing".into(),
+                expected: format!("{} inputs and {} outputs", sizes.0, sizes.1),
+                got: format!("{} and {}", self.network.inputs(), self.network.outputs()),
+                advice: "change the network".into(),
+            });
+        }
+        self.preprocessing = Some(preprocessing);
+        Ok(self)
+    }
+
+    /// What was fitted of a table's columns, if anything.
+    pub fn preprocessing(&self) -> Option<&Preprocessing> {
+        self.preprocessing.as_ref()
+    }
+
+    /// What the network says of a table's rows, as they are: they go through the [`Preprocessing`] first, and its outputs back.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] without preprocessing; [`Error::UnknownColumn`] and [`Error::Cell`]; and as [`predict`](Self::predict).
+    pub fn predict_table(&self, table: &Table) -> Result<Predictions, Error> {
+        let Some(preprocessing) = &self.preprocessing else {
+            return Err(Error::Setting {
+                what: "predicting from a table".into(),
+                expected: "a model with preprocessing".into(),
+                got: "one without".into(),
+            });
+        };
+        preprocessing.interpret(self.predict(preprocessing.transform_inputs(table)?)?)
     }
 
     /// All weights and biases, `layers.0.weight` first.

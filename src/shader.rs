@@ -12,8 +12,6 @@ pub enum Shader {
     Order,
     /// The batch's rows out of the data.
     Gather,
-    /// The batch's targets out of class indices.
-    OneHot,
     /// The rows' shares by their weights.
     Weigh,
     /// c = a·b, aᵀ·b or a·bᵀ.
@@ -53,10 +51,15 @@ pub enum Shader {
 pub enum Kernel {
     /// [`Shader::Order`].
     Order,
-    /// [`Shader::Gather`], by so many neighbours: 1, 2 or 4.
-    Gather(u32),
-    /// [`Shader::OneHot`].
-    OneHot,
+    /// [`Shader::Gather`].
+    Gather {
+        /// How many neighbours are copied at once: 1, 2 or 4.
+        width: u32,
+        /// Whether targets are one class index a row.
+        classes: bool,
+        /// Whether rows have weights.
+        weights: Weights,
+    },
     /// [`Shader::Weigh`].
     Weigh,
     /// [`Shader::Matmul`].
@@ -152,7 +155,6 @@ impl Shader {
     pub const ALL: &[Shader] = &[
         Shader::Order,
         Shader::Gather,
-        Shader::OneHot,
         Shader::Weigh,
         Shader::Matmul,
         Shader::BiasActivation,
@@ -189,7 +191,6 @@ impl Shader {
         match self {
             Shader::Order => file!("order.wgsl"),
             Shader::Gather => file!("gather.wgsl"),
-            Shader::OneHot => file!("one_hot.wgsl"),
             Shader::Weigh => file!("weigh.wgsl"),
             Shader::Matmul => file!("matmul.wgsl"),
             Shader::BiasActivation => file!("bias_activation.wgsl"),
@@ -222,10 +223,6 @@ impl Kernel {
     pub fn all() -> Vec<Kernel> {
         let mut all = vec![
             Kernel::Order,
-            Kernel::Gather(1),
-            Kernel::Gather(2),
-            Kernel::Gather(4),
-            Kernel::OneHot,
             Kernel::Weigh,
             Kernel::Matmul,
             Kernel::Softmax,
@@ -239,6 +236,11 @@ impl Kernel {
             Kernel::ScoreBinary,
             Kernel::TotalLoss,
         ];
+        for width in [1, 2, 4] {
+            for classes in [false, true] {
+                all.extend([Weights::Equal, Weights::Given].map(|weights| Kernel::Gather { width, classes, weights }));
+            }
+        }
         for optimizer in Optimizer::ALL {
             for (decay, width, clipped) in [(0.0, 1, false), (0.01, 4, true)] {
                 all.push(Kernel::Update { rule: Rule::of(optimizer, decay), width, clipped });
@@ -264,8 +266,7 @@ impl Kernel {
     pub fn shader(&self) -> Option<Shader> {
         match self {
             Kernel::Order => Some(Shader::Order),
-            Kernel::Gather(_) => Some(Shader::Gather),
-            Kernel::OneHot => Some(Shader::OneHot),
+            Kernel::Gather { .. } => Some(Shader::Gather),
             Kernel::Weigh => Some(Shader::Weigh),
             Kernel::Matmul => Some(Shader::Matmul),
             Kernel::BiasActivation(_) => Some(Shader::BiasActivation),
@@ -290,7 +291,11 @@ impl Kernel {
     pub fn label(&self) -> String {
         let file = self.shader().map_or("", Shader::file);
         match self {
-            Kernel::Gather(width) => format!("{file} ({})", vector(*width)),
+            Kernel::Gather { width, classes, weights } => {
+                let classes = if *classes { ", classes" } else { "" };
+                let weights = if *weights == Weights::Given { ", weights" } else { "" };
+                format!("{file} ({}{classes}{weights})", vector(*width))
+            }
             Kernel::TotalLoss => format!("{file} (partials)"),
             Kernel::BiasActivation(activation) | Kernel::HiddenDelta(activation) => format!("{file} ({})", activation.name()),
             Kernel::Dropout { in_place } => format!("{file} ({})", if *in_place { "backward" } else { "forward" }),
@@ -328,8 +333,7 @@ impl Kernel {
         let chosen = match self {
             Kernel::Product(product) => return with_math(product.source()),
             Kernel::SumSlices { finish, ones } => return with_math(finish.slices_source(*ones)),
-            Kernel::OneHot
-            | Kernel::Weigh
+            Kernel::Weigh
             | Kernel::Matmul
             | Kernel::Softmax
             | Kernel::SoftmaxDelta
@@ -339,7 +343,27 @@ impl Kernel {
             | Kernel::ScoreClasses
             | Kernel::ScoreBinary => String::new(),
             Kernel::Order => format!("{STEP}\n{PHILOX}"),
-            Kernel::Gather(width) => format!("alias Real = {};\n", vector(*width)),
+            Kernel::Gather { width, classes, weights } => {
+                let target = match classes {
+                    true => "select(0.0, 1.0, u32(data_targets[source]) == column)",
+                    false => "data_targets[source * params.outputs + column]",
+                };
+                let (declared, weight) = match weights {
+                    Weights::Equal => ("", ""),
+                    Weights::Given => (
+                        "@group(0) @binding(6) var<storage, read> data_weights: array<f32>;\n\
+                         @group(0) @binding(7) var<storage, read_write> weights: array<f32>;\n\n",
+                        "    weights[to] = data_weights[source];\n",
+                    ),
+                };
+                format!(
+                    "alias Real = {};\n\n{declared}\
+                     fn copy_target(source: u32, to: u32, column: u32) {{\n    \
+                     targets[to * params.outputs + column] = {target};\n}}\n\n\
+                     fn copy_weight(source: u32, to: u32) {{\n{weight}}}\n",
+                    vector(*width)
+                )
+            }
             Kernel::Dropout { in_place } => {
                 let from = if *in_place { "dropped" } else { "outputs" };
                 format!("fn before(i: u32) -> f32 {{\n    return {from}[i];\n}}\n\n{STEP}\n{PHILOX}")

@@ -50,6 +50,11 @@ impl Split {
         self
     }
 
+    /// How many rows are split.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// A share of the rows to measure on, the others to train on.
     ///
     /// # Errors

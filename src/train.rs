@@ -140,9 +140,9 @@ pub fn frame<'a>(
     let best = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let good = fit.on_non_finite == OnNonFinite::Stop && room < fit.epochs;
     let snapshots: &[Snapshot] = match (best, good) {
-        (true, true) => &[Snapshot::Best, Snapshot::Good],
+        (true, true) => &[Snapshot::Best, Snapshot::Good, Snapshot::OtherGood],
         (true, false) => &[Snapshot::Best],
-        (false, true) => &[Snapshot::Good],
+        (false, true) => &[Snapshot::Good, Snapshot::OtherGood],
         (false, false) => &[],
     };
     let scores = Metric::scores(&fit.metrics, network, fit.loss);
@@ -175,7 +175,7 @@ pub async fn train<A: Answer>(
 
     let mut history = History::default();
     let mut watch = Watch::default();
-    let mut kept = None;
+    let mut kept = Vec::new();
     let mut end_parameters;
     let mut done = 0;
     loop {
@@ -201,11 +201,14 @@ pub async fn train<A: Answer>(
             note(&mut history.validation_metrics, &fit.metrics, validated, scale, false);
         }
         if let Some(error) = not_finite(&history, losses.len(), fit) {
-            return Err(Failed { error, parameters: good(&mut engine, kept).await? });
+            return Err(Failed { error, parameters: good(&mut engine, &kept).await? });
         }
         if frame.snapshots.contains(&Snapshot::Good) && done < fit.epochs {
-            engine.keep(Snapshot::Good)?;
-            kept = Some(Snapshot::Good);
+            // Weights may be infinite already while the losses are still finite: the look before is kept as well.
+            let next = if kept.last() == Some(&Snapshot::Good) { Snapshot::OtherGood } else { Snapshot::Good };
+            engine.keep(next)?;
+            kept.push(next);
+            kept.drain(..kept.len().saturating_sub(2));
         }
         let watched = history.validation_loss.last().or(history.loss.last()).copied().unwrap_or(f64::NAN);
         if fit.looks_every_epoch() && !losses.is_empty() {
@@ -234,7 +237,7 @@ pub async fn train<A: Answer>(
     if fit.on_non_finite == OnNonFinite::Stop
         && let Some(error) = diverged_parameters(layout, &parameters, done, fit)
     {
-        return Err(Failed { error, parameters: good(&mut engine, kept).await? });
+        return Err(Failed { error, parameters: good(&mut engine, &kept).await? });
     }
     history.best_epoch = watch.best_epoch;
     state.slots = slots;
@@ -263,11 +266,15 @@ impl Watch {
     }
 }
 
-/// The parameters of a snapshot, if they are finite.
-async fn good(engine: &mut Engine, snapshot: Option<Snapshot>) -> Result<Option<Vec<f64>>, Error> {
-    let Some(snapshot) = snapshot else { return Ok(None) };
-    let parameters = engine.finish(Some(snapshot), None).await?.parameters;
-    Ok(Some(parameters).filter(|parameters| parameters.iter().all(|value| (*value as f32).is_finite())))
+/// The parameters of the last of these snapshots that is finite.
+async fn good(engine: &mut Engine, snapshots: &[Snapshot]) -> Result<Option<Vec<f64>>, Error> {
+    for snapshot in snapshots.iter().rev() {
+        let parameters = engine.finish(Some(*snapshot), None).await?.parameters;
+        if parameters.iter().all(|value| (*value as f32).is_finite()) {
+            return Ok(Some(parameters));
+        }
+    }
+    Ok(None)
 }
 
 fn note(of: &mut BTreeMap<String, Vec<f64>>, metrics: &[Metric], measured: &Measured, scale: &Scale, nothing: bool) {
@@ -296,7 +303,8 @@ fn not_finite(history: &History, count: usize, fit: &Fit) -> Option<Error> {
         return None;
     }
     let first = history.loss.len() - count;
-    let at = history.loss[first..].iter().position(|loss| !loss.is_finite())?;
+    // What an f32 does not hold is infinite, on the CPU engine too.
+    let at = history.loss[first..].iter().position(|loss| !(*loss as f32).is_finite())?;
     Some(diverged("a loss", history.loss[first + at], first + at + 1, fit))
 }
 

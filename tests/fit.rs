@@ -4,7 +4,10 @@ mod common;
 
 use common::{change_agrees, device};
 use serde_json::Value;
-use shaderprop::{Activation, ClassWeights, Device, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Schedule, Tensor};
+use shaderprop::{
+    Activation, ClassWeights, Columns, Csv, Device, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Preprocessing, Scaling,
+    Schedule, Table, Tensor,
+};
 
 fn fixture(name: &str) -> Value {
     let path = format!("{}/tests/fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -150,6 +153,83 @@ fn twenty_steps_are_pytorchs() {
                 } else {
                     change_agrees(&name, start, &got, expected);
                 }
+            }
+        }
+    }
+}
+
+/// The start of the fixtures that are made by a formula: element k of a layer's weight, counted row by row; biases zero.
+fn formula_start(network: &Network) -> Init {
+    let mut tensors = Model::new(&Device::cpu(), network, &Init::Zeros).expect("a model").weights();
+    for (i, tensor) in tensors.iter_mut().enumerate().filter(|(_, tensor)| tensor.shape.len() == 2) {
+        for (k, value) in tensor.values.iter_mut().enumerate() {
+            *value = 0.25 * (((k * 7919 + i / 2 * 104_729) % 2003) as f64 / 2003.0 - 0.5) as f32;
+        }
+    }
+    Init::Values(tensors)
+}
+
+/// scikit-learn's MLPClassifier on the digits, from the same start: its loss curve within 1e-3. (Its Adam has ε elsewhere.)
+#[test]
+fn digits_are_learned_as_by_scikit_learn() {
+    let expected = fixture("sklearn_digits");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz");
+    let table = Table::read_csv(path, &Csv::new().header(false)).expect("the digits");
+    let columns = Columns::classes(64).scaling(Scaling::None);
+    let data = Preprocessing::fit(&table, &columns).and_then(|fitted| fitted.transform(&table)).expect("the data");
+    let pixels: Vec<f32> = data.inputs.values().iter().map(|pixel| pixel / 16.0).collect();
+    let inputs = Matrix::new(data.inputs.rows(), 64, pixels).expect("the pixels");
+    let network = Network::new(64).dense(64, Activation::Relu).dense(10, Activation::Softmax);
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).batch_size(128).shuffle(false);
+    for device in [Device::cpu(), device()] {
+        let mut model = Model::new(&device, &network, &formula_start(&network)).expect("a model");
+        let history = model.fit(&inputs, &data.targets, &fit.clone().epochs(count(&expected["epochs"]))).expect("a training");
+        for (epoch, (got, expected)) in history.loss.iter().zip(f64s(&expected["loss"])).enumerate() {
+            assert!((got - expected).abs() <= 1e-3 * expected, "epoch {}: {got}, scikit-learn {expected}", epoch + 1);
+        }
+        let accuracy = model.evaluate(&inputs, &data.targets, Loss::CategoricalCrossEntropy).expect("an evaluation").accuracy;
+        assert!((accuracy - number(&expected["accuracy"])).abs() < 0.002, "{accuracy}");
+    }
+}
+
+/// Keras's `fit` on two models, batches of 32 with a last one of 22: every epoch's loss, and the weights at the end.
+#[test]
+fn two_models_are_fitted_as_by_keras() {
+    let expected = fixture("keras_fit");
+    let rows = 150;
+    let element = |r: usize, c: usize| (((r * 31 + c * 17 + r * c * 7) % 101) as f64 / 101.0 - 0.5) as f32;
+    let inputs = Matrix::new(rows, 8, (0..rows * 8).map(|i| element(i / 8, i % 8)).collect::<Vec<_>>()).expect("a matrix");
+    let targets = |of: fn(usize) -> usize| Matrix::column((0..rows).map(|r| of(r) as f32).collect::<Vec<_>>());
+    let fit = Fit::new().batch_size(32).shuffle(false).epochs(5);
+    let nesterov = fit.clone().loss(Loss::BinaryCrossEntropy).optimizer(Optimizer::nesterov(0.9)).learning_rate(0.1);
+    let adam = Optimizer::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-12 };
+    let adam = fit.loss(Loss::CategoricalCrossEntropy).optimizer(adam).learning_rate(0.01);
+    let adam = adam.sample_weights((0..rows).map(|r| 0.5 + (r % 4) as f32 / 4.0).collect::<Vec<_>>());
+    let models = [
+        (
+            Network::new(8).dense(16, Activation::Tanh).dense(1, Activation::Sigmoid),
+            nesterov,
+            targets(|r| (r * 13 + r / 7) % 2),
+            "loss",
+        ),
+        (
+            Network::new(8).dense(24, Activation::Relu).dense(12, Activation::Elu).dense(3, Activation::Softmax),
+            adam,
+            targets(|r| (r * 5 + r / 9) % 3),
+            "weighted_loss",
+        ),
+    ];
+    for ((network, fit, targets, loss), expected) in models.into_iter().zip(expected["models"].as_array().expect("models")) {
+        for (device, bound) in [(Device::cpu(), 3e-7), (device(), 1e-4)] {
+            let name = format!("{} on {}", text(&expected["name"]), device.info().name);
+            let mut model = Model::new(&device, &network, &formula_start(&network)).expect("a model");
+            let start = model.weights();
+            let history = model.fit(&inputs, &targets, &fit).expect("a training");
+            for (got, expected) in history.loss.iter().zip(f64s(&expected[loss])) {
+                assert!((got - expected).abs() <= bound * expected, "{name}: loss {got}, Keras {expected}");
+            }
+            for ((start, got), expected) in start.iter().zip(model.weights()).zip(tensors(&expected["end"])) {
+                change_agrees(&name, start, &got, &expected);
             }
         }
     }

@@ -3,17 +3,19 @@
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use shaderprop::internals::{self, Finish, Gpu, Layouts, Limits, Plan, Products, Shape, Staged, Step, Table, Training};
-use shaderprop::{Activation, Device, DeviceChoice, Loss, Network, Philox};
+use shaderprop::internals::{
+    self, EpochOrder, Finish, Gpu, Id, Layouts, Limits, Plan, Products, Shape, Source, Staged, Step, Table, Training,
+};
+use shaderprop::{Activation, Device, DeviceChoice, Loss, Network, Optimizer, Philox};
 
 #[path = "../common/mod.rs"]
 mod common;
 mod peak;
 
-/// Measures a training step (sigmoid, mean squared error, SGD) or a matrix product; prints key=value lines.
+/// Measures a training step (sigmoid, mean squared error, SGD) beside its products alone, or a matrix product; prints key=value lines.
 #[derive(Parser)]
 struct Options {
     /// The inputs, and then the units of each layer
@@ -25,6 +27,15 @@ struct Options {
     /// The steps in a round; the best of three rounds counts
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=4096))]
     steps: u32,
+    /// The optimizer: sgd, momentum, nesterov, rmsprop, adam or adamw
+    #[arg(long, default_value = "sgd", value_parser = optimizer)]
+    optimizer: Optimizer,
+    /// ReLU, softmax last, and categorical cross-entropy, instead of sigmoids and mean squared error
+    #[arg(long)]
+    classes: bool,
+    /// Take each step's rows, shuffled, out of data of so many rows on the device
+    #[arg(long, value_name = "ROWS", value_parser = common::at_least_one)]
+    data: Option<usize>,
     /// A product alone instead: the rows of a, its columns, the columns of b
     #[arg(long, value_name = "MxKxN", value_parser = product)]
     matmul: Option<(usize, usize, usize)>,
@@ -47,6 +58,11 @@ enum Kind {
     Rows,
     /// By tiles in workgroup memory
     Tiles,
+}
+
+fn optimizer(name: &str) -> Result<Optimizer, String> {
+    let named = Optimizer::ALL.iter().find(|optimizer| optimizer.name() == name);
+    named.copied().ok_or_else(|| "expected sgd, momentum, nesterov, rmsprop, adam or adamw".into())
 }
 
 fn product(text: &str) -> Result<(usize, usize, usize), String> {
@@ -101,9 +117,21 @@ fn print(key: &str, value: impl std::fmt::Display) {
 /// Measures whole steps; returns GFLOP/s. The first one's time counts from `start`, before the device was opened.
 fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> Result<f64, Box<dyn Error>> {
     let [inputs, units @ ..] = &options.layers[..] else { return Err("expected --layers as 784,128,10".into()) };
-    let network = units.iter().fold(Network::new(*inputs), |network, units| network.dense(*units, Activation::Sigmoid));
+    let (hidden, last, loss) = match options.classes {
+        true => (Activation::Relu, Activation::Softmax, Loss::CategoricalCrossEntropy),
+        false => (Activation::Sigmoid, Activation::Sigmoid, Loss::MeanSquaredError),
+    };
+    let network = units.iter().enumerate().fold(Network::new(*inputs), |network, (i, units)| {
+        network.dense(*units, if i + 2 == options.layers.len() { last.clone() } else { hidden.clone() })
+    });
     let table = Table { steps: options.steps as usize, losses: options.steps as usize };
-    let plan = Plan::training(&Training::new(&network, Loss::MeanSquaredError, options.batch), table, *limits)?;
+    let mut training = Training { optimizer: options.optimizer, ..Training::new(&network, loss, options.batch) };
+    if let Some(rows) = options.data {
+        training.source =
+            Source::Gathered { order: EpochOrder { rows: rows.max(options.batch), seed: Some(1) }, classes: options.classes };
+    }
+    let plan = Plan::training(&training, table, *limits)?;
+    let mut products = gpu.block_on(Staged::new(gpu.clone(), products_of(options, limits)?, 2))?;
     let (dispatches, bytes) = (plan.dispatches.len(), plan.buffers.iter().map(|buffer| buffer.len * 4).sum::<usize>());
     let moved: usize = plan.dispatches.iter().map(|dispatch| plan.bytes(dispatch)).sum();
     let mut staged = gpu.block_on(Staged::new(gpu.clone(), plan, 2))?;
@@ -117,10 +145,16 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
     for (i, inputs) in options.layers[..units.len()].iter().enumerate() {
         fill(&staged, &format!("layers.{i}.weight"), (*inputs as f32).sqrt().recip())?;
     }
-    fill(&staged, "inputs", 1.0)?;
-    fill(&staged, "targets", 1.0)?;
+    if options.data.is_some() {
+        fill(&staged, "data.inputs.0", 1.0)?;
+    } else {
+        fill(&staged, "inputs", 1.0)?;
+        fill(&staged, "targets", 1.0)?;
+    }
     let (losses, weight) = (staged.plan.find("losses"), staged.plan.find("layers.0.weight"));
-    let steps: Vec<_> = (0..options.steps).map(|loss_slot| Step { learning_rate: 0.1, loss_slot, ..Step::default() }).collect();
+    let steps: Vec<_> = (0..options.steps)
+        .map(|loss_slot| Step { learning_rate: 1e-6, corrections: [1.0; 2], loss_slot, ..Step::default() })
+        .collect();
     let mut run = |steps: &[Step]| {
         let start = Instant::now();
         gpu.block_on(async {
@@ -132,9 +166,25 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
     run(&steps[..1])?;
     print("first_step_ms", format!("{:.1}", start.elapsed().as_secs_f64() * 1e3));
     run(&steps)?;
-    let best = [run(&steps)?, run(&steps)?, run(&steps)?].into_iter().min().unwrap_or_default();
+    let mut run_products = || {
+        let start = Instant::now();
+        gpu.block_on(async {
+            products.replay(options.steps as usize).await?;
+            products.read(&[(Id(0), 1)]).await
+        })?;
+        Ok::<_, shaderprop::Error>(start.elapsed())
+    };
+    run_products()?;
+    // In turn, so that what else the machine does slows both.
+    let (mut best, mut best_products) = (Duration::MAX, Duration::MAX);
+    for _ in 0..5 {
+        best = best.min(run(&steps)?);
+        best_products = best_products.min(run_products()?);
+    }
     let seconds = best.as_secs_f64() / f64::from(options.steps);
     print("ms_per_step", format!("{:.3}", seconds * 1e3));
+    print("products_ms_per_step", format!("{:.3}", best_products.as_secs_f64() / f64::from(options.steps) * 1e3));
+    print("step_over_products", format!("{:.2}", best.as_secs_f64() / best_products.as_secs_f64()));
     print("dispatches_per_step", dispatches);
     print("bytes_per_step", moved);
     print("device_bytes", bytes);
@@ -150,6 +200,34 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
     let weights: usize = options.layers.windows(2).map(|pair| pair[0] * pair[1]).sum();
     let operations = (6 * weights - 2 * inputs * units[0]) * options.batch;
     Ok(operations as f64 / seconds / 1e9)
+}
+
+/// The products of a training step of such a network, and nothing else.
+fn products_of(options: &Options, limits: &Limits) -> Result<Plan, shaderprop::Error> {
+    let mut plan = Plan::default();
+    let rows = options.batch;
+    for (i, pair) in options.layers.windows(2).enumerate() {
+        let (ins, outs) = (pair[0], pair[1]);
+        let mut tensor = |name: &str, rows, columns| plan.tensor(&format!("{name}{i}"), rows, columns, limits);
+        let (x, w, y) = (tensor("x", rows, ins)?, tensor("w", ins, outs)?, tensor("y", rows, outs)?);
+        let (dy, dw, dx) = (tensor("dy", rows, outs)?, tensor("dw", ins, outs)?, tensor("dx", rows, ins)?);
+        let all = [
+            (Layouts::Plain, [x, w], y, (rows, ins, outs)),
+            (Layouts::TransposedA, [x, dy], dw, (ins, rows, outs)),
+            (Layouts::TransposedB, [dy, w], dx, (rows, outs, ins)),
+        ];
+        // No error goes back to the inputs.
+        for (layouts, [a, b], c, (m, k, n)) in all.into_iter().take(if i == 0 { 2 } else { 3 }) {
+            match limits.products {
+                Products::Plain => plan.matmul(layouts, a, b, c, limits),
+                _ => {
+                    let shape = Shape { rows: m, columns: n, terms: k, ones: false };
+                    plan.product(layouts, [a, b], shape, (Finish::Store, &[("c", c)], 0), "c", limits)?;
+                }
+            }
+        }
+    }
+    Ok(plan)
 }
 
 /// Measures a product in its three layouts; returns the GFLOP/s of a·b.

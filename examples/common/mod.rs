@@ -10,8 +10,13 @@ use shaderprop::{Device, DeviceChoice, Stage};
 
 /// Opens the device of `--device`, else of `SHADERPROP_DEVICE`, else the best there is; says on stderr which.
 pub fn open_device(option: Option<&str>) -> Result<Device, shaderprop::Error> {
+    without_driver_threads(|| open_wide(option))
+}
+
+/// The same for wide layers, which a software driver's threads are good for.
+pub fn open_wide(option: Option<&str>) -> Result<Device, shaderprop::Error> {
     let choice = option.map_or_else(DeviceChoice::from_env, DeviceChoice::from);
-    let device = without_driver_threads(|| Device::open_or_cpu(&choice))?;
+    let device = Device::open_or_cpu(&choice)?;
     eprintln!("device: {}", device.info());
     if let Some(notice) = device.notice() {
         eprintln!("notice: {notice}");
@@ -53,6 +58,22 @@ pub fn print(line: &str) {
         }
         exit(1);
     }
+}
+
+/// A confusion matrix as text: a row for what is, a column for what it was taken for.
+pub fn confusion_matrix(classes: &[String], counts: &[Vec<u64>]) -> String {
+    let longest = counts.iter().flatten().map(|count| count.to_string().len());
+    let width = classes.iter().map(|class| class.chars().count()).chain(longest).max().unwrap_or(0) + 2;
+    let row = |head: &str, cells: &mut dyn Iterator<Item = String>| {
+        cells.fold(format!("{head:>width$} |"), |line, cell| line + &format!("{cell:>width$}"))
+    };
+    let mut lines = vec![row("is, taken for", &mut classes.iter().cloned())];
+    let head = lines[0].chars().count();
+    lines.push("-".repeat(head));
+    for (class, counts) in classes.iter().zip(counts) {
+        lines.push(row(&format!("{class:>13}"), &mut counts.iter().map(u64::to_string)));
+    }
+    lines.join("\n")
 }
 
 /// Prints an epoch stage by stage.

@@ -152,6 +152,11 @@ impl Loss {
         }
     }
 
+    /// Whether its targets may be one column of class indices.
+    pub(crate) fn takes_classes(self) -> bool {
+        self == Loss::CategoricalCrossEntropy
+    }
+
     /// Whether its gradient is that of a mean over the rows, not of a sum.
     pub(crate) fn is_mean(self) -> bool {
         self.definition().descends == Descends::Mean

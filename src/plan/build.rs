@@ -8,6 +8,7 @@ use crate::network::{Layout, Network};
 use crate::optimizer::{Optimizer, Rule};
 use crate::order::Order;
 use crate::plan::products::by_blocks;
+use crate::plan::stages::Piece;
 use crate::product::Layouts;
 use crate::shader::{Kernel, Weights, needs_sums};
 
@@ -186,7 +187,7 @@ pub(super) struct Chance {
 impl Plan {
     /// The plan of a training step: the batch, forward, deltas, gradients, update, loss.
     ///
-    /// Its named tensors are `inputs`, `targets`, `weights`, `data.inputs`, `data.targets`, `data.weights`, `parameters`, `gradients`,
+    /// Its named tensors are `inputs`, `targets`, `weights`, the pieces `data.inputs.0` and on, `data.targets.0` and `data.weights.0`, `parameters`, `gradients`,
     /// `optimizer.{slot}`, `steps`, `cursor`, `losses`, `counts`, and for each layer its weight and bias, their `.gradient`s, `sum`,
     /// `output`, `dropped` and `delta`: those of them that the step needs.
     pub fn training(training: &Training<'_>, table: Table, limits: Limits) -> Result<Self, Error> {
@@ -344,21 +345,40 @@ impl Plan {
             weights: (weights == Weights::Given).then(|| tensor("weights", rows, 1)).transpose()?,
         };
         if let Source::Gathered { order, classes } = source {
-            let list = tensor("order", 1, rows)?;
-            let inputs = tensor("data.inputs", order.rows, network.inputs())?;
-            let targets = tensor("data.targets", order.rows, if *classes { 1 } else { network.outputs() })?;
-            let weights = batch.weights.map(|to| Ok((tensor("data.weights", order.rows, 1)?, to))).transpose()?;
+            let outputs = if *classes { 1 } else { network.outputs() };
+            let pieces = self.pieces(prefix, order.rows, (network.inputs(), outputs), weights, limits)?;
+            let list = self.tensor(&format!("{prefix}order"), 1, rows, limits)?;
             self.order(table, order, list, limits);
-            self.gather(list, inputs, batch.inputs, limits);
-            match classes {
-                true => self.one_hot(list, targets, batch.targets, limits),
-                false => self.gather(list, targets, batch.targets, limits),
-            }
-            if let Some((from, to)) = weights {
-                self.gather(list, from, to, limits);
-            }
+            self.gather(list, &pieces, *classes, (batch.inputs, batch.targets, batch.weights), limits);
         }
         Ok(batch)
+    }
+
+    /// Data of so many rows, in pieces that can each be bound: `data.inputs.0` and on, and the same of targets and weights.
+    fn pieces(
+        &mut self,
+        prefix: &str,
+        rows: usize,
+        (inputs, outputs): (usize, usize),
+        weights: Weights,
+        limits: &Limits,
+    ) -> Result<Vec<Piece>, Error> {
+        let most = limits.binding.min(limits.buffer) / (4 * inputs.max(outputs) as u64);
+        if (rows as u64).div_ceil(most.max(1)) > MOST_PIECES {
+            let name = format!("{prefix}data");
+            check_bytes(&name, elements(&name, rows, inputs.max(outputs))?, limits.binding * MOST_PIECES, BINDINGS)?;
+        }
+        let pieces = super::parts(rows, most.max(1) as usize).enumerate();
+        pieces
+            .map(|(i, piece)| {
+                let mut tensor = |name, columns| self.tensor(&format!("{prefix}data.{name}.{i}"), piece.len(), columns, limits);
+                Ok(Piece {
+                    inputs: tensor("inputs", inputs)?,
+                    targets: tensor("targets", outputs)?,
+                    weights: (weights == Weights::Given).then(|| tensor("weights", 1)).transpose()?,
+                })
+            })
+            .collect()
     }
 
     /// The stages of the forward pass; `loss` says whether something comes after them, `chance` whether they are a training's.
@@ -483,6 +503,11 @@ impl Plan {
 
 /// What stands before the names of an evaluation's own tensors.
 pub(crate) const EVALUATION: &str = "evaluation.";
+
+const BINDINGS: &str = "as much as the device binds for a batch";
+
+/// The most pieces that data is cut into: each costs every batch a dispatch.
+const MOST_PIECES: u64 = 8;
 
 /// The words of a row of the step table.
 const STEP_COLUMNS: usize = 8;

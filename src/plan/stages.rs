@@ -195,7 +195,6 @@ impl Plan {
 
     /// Which rows are in the batch.
     pub fn order(&mut self, (steps, cursor, _): (Id, Id, Id), order: &Order, list: Id, limits: &Limits) {
-        let count = self.len(list);
         let (x_range, y_range, rounds) = order.digits();
         let seed = order.seed.unwrap_or(0);
         let operands = [("steps", steps), ("cursor", cursor), ("order", list)];
@@ -203,9 +202,9 @@ impl Plan {
             0 => "order = the rows from the batch's first on",
             _ => "order = the epoch's permutation of the rows, from the batch's first on",
         };
-        // A random block is ten rounds; an order that leads beyond the last row is taken again.
+        // A random block is ten rounds of a few operations.
         let operations = ELEMENTWISE + rounds as usize * 20;
-        for piece in parts(count, limits.elements(operations)) {
+        for piece in parts(self.len(list), limits.elements(operations)) {
             let params = [
                 ("first", word(piece.start)),
                 ("end", word(piece.end)),
@@ -220,27 +219,46 @@ impl Plan {
         }
     }
 
-    /// The batch's rows out of the data.
-    pub fn gather(&mut self, order: Id, data: Id, batch: Id, limits: &Limits) {
-        let columns = self.tensors[data.0].columns;
+    /// The batch's rows out of the data, piece by piece.
+    pub fn gather(
+        &mut self,
+        order: Id,
+        pieces: &[Piece],
+        classes: bool,
+        (inputs, targets, weights): (Id, Id, Option<Id>),
+        limits: &Limits,
+    ) {
+        let Tensor { rows, columns, .. } = self.tensors[inputs.0];
         let width = width(columns);
-        let reals = self.len(batch) / width as usize;
-        let formula = format!("{} = the rows of {} in the batch's order", self.tensors[batch.0].name, self.tensors[data.0].name);
-        let operands = [("order", order), ("data", data), ("batch", batch)];
-        for piece in parts(reals, limits.elements(ELEMENTWISE)) {
-            let params = [("first", word(piece.start)), ("end", word(piece.end)), ("columns", word(columns / width as usize))];
-            self.dispatch(Kernel::Gather(width), &operands, &params, [piece.len(), ELEMENTWISE], &formula, limits);
-        }
-    }
-
-    /// The batch's targets out of class indices.
-    pub fn one_hot(&mut self, order: Id, classes: Id, targets: Id, limits: &Limits) {
-        let columns = self.tensors[targets.0].columns;
-        let formula = format!("{} = 1 in the column of the row's class, else 0", self.tensors[targets.0].name);
-        let operands = [("order", order), ("classes", classes), ("targets", targets)];
-        for piece in parts(self.len(targets), limits.elements(ELEMENTWISE)) {
-            let params = [("first", word(piece.start)), ("end", word(piece.end)), ("columns", word(columns))];
-            self.dispatch(Kernel::OneHot, &operands, &params, [piece.len(), ELEMENTWISE], &formula, limits);
+        let kernel = Kernel::Gather { width, classes, weights: kind(weights) };
+        let outputs = self.tensors[targets.0].columns;
+        let operations = (columns / width as usize + outputs).div_ceil(WORKGROUP_SIZE as usize) * ELEMENTWISE;
+        let longest = (limits.elements(operations) / WORKGROUP_SIZE as usize).max(1);
+        let mut piece_first = 0;
+        for piece in pieces {
+            let piece_end = piece_first + self.tensors[piece.inputs.0].rows;
+            let mut operands = vec![
+                ("order", order),
+                ("data_inputs", piece.inputs),
+                ("data_targets", piece.targets),
+                ("inputs", inputs),
+                ("targets", targets),
+            ];
+            operands.extend(piece.weights.map(|data| ("data_weights", data)));
+            operands.extend(weights.map(|weights| ("weights", weights)));
+            for rows in parts(rows, longest) {
+                let params = [
+                    ("first", word(rows.start)),
+                    ("columns", word(columns / width as usize)),
+                    ("outputs", word(outputs)),
+                    ("piece_first", word(piece_first)),
+                    ("piece_end", word(piece_end)),
+                ];
+                let invocations = rows.len() * WORKGROUP_SIZE as usize;
+                let formula = "inputs and targets = the rows of the data in the batch's order";
+                self.dispatch(kernel.clone(), &operands, &params, [invocations, operations], formula, limits);
+            }
+            piece_first = piece_end;
         }
     }
 
@@ -427,6 +445,16 @@ fn kind(weights: Option<Id>) -> Weights {
 
 /// From this many parameters on an invocation updates four of them.
 const WORTH_FOUR: usize = 1024;
+
+/// Rows of the data that can be bound together.
+pub struct Piece {
+    /// Their inputs.
+    pub inputs: Id,
+    /// Their targets, or class indices.
+    pub targets: Id,
+    /// Their weights, if they have any.
+    pub weights: Option<Id>,
+}
 
 /// What the loss is taken of.
 pub struct Outputs {

@@ -1,0 +1,89 @@
+//! MNIST: 60,000 handwritten digits to train on, 10,000 to be measured by.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use shaderprop::{Activation, Array, Device, Fit, Init, Loss, Matrix, Model, Network, Optimizer};
+
+#[path = "../common/mod.rs"]
+mod common;
+
+/// Trains a network on MNIST, whose four files are in a folder, gzipped or not.
+#[derive(Parser)]
+struct Options {
+    /// The folder [default: SHADERPROP_MNIST]
+    folder: Option<PathBuf>,
+    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
+    #[arg(long)]
+    device: Option<String>,
+    /// Two hidden layers of 512 units, with dropout, instead of one of 128
+    #[arg(long)]
+    wide: bool,
+    /// How often all digits are gone through
+    #[arg(long, default_value_t = 10, value_parser = common::at_least_one)]
+    epochs: usize,
+    /// What the start, the order of the digits and dropout depend on
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    common::run(|| train(&options))
+}
+
+fn train(options: &Options) -> Result<(), Box<dyn Error>> {
+    let folder = options.folder.clone().or_else(|| std::env::var_os("SHADERPROP_MNIST").map(PathBuf::from));
+    let folder =
+        folder.ok_or("no data: expected the folder of MNIST's four files, got none; give it, or set SHADERPROP_MNIST")?;
+    let (inputs, targets) = read(&folder, "train")?;
+    let (test_inputs, test_targets) = read(&folder, "t10k")?;
+
+    let device = common::open_wide(options.device.as_deref())?;
+    let network = match options.wide {
+        false => Network::new(784).dense(128, Activation::Relu),
+        true => Network::new(784).dense(512, Activation::Relu).dropout(0.2).dense(512, Activation::Relu).dropout(0.2),
+    };
+    let network = network.dense(10, Activation::Softmax);
+    let mut model = Model::new(&device, &network, &Init::PyTorch { seed: options.seed })?;
+    let loss = Loss::CategoricalCrossEntropy;
+    let fit = Fit::new().loss(loss).optimizer(Optimizer::adam()).batch_size(128).epochs(options.epochs).seed(options.seed);
+    eprintln!("{}", model.summary(&fit, inputs.rows())?);
+
+    // One step, so that what compiles the shaders is not counted.
+    warm_up(&device, &network, &fit, &inputs, &targets)?;
+    let start = Instant::now();
+    model.fit_with(&inputs, &targets, &fit.clone().log_every(1), |log| {
+        eprintln!("epoch {}: loss {:.4}, {:.1} s", log.epoch, log.loss, start.elapsed().as_secs_f64());
+    })?;
+    let rate = (options.epochs * inputs.rows()) as f64 / start.elapsed().as_secs_f64();
+    let accuracy = model.evaluate(&test_inputs, &test_targets, loss)?.accuracy;
+    common::print(&format!("accuracy {accuracy:.4}, {rate:.0} samples/s"));
+    Ok(())
+}
+
+/// The images of a part as rows of pixels from 0 to 1, and their labels.
+fn read(folder: &Path, part: &str) -> Result<(Matrix<'static>, Matrix<'static>), Box<dyn Error>> {
+    let array = |kind: &str| {
+        let plain = folder.join(format!("{part}-{kind}-ubyte"));
+        Array::read_idx(if plain.exists() { plain } else { folder.join(format!("{part}-{kind}-ubyte.gz")) })
+    };
+    let mut images = array("images-idx3")?;
+    images.values.iter_mut().for_each(|pixel| *pixel /= 255.0);
+    Ok((images.into_matrix(), array("labels-idx1")?.into_matrix()))
+}
+
+fn warm_up(
+    device: &Device,
+    network: &Network,
+    fit: &Fit,
+    inputs: &Matrix<'_>,
+    targets: &Matrix<'_>,
+) -> Result<(), shaderprop::Error> {
+    let rows: Vec<usize> = (0..inputs.rows().min(128 + 96)).collect();
+    let mut model = Model::new(device, network, &Init::default())?;
+    model.fit(inputs.select(&rows), targets.select(&rows), &fit.clone().epochs(1)).map(|_| ())
+}

@@ -1,0 +1,114 @@
+//! What a network is and what training it takes, before anything is allocated.
+
+use std::fmt;
+
+use crate::data::Data;
+use crate::engine::{Rows, plan, ways};
+use crate::error::Error;
+use crate::fit::{Fit, Validation};
+use crate::network::Network;
+use crate::plan::Limits;
+use crate::shader::Weights;
+use crate::split::Split;
+use crate::train::frame;
+
+/// What a network is and what training it takes, as [`Model::summary`](crate::Model::summary) gives it. It prints itself.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// First to last.
+    pub layers: Vec<LayerSummary>,
+    /// Weights and biases in all.
+    pub parameters: usize,
+    /// Those of layers that are not frozen.
+    pub trained: usize,
+    /// The bytes that training allocates on the device; none on the CPU engine. Data that does not fit there is not among them: it goes through
+    /// batch by batch.
+    pub device_bytes: Option<u64>,
+}
+
+/// One layer of a [`Summary`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LayerSummary {
+    /// `layers.{i}`.
+    pub name: String,
+    /// Its activation, and what else is set of it.
+    pub kind: String,
+    /// How many values a row has when it comes out.
+    pub units: usize,
+    /// Its weights and biases.
+    pub parameters: usize,
+}
+
+impl Summary {
+    /// Of training that network with those settings on that many rows, on a device with those limits.
+    pub(crate) fn new(network: &Network, fit: &Fit, rows: usize, limits: Option<Limits>) -> Result<Self, Error> {
+        let layout = network.layout()?;
+        let shapes = network.shapes().zip(network.layers());
+        let layers: Vec<_> = shapes
+            .enumerate()
+            .map(|(i, ((ins, outs), layer))| {
+                let mut kind = layer.activation.name().to_owned();
+                if layer.dropout > 0.0 {
+                    kind += &format!(", dropout {}", layer.dropout);
+                }
+                if let Some(decay) = layer.weight_decay {
+                    kind += &format!(", weight decay {decay}");
+                }
+                if layer.frozen {
+                    kind += ", frozen";
+                }
+                LayerSummary { name: format!("layers.{i}"), kind, units: outs, parameters: (ins + 1) * outs }
+            })
+            .collect();
+        let parameters = layers.iter().map(|layer| layer.parameters).sum();
+        let trained =
+            network.layers().iter().zip(&layers).filter(|(dense, _)| !dense.frozen).map(|(_, layer)| layer.parameters).sum();
+        let device_bytes = match limits {
+            None => None,
+            Some(limits) => {
+                let equal = |count: usize| Rows {
+                    count,
+                    classes: fit.loss.takes_classes(),
+                    weights: Weights::Equal,
+                    total: count as f64,
+                };
+                let (train, validation) = match &fit.validation {
+                    None => (rows, None),
+                    Some(Validation::Split(share)) => {
+                        let parts = Split::new(rows).hold_out(*share)?;
+                        (parts.train.len(), Some(equal(parts.test.len())))
+                    }
+                    Some(Validation::Data(given)) => {
+                        let data = Data::new(network, fit.loss, (&given.0).into(), (&given.1).into())?;
+                        (rows, Some(Rows::of(&data)))
+                    }
+                };
+                let weighted = fit.sample_weights.is_some() || fit.class_weights.is_some();
+                let weights = if weighted { Weights::Given } else { Weights::Equal };
+                let frame = frame((network, &layout, fit), Rows { weights, ..equal(train) }, validation, limits);
+                let planned = |gathered| plan(&frame, gathered).map(|(plan, ..)| plan.total_bytes());
+                let mut tried = ways(&frame).into_iter().map(planned);
+                // The first way that fits; if none does, what the last is refused for.
+                Some(tried.find(Result::is_ok).unwrap_or_else(|| planned([false, false]))?)
+            }
+        };
+        Ok(Self { layers, parameters, trained, device_bytes })
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let longest = |of: fn(&LayerSummary) -> usize| self.layers.iter().map(of).max().unwrap_or(0);
+        let (name, kind) = (longest(|layer| layer.name.len()), longest(|layer| layer.kind.chars().count()));
+        for layer in &self.layers {
+            writeln!(f, "{:name$}  {:kind$}  (rows, {})  {} parameters", layer.name, layer.kind, layer.units, layer.parameters)?;
+        }
+        write!(f, "{} parameters, {} of them trained", self.parameters, self.trained)?;
+        match self.device_bytes {
+            Some(bytes) => write!(f, "; {:.1} MiB on the device", bytes as f64 / 1_048_576.0),
+            None => Ok(()),
+        }
+    }
+}

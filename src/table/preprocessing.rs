@@ -1,0 +1,348 @@
+//! From tables to matrices, by what was fitted on the training rows, and from predictions back.
+
+use super::Table;
+use super::columns::{Column, Columns, Missing, Scaling, Target};
+use crate::error::Error;
+use crate::matrix::Matrix;
+
+/// What was learned of a table's columns: categories, what stands for missing values, scales, classes. Fitted on the rows that are trained
+/// on, it turns any table of such columns into a network's inputs, and predictions back into classes or numbers.
+///
+/// ```
+/// use shaderprop::{Columns, Csv, Preprocessing, Table};
+/// let table = Table::from_csv("size,colour,kind\n1,red,a\n3,blue,b\n".as_bytes(), &Csv::new())?;
+/// let preprocessing = Preprocessing::fit(&table, &Columns::classes("kind"))?;
+/// // The size, and blue, red, any other colour.
+/// assert_eq!((preprocessing.inputs(), preprocessing.outputs()), (4, 2));
+/// let data = preprocessing.transform(&table)?;
+/// assert_eq!(data.inputs.row(0), [-1.0, 0.0, 1.0, 0.0]);
+/// assert_eq!(data.targets.values(), [0.0, 1.0]);
+/// # Ok::<(), shaderprop::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preprocessing {
+    /// The columns that are inputs, by name, in the order of the network's inputs.
+    features: Vec<Feature>,
+    target: Goal,
+}
+
+/// A column that is an input.
+#[derive(Clone, Debug, PartialEq)]
+struct Feature {
+    name: String,
+    kind: FeatureKind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum FeatureKind {
+    /// x becomes (x − shift) / scale; `missing` stands for what is missing.
+    Number { shift: f64, scale: f64, missing: Option<f64> },
+    /// A column for each, and one for all others; the place of what stands for what is missing.
+    Categories { names: Vec<String>, missing: Option<usize> },
+}
+
+/// What is learned.
+#[derive(Clone, Debug, PartialEq)]
+enum Goal {
+    /// One of these, of that column.
+    Classes { column: String, names: Vec<String> },
+    /// The number of that column: predictions are y · scale + shift.
+    Number { column: String, shift: f64, scale: f64 },
+}
+
+/// Inputs and targets for a network.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Dataset {
+    /// A row for each of the table's.
+    pub inputs: Matrix<'static>,
+    /// Class indices, or scaled numbers: one column.
+    pub targets: Matrix<'static>,
+}
+
+/// What a network says of a table's rows.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Predictions {
+    /// The most likely class of each row, and how likely each class is.
+    Classes {
+        /// By name, one a row.
+        classes: Vec<String>,
+        /// A column for each of [`Preprocessing::classes`].
+        probabilities: Matrix<'static>,
+    },
+    /// A number for each row, in the target's units.
+    Numbers(Vec<f64>),
+}
+
+fn is_missing(cell: &str) -> bool {
+    ["", "na", "n/a", "nan", "null", "none", "?"].iter().any(|missing| cell.eq_ignore_ascii_case(missing))
+}
+
+impl Preprocessing {
+    /// Learns from a table: the rows that will be trained on.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`]; [`Error::Cell`] for a cell that is missing where this is refused, or not finite; [`Error::Setting`] for a target
+    /// of one class, or no column that is an input.
+    pub fn fit(table: &Table, columns: &Columns) -> Result<Self, Error> {
+        let find = |columns: &[Column]| columns.iter().map(|column| table.find(column)).collect::<Result<Vec<_>, _>>();
+        let target = match &columns.target {
+            Target::Classes(column) | Target::Number(column) => table.find(column)?,
+        };
+        let (dropped, categorical) = (find(&columns.dropped)?, find(&columns.categorical)?);
+        for (what, listed) in [("dropped", &dropped), ("categorical", &categorical)] {
+            if listed.contains(&target) {
+                return Err(Error::Setting {
+                    what: format!("{what} columns"),
+                    expected: "others than the target".into(),
+                    got: table.names[target].clone(),
+                });
+            }
+        }
+        let mut features = Vec::new();
+        for column in (0..table.names.len()).filter(|column| *column != target && !dropped.contains(column)) {
+            let kind = match is_number(table, column) && !categorical.contains(&column) {
+                true => fit_number(table, column, columns)?,
+                false => fit_categories(table, column, columns)?,
+            };
+            features.push(Feature { name: table.names[column].clone(), kind });
+        }
+        if features.is_empty() {
+            return Err(Error::Setting {
+                what: "columns".into(),
+                expected: "at least one that is neither the target nor dropped".into(),
+                got: "none".into(),
+            });
+        }
+        let column = table.names[target].clone();
+        let target = match columns.target {
+            Target::Classes(_) => Goal::Classes { names: fit_classes(table, target)?, column },
+            Target::Number(_) => {
+                let (values, _) = numbers(table, target, None)?;
+                let (shift, scale) = moments(&values);
+                Goal::Number { column, shift, scale }
+            }
+        };
+        Ok(Self { features, target })
+    }
+
+    /// How many inputs a network needs.
+    pub fn inputs(&self) -> usize {
+        let width = |feature: &Feature| match &feature.kind {
+            FeatureKind::Number { .. } => 1,
+            FeatureKind::Categories { names, .. } => names.len() + 1,
+        };
+        self.features.iter().map(width).sum()
+    }
+
+    /// How many outputs a network needs: the classes, or 1.
+    pub fn outputs(&self) -> usize {
+        self.classes().map_or(1, <[String]>::len)
+    }
+
+    /// The classes' names, in the order of their indices: sorted, as numbers if all are.
+    pub fn classes(&self) -> Option<&[String]> {
+        match &self.target {
+            Goal::Classes { names, .. } => Some(names),
+            Goal::Number { .. } => None,
+        }
+    }
+
+    /// The inputs and targets of a table that has all columns.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] and [`Error::Cell`].
+    pub fn transform(&self, table: &Table) -> Result<Dataset, Error> {
+        let inputs = self.transform_inputs(table)?;
+        let targets = match &self.target {
+            Goal::Classes { column, names } => {
+                let column = table.find(&Column::Name(column.clone()))?;
+                let class = |row: usize| {
+                    let cell = table.cell(row, column);
+                    let place = names.iter().position(|name| name == cell);
+                    let expected = || format!("one of the classes {}", names.join(", "));
+                    place.map(|place| place as f32).ok_or_else(|| table.refuse(row, column, &expected()))
+                };
+                (0..table.rows()).map(class).collect::<Result<Vec<_>, _>>()?
+            }
+            Goal::Number { column, shift, scale } => {
+                let (values, _) = numbers(table, table.find(&Column::Name(column.clone()))?, None)?;
+                values.iter().map(|value| ((value - shift) / scale) as f32).collect()
+            }
+        };
+        Ok(Dataset { inputs, targets: Matrix::column(targets) })
+    }
+
+    /// The inputs alone, of a table that need not have the target.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] and [`Error::Cell`].
+    pub fn transform_inputs(&self, table: &Table) -> Result<Matrix<'static>, Error> {
+        let (rows, width) = (table.rows(), self.inputs());
+        let mut values = vec![0.0; rows * width];
+        let mut first = 0;
+        for feature in &self.features {
+            let column = table.find(&Column::Name(feature.name.clone()))?;
+            match &feature.kind {
+                FeatureKind::Number { shift, scale, missing } => {
+                    for (row, value) in numbers(table, column, *missing)?.0.iter().enumerate() {
+                        values[row * width + first] = ((value - shift) / scale) as f32;
+                    }
+                    first += 1;
+                }
+                FeatureKind::Categories { names, missing } => {
+                    for row in 0..rows {
+                        let cell = table.cell(row, column);
+                        let place = match (is_missing(cell), missing) {
+                            (true, Some(missing)) => *missing,
+                            (true, None) => return Err(table.refuse(row, column, "a category, where missing ones are refused")),
+                            // The last column is that of the others.
+                            (false, _) => names.iter().position(|name| name == cell).unwrap_or(names.len()),
+                        };
+                        values[row * width + first + place] = 1.0;
+                    }
+                    first += names.len() + 1;
+                }
+            }
+        }
+        Matrix::new(rows, width, values)
+    }
+
+    /// What a network's outputs mean.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if they are not as many as [`outputs`](Self::outputs).
+    pub fn interpret(&self, outputs: Matrix<'static>) -> Result<Predictions, Error> {
+        if outputs.columns() != self.outputs() {
+            return Err(Error::Shape {
+                what: "a network's outputs".into(),
+                expected: format!("{}", self.outputs()),
+                got: outputs.columns().to_string(),
+                advice: "give the network as many units in its last layer as Preprocessing::outputs says".into(),
+            });
+        }
+        Ok(match &self.target {
+            Goal::Classes { names, .. } => {
+                let largest = |row: &[f32]| (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+                let classes = (0..outputs.rows()).map(|row| names[largest(outputs.row(row))].clone()).collect();
+                Predictions::Classes { classes, probabilities: outputs }
+            }
+            Goal::Number { shift, scale, .. } => {
+                Predictions::Numbers(outputs.values().iter().map(|y| f64::from(*y) * scale + shift).collect())
+            }
+        })
+    }
+}
+
+/// Whether all cells that are not missing are numbers, and there is one.
+fn is_number(table: &Table, column: usize) -> bool {
+    let mut cells = (0..table.rows()).map(|row| table.cell(row, column)).filter(|cell| !is_missing(cell)).peekable();
+    cells.peek().is_some() && cells.all(|cell| cell.parse::<f64>().is_ok())
+}
+
+/// A column's numbers, with what stands for missing ones, and which rows have none; an error where nothing stands for them.
+fn numbers(table: &Table, column: usize, missing: Option<f64>) -> Result<(Vec<f64>, Vec<usize>), Error> {
+    let (mut values, mut holes) = (Vec::with_capacity(table.rows()), Vec::new());
+    for row in 0..table.rows() {
+        let cell = table.cell(row, column);
+        match (is_missing(cell), missing) {
+            (true, Some(missing)) => {
+                values.push(missing);
+                holes.push(row);
+            }
+            (true, None) => return Err(table.refuse(row, column, "a number, where missing ones are refused")),
+            // f32 is what the network computes in.
+            (false, _) => match cell.parse::<f64>() {
+                Ok(value) if (value as f32).is_finite() => values.push(value),
+                _ => return Err(table.refuse(row, column, "a finite number")),
+            },
+        }
+    }
+    Ok((values, holes))
+}
+
+/// The mean and the standard deviation, which is 1 where nothing varies.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / values.len() as f64;
+    (mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
+}
+
+fn fit_number(table: &Table, column: usize, columns: &Columns) -> Result<FeatureKind, Error> {
+    let refused = columns.missing == Missing::Error;
+    let (mut values, holes) = numbers(table, column, Some(f64::NAN).filter(|_| !refused))?;
+    let mut present: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    present.sort_by(f64::total_cmp);
+    let missing = match columns.missing {
+        Missing::Error => None,
+        Missing::Median => {
+            let middle = present.len() / 2;
+            Some(if present.len().is_multiple_of(2) { (present[middle - 1] + present[middle]) / 2.0 } else { present[middle] })
+        }
+        // Runs of equal numbers; the first of the longest.
+        Missing::MostFrequent => {
+            let longest =
+                present.chunk_by(|a, b| a == b).fold(&present[..0], |best, run| if run.len() > best.len() { run } else { best });
+            longest.first().copied()
+        }
+    };
+    for row in holes {
+        values[row] = missing.unwrap_or(f64::NAN);
+    }
+    let (shift, scale) = match columns.scaling {
+        Scaling::None => (0.0, 1.0),
+        Scaling::Standardise => moments(&values),
+        Scaling::MinMax => {
+            let (least, greatest) = (present[0], present[present.len() - 1]);
+            (least, if greatest > least { greatest - least } else { 1.0 })
+        }
+    };
+    Ok(FeatureKind::Number { shift, scale, missing })
+}
+
+fn fit_categories(table: &Table, column: usize, columns: &Columns) -> Result<FeatureKind, Error> {
+    let mut cells: Vec<&str> = Vec::new();
+    for row in 0..table.rows() {
+        let cell = table.cell(row, column);
+        match is_missing(cell) {
+            true if columns.missing == Missing::Error => {
+                return Err(table.refuse(row, column, "a category, where missing ones are refused"));
+            }
+            true => (),
+            false => cells.push(cell),
+        }
+    }
+    cells.sort_unstable();
+    let runs: Vec<&[&str]> = cells.chunk_by(|a, b| a == b).collect();
+    let names: Vec<String> = runs.iter().map(|run| run[0].to_owned()).collect();
+    let most = (0..runs.len()).fold(0, |best, i| if runs[i].len() > runs[best].len() { i } else { best });
+    // Of a column without any value, what is missing is one of the others.
+    let missing = (columns.missing != Missing::Error).then_some(most);
+    Ok(FeatureKind::Categories { names, missing })
+}
+
+fn fit_classes(table: &Table, column: usize) -> Result<Vec<String>, Error> {
+    let mut names: Vec<String> = Vec::new();
+    for row in 0..table.rows() {
+        let cell = table.cell(row, column);
+        if is_missing(cell) {
+            return Err(table.refuse(row, column, "a class"));
+        }
+        names.push(cell.into());
+    }
+    names.sort_unstable();
+    names.dedup();
+    if names.len() < 2 {
+        return Err(Error::Setting {
+            what: format!("the classes of column {}", table.names[column]),
+            expected: "at least 2".into(),
+            got: names.join(", "),
+        });
+    }
+    if names.iter().all(|name| name.parse::<f64>().is_ok()) {
+        let number = |name: &String| name.parse::<f64>().unwrap_or(f64::NAN);
+        names.sort_by(|a, b| number(a).total_cmp(&number(b)));
+    }
+    Ok(names)
+}

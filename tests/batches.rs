@@ -1,0 +1,498 @@
+//! Training by batches: the device against the reference with everything on, the same bits whichever way the data come, and
+//! what the trainer does between epochs.
+
+mod common;
+
+use std::ops::ControlFlow;
+
+use common::{change_agrees, device, numbers, open};
+use shaderprop::internals::{Limits, gpu, limited};
+use shaderprop::{
+    Activation, Cancel, ClassWeights, Device, EarlyStopping, Ended, Error, Fit, History, Init, Loss, Matrix, Metric, Model,
+    Network, OnNonFinite, Optimizer, Schedule, Split, Tensor, cross_validate,
+};
+
+const ROWS: usize = 77;
+
+/// Rows of seven numbers, and which of four classes each is of.
+fn data() -> (Matrix<'static>, Matrix<'static>) {
+    let inputs = Matrix::new(ROWS, 7, numbers(21, ROWS * 7)).expect("a matrix");
+    let class = |row: &[f32]| f32::from(u8::from(row[0] > 0.0) + 2 * u8::from(row[1] + row[2] > 0.0));
+    let classes: Vec<f32> = (0..ROWS).map(|row| class(inputs.row(row))).collect();
+    (inputs, Matrix::column(classes))
+}
+
+/// Dropout before and after the first layer, a frozen layer, a decay of its own.
+fn network() -> Network {
+    Network::new(7)
+        .dropout(0.1)
+        .dense(33, Activation::Tanh)
+        .dropout(0.25)
+        .dense(20, Activation::Gelu)
+        .weight_decay(0.05)
+        .dense(17, Activation::Silu)
+        .frozen()
+        .dense(4, Activation::Softmax)
+}
+
+/// Batches of 16 with a last one of 13, and everything on that a training can have.
+fn everything(optimizer: Optimizer) -> Fit {
+    Fit::new()
+        .loss(Loss::CategoricalCrossEntropy)
+        .optimizer(optimizer)
+        .learning_rate(0.01)
+        .schedule(Schedule::Exponential { factor: 0.9 })
+        .warm_up(3)
+        .weight_decay(0.01)
+        .clip_norm(0.5)
+        .batch_size(16)
+        .seed(9)
+        .sample_weights((0..ROWS).map(|row| (row % 5) as f32).collect::<Vec<_>>())
+        .class_weights(ClassWeights::Given(vec![1.0, 2.0, 0.5, 1.5]))
+        .metrics([Metric::Accuracy, Metric::TopK(2), Metric::F1, Metric::RootMeanSquaredError])
+}
+
+fn close(what: &str, got: &[f64], expected: &[f64], bound: f64) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    for (got, expected) in got.iter().zip(expected) {
+        assert!((got - expected).abs() <= bound * expected.abs().max(1e-3), "{what}: {got}, expected {expected}");
+    }
+}
+
+/// Two epochs of five steps, tensor by tensor, on every optimizer.
+#[test]
+fn ten_steps_of_every_optimizer_with_everything_on() {
+    let (inputs, targets) = data();
+    for optimizer in Optimizer::ALL {
+        for clipped in [true, false] {
+            let mut fit = everything(*optimizer).epochs(2);
+            if !clipped {
+                // Large enough never to be reached.
+                fit = fit.clip_norm(1e9);
+            }
+            let train = |device: &Device| {
+                let mut model = Model::new(device, &network(), &Init::PyTorch { seed: 3 }).expect("a model");
+                let start = model.weights();
+                (start, model.fit(&inputs, &targets, &fit).expect("a training"), model.weights())
+            };
+            let (start, got, weights) = train(&device());
+            let (_, expected, expected_weights) = train(&Device::cpu());
+            let what = format!("{} clipped {clipped}", optimizer.name());
+            close(&what, &got.loss, &expected.loss, 1e-4);
+            assert_eq!(got.metrics["accuracy"], expected.metrics["accuracy"], "{what}");
+            assert_eq!(got.metrics["top_2_accuracy"], expected.metrics["top_2_accuracy"], "{what}");
+            close(&what, &got.metrics["f1"], &expected.metrics["f1"], 1e-12);
+            close(&what, &got.metrics["root_mean_squared_error"], &expected.metrics["root_mean_squared_error"], 1e-4);
+            assert_eq!(got.learning_rate, expected.learning_rate);
+            for (i, ((start, got), expected)) in start.iter().zip(&weights).zip(&expected_weights).enumerate() {
+                match i / 2 == 2 {
+                    true => assert_eq!(got, start, "{what}: a frozen layer moved"),
+                    false => change_agrees(&what, start, got, expected),
+                }
+            }
+        }
+    }
+}
+
+/// The same for a network that is worth products by blocks, where optimizers are in the products unless gradients are clipped.
+#[test]
+fn ten_steps_of_every_optimizer_in_products_by_blocks() {
+    let (rows, ins) = (150, 64);
+    let inputs = Matrix::new(rows, ins, numbers(5, rows * ins)).expect("a matrix");
+    let targets = Matrix::column((0..rows).map(|row| f32::from(inputs.row(row)[0] > 0.0)).collect::<Vec<_>>());
+    let network =
+        Network::new(ins).dense(96, Activation::Elu).dropout(0.25).dense(65, Activation::Softplus).dense(2, Activation::Softmax);
+    for optimizer in Optimizer::ALL {
+        for clip in [None, Some(0.1)] {
+            let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(*optimizer).learning_rate(0.003).batch_size(64);
+            let mut fit = fit.weight_decay(0.1).epochs(4).seed(1);
+            if let Some(norm) = clip {
+                fit = fit.clip_norm(norm);
+            }
+            let train = |device: &Device| {
+                let mut model = Model::new(device, &network, &Init::default()).expect("a model");
+                let start = model.weights();
+                (start, model.fit(&inputs, &targets, &fit).expect("a training").loss, model.weights())
+            };
+            let (start, got, weights) = train(&device());
+            let (_, expected, expected_weights) = train(&Device::cpu());
+            let what = format!("{} clip {clip:?}", optimizer.name());
+            close(&what, &got, &expected, 1e-4);
+            for ((start, got), expected) in start.iter().zip(&weights).zip(&expected_weights) {
+                change_agrees(&what, start, got, expected);
+            }
+        }
+    }
+}
+
+fn train_on(device: &Device, fit: &Fit, calls: usize) -> (Vec<History>, Vec<Tensor>) {
+    let (inputs, targets) = data();
+    let mut model = Model::new(device, &network(), &Init::default()).expect("a model");
+    let histories = (0..calls).map(|_| model.fit(&inputs, &targets, fit).expect("a training")).collect();
+    (histories, model.weights())
+}
+
+/// Data whole on the device, in pieces there, and uploaded batch by batch: the same bits.
+#[test]
+fn data_in_pieces_and_from_the_host_give_the_same_bits() {
+    let (device, rows) = (device(), 1600);
+    let (_, limits) = open();
+    let inputs = Matrix::new(rows, 7, numbers(2, rows * 7)).expect("a matrix");
+    let classes = Matrix::column((0..rows).map(|row| (row % 4) as f32).collect::<Vec<_>>());
+    let dense: Vec<f32> = (0..rows * 4).map(|i| f32::from(i / 4 % 4 == i % 4)).collect();
+    let dense = Matrix::new(rows, 4, dense).expect("a matrix");
+    let weights: Vec<f32> = (0..rows).map(|row| (row % 5) as f32).collect();
+    let fit = everything(Optimizer::adam()).sample_weights(weights).epochs(1).validation_split(0.5);
+    for targets in [&classes, &dense] {
+        let train = |device: &Device| {
+            let mut model = Model::new(device, &network(), &Init::default()).expect("a model");
+            let bytes = model.summary(&fit, rows).expect("a summary").device_bytes.expect("a GPU");
+            (model.fit(&inputs, targets, &fit).expect("a training"), model.weights(), bytes)
+        };
+        let (history, weights, bytes) = train(&device);
+        // The longest tensor but the data is a weight of 33 · 20; both halves of the data have 800 rows of 28 bytes: six pieces of 4,000
+        // bytes, but nine of 2,640, which is too many.
+        let pieces = limited(&device, Limits { binding: 4000, ..limits });
+        let streamed = limited(&device, Limits { binding: 2640, ..limits });
+        for (limited, most) in [(pieces, bytes), (streamed, bytes - 2 * 800 * 28)] {
+            let (got, got_weights, got_bytes) = train(&limited);
+            assert!(got_bytes <= most, "{got_bytes} bytes, {most} expected at most");
+            assert_eq!((got, got_weights), (history.clone(), weights.clone()));
+        }
+    }
+}
+
+/// Two calls of two epochs are one of four, to the bit, with all that a training remembers.
+#[test]
+fn fit_again_goes_on_where_it_stopped() {
+    for device in [device(), Device::cpu()] {
+        for optimizer in Optimizer::ALL {
+            let (twice, weights) = train_on(&device, &everything(*optimizer).epochs(2), 2);
+            let (once, expected) = train_on(&device, &everything(*optimizer).epochs(4), 1);
+            assert_eq!(weights, expected, "{} on {}", optimizer.name(), device.info().name);
+            assert_eq!([twice[0].loss.clone(), twice[1].loss.clone()].concat(), once[0].loss);
+            assert_eq!([twice[0].learning_rate.clone(), twice[1].learning_rate.clone()].concat(), once[0].learning_rate);
+        }
+    }
+}
+
+/// Orders differ from epoch to epoch and by seed; without shuffling there is one; a batch larger than the data is all of it.
+#[test]
+fn seeds_and_sizes_of_batches() {
+    let device = device();
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).learning_rate(0.1).batch_size(16).epochs(2);
+    let weights = |fit: &Fit| train_on(&device, fit, 1).1;
+    assert_eq!(weights(&fit), weights(&fit));
+    assert_ne!(weights(&fit), weights(&fit.clone().seed(1)));
+    assert_ne!(weights(&fit), weights(&fit.clone().shuffle(false)));
+    // Without dropout nothing else is left to chance.
+    let (inputs, targets) = data();
+    let train = |fit: &Fit| {
+        let network = Network::new(7).dense(4, Activation::Softmax);
+        let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+        model.fit(&inputs, &targets, fit).expect("a training");
+        model.weights()
+    };
+    assert_eq!(train(&fit.clone().batch_size(1000)), train(&fit.clone().batch_size(ROWS).seed(8)));
+    assert_eq!(train(&fit.clone().shuffle(false).seed(1)), train(&fit.clone().shuffle(false)));
+    assert_ne!(train(&fit.clone().batch_size(1)), train(&fit));
+}
+
+/// An epoch of batches is one command buffer, and only its numbers come back.
+#[test]
+fn an_epoch_of_batches_is_one_command_buffer() {
+    let device = device();
+    let gpu = gpu(&device).expect("a GPU");
+    let (inputs, targets) = data();
+    let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).batch_size(16);
+    model.fit(&inputs, &targets, &fit.clone().epochs(3)).expect("a training");
+    let before = (gpu.command_buffers(), gpu.readbacks());
+    model.fit(&inputs, &targets, &fit.epochs(20)).expect("a training");
+    assert_eq!((gpu.command_buffers() - before.0, gpu.readbacks() - before.1), (20, 1));
+}
+
+/// The metrics of a validation after each epoch are those of an evaluation, and these are what the predictions say.
+#[test]
+fn metrics_are_those_of_the_predictions() {
+    let (inputs, targets) = data();
+    for device in [device(), Device::cpu()] {
+        let metrics = [
+            Metric::Accuracy,
+            Metric::TopK(2),
+            Metric::Precision,
+            Metric::Recall,
+            Metric::F1,
+            Metric::MeanAbsoluteError,
+            Metric::RootMeanSquaredError,
+            Metric::RSquared,
+        ];
+        let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
+        let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).batch_size(16).epochs(30);
+        let fit = fit.metrics(metrics).validation_data(inputs.clone(), targets.clone());
+        let history = model.fit(&inputs, &targets, &fit).expect("a training");
+        let evaluation = model.evaluate(&inputs, &targets, Loss::CategoricalCrossEntropy).expect("an evaluation");
+        close("loss", &[evaluation.loss], &history.validation_loss[29..], 1e-5);
+        for metric in metrics {
+            close(&metric.name(), &[evaluation.metric(metric)], &history.validation_metrics[metric.name().as_ref()][29..], 1e-5);
+        }
+        // By hand.
+        let y = model.predict(&inputs).expect("predictions");
+        let own = |row: usize| targets.values()[row] as usize;
+        let larger = |row: usize| (0..4).filter(|c| y.row(row)[*c] > y.row(row)[own(row)]).count();
+        let share = |count: usize| count as f64 / ROWS as f64;
+        assert_eq!(evaluation.accuracy, share((0..ROWS).filter(|row| larger(*row) == 0).count()));
+        assert_eq!(evaluation.metric(Metric::TopK(2)), share((0..ROWS).filter(|row| larger(*row) < 2).count()));
+        let taken = |row: usize| (0..4).find(|c| y.row(row).iter().all(|other| *other <= y.row(row)[*c])).expect("a largest");
+        let mut confusion = vec![vec![0u64; 4]; 4];
+        (0..ROWS).for_each(|row| confusion[own(row)][taken(row)] += 1);
+        assert_eq!(evaluation.confusion_matrix(), confusion);
+        let column = |c: usize| confusion.iter().map(|row| row[c]).sum::<u64>();
+        let precision = |c: usize| if column(c) == 0 { 0.0 } else { confusion[c][c] as f64 / column(c) as f64 };
+        let recall = |c: usize| confusion[c][c] as f64 / confusion[c].iter().sum::<u64>() as f64;
+        let f1 = |c: usize| if confusion[c][c] == 0 { 0.0 } else { 2.0 * precision(c) * recall(c) / (precision(c) + recall(c)) };
+        close("precision", &[evaluation.metric(Metric::Precision)], &[(0..4).map(precision).sum::<f64>() / 4.0], 1e-12);
+        close("recall", &[evaluation.metric(Metric::Recall)], &[(0..4).map(recall).sum::<f64>() / 4.0], 1e-12);
+        close("f1", &[evaluation.metric(Metric::F1)], &[(0..4).map(f1).sum::<f64>() / 4.0], 1e-12);
+        let errors = (0..ROWS * 4).map(|i| f64::from(y.values()[i]) - f64::from(u8::from(own(i / 4) == i % 4)));
+        let mean = |of: fn(f64) -> f64| errors.clone().map(of).sum::<f64>() / (ROWS * 4) as f64;
+        close("mae", &[evaluation.metric(Metric::MeanAbsoluteError)], &[mean(f64::abs)], 1e-5);
+        close("rmse", &[evaluation.metric(Metric::RootMeanSquaredError)], &[mean(|e| e * e).sqrt()], 1e-5);
+        let spread = (0..4).map(|c| {
+            let p = (0..ROWS).filter(|row| own(*row) == c).count() as f64 / ROWS as f64;
+            p * (1.0 - p) / 4.0
+        });
+        close("r²", &[evaluation.metric(Metric::RSquared)], &[1.0 - mean(|e| e * e) / spread.sum::<f64>()], 1e-4);
+        assert!(evaluation.accuracy > 0.5, "it learned something: {}", evaluation.accuracy);
+    }
+}
+
+/// Precision, recall and F1 of a single yes-or-no output are those of yes.
+#[test]
+fn metrics_of_yes_and_no() {
+    let inputs = Matrix::column(vec![-2.0, -1.0, 1.0, 2.0, 3.0]);
+    let targets = Matrix::column(vec![0.0, 1.0, 0.0, 1.0, 1.0]);
+    for device in [device(), Device::cpu()] {
+        let network = Network::new(1).dense(1, Activation::Sigmoid);
+        let mut model = Model::new(&device, &network, &Init::Zeros).expect("a model");
+        let weight = Tensor { name: "layers.0.weight".into(), shape: vec![1, 1], values: vec![1.0] };
+        model.set_weights(&[weight]).expect("the weight");
+        let evaluation = model.evaluate(&inputs, &targets, Loss::BinaryCrossEntropy).expect("an evaluation");
+        // Taken for yes: 1, 2 and 3, of which 2 and 3 are; -1 is as well.
+        assert_eq!(evaluation.confusion_matrix(), [[1, 1], [1, 2]]);
+        assert_eq!(evaluation.accuracy, 0.6);
+        for metric in [Metric::Precision, Metric::Recall, Metric::F1] {
+            close(&metric.name(), &[evaluation.metric(metric)], &[2.0 / 3.0], 1e-12);
+        }
+        assert!(evaluation.metric(Metric::TopK(1)).is_nan());
+    }
+}
+
+/// Training that gets worse is stopped after its patience, and the best weights come back.
+#[test]
+fn early_stopping_brings_back_the_best() {
+    let (inputs, targets) = data();
+    for device in [device(), Device::cpu()] {
+        let network = Network::new(7).dense(32, Activation::Tanh).dense(4, Activation::Softmax);
+        let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).learning_rate(0.02).batch_size(8);
+        let fit = fit.epochs(500).validation_split(0.3);
+        let train = |fit: &Fit| {
+            let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+            let history = model.fit(&inputs, &targets, fit).expect("a training");
+            (history, model)
+        };
+        let (history, model) = train(&fit.clone().early_stopping(EarlyStopping::patience(7)));
+        let best = history.best_epoch.expect("a best epoch");
+        assert_eq!((history.ended, history.loss.len()), (Ended::EarlyStopping, best + 7));
+        let least = history.validation_loss.iter().copied().fold(f64::MAX, f64::min);
+        assert_eq!(history.validation_loss[best - 1], least);
+        // As if it had been trained for so long and no longer.
+        let (_, expected) = train(&fit.clone().epochs(best));
+        assert_eq!(model.weights(), expected.weights());
+        let (last, model) = train(&fit.clone().early_stopping(EarlyStopping::patience(7).restore_best(false)));
+        assert_eq!(last.loss, history.loss);
+        let (_, expected) = train(&fit.clone().epochs(best + 7));
+        assert_eq!(model.weights(), expected.weights());
+        // An improvement that is too small is none.
+        let (impatient, _) = train(&fit.clone().early_stopping(EarlyStopping::patience(2).min_delta(10.0)));
+        assert_eq!((impatient.loss.len(), impatient.best_epoch), (3, Some(1)));
+        // Without validation rows the training's loss is watched.
+        let watched = Fit::new().loss(Loss::CategoricalCrossEntropy).learning_rate(0.0).epochs(50);
+        let (standing, _) = train(&watched.early_stopping(EarlyStopping::patience(3)));
+        assert_eq!(standing.loss.len(), 4);
+    }
+}
+
+#[test]
+fn a_closure_and_another_thread_can_stop_it() {
+    let (inputs, targets) = data();
+    for device in [device(), Device::cpu()] {
+        let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).learning_rate(0.1).batch_size(16);
+        let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
+        let history = model
+            .fit_with(&inputs, &targets, &fit.clone().epochs(100).log_every(2), |log| {
+                if log.epoch == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .expect("a training");
+        assert_eq!((history.ended, history.loss.len()), (Ended::Asked, 5));
+        let mut expected = Model::new(&device, &network(), &Init::default()).expect("a model");
+        expected.fit(&inputs, &targets, &fit.clone().epochs(5)).expect("a training");
+        assert_eq!(model.weights(), expected.weights(), "what was reached by then stays");
+
+        let cancel = Cancel::new();
+        let (started, start) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn({
+            let cancel = cancel.clone();
+            move || {
+                start.recv().expect("the first log point");
+                cancel.cancel();
+            }
+        });
+        let fit = fit.epochs(100_000_000).log_every(1000).cancel(&cancel);
+        let history = model.fit_with(&inputs, &targets, &fit, |_| started.send(()).unwrap_or(())).expect("a training");
+        thread.join().expect("the other thread");
+        assert_eq!(history.ended, Ended::Cancelled);
+        assert_eq!(history.loss.len(), history.learning_rate.len());
+        // One that is cancelled before it begins changes nothing.
+        let before = model.weights();
+        let history = model.fit(&inputs, &targets, &fit).expect("a training");
+        assert_eq!((history.loss.len(), history.ended), (0, Ended::Cancelled));
+        assert_eq!(model.weights(), before);
+    }
+}
+
+/// A loss that leaves the numbers stops the training, names the epoch, and the weights of the last log point stay.
+#[test]
+fn divergence_keeps_the_last_good_weights() {
+    let inputs = Matrix::column(vec![1.0, 2.0]);
+    let targets = Matrix::column(vec![1.0, -1.0]);
+    let network = Network::new(1).dense(1, Activation::Identity);
+    for device in [device(), Device::cpu()] {
+        let fit = Fit::new().learning_rate(30.0).epochs(10_000).log_every(5);
+        let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+        let error = model.fit(&inputs, &targets, &fit).expect_err("it diverges");
+        let Error::Diverged { epoch, .. } = error else { panic!("{error}") };
+        assert!(epoch > 6, "{epoch}");
+        // The last of the log points 1, 6, 11 … after which all weights were finite.
+        let end = |epochs: usize| {
+            let mut expected = Model::new(&device, &network, &Init::default()).expect("a model");
+            expected.fit(&inputs, &targets, &fit.clone().epochs(epochs)).map(|_| expected.weights())
+        };
+        let expected = (1..epoch).rev().filter(|epoch| epoch % 5 == 1).find_map(|epoch| end(epoch).ok());
+        assert_eq!(Some(model.weights()), expected, "epoch {epoch}");
+
+        let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+        let going_on = fit.epochs(epoch + 10).on_non_finite(OnNonFinite::Continue);
+        let history = model.fit(&inputs, &targets, &going_on).expect("it goes on");
+        assert_eq!(history.loss.len(), epoch + 10);
+        assert!(
+            history.loss[..epoch - 1].iter().all(|loss| (*loss as f32).is_finite())
+                && !(history.loss[epoch - 1] as f32).is_finite()
+        );
+    }
+}
+
+/// Sample weights of whole numbers are repetitions of rows; those of zero leave rows out.
+#[test]
+fn weights_are_repetitions() {
+    let (inputs, targets) = data();
+    let weights: Vec<f32> = (0..ROWS).map(|row| (row % 3) as f32).collect();
+    let repeated: Vec<usize> = (0..ROWS).flat_map(|row| std::iter::repeat_n(row, row % 3)).collect();
+    let network = Network::new(7).dense(9, Activation::Tanh).dense(4, Activation::Softmax);
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).learning_rate(0.5).epochs(20);
+    let train = |fit: &Fit, inputs: &Matrix<'_>, targets: &Matrix<'_>| {
+        let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+        let history = model.fit(inputs, targets, fit).expect("a training");
+        (history.loss, model.predict(inputs).expect("predictions").values()[..8].to_vec())
+    };
+    let (loss, _) = train(&fit.clone().sample_weights(weights), &inputs, &targets);
+    let (expected, _) = train(&fit, &inputs.select(&repeated), &targets.select(&repeated));
+    close("loss", &loss, &expected, 1e-10);
+}
+
+/// "Balanced" weighs each class the same; given ones multiply the samples'.
+#[test]
+fn class_weights_are_sample_weights() {
+    let (_, targets) = data();
+    let mut counts = [0usize; 4];
+    targets.values().iter().for_each(|class| counts[*class as usize] += 1);
+    let by_class = counts.map(|count| ROWS as f32 / (4.0 * count as f32));
+    let weights: Vec<f32> = targets.values().iter().map(|class| by_class[*class as usize]).collect();
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).learning_rate(0.1).batch_size(16).epochs(3);
+    let device = device();
+    let balanced = train_on(&device, &fit.clone().class_weights(ClassWeights::Balanced), 1);
+    assert_eq!(balanced, train_on(&device, &fit.clone().sample_weights(weights.clone()), 1));
+    assert_ne!(balanced.1, train_on(&device, &fit.clone(), 1).1);
+    let twice: Vec<f32> = weights.iter().map(|weight| 2.0 * weight).collect();
+    let both = fit.clone().class_weights(ClassWeights::Given(by_class.to_vec())).sample_weights(vec![2.0; ROWS]);
+    assert_eq!(train_on(&device, &both, 1), train_on(&device, &fit.sample_weights(twice), 1));
+}
+
+#[test]
+fn folds_are_trained_apart_and_history_is_written() {
+    let (inputs, targets) = data();
+    let classes: Vec<usize> = targets.values().iter().map(|class| *class as usize).collect();
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).learning_rate(0.02).batch_size(16);
+    let fit = fit.epochs(60).metrics([Metric::Accuracy]).validation_split(0.2).stratify(true);
+    let network = Network::new(7).dense(16, Activation::Tanh).dense(4, Activation::Softmax);
+    let split = Split::stratified(&classes).seed(2);
+    let folds = cross_validate(&device(), &network, &Init::default(), (&inputs, &targets), &fit, &split, 4).expect("folds");
+    assert_eq!(folds.len(), 4);
+    let mean = folds.iter().map(|fold| fold.evaluation.accuracy).sum::<f64>() / 4.0;
+    assert!(mean > 0.6, "{mean}");
+    let history = &folds[0].history;
+    let csv = history.to_csv();
+    let header = "epoch,loss,accuracy,validation_loss,validation_accuracy,learning_rate";
+    assert_eq!((csv.lines().next(), csv.lines().count()), (Some(header), 61));
+    let json: serde_json::Value = serde_json::from_str(&history.to_json()).expect("JSON");
+    let loss: Vec<f64> = json["validation_loss"].as_array().expect("numbers").iter().filter_map(|x| x.as_f64()).collect();
+    // What parses it may be off by the last bit.
+    close("JSON", &loss, &history.validation_loss, 1e-15);
+}
+
+/// What is on the device is what training needs, and stays so over very many steps.
+#[test]
+fn memory_is_what_is_needed_and_stays() {
+    let device = device();
+    for (layers, rows, batch, optimizer, slots) in [
+        (&[200, 128, 10][..], 6000, 64, Optimizer::Sgd, 0),
+        (&[200, 128, 10], 6000, 64, Optimizer::momentum(0.9), 1),
+        (&[200, 256, 256, 10], 6000, 128, Optimizer::adam(), 2),
+        (&[20, 16, 3], 50_000, 32, Optimizer::adam(), 2),
+    ] {
+        let [hidden @ .., outputs] = &layers[1..] else { panic!("layers") };
+        let network = hidden.iter().fold(Network::new(layers[0]), |network, units| network.dense(*units, Activation::Relu));
+        let network = network.dense(*outputs, Activation::Softmax);
+        let model = Model::new(&device, &network, &Init::default()).expect("a model");
+        let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(optimizer).batch_size(batch);
+        for clipped in [false, true] {
+            let fit = if clipped { fit.clone().clip_norm(1.0) } else { fit.clone() };
+            let bytes = model.summary(&fit, rows).expect("a summary").device_bytes.expect("a GPU") as f64 / 4.0;
+            let parameters = network.parameters().expect("a count");
+            let activations: usize = layers[1..].iter().map(|units| 2 * units).sum::<usize>() + layers[0] + outputs;
+            // A row of the data has its inputs and its class.
+            let needed = parameters * (2 + slots) + batch * activations + rows * (layers[0] + 1);
+            assert!(bytes <= 1.1 * needed as f64, "{layers:?}, {}: {bytes} of {needed}", optimizer.name());
+        }
+    }
+
+    let resident = || -> usize {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0) * 4096
+    };
+    let (inputs, targets) = data();
+    let network = Network::new(7).dense(4, Activation::Softmax);
+    let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).batch_size(39).log_every(100);
+    let mut steps_after_the_first = Vec::new();
+    model
+        .fit_with(&inputs, &targets, &fit.epochs(50_000), |log| {
+            if log.epoch % 1000 == 1 {
+                steps_after_the_first.push(resident());
+            }
+        })
+        .expect("a training");
+    let (early, late) = (steps_after_the_first[5], steps_after_the_first[49]);
+    // The history itself has two numbers an epoch.
+    assert!(late <= early + (4 << 20), "{early} bytes after 10,000 steps, {late} after 98,000");
+}
