@@ -123,7 +123,8 @@ pub fn parts<'a>(network: &Network, data: Data<'a>, fit: &Fit) -> Result<(Data<'
                 None => Split::new(data.inputs.rows()),
             };
             let parts = split.seed(fit.seed).hold_out(*share)?;
-            let validation = data.select(&parts.test);
+            // A validation counts all its rows the same.
+            let validation = Data { weights: None, ..data.select(&parts.test) };
             Ok((data.select(&parts.train), Some(validation)))
         }
     }
