@@ -90,7 +90,9 @@ pub mod internals {
     pub use crate::network::Layout;
     pub use crate::optimizer::Rule;
     pub use crate::order::Order as EpochOrder;
-    pub use crate::plan::{Counts, Dispatch, Evaluation, Id, Limits, Outputs, Plan, Scores, Slot, Source, Table, Training};
+    pub use crate::plan::{
+        Counts, Dispatch, Evaluation, Id, Limits, Outputs, Piece, Plan, Scores, Slot, Source, Table, Training,
+    };
     pub use crate::product::choice::{Products, Shape, WORTH_BLOCKS};
     pub use crate::product::{Family, Finish, Layouts, Product, Rows, Tiles};
 

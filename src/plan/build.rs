@@ -176,13 +176,8 @@ pub struct Slot {
     pub moves: bool,
 }
 
-/// What dropout needs, where there is any.
-#[derive(Clone, Copy)]
-pub(super) struct Chance {
-    pub steps: Id,
-    pub cursor: Id,
-    pub seed: u64,
-}
+/// What dropout's numbers depend on: the step table, its cursor, the seed.
+pub type Chance = (Id, Id, u64);
 
 impl Plan {
     /// The plan of a training step: the batch, forward, deltas, gradients, update, loss.
@@ -196,7 +191,7 @@ impl Plan {
         let mut plan = Self::default();
         let steps = plan.table("", table, &limits)?;
         let batch = plan.batch("", network, rows, (&training.source, training.weights), steps, &limits)?;
-        let chance = Chance { steps: steps.0, cursor: steps.1, seed: training.seed };
+        let chance = (steps.0, steps.1, training.seed);
         let forward = plan.forward(network, &layout, (rows, batch.inputs), Some(loss), Some(chance), &limits)?;
         let counts = training.scores.counts.map_or(0, |counts| counts.len(network.outputs()));
         let together = layout.len.saturating_add(table.losses).saturating_add(counts);

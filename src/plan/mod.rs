@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 pub(crate) use build::EVALUATION;
 pub use build::{Counts, Evaluation, Scores, Slot, Source, Training};
-pub use stages::Outputs;
 pub(crate) use stages::threshold;
+pub use stages::{Outputs, Piece};
 
 use crate::error::Error;
 use crate::product::Family;

@@ -323,17 +323,17 @@ impl Plan {
 
     /// Elements left out at random: of `outputs` into `dropped`, or in place. `number` is 0 for the network's inputs, and of a layer's
     /// outputs one more than the layer's.
-    pub(super) fn dropout(
+    pub fn dropout(
         &mut self,
         outputs: Option<Id>,
         dropped: Id,
         (rate, number): (f64, u32),
-        chance: Chance,
+        (steps, cursor, seed): Chance,
         limits: &Limits,
     ) {
         let from = &self.tensors[outputs.unwrap_or(dropped).0].name;
         let formula = format!("{} = {from} / {}, or 0 by a chance of {rate}", self.tensors[dropped.0].name, 1.0 - rate);
-        let mut operands = vec![("steps", chance.steps), ("cursor", chance.cursor), ("dropped", dropped)];
+        let mut operands = vec![("steps", steps), ("cursor", cursor), ("dropped", dropped)];
         operands.extend(outputs.map(|outputs| ("outputs", outputs)));
         let kernel = Kernel::Dropout { in_place: outputs.is_none() };
         // A random block is ten rounds.
@@ -342,8 +342,8 @@ impl Plan {
             let params = [
                 ("first", word(piece.start)),
                 ("end", word(piece.end)),
-                ("seed_low", chance.seed as u32),
-                ("seed_high", (chance.seed >> 32) as u32),
+                ("seed_low", seed as u32),
+                ("seed_high", (seed >> 32) as u32),
                 ("purpose", DROPOUT | number << 8),
                 ("threshold", threshold(rate)),
                 ("scale", ((1.0 / (1.0 - rate)) as f32).to_bits()),

@@ -1,0 +1,381 @@
+//! The stages that batches, classes and metrics need, each against its CPU twin, over awkward sizes; outputs are NaN before.
+
+mod common;
+
+use common::{U, ULP, assert_close, g, numbers, open, run, wide};
+use shaderprop::internals::reference::{Chance, clip, dropout, loss, output_delta, softmax, softmax_delta};
+use shaderprop::internals::{Counts, EpochOrder, Id, Limits, Outputs, Piece, Plan, Slot, Step, Weights};
+use shaderprop::{Activation, Loss};
+
+const SHAPES: [(usize, usize); 8] = [(1, 2), (2, 3), (63, 1), (64, 10), (65, 7), (3, 129), (129, 4), (1757, 3)];
+
+fn nan(len: usize) -> Vec<f32> {
+    vec![f32::NAN; len]
+}
+
+fn tensor(plan: &mut Plan, name: &str, rows: usize, columns: usize, limits: &Limits) -> Id {
+    plan.tensor(name, rows, columns, limits).expect("a tensor")
+}
+
+fn table(plan: &mut Plan, limits: &Limits) -> (Id, Id, Id) {
+    (tensor(plan, "steps", 1, 8, limits), tensor(plan, "cursor", 1, 1, limits), tensor(plan, "losses", 1, 3, limits))
+}
+
+/// A row of the step table, as numbers that can be written.
+fn row(step: Step) -> [f32; 8] {
+    bytemuck::cast(step)
+}
+
+/// The whole and as little at once as the limits allow.
+fn both(limits: Limits) -> [Limits; 2] {
+    [limits, Limits { workgroups: 1, ..limits }]
+}
+
+/// Every place of an epoch's order, in batches that begin anywhere, shuffled and not; and the rows that stand there.
+#[test]
+fn batches_have_the_rows_of_the_order() {
+    let (gpu, limits) = open();
+    for (rows, count, first) in [(1, 1, 0), (5, 5, 0), (65, 64, 1), (1000, 130, 870), (70_001, 65, 69_936)] {
+        for seed in [None, Some(3), Some(u64::MAX - 5)] {
+            for (columns, outputs, classes) in [(1, 1, false), (6, 3, false), (8, 5, true), (67, 70, false)] {
+                let order = EpochOrder { rows, seed };
+                for (limits, piece) in both(limits).into_iter().zip([rows, rows.div_ceil(3)]) {
+                    let mut plan = Plan::default();
+                    let steps = table(&mut plan, &limits);
+                    let list = tensor(&mut plan, "order", 1, count, &limits);
+                    plan.order(steps, &order, list, &limits);
+                    let mut batch = |name, columns| tensor(&mut plan, name, count, columns, &limits);
+                    let (inputs, targets, weights) = (batch("inputs", columns), batch("targets", outputs), batch("weights", 1));
+                    let mut pieces = Vec::new();
+                    for (i, start) in (0..rows).step_by(piece).enumerate() {
+                        let mut data =
+                            |name, columns| tensor(&mut plan, &format!("{name}.{i}"), piece.min(rows - start), columns, &limits);
+                        let inputs = data("inputs", columns);
+                        let targets = data("targets", if classes { 1 } else { outputs });
+                        pieces.push(Piece { inputs, targets, weights: Some(data("weights", 1)) });
+                    }
+                    plan.gather(list, &pieces, classes, (inputs, targets, Some(weights)), &limits);
+                    let step = row(Step { first: first as u32, epoch: 4, ..Step::default() });
+                    let data_inputs = numbers(1, rows * columns);
+                    let data_targets: Vec<f32> = match classes {
+                        true => (0..rows).map(|row| (row % outputs) as f32).collect(),
+                        false => numbers(2, rows * outputs),
+                    };
+                    let data_weights = numbers(3, rows);
+                    let names: Vec<String> = (0..pieces.len())
+                        .flat_map(|i| ["inputs", "targets", "weights"].map(|name| format!("{name}.{i}")))
+                        .collect();
+                    let mut write: Vec<(&str, &[f32])> = vec![("steps", &step)];
+                    let per_row = if classes { 1 } else { outputs };
+                    for (i, start) in (0..rows).step_by(piece).enumerate() {
+                        let end = rows.min(start + piece);
+                        write.push((&names[3 * i], &data_inputs[start * columns..end * columns]));
+                        write.push((&names[3 * i + 1], &data_targets[start * per_row..end * per_row]));
+                        write.push((&names[3 * i + 2], &data_weights[start..end]));
+                    }
+                    let read = run(&gpu, plan, 1, &write, &["inputs", "targets", "weights"]);
+                    let places: Vec<usize> = (first..first + count).map(|place| order.row(4, place)).collect();
+                    let gather = |values: &[f32], columns: usize| -> Vec<f32> {
+                        places.iter().flat_map(|row| &values[row * columns..(row + 1) * columns]).copied().collect()
+                    };
+                    let what = format!("{count} of {rows} rows, {columns} columns, {outputs} outputs, seed {seed:?}");
+                    assert_eq!(read[0], gather(&data_inputs, columns), "{what}");
+                    let expected = match classes {
+                        true => places
+                            .iter()
+                            .flat_map(|row| (0..outputs).map(move |i| f32::from(u8::from(row % outputs == i))))
+                            .collect(),
+                        false => gather(&data_targets, outputs),
+                    };
+                    assert_eq!(read[1], expected, "{what}");
+                    assert_eq!(read[2], gather(&data_weights, 1), "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn shares_add_up_to_one_and_vanish_without_weights() {
+    let (gpu, limits) = open();
+    for count in [1, 2, 63, 64, 65, 1757] {
+        let mut plan = Plan::default();
+        let (weights, shares) = (tensor(&mut plan, "weights", count, 1, &limits), tensor(&mut plan, "shares", count, 1, &limits));
+        plan.weigh(weights, shares, &limits).expect("a plan");
+        let given: Vec<f32> = numbers(1, count).iter().map(|x| if *x < -0.5 { 0.0 } else { x + 1.0 }).collect();
+        let total: f64 = wide(&given).iter().sum();
+        let expected: Vec<f64> = wide(&given).iter().map(|w| if *w == 0.0 { 0.0 } else { w / total }).collect();
+        let read = run(&gpu, plan.clone(), 1, &[("weights", &given), ("shares", &nan(count))], &["shares"]);
+        assert_close(&format!("{count}"), &read[0], &expected, |i| (g(count) + 2.5 * ULP) * expected[i]);
+        let read = run(&gpu, plan, 1, &[("weights", &vec![0.0; count]), ("shares", &nan(count))], &["shares"]);
+        assert_eq!(read[0], vec![0.0; count], "no row has a weight");
+    }
+}
+
+/// Probabilities and their logarithms, for sums of ±4 and of ±10⁴.
+#[test]
+fn softmax_of_awkward_sizes_and_large_sums() {
+    let (gpu, limits) = open();
+    for limits in both(limits) {
+        for (rows, columns) in SHAPES {
+            for scale in [4.0, 1e4] {
+                let product: Vec<f32> = numbers(1, rows * columns).iter().map(|x| scale * x).collect();
+                let bias = numbers(2, columns);
+                let mut plan = Plan::default();
+                let (bias_id, sums) =
+                    (tensor(&mut plan, "bias", 1, columns, &limits), tensor(&mut plan, "sums", rows, columns, &limits));
+                let outputs = tensor(&mut plan, "outputs", rows, columns, &limits);
+                plan.softmax(bias_id, sums, outputs, &limits).expect("a plan");
+                let write: [(&str, &[f32]); 3] = [("sums", &product), ("bias", &bias), ("outputs", &nan(rows * columns))];
+                let read = run(&gpu, plan, 1, &write, &["sums", "outputs"]);
+                let (logarithms, probabilities) = softmax(&wide(&product), &wide(&bias));
+                // x is rounded after the bias, and x less the largest again; exp is good to 3 + 2|x| ULP, log of a sum to 3 ULP or
+                // the series' twenty roundings.
+                let most = f64::from(scale) + 1.0;
+                let off = |i: usize| {
+                    4.0 * U * most + (3.0 + 2.0 * logarithms[i].abs().min(104.0)) * ULP + 24.0 * U * (columns as f64).ln_1p()
+                };
+                let what = format!("{rows}×{columns}, {scale}");
+                assert_close(&format!("{what}: ln y"), &read[0], &logarithms, |i| {
+                    off(i) + g(columns + 4) + U * logarithms[i].abs()
+                });
+                let tiny = f64::from(f32::MIN_POSITIVE);
+                assert_close(&what, &read[1], &probabilities, |i| probabilities[i] * (2.0 * off(i) + g(columns + 4)) + tiny);
+                let sums: Vec<f32> = read[1].chunks(columns).map(|row| row.iter().sum()).collect();
+                assert_close(&what, &sums, &vec![1.0; rows], |_| g(2 * columns + 16));
+            }
+        }
+    }
+}
+
+/// Logits of ±10⁴, right and wrong: the loss and its gradient are finite, and exact.
+#[test]
+fn categorical_cross_entropy_of_large_logits() {
+    let (gpu, limits) = open();
+    for (logits, class, expected, delta) in [
+        ([1e4, -1e4], 0, 0.0, [0.0, 0.0]),
+        ([1e4, -1e4], 1, 2e4, [1.0, -1.0]),
+        ([-1e4, -1e4], 0, std::f64::consts::LN_2, [-0.5, 0.5]),
+    ] {
+        let mut plan = Plan::default();
+        let mut new = |name: &str, columns| tensor(&mut plan, name, 1, columns, &limits);
+        let (bias, sums, outputs, targets, deltas) =
+            (new("bias", 2), new("sums", 2), new("outputs", 2), new("targets", 2), new("deltas", 2));
+        let table = table(&mut plan, &limits);
+        plan.softmax(bias, sums, outputs, &limits).expect("a plan");
+        let from = Outputs { sums, outputs, targets };
+        let (kind, softmax) = (Loss::CategoricalCrossEntropy, Activation::Softmax);
+        plan.output_delta(kind, &softmax, &from, None, deltas, &limits);
+        plan.loss((kind, &softmax), &from, (None, 1.0), table, Slot { index: 0, moves: true }, &limits).expect("a plan");
+        let mut target = [0.0; 2];
+        target[class] = 1.0;
+        let read = run(&gpu, plan, 1, &[("sums", &logits), ("targets", &target), ("losses", &nan(3))], &["losses", "deltas"]);
+        assert_close(&format!("{logits:?}"), &read[0][..1], &[expected], |_| 24.0 * U * expected);
+        assert_eq!(read[1], delta);
+    }
+}
+
+/// The output's delta and the loss with weights, of every loss; and after a softmax.
+#[test]
+fn weighted_deltas_and_losses() {
+    let (gpu, limits) = open();
+    for limits in both(limits) {
+        for (rows, columns) in SHAPES {
+            for kind in Loss::ALL {
+                for activation in [Activation::Identity, Activation::Sigmoid, Activation::Softmax] {
+                    let what = format!("{} {} {rows}×{columns}", kind.name(), activation.name());
+                    let x = numbers(1, rows * columns);
+                    let (x, y) = match &activation {
+                        Activation::Softmax => softmax(&wide(&x), &vec![0.0; columns]),
+                        other => (wide(&x), wide(&x).iter().map(|x| other.value(*x)).collect()),
+                    };
+                    let narrow = |values: &[f64]| values.iter().map(|value| *value as f32).collect::<Vec<_>>();
+                    let (x, y) = (narrow(&x), narrow(&y));
+                    let t: Vec<f32> = numbers(2, rows * columns).iter().map(|t| t.abs()).collect();
+                    let weights: Vec<f32> = (0..rows).map(|row| (row % 4) as f32 + if rows == 1 { 1.0 } else { 0.0 }).collect();
+                    let total: f64 = wide(&weights).iter().sum();
+
+                    let mut plan = Plan::default();
+                    let mut new = |name: &str, columns| tensor(&mut plan, name, rows, columns, &limits);
+                    let (sums, outputs, targets) = (new("sums", columns), new("outputs", columns), new("targets", columns));
+                    let (deltas, given, shares) = (new("deltas", columns), new("weights", 1), new("shares", 1));
+                    let table = table(&mut plan, &limits);
+                    plan.weigh(given, shares, &limits).expect("a plan");
+                    let from = Outputs { sums, outputs, targets };
+                    let weighing = if *kind == Loss::SquaredError { given } else { shares };
+                    plan.output_delta(*kind, &activation, &from, Some(weighing), deltas, &limits);
+                    let fused = matches!((kind, &activation), (Loss::CategoricalCrossEntropy, Activation::Softmax));
+                    if activation == Activation::Softmax && !fused {
+                        plan.softmax_delta(outputs, deltas, &limits).expect("a plan");
+                    }
+                    let slot = Slot { index: 1, moves: true };
+                    plan.loss((*kind, &activation), &from, (Some(given), total), table, slot, &limits).expect("a plan");
+                    // What the batches before it left is added to.
+                    let step = row(Step { adds: 1, loss_slot: 1, ..Step::default() });
+                    let write: [(&str, &[f32]); 7] = [
+                        ("sums", &x),
+                        ("outputs", &y),
+                        ("targets", &t),
+                        ("weights", &weights),
+                        ("deltas", &nan(rows * columns)),
+                        ("steps", &step),
+                        ("losses", &[9.0, 9.0, 0.5]),
+                    ];
+                    let read = run(&gpu, plan, 1, &write, &["deltas", "losses", "cursor"]);
+                    let (x, y, t, weights) = (wide(&x), wide(&y), wide(&t), wide(&weights));
+                    let expected = output_delta(*kind, &activation, (&x, &y, &t), columns, Some(&weights));
+                    // Gradients up to 2²³ times a share are divided, multiplied and, behind a softmax, subtracted from their mean.
+                    let largest = expected
+                        .chunks(columns)
+                        .map(|row| row.iter().fold(0.0f64, |most, x| most.max(x.abs())))
+                        .collect::<Vec<_>>();
+                    let bound = |i: usize| (32.0 * U + g(rows + columns)) * (largest[i / columns] + expected[i].abs()) + 1e-9;
+                    assert_close(&what, &read[0], &expected, bound);
+                    let expected = loss(*kind, &activation, (&x, &y, &t), columns, Some(&weights)) / total;
+                    // A logarithm is good to 3 ULP, or to 2⁻²¹ near 1.
+                    let bound = g(rows * columns + 16) * (expected.abs() + 1.0) + 4.0 * 2f64.powi(-21);
+                    assert_close(&what, &read[1][2..], &[0.5 + expected], |_| bound);
+                    assert_eq!(read[1][..2], [9.0, 9.0], "{what}: a loss that is not its own changed");
+                    assert_eq!(read[2][0].to_bits(), 1, "{what}: the cursor");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn softmax_delta_is_the_jacobians() {
+    let error = [0.3, -0.7, 0.2];
+    let (_, y) = softmax(&[0.1, 1.2, -0.4], &[0.0; 3]);
+    let expected: Vec<f64> =
+        (0..3).map(|i| (0..3).map(|j| error[j] * y[j] * (f64::from(u8::from(i == j)) - y[i])).sum()).collect();
+    for (got, expected) in softmax_delta(&error, &y, 3).iter().zip(expected) {
+        assert!((got - expected).abs() < 1e-15);
+    }
+}
+
+/// The same elements are dropped forward and back, as the reference drops them, and others in another epoch, step or layer.
+#[test]
+fn dropout_is_the_references() {
+    let (gpu, limits) = open();
+    for limits in both(limits) {
+        for count in [1, 3, 64, 65, 257, 1757] {
+            let values: Vec<f32> = numbers(1, count).iter().map(|x| x + 2.0).collect();
+            let mut seen: Vec<Vec<f32>> = Vec::new();
+            for (rate, number, epoch, batch, seed) in [
+                (0.5, 0, 0, 0, 7),
+                (0.5, 0, 1, 0, 7),
+                (0.5, 0, 0, 1, 7),
+                (0.5, 1, 0, 0, 7),
+                (0.5, 0, 0, 0, 7 << 40),
+                (0.25, 2, 3, 4, 5),
+            ] {
+                let plan = |in_place: bool| {
+                    let mut plan = Plan::default();
+                    let steps = table(&mut plan, &limits);
+                    let outputs = tensor(&mut plan, "outputs", 1, count, &limits);
+                    let dropped = tensor(&mut plan, "dropped", 1, count, &limits);
+                    plan.dropout((!in_place).then_some(outputs), dropped, (rate, number), (steps.0, steps.1, seed), &limits);
+                    plan
+                };
+                let step = row(Step { epoch, batch, ..Step::default() });
+                let expected: Vec<f64> = dropout(count, rate, number, &Chance { seed, epoch, batch })
+                    .iter()
+                    .zip(&values)
+                    .map(|(factor, value)| factor * f64::from(*value))
+                    .collect();
+                let forward =
+                    run(&gpu, plan(false), 1, &[("steps", &step), ("outputs", &values), ("dropped", &nan(count))], &["dropped"]);
+                let back = run(&gpu, plan(true), 1, &[("steps", &step), ("dropped", &values)], &["dropped"]);
+                assert_close(&format!("{count}"), &forward[0], &expected, |i| 2.0 * U * expected[i]);
+                assert_eq!(forward, back);
+                if count == 1757 {
+                    let kept = forward[0].iter().filter(|value| **value != 0.0).count() as f64;
+                    // Five standard deviations.
+                    let spread = 5.0 * (1757.0 * rate * (1.0 - rate)).sqrt();
+                    assert!((kept - 1757.0 * (1.0 - rate)).abs() < spread, "{kept} of 1757 kept at a rate of {rate}");
+                    assert!(seen.iter().all(|other| *other != forward[0]), "two of them dropped the same");
+                    seen.push(forward[0].clone());
+                }
+            }
+        }
+    }
+}
+
+/// The norm of gradients below and above the limit, over parts and pieces; a NaN leaves them as they are.
+#[test]
+fn clipping_is_by_the_norm_of_all() {
+    let (gpu, limits) = open();
+    for limits in [limits, Limits { workgroups: 1, ..limits }, Limits { binding: 4 * 5000, ..limits }] {
+        for count in [1, 63, 4096, 4097, 10_001] {
+            let gradients = numbers(1, count);
+            let norm = wide(&gradients).iter().map(|x| x * x).sum::<f64>().sqrt();
+            for limit in [0.5 * norm, 2.0 * norm] {
+                let mut plan = Plan::default();
+                let buffer = plan.buffer("gradients", count, &limits).expect("a buffer");
+                plan.view("gradients", buffer, 0, 1, count);
+                plan.clip(buffer, limit, &limits).expect("a plan");
+                let read = run(&gpu, plan.clone(), 1, &[("gradients", &gradients), ("clip", &[f32::NAN])], &["clip"]);
+                let expected = clip(&[&wide(&gradients)], limit);
+                assert_close(&format!("{count}"), &read[0], &[expected], |_| (g(count + 8) + 8.0 * ULP) * expected);
+                let mut broken = gradients.clone();
+                broken[count / 2] = f32::NAN;
+                assert_eq!(run(&gpu, plan, 1, &[("gradients", &broken)], &["clip"])[0], [1.0]);
+            }
+        }
+    }
+}
+
+/// Counts by hand, over awkward sizes: ranks with ties, the confusion matrix, and a NaN that is never right.
+#[test]
+fn scores_are_counted() {
+    let (gpu, limits) = open();
+    for limits in both(limits) {
+        for (rows, columns) in SHAPES {
+            // Few different values, so that some are equal; no -0, which total_cmp below would order.
+            let outputs: Vec<f32> = numbers(1, rows * columns).iter().map(|x| (x * 3.0).round() + 0.0).collect();
+            let own: Vec<usize> = (0..rows).map(|row| (row * 7 + row / 3) % columns).collect();
+            let targets: Vec<f32> = (0..rows * columns).map(|i| f32::from(u8::from(own[i / columns] == i % columns))).collect();
+            let plan = |counts: Counts| {
+                let mut plan = Plan::default();
+                let mut new = |name| tensor(&mut plan, name, rows, columns, &limits);
+                let from = Outputs { sums: new("sums"), outputs: new("outputs"), targets: new("targets") };
+                let counters = tensor(&mut plan, "counts", 1, counts.len(columns), &limits);
+                plan.score(counts, &from, counters, &limits).expect("a plan");
+                plan
+            };
+            let count = |counts: Counts, outputs: &[f32]| -> Vec<u32> {
+                let read = run(&gpu, plan(counts), 1, &[("outputs", outputs), ("targets", &targets)], &["counts"]);
+                read[0].iter().map(|count| count.to_bits()).collect()
+            };
+            let mut expected = vec![0u32; columns * (columns + 1)];
+            for (row, own) in own.iter().enumerate() {
+                let y = &outputs[row * columns..(row + 1) * columns];
+                let mut order: Vec<usize> = (0..columns).collect();
+                // Stable: of equal ones the first stays first.
+                order.sort_by(|a, b| y[*b].total_cmp(&y[*a]).then(a.cmp(b)));
+                expected[order.iter().position(|column| column == own).expect("its rank")] += 1;
+                expected[columns + own * columns + order[0]] += 1;
+            }
+            assert_eq!(count(Counts::Classes { confusion: true }, &outputs), expected, "{rows}×{columns}");
+            assert_eq!(count(Counts::Classes { confusion: false }, &outputs), expected[..columns], "{rows}×{columns}");
+            if columns > 1 {
+                let ranks = count(Counts::Classes { confusion: false }, &nan(rows * columns));
+                assert_eq!(ranks[columns - 1], rows as u32, "NaN is the last");
+            }
+            let mut sides = vec![0u32; 4];
+            for (y, t) in outputs.iter().zip(&targets) {
+                sides[2 * *t as usize + usize::from(*y > 0.5)] += 1;
+            }
+            assert_eq!(count(Counts::Binary, &outputs), sides);
+        }
+    }
+}
+
+/// A weight given to a step that has none is no part of its plan: the names of weights are those of the kernels.
+#[test]
+fn weights_are_read_only_where_there_are_any() {
+    use shaderprop::internals::Kernel;
+    let reads = |weights| Kernel::Loss(Loss::Huber, Activation::Identity, weights).bindings().iter().any(|b| b.name == "weights");
+    assert!(reads(Weights::Given) && !reads(Weights::Equal));
+}
