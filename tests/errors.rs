@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use common::device;
 use shaderprop::internals::gpu;
-use shaderprop::{Activation, Device, DeviceChoice, DeviceKind, Error, Fit, History, Init, Loss, Matrix, Model, Network, Tensor};
+use shaderprop::{
+    Activation, ClassWeights, Device, DeviceChoice, DeviceKind, EarlyStopping, Error, Fit, History, Init, Loss, Matrix, Metric,
+    Model, Network, Optimizer, Schedule, Tensor,
+};
 
 const X: [[f32; 2]; 3] = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 const Y: [[f32; 1]; 3] = [[0.0], [1.0], [1.0]];
@@ -86,7 +89,84 @@ fn bad_input_is_refused_and_the_device_stays_usable() {
         expect(model.explain(&X, &Y, &Fit::new(), 0), "Setting");
         expect(model.explain(&X, &Y, &Fit::new(), 2), "Setting");
 
+        let classes = Fit::new().loss(Loss::CategoricalCrossEntropy);
+        let three = Network::new(2).dense(3, Activation::Softmax);
+        let mut three = Model::new(&device, &three, &Init::default()).expect("a model");
+        for bad in [3.0, -1.0, 0.5, 1e30] {
+            expect(three.fit(&X, &[[0.0], [1.0], [bad]], &classes), "Setting");
+        }
+        let place = three.fit(&X, &[[0.0], [1.0], [3.0]], &classes).expect_err("no such class").to_string();
+        assert!(place.contains("from 0 to 2") && place.contains("3 at row 2"), "{place}");
+        expect(three.fit(&X, &[[1.0, 0.0, 0.0], [0.5, 0.5, 0.1], [0.0, 0.0, 1.0]], &classes), "Setting");
+        expect(three.fit(&X, &Y, &Fit::new()), "Shape");
+        expect(model.fit(&X, &Y, &classes), "Setting");
+        let nan64 = f64::NAN;
+        let adam = |beta_1, beta_2, epsilon| Optimizer::Adam { beta_1, beta_2, epsilon };
+        let plateau =
+            |factor, threshold, minimum| Schedule::ReduceOnPlateau { factor, patience: 1, threshold, cooldown: 0, minimum };
+        let rows: Matrix<'static> = Matrix::new(1, 2, vec![0.0; 2]).expect("a matrix");
+        for bad in [
+            Fit::new().batch_size(0),
+            Fit::new().weight_decay(-1.0),
+            Fit::new().weight_decay(nan64),
+            Fit::new().clip_norm(0.0),
+            Fit::new().clip_norm(f64::INFINITY),
+            Fit::new().optimizer(Optimizer::momentum(1.0)),
+            Fit::new().optimizer(Optimizer::nesterov(-0.1)),
+            Fit::new().optimizer(Optimizer::RmsProp { rho: 1.5, epsilon: 1e-8 }),
+            Fit::new().optimizer(adam(0.9, 0.999_999_999_999, 1e-8)),
+            Fit::new().optimizer(adam(nan64, 0.999, 1e-8)),
+            Fit::new().optimizer(adam(0.9, 0.999, 0.0)),
+            Fit::new().optimizer(adam(0.9, 0.999, 1e-60)),
+            Fit::new().schedule(Schedule::Step { every: 0, factor: 0.5 }),
+            Fit::new().schedule(Schedule::Exponential { factor: nan64 }),
+            Fit::new().schedule(Schedule::Cosine { epochs: 0, minimum: 0.0 }),
+            Fit::new().schedule(Schedule::Cosine { epochs: 3, minimum: -1.0 }),
+            Fit::new().schedule(plateau(-0.5, 0.1, 0.0)),
+            Fit::new().early_stopping(EarlyStopping::patience(0)),
+            Fit::new().early_stopping(EarlyStopping::patience(1).min_delta(nan64)),
+            Fit::new().validation_split(0.0),
+            Fit::new().validation_split(1.0),
+            Fit::new().validation_split(0.01),
+            Fit::new().metrics([Metric::TopK(2)]),
+            Fit::new().sample_weights([1.0, -1.0, 1.0]),
+            Fit::new().sample_weights([1.0, nan, 1.0]),
+            Fit::new().sample_weights([0.0; 3]),
+            Fit::new().class_weights(ClassWeights::Given(vec![1.0])),
+            Fit::new().class_weights(ClassWeights::Given(vec![1.0, -2.0])),
+        ] {
+            expect(model.fit(&X, &Y, &bad), "Setting");
+        }
+        expect(model.fit(&X, &[[1.0]; 3], &Fit::new().class_weights(ClassWeights::Balanced)), "Setting");
+        expect(model.fit(&X, &[[0.5], [1.0], [0.0]], &Fit::new().class_weights(ClassWeights::Balanced)), "Setting");
+        expect(model.fit(&X, &[[0.5], [1.0], [0.0]], &Fit::new().validation_split(0.4).stratify(true)), "Setting");
+        expect(model.fit(&X, &Y, &Fit::new().sample_weights([1.0; 2])), "Shape");
+        expect(model.fit(&X, &Y, &Fit::new().validation_data(rows.clone(), rows.clone())), "Shape");
+        model.fit(&X, &Y, &Fit::new().batch_size(usize::MAX)).expect("a batch larger than the data is all of it");
+        model.set_weights(&before).expect("the weights");
+
         // Networks.
+        for bad in [
+            Network::new(1).dense(1, Activation::Relu).dropout(0.5),
+            Network::new(1).dropout(1.0).dense(1, Activation::Relu),
+            Network::new(1).dropout(f64::NAN).dense(1, Activation::Relu),
+            Network::new(1).dense(1, Activation::Relu).weight_decay(-1.0),
+            Network::new(1).weight_decay(1.0).dense(1, Activation::Relu),
+            Network::new(1).frozen().dense(1, Activation::Relu),
+            Network::new(1).dense(2, Activation::Softmax).dense(1, Activation::Relu),
+        ] {
+            expect(Model::new(&device, &bad, &Init::default()), "Setting");
+        }
+        let frozen = Network::new(2).dense(1, Activation::Sigmoid).frozen();
+        expect(Model::new(&device, &frozen, &Init::default()).and_then(|mut model| model.fit(&X, &Y, &fit)), "Setting");
+        for bad in [
+            Init::Constant(f64::NAN),
+            Init::Uniform { seed: 0, low: 1.0, high: 0.0 },
+            Init::Normal { seed: 0, mean: f64::INFINITY, deviation: 1.0 },
+            Init::Normal { seed: 0, mean: 0.0, deviation: -1.0 },
+        ] {
+            expect(Model::new(&device, &network(), &bad), "Setting");
+        }
         for bad in [Network::new(0).dense(1, Activation::Relu), Network::new(1), Network::new(1).dense(0, Activation::Relu)] {
             expect(Model::new(&device, &bad, &Init::default()), "Setting");
         }

@@ -188,3 +188,57 @@ fn bench_prints_keys_and_values() {
     let refused = example("bench", &["--layers", "5"], &[]);
     assert_eq!((refused.status.code(), text(&refused.stderr).matches("error: ").count()), (Some(1), 1));
 }
+
+/// The accuracy on the last line of a program's output.
+fn accuracy(output: &Output) -> f64 {
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let last = text(&output.stdout).lines().last().expect("a last line");
+    let number = last.strip_prefix("accuracy ").and_then(|rest| rest.split([' ', ',']).next());
+    number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{last}"))
+}
+
+/// The held-out digits of ten splits; the default one is the first.
+#[test]
+fn digits_are_recognised() {
+    let run = |seed: &str| example("digits", &["--seed", seed], &[]);
+    let first = run("0");
+    let lines: Vec<&str> = text(&first.stdout).lines().collect();
+    // The confusion matrix: its heads, a rule, ten rows; then the accuracy.
+    assert_eq!(lines.len(), 13, "{lines:?}");
+    let counts = |line: &&str| -> u64 {
+        line.split('|').nth(1).expect("counts").split_whitespace().filter_map(|n| n.parse::<u64>().ok()).sum()
+    };
+    assert_eq!(lines[2..12].iter().map(counts).sum::<u64>(), 359, "a fifth of 1,797 digits is held out");
+    assert!(accuracy(&first) >= 0.97, "{}", lines[12]);
+    assert_eq!(run("0").stdout, first.stdout, "the same bytes again");
+    let mean = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"].map(|seed| accuracy(&run(seed))).iter().sum::<f64>() / 10.0;
+    assert!(mean >= 0.965, "{mean}");
+    let output = example("digits", &["--data", "/no/such/file"], &[]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+}
+
+#[test]
+fn a_table_with_words_and_holes_is_learned() {
+    let output = example("table", &[], &[]);
+    assert!(accuracy(&output) >= 0.75, "{}", text(&output.stdout));
+    assert_eq!(text(&output.stdout).lines().count(), 2 + 3 + 1);
+    let output = example("table", &["/no/such/file", "grade"], &[]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+}
+
+/// MNIST is not shipped. Where it is, one epoch; where not, this says so.
+#[test]
+fn mnist_is_learned() {
+    let output = example("mnist", &[], &[("SHADERPROP_MNIST", "")]);
+    assert_eq!(output.status.code(), Some(1), "a folder is asked for");
+    assert!(text(&output.stderr).contains("SHADERPROP_MNIST"), "{}", text(&output.stderr));
+    let Some(folder) = std::env::var_os("SHADERPROP_MNIST").filter(|folder| !folder.is_empty()) else {
+        // Past the capture of the test's output.
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), "NOT RUN: training on MNIST, for want of its folder in SHADERPROP_MNIST");
+        return;
+    };
+    let output = example("mnist", &["--epochs", "1"], &[("SHADERPROP_MNIST", folder.to_str().expect("a path"))]);
+    assert!(accuracy(&output) >= 0.92, "{}", text(&output.stdout));
+    assert!(text(&output.stdout).trim_end().ends_with("samples/s"));
+}

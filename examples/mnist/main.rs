@@ -36,7 +36,10 @@ fn main() -> ExitCode {
 }
 
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
-    let folder = options.folder.clone().or_else(|| std::env::var_os("SHADERPROP_MNIST").map(PathBuf::from));
+    let folder = options
+        .folder
+        .clone()
+        .or_else(|| std::env::var_os("SHADERPROP_MNIST").filter(|folder| !folder.is_empty()).map(PathBuf::from));
     let folder =
         folder.ok_or("no data: expected the folder of MNIST's four files, got none; give it, or set SHADERPROP_MNIST")?;
     let (inputs, targets) = read(&folder, "train")?;

@@ -1,0 +1,212 @@
+//! Tables and arrays as people have them: what they become, and what is refused, with the place.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use shaderprop::{
+    Activation, Array, Columns, Csv, Device, Error, Fit, Init, Loss, Missing, Model, Network, Optimizer, Predictions,
+    Preprocessing, Scaling, Table,
+};
+
+fn table(text: &str) -> Table {
+    Table::from_csv(text.as_bytes(), &Csv::new()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A file of that name in the tests' folder.
+fn file(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tables-{name}"));
+    std::fs::write(&path, bytes).expect("a file");
+    path
+}
+
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("bytes");
+    encoder.finish().expect("bytes")
+}
+
+/// The message of a refusal: one sentence, with these words in it.
+#[track_caller]
+fn refused<T>(result: Result<T, Error>, words: &[&str]) {
+    let Err(error) = result else { panic!("accepted, expected an error about {words:?}") };
+    let message = error.to_string();
+    assert!(message.contains("expected") && message.contains(';') && !message.contains('\n'), "{message}");
+    for word in words {
+        assert!(message.contains(word), "no `{word}` in: {message}");
+    }
+}
+
+const PEOPLE: &str = "name,age,city,height,buys\nann,30,Rome,1.5,yes\nbob,,Oslo,1.7,no\ncid,50,Rome,NA,no\ndan,40,?,1.9,yes\n";
+
+#[test]
+fn holes_categories_and_scales() {
+    let columns = Columns::classes("buys").drop(["name"]).missing(Missing::Median);
+    let fitted = Preprocessing::fit(&table(PEOPLE), &columns).expect("it fits");
+    assert_eq!(fitted.classes(), Some(["no".to_owned(), "yes".to_owned()].as_slice()));
+    // Age, then Oslo, Rome and other cities, then height.
+    assert_eq!((fitted.inputs(), fitted.outputs()), (5, 2));
+    let data = fitted.transform(&table(PEOPLE)).expect("data");
+    assert_eq!(data.targets.values(), [1.0, 0.0, 0.0, 1.0]);
+    // The median age is 40, and so is the mean of 30, 40, 50, 40; their deviation is √50.
+    let age: Vec<f32> = (0..4).map(|row| data.inputs.row(row)[0]).collect();
+    let unit = (10.0 / 50f64.sqrt()) as f32;
+    assert_eq!(age, [-unit, 0.0, unit, 0.0]);
+    let city: Vec<&[f32]> = (0..4).map(|row| &data.inputs.row(row)[1..4]).collect();
+    // Rome is the most frequent.
+    assert_eq!(city, [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]);
+
+    // Columns in another order, others beside them, no target; a city that was not seen; raw rows through a model.
+    let new = table("height,extra,city,age\n1.5,1,Lima,30\n1.7,2,Rome,\n");
+    let inputs = fitted.transform_inputs(&new).expect("inputs");
+    assert_eq!(inputs.row(0)[..4], [-unit, 0.0, 0.0, 1.0]);
+    assert_eq!((inputs.row(1)[0], inputs.row(0)[4]), (0.0, data.inputs.row(0)[4]));
+    let network = Network::new(5).dense(2, Activation::Softmax);
+    let model = Model::new(&Device::cpu(), &network, &Init::Zeros).and_then(|model| model.with_preprocessing(fitted.clone()));
+    let Predictions::Classes { classes, probabilities } = model.and_then(|model| model.predict_table(&new)).expect("predictions")
+    else {
+        panic!("classes")
+    };
+    assert_eq!((classes, probabilities.values()), (vec!["no".to_owned(); 2], [0.5; 4].as_slice()));
+
+    // By the most frequent, from 0 to 1, and not at all.
+    let other = columns.clone().missing(Missing::MostFrequent).scaling(Scaling::MinMax).categorical(["height"]);
+    let data = Preprocessing::fit(&table(PEOPLE), &other).and_then(|fitted| fitted.transform(&table(PEOPLE))).expect("data");
+    // Each age comes once: the smallest stands for the missing one. Height is 1.5, 1.7, 1.9 or another.
+    assert_eq!(data.inputs.row(1), [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(data.inputs.row(2), [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+    let plain = columns.scaling(Scaling::None);
+    let data = Preprocessing::fit(&table(PEOPLE), &plain).and_then(|fitted| fitted.transform(&table(PEOPLE))).expect("data");
+    assert_eq!((data.inputs.row(1)[0], data.inputs.row(2)[4]), (40.0, 1.7));
+}
+
+/// A regression's numbers are scaled, and predictions come back in their units.
+#[test]
+fn numbers_are_learned_in_their_units() {
+    let rows: String = (0..40).map(|i| format!("{},{}\n", i, 1000.0 + 25.0 * f64::from(i))).collect();
+    let table = table(&format!("x,price\n{rows}"));
+    let fitted = Preprocessing::fit(&table, &Columns::number("price")).expect("it fits");
+    let data = fitted.transform(&table).expect("data");
+    let network = Network::new(fitted.inputs()).dense(fitted.outputs(), Activation::Identity);
+    let mut model =
+        Model::new(&Device::cpu(), &network, &Init::default()).expect("a model").with_preprocessing(fitted).expect("it fits");
+    let fit = Fit::new().loss(Loss::MeanSquaredError).optimizer(Optimizer::adam()).learning_rate(0.05).epochs(500);
+    model.fit(&data.inputs, &data.targets, &fit).expect("a training");
+    let Predictions::Numbers(prices) = model.predict_table(&table).expect("predictions") else { panic!("numbers") };
+    assert!((prices[0] - 1000.0).abs() < 2.0 && (prices[39] - 1975.0).abs() < 2.0, "{prices:?}");
+}
+
+#[test]
+fn files_as_they_come() {
+    let text = b"\xef\xbb\xbfa;b\r\n1 ;\"x;y\"\r\n2;z\r\n";
+    for path in [file("semicolons.csv", text), file("semicolons.csv.gz", &gzipped(text)), file("no-name", &gzipped(text))] {
+        let table = Table::read_csv(&path, &Csv::new().delimiter(b';')).expect("a table");
+        assert_eq!(table.names(), ["a", "b"]);
+        assert_eq!((table.cell(0, 0), table.cell(0, 1), table.rows()), ("1", "x;y", 2));
+    }
+    let table = Table::from_csv("1,2\n3,4\n".as_bytes(), &Csv::new().header(false)).expect("a table");
+    assert_eq!((table.names(), table.cell(1, 0)), (["0".to_owned(), "1".to_owned()].as_slice(), "3"));
+    assert_eq!(table.select(&[1]).rows(), 1);
+
+    let mut idx = vec![0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2];
+    idx.extend([1, 2, 3, 255]);
+    for path in [file("images.idx", &idx), file("images.idx.gz", &gzipped(&idx))] {
+        let images = Array::read_idx(&path).expect("an array");
+        assert_eq!(images.shape, [2, 1, 2]);
+        let matrix = images.into_matrix();
+        assert_eq!((matrix.rows(), matrix.row(1)), (2, [3.0, 255.0].as_slice()));
+    }
+}
+
+#[test]
+fn tables_that_are_none_are_refused() {
+    let from = |text: &[u8]| Table::from_csv(text, &Csv::new());
+    refused(from(b""), &["no rows"]);
+    refused(from(b"a,b\n"), &["no rows"]);
+    refused(from(b"a,b\n1,2\n3\n"), &["1 cells in line 3", "2"]);
+    refused(from(b"a,b\n1,2\n3,4,5\n"), &["3 cells in line 3"]);
+    refused(from(b"a,a\n1,2\n"), &["two columns named `a`"]);
+    refused(from(b"a,b\n1,\xff\xfe\n"), &["UTF-8", "line 2"]);
+    refused(Table::read_csv("/no/such/file.csv", &Csv::new()), &["/no/such/file.csv"]);
+    refused(Table::read_csv(env!("CARGO_TARGET_TMPDIR"), &Csv::new()), &["a"]);
+    refused(Table::read_csv(file("half.csv.gz", &gzipped(b"a,b\n1,2\n")[..20]), &Csv::new()), &["half.csv.gz"]);
+}
+
+#[test]
+fn columns_that_have_no_meaning_are_refused() {
+    let people = table(PEOPLE);
+    let fit = |columns: &Columns| Preprocessing::fit(&people, columns);
+    let columns = Columns::classes("buys").drop(["name"]);
+    refused(fit(&columns), &["table, row 2, column `age`", "got ``"]);
+    refused(fit(&Columns::classes("buy")), &["unknown column `buy`", "buys"]);
+    refused(fit(&Columns::classes("Zebra")), &["unknown column `Zebra`", "name, age, city, height, buys"]);
+    refused(fit(&Columns::classes(7)), &["unknown column `7`"]);
+    refused(fit(&columns.clone().drop(["aeg"])), &["`aeg`", "age"]);
+    refused(fit(&columns.clone().drop(["buys"])), &["others than the target"]);
+    refused(fit(&columns.clone().categorical(["buys"])), &["others than the target"]);
+    refused(fit(&columns.clone().drop(["age", "city", "height"])), &["neither the target nor dropped"]);
+    refused(fit(&Columns::number("buys").missing(Missing::Median)), &["row 1, column `buys`", "`yes`"]);
+    // A hole in the target is refused, whatever else holes become.
+    refused(fit(&Columns::number("age").missing(Missing::Median)), &["row 2, column `age`"]);
+    refused(fit(&Columns::classes("city").missing(Missing::Median)), &["row 4, column `city`", "`?`"]);
+    refused(
+        Preprocessing::fit(&table("a,b\n1,x\n2,x\n"), &Columns::classes("b")),
+        &["classes of column b", "at least 2", "got x"],
+    );
+    for infinite in ["inf", "-Infinity", "1e39"] {
+        let text = format!("a,b\n1,x\n{infinite},y\n");
+        refused(Preprocessing::fit(&table(&text), &Columns::classes("b")), &["row 2, column `a`", "finite", infinite]);
+    }
+
+    let fitted = fit(&columns.missing(Missing::Median)).expect("it fits");
+    refused(fitted.transform(&table("age,city,height,buys\n1,Rome,2,maybe\n")), &["row 1, column `buys`", "no, yes", "`maybe`"]);
+    refused(fitted.transform_inputs(&table("age,city,height\nold,Rome,2\n")), &["row 1, column `age`", "`old`"]);
+    refused(fitted.transform_inputs(&table("age,city\n1,Rome\n")), &["unknown column `height`"]);
+    let wrong = Network::new(4).dense(2, Activation::Softmax);
+    refused(
+        Model::new(&Device::cpu(), &wrong, &Init::Zeros).and_then(|model| model.with_preprocessing(fitted)),
+        &["5 inputs and 2 outputs"],
+    );
+    let without = Model::new(&Device::cpu(), &wrong, &Init::Zeros).expect("a model");
+    refused(without.predict_table(&people), &["preprocessing"]);
+}
+
+/// Files cut at every byte, with every byte changed, with headers that promise too much: an error, and soon.
+#[test]
+fn arrays_that_are_none_are_refused() {
+    let idx = [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4];
+    for end in 0..idx.len() {
+        refused(Array::read_idx(file("cut.idx", &idx[..end])), &["cut.idx", "an IDX file"]);
+    }
+    refused(Array::read_idx(file("long.idx", &[idx.as_slice(), &[5]].concat())), &["more data"]);
+    refused(
+        Array::read_idx(file("huge.idx", &[0, 0, 14, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255])),
+        &["overflow"],
+    );
+    refused(Array::read_idx(file("promise.idx", &[0, 0, 8, 2, 127, 255, 255, 255, 0, 0, 1, 0, 1])), &["1 bytes of data"]);
+    refused(Array::read_idx(file("flat.idx", &[0, 0, 8, 0])), &["without dimensions"]);
+    refused(Array::read_npy(file("not.npy", b"PK\x03\x04 and so on")), &["an NPY file"]);
+    // What a changed byte makes of it is an error or another array, but no panic.
+    for (kind, bytes) in [("idx", idx.to_vec()), ("npy", npy())] {
+        for at in 0..bytes.len() {
+            for change in [1u8, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] ^= change;
+                let path = file(&format!("changed.{kind}"), &changed);
+                let array = if kind == "idx" { Array::read_idx(path) } else { Array::read_npy(path) };
+                if let Ok(array) = array {
+                    assert_eq!(array.values.len(), array.shape.iter().product::<usize>());
+                    array.into_matrix();
+                }
+            }
+        }
+    }
+}
+
+fn npy() -> Vec<u8> {
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }\n";
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend([1f32, 2.0, 3.0, 4.0].iter().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
