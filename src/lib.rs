@@ -16,6 +16,11 @@
 //! # Ok::<(), shaderprop::Error>(())
 //! ```
 //!
+//! # Real data
+//! [`Fit`] has what training takes beside: mini-batches, [`Optimizer`]s, [`Schedule`]s, weights, [`Metric`]s, validation and
+//! [`EarlyStopping`]. A [`Table`] of words, numbers and holes becomes matrices by a [`Preprocessing`], which then goes with the model.
+//! [`Array`] reads IDX and NPY files; [`Split`] and [`cross_validate`] hold rows out.
+//!
 //! # What happens in an epoch
 //! Data and parameters are on the device once. An epoch is one command buffer of dispatches, one a stage, each a WGSL file in
 //! `shaders/`: the matrix products, bias and activation, the deltas from the last layer to the first, the gradients, the update
