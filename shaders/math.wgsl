@@ -50,5 +50,7 @@ fn gelu_slope(x: f32) -> f32 {
 
 // A probability that a logarithm can be taken of: 2⁻²³ away from 0 and 1.
 fn probability(y: f32) -> f32 {
-    return clamp(y, 1.0 / 8388608.0, 1.0 - 1.0 / 8388608.0);
+    // Not clamp: drivers may answer a bound for a NaN, and hide that something went wrong.
+    let above = select(y, 1.0 / 8388608.0, y < 1.0 / 8388608.0);
+    return select(above, 1.0 - 1.0 / 8388608.0, above > 1.0 - 1.0 / 8388608.0);
 }

@@ -3,7 +3,7 @@
 use crate::device::Device;
 use crate::error::Error;
 use crate::fit::Fit;
-use crate::history::{Evaluation, History};
+use crate::history::{Ended, Evaluation, History};
 use crate::init::Init;
 use crate::matrix::Matrix;
 use crate::model::Model;
@@ -23,6 +23,7 @@ pub struct Fold {
 }
 
 /// Trains a new model from `init` for each of `split`'s `folds` folds, on the rows of the others, and measures it on the fold's own.
+/// Cancelled, it gives the folds that are done.
 ///
 /// # Errors
 /// As [`Split::k_fold`] and [`Model::fit`]; [`Error::Setting`] where the settings have sample weights, which are of all rows.
@@ -48,21 +49,23 @@ pub fn cross_validate(
     folds: usize,
 ) -> Result<Vec<Fold>, Error> {
     let setting = |what: &str, expected: String, got: String| Err(Error::Setting { what: what.into(), expected, got });
-    if split.rows() != inputs.rows() || targets.rows() != inputs.rows() {
-        return setting(
-            "the rows of a split",
-            format!("{}, as many as inputs and targets", inputs.rows()),
-            split.rows().to_string(),
-        );
+    for (what, rows) in [("the rows of a split", split.rows()), ("the rows of targets", targets.rows())] {
+        if rows != inputs.rows() {
+            return setting(what, format!("{}, as many as inputs have", inputs.rows()), rows.to_string());
+        }
     }
     if fit.sample_weights.is_some() {
         return setting("sample_weights in cross-validation", "none".into(), "some".into());
     }
-    let train = |parts: crate::split::Parts| {
+    let mut done = Vec::new();
+    for parts in split.k_fold(folds)? {
         let mut model = Model::new(device, network, init)?;
         let history = model.fit(inputs.select(&parts.train), targets.select(&parts.train), fit)?;
+        if history.ended == Ended::Cancelled {
+            break;
+        }
         let evaluation = model.evaluate(inputs.select(&parts.test), targets.select(&parts.test), fit.loss)?;
-        Ok(Fold { history, evaluation, model })
-    };
-    split.k_fold(folds)?.into_iter().map(train).collect()
+        done.push(Fold { history, evaluation, model });
+    }
+    Ok(done)
 }

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::fit::{ClassWeights, Fit};
 use crate::loss::Loss;
 use crate::matrix::Matrix;
-use crate::metric::by_classes;
+use crate::metric::{by_classes, largest};
 use crate::network::Network;
 
 /// Rows that were checked against a network and a loss.
@@ -21,7 +21,14 @@ pub struct Data<'a> {
 impl<'a> Data<'a> {
     /// Checks them.
     pub fn new(network: &Network, loss: Loss, inputs: Matrix<'a>, targets: Matrix<'a>) -> Result<Self, Error> {
-        check_columns("inputs", &inputs, network.inputs())?;
+        Self::named("", network, loss, inputs, targets)
+    }
+
+    /// Checks them; `prefix` stands before their names in messages.
+    pub fn named(prefix: &str, network: &Network, loss: Loss, inputs: Matrix<'a>, targets: Matrix<'a>) -> Result<Self, Error> {
+        let names = [format!("{prefix}inputs"), format!("{prefix}targets")];
+        check_columns(&names[0], &inputs, network.inputs())?;
+        check_rows(inputs.rows())?;
         let outputs = network.outputs();
         if loss == Loss::CategoricalCrossEntropy && outputs < 2 {
             return Err(Error::Setting {
@@ -32,28 +39,28 @@ impl<'a> Data<'a> {
         }
         let classes = loss.takes_classes() && targets.columns() == 1;
         if !classes {
-            check_columns("targets", &targets, outputs)?;
+            check_columns(&names[1], &targets, outputs)?;
         }
         if inputs.rows() != targets.rows() {
             return Err(Error::Shape {
-                what: "targets".into(),
+                what: names[1].clone(),
                 expected: format!("{} rows, as many as inputs", inputs.rows()),
                 got: targets.rows().to_string(),
                 advice: "give one row of targets for each row of inputs".into(),
             });
         }
-        check_inputs(network, &inputs)?;
-        targets.check_finite("targets")?;
+        check_inputs(&names[0], network, &inputs)?;
+        targets.check_finite(&names[1])?;
         let data = Self { inputs, targets, classes, weights: None };
-        data.check_targets(loss, outputs)?;
+        data.check_targets(&names[1], loss, outputs)?;
         Ok(data)
     }
 
-    fn check_targets(&self, loss: Loss, outputs: usize) -> Result<(), Error> {
+    fn check_targets(&self, name: &str, loss: Loss, outputs: usize) -> Result<(), Error> {
         let refuse = |expected: String, at: usize| {
             let (value, columns) = (self.targets.values()[at], self.targets.columns());
             Err(Error::Setting {
-                what: format!("targets for {}", loss.name()),
+                what: format!("{name} for {}", loss.name()),
                 expected,
                 got: format!("{value} at row {}, column {}", at / columns, at % columns),
             })
@@ -74,7 +81,7 @@ impl<'a> Data<'a> {
             let sum = |row: &[f32]| row.iter().map(|value| f64::from(*value)).sum::<f64>();
             if let Some(row) = values.chunks(outputs).position(|row| (sum(row) - 1.0).abs() > 1e-3) {
                 return Err(Error::Setting {
-                    what: format!("targets for {}", loss.name()),
+                    what: format!("{name} for {}", loss.name()),
                     expected: "rows that add up to 1, or one column of class indices".into(),
                     got: format!("a row {row} that adds up to {}", sum(&values[row * outputs..(row + 1) * outputs])),
                 });
@@ -105,7 +112,14 @@ impl<'a> Data<'a> {
 
     /// The mean of the targets' squared distances from their column's mean.
     pub fn variance(&self, outputs: usize) -> f64 {
-        let (targets, rows) = (self.dense_targets(outputs), self.targets.rows() as f64);
+        let rows = self.targets.rows() as f64;
+        if self.classes {
+            // A column of 0 and 1 with a share p of 1 has the variance p (1 - p).
+            let mut counts = vec![0usize; outputs];
+            self.targets.values().iter().for_each(|class| counts[*class as usize] += 1);
+            return counts.iter().map(|count| *count as f64 / rows).map(|p| p * (1.0 - p)).sum::<f64>() / outputs as f64;
+        }
+        let targets = self.targets.values();
         let mut sum = 0.0;
         for column in 0..outputs {
             let values = || targets.iter().skip(column).step_by(outputs).map(|value| f64::from(*value));
@@ -132,18 +146,15 @@ impl<'a> Data<'a> {
             return Some(self.targets.values().iter().map(|class| *class as usize).collect());
         }
         if by_classes(network, loss) {
-            let first_largest = |row: &[f32]| (0..outputs).fold(0, |best, i| if row[i] > row[best] { i } else { best });
-            return Some(self.targets.values().chunks(outputs).map(first_largest).collect());
+            return Some(self.targets.values().chunks(outputs).map(largest).collect());
         }
         let binary = outputs == 1 && self.targets.values().iter().all(|target| *target == 0.0 || *target == 1.0);
         binary.then(|| self.targets.values().iter().map(|target| *target as usize).collect())
     }
 
-    /// The rows with the weights that the settings give them.
-    pub fn weighted(mut self, network: &Network, fit: &Fit) -> Result<Self, Error> {
-        let setting = |what: &str, expected: String, got: String| Err(Error::Setting { what: what.into(), expected, got });
+    /// The rows with the weights that the settings give each of them.
+    pub fn with_sample_weights(mut self, fit: &Fit) -> Result<Self, Error> {
         let rows = self.inputs.rows();
-        let mut weights = None;
         if let Some(given) = &fit.sample_weights {
             if given.len() != rows {
                 return Err(Error::Shape {
@@ -154,15 +165,20 @@ impl<'a> Data<'a> {
                 });
             }
             check_weights("sample_weights", given)?;
-            weights = Some(given.to_vec());
+            self.weights = Some(given.to_vec());
         }
+        Ok(self)
+    }
+
+    /// The rows that are trained on, with what their classes weigh.
+    pub fn with_class_weights(mut self, network: &Network, fit: &Fit) -> Result<Self, Error> {
+        let setting =
+            |what: &str, expected: &str, got: String| Err(Error::Setting { what: what.into(), expected: expected.into(), got });
+        let rows = self.inputs.rows();
         if let Some(by_class) = &fit.class_weights {
             let Some(classes) = self.row_classes(network, fit.loss) else {
-                return setting(
-                    "class_weights",
-                    "targets that are classes".into(),
-                    format!("{} outputs with {}", network.outputs(), fit.loss.name()),
-                );
+                let got = format!("{} outputs with {}", network.outputs(), fit.loss.name());
+                return setting("class_weights", "targets that are classes", got);
             };
             let count = network.outputs().max(2);
             let of_class: Vec<f32> = match by_class {
@@ -171,28 +187,28 @@ impl<'a> Data<'a> {
                     classes.iter().for_each(|class| counts[*class] += 1);
                     let present = counts.iter().filter(|count| **count > 0).count();
                     if present < 2 {
-                        return setting("balanced class_weights", "rows of at least 2 classes".into(), present.to_string());
+                        return setting("balanced class_weights", "rows of at least 2 classes", present.to_string());
                     }
                     counts.iter().map(|count| rows as f32 / (present as f32 * (*count).max(1) as f32)).collect()
                 }
                 ClassWeights::Given(given) => {
                     if given.len() != count {
-                        return setting("class_weights", format!("{count}, one for each class"), given.len().to_string());
+                        return setting("class_weights", &format!("{count}, one for each class"), given.len().to_string());
                     }
                     check_weights("class_weights", given)?;
                     given.clone()
                 }
             };
-            let mut all = weights.unwrap_or_else(|| vec![1.0; rows]);
+            let mut all = self.weights.unwrap_or_else(|| vec![1.0; rows]);
             for (weight, class) in all.iter_mut().zip(&classes) {
                 *weight *= of_class[*class];
             }
-            weights = Some(all);
+            self.weights = Some(all);
         }
-        self.weights = weights;
         let total = self.total_weight();
-        if !(total > 0.0 && total.is_finite()) {
-            return setting("the rows' weights", "a finite sum above 0".into(), total.to_string());
+        // The device divides by it.
+        if !((total as f32).is_normal() && (1.0 / total as f32).is_normal()) {
+            return setting("the weights of the rows to train on", "a sum above 0 that an f32 can hold", total.to_string());
         }
         Ok(self)
     }
@@ -210,17 +226,25 @@ fn check_weights(what: &str, weights: &[f32]) -> Result<(), Error> {
 }
 
 /// Refuses inputs that the network does not take.
-pub fn check_inputs(network: &Network, inputs: &Matrix<'_>) -> Result<(), Error> {
-    check_columns("inputs", inputs, network.inputs())?;
+pub fn check_inputs(name: &str, network: &Network, inputs: &Matrix<'_>) -> Result<(), Error> {
+    check_columns(name, inputs, network.inputs())?;
     if inputs.rows() == 0 {
         return Err(Error::Shape {
-            what: "inputs".into(),
+            what: name.into(),
             expected: "at least one row".into(),
             got: "none".into(),
             advice: "give some data".into(),
         });
     }
-    inputs.check_finite("inputs")
+    inputs.check_finite(name)
+}
+
+/// Refuses more rows than the shaders count.
+pub fn check_rows(rows: usize) -> Result<(), Error> {
+    if u32::try_from(rows).is_ok() {
+        return Ok(());
+    }
+    Err(Error::TooLarge { what: "rows".into(), limit: u32::MAX.to_string(), got: rows.to_string() })
 }
 
 fn check_columns(what: &str, data: &Matrix<'_>, columns: usize) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::fit::Fit;
 use crate::gpu::Gpu;
 use crate::loss::Loss;
-use crate::metric::Measured;
+use crate::metric::{Measured, largest};
 use crate::network::{Layout, Network};
 use crate::order::Order;
 use crate::plan::{Counts, EVALUATION, Evaluation, Id, Limits, Plan, Scores, Source, Table, Training};
@@ -217,6 +217,25 @@ impl Streamed {
     }
 }
 
+/// In which order a plan's programs go over all rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Passes {
+    /// That of full batches.
+    program: usize,
+    /// How many there are.
+    times: usize,
+    /// That of the shorter last batch.
+    rest: Option<usize>,
+}
+
+impl Passes {
+    fn list(self) -> Vec<usize> {
+        let mut list = vec![self.program; self.times];
+        list.extend(self.rest);
+        list
+    }
+}
+
 /// Whether the training's and the validation's rows are on the device, in the order in which this is tried: data that does not fit goes through
 /// it batch by batch, the validation's first.
 pub fn ways(frame: &Frame<'_>) -> Vec<[bool; 2]> {
@@ -230,7 +249,7 @@ pub fn ways(frame: &Frame<'_>) -> Vec<[bool; 2]> {
 /// The plan of a training and of its validation: a program for full batches, one for the rest, and the same for the validation rows. Also
 /// the order of these programs in an epoch, and in a pass over the validation rows. `gathered` says whether the training's and the
 /// validation's rows are on the device.
-pub fn plan(frame: &Frame<'_>, gathered: [bool; 2]) -> Result<(Plan, Vec<usize>, Vec<usize>), Error> {
+pub fn plan(frame: &Frame<'_>, gathered: [bool; 2]) -> Result<(Plan, Passes, Passes), Error> {
     let Frame { network, fit, scores, limits, .. } = *frame;
     let batches = Batches::of(fit, frame.rows.count);
     let source = |order: Order, rows: Rows, gathered| match gathered {
@@ -257,13 +276,13 @@ pub fn plan(frame: &Frame<'_>, gathered: [bool; 2]) -> Result<(Plan, Vec<usize>,
     let table = Table { steps: (epochs * steps).min(LONGEST_TABLE), losses: frame.room * scores.losses() };
     let mut plan = Plan::training(&training(batches.size), table, limits)?;
     let mut programs = 1;
-    let mut epoch = vec![0; batches.rows / batches.size];
+    let mut epoch = Passes { program: 0, times: batches.rows / batches.size, rest: None };
     if let Some(rest) = batches.rest() {
         plan = plan.and(Plan::training(&training(rest), table, limits)?);
-        epoch.push(programs);
+        epoch.rest = Some(programs);
         programs += 1;
     }
-    let mut passes = Vec::new();
+    let mut passes = Passes::default();
     if let Some(rows) = frame.validation {
         let count = rows.count;
         let pieces = Batches { rows: count, size: batches.size.min(count), order: Order { rows: count, seed: None } };
@@ -273,13 +292,14 @@ pub fn plan(frame: &Frame<'_>, gathered: [bool; 2]) -> Result<(Plan, Vec<usize>,
             rows: rows_of_piece,
             source: source(pieces.order, rows, gathered[1]),
             samples: count,
+            pieces: pieces.steps(),
             scores,
         };
         plan = plan.and(Plan::evaluation(&evaluation(pieces.size), limits)?);
-        passes = vec![programs; count / pieces.size];
+        passes = Passes { program: programs, times: count / pieces.size, rest: None };
         if let Some(rest) = pieces.rest() {
             plan = plan.and(Plan::evaluation(&evaluation(rest), limits)?);
-            passes.push(programs + 1);
+            passes.rest = Some(programs + 1);
         }
     }
     for snapshot in frame.snapshots {
@@ -300,7 +320,7 @@ impl Engine {
         let Some(gpu) = &device.gpu else {
             // It computes without the plan, but on the same tensors, in f64: what is too large for it is refused as well.
             let (plan, ..) = plan(&setup.frame, [parts, true])?;
-            let values = plan.total_bytes() / 4;
+            let values = plan.total_bytes(0) / 4;
             if values > MOST_ON_CPU {
                 return Err(Error::TooLarge {
                     what: "training on the CPU engine".into(),
@@ -406,30 +426,30 @@ impl StagedEngine {
         setup: &Setup<'_>,
         batches: Batches,
         [gathered, validation_gathered]: [bool; 2],
-        (plan, epoch, passes): (Plan, Vec<usize>, Vec<usize>),
+        (plan, epoch, passes): (Plan, Passes, Passes),
     ) -> Result<Self, Error> {
         let Setup { frame: Frame { network, layout, fit, scores, room, .. }, data, .. } = *setup;
         let counts = scores.counts.map_or(0, |counts| counts.len(network.outputs()));
-        let staged = Staged::new(gpu.clone(), plan, layout.len + room * scores.losses() + counts).await?;
-        let find = |name: &str| staged.plan.find(name);
-        staged.write(find("parameters"), &narrowed(setup.parameters))?;
+        let mut staged = Staged::new(gpu.clone(), plan, layout.len + room * scores.losses() + counts).await?;
+        let find = |staged: &Staged, name: &str| staged.plan.find(name);
+        staged.write(find(&staged, "parameters"), &narrowed(setup.parameters))?;
         for (name, values) in fit.optimizer.definition().slots.iter().zip(setup.slots) {
-            staged.write(find(&format!("optimizer.{name}")), &narrowed(values))?;
+            staged.write(find(&staged, &format!("optimizer.{name}")), &narrowed(values))?;
         }
         let mut streamed = None;
         if gathered {
-            write_pieces(&staged, "data.inputs", data.inputs.values())?;
-            write_pieces(&staged, "data.targets", data.targets.values())?;
+            write_pieces(&mut staged, "data.inputs", data.inputs.values()).await?;
+            write_pieces(&mut staged, "data.targets", data.targets.values()).await?;
             if let Some(weights) = &data.weights {
-                write_pieces(&staged, "data.weights", weights)?;
+                write_pieces(&mut staged, "data.weights", weights).await?;
             }
         } else if batches.size < batches.rows {
             streamed = Some(Streamed::of(data, network.outputs()));
         } else {
-            staged.write(find("inputs"), data.inputs.values())?;
-            staged.write(find("targets"), &data.dense_targets(network.outputs()))?;
+            staged.write(find(&staged, "inputs"), data.inputs.values())?;
+            staged.write(find(&staged, "targets"), &data.dense_targets(network.outputs()))?;
             if let Some(weights) = &data.weights {
-                staged.write(find("weights"), weights)?;
+                staged.write(find(&staged, "weights"), weights)?;
             }
         }
         let mut validation = None;
@@ -437,18 +457,19 @@ impl StagedEngine {
             let size = batches.size.min(data.inputs.rows());
             let mut streamed = None;
             if validation_gathered {
-                write_pieces(&staged, "evaluation.data.inputs", data.inputs.values())?;
-                write_pieces(&staged, "evaluation.data.targets", data.targets.values())?;
+                write_pieces(&mut staged, "evaluation.data.inputs", data.inputs.values()).await?;
+                write_pieces(&mut staged, "evaluation.data.targets", data.targets.values()).await?;
             } else {
                 streamed = Some(Streamed::of(data, network.outputs()));
             }
-            validation = Some(Validation { steps: evaluation_steps(passes.len(), size), epoch: passes, streamed, size });
+            let epoch = passes.list();
+            validation = Some(Validation { steps: evaluation_steps(epoch.len(), size), epoch, streamed, size });
         }
         let loss_slots = scores.losses();
         Ok(Self {
             staged,
             batches,
-            epoch,
+            epoch: epoch.list(),
             streamed,
             validation,
             layout_len: layout.len,
@@ -479,8 +500,16 @@ impl StagedEngine {
         Ok(())
     }
 
+    /// Puts a step's rows where it takes them, if they are not on the device; gives its row of the step table.
+    pub fn first_batch(&self, step: &Step) -> Result<staged::Step, Error> {
+        if let Some(streamed) = &self.streamed {
+            streamed.write(&self.staged, "", &self.batches.rows_of(step.epoch, step.batch))?;
+        }
+        Ok(self.row(step, 0))
+    }
+
     /// The row of the step table for a step whose loss goes there.
-    pub fn row(&self, step: &Step, loss_slot: usize) -> staged::Step {
+    fn row(&self, step: &Step, loss_slot: usize) -> staged::Step {
         let optimizer = &self.fit.optimizer;
         staged::Step {
             learning_rate: step.learning_rate as f32,
@@ -532,12 +561,12 @@ impl StagedEngine {
 }
 
 /// Writes data to the pieces that it is planned in.
-fn write_pieces(staged: &Staged, name: &str, values: &[f32]) -> Result<(), Error> {
+async fn write_pieces(staged: &mut Staged, name: &str, values: &[f32]) -> Result<(), Error> {
     let (mut rest, mut piece) = (values, 0);
     while !rest.is_empty() {
         let id = staged.plan.find(&format!("{name}.{piece}"));
         let (first, after) = rest.split_at(staged.plan.tensors[id.0].rows * staged.plan.tensors[id.0].columns);
-        staged.write(id, first)?;
+        staged.upload(id, first).await?;
         (rest, piece) = (after, piece + 1);
     }
     Ok(())
@@ -694,7 +723,6 @@ fn measure(
     }
     let Some(counts) = scores.counts else { return };
     measured.counts.resize(counts.len(columns), 0);
-    let first_largest = |row: &[f64]| (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
     match counts {
         Counts::Binary => {
             for (y, t) in outputs.iter().zip(batch.targets).filter(|(_, t)| **t == 0.0 || **t == 1.0) {
@@ -703,10 +731,10 @@ fn measure(
         }
         Counts::Classes { confusion } => {
             for (y, t) in outputs.chunks(columns).zip(batch.targets.chunks(columns)) {
-                let (own, taken) = (first_largest(t), first_largest(y));
-                let before = |i: usize| if i < own { y[i] >= y[own] } else { y[i] > y[own] };
-                // Nothing compares with a NaN.
-                let rank = if y[own].is_nan() { columns - 1 } else { (0..columns).filter(|i| *i != own && before(*i)).count() };
+                let (own, taken) = (largest(t), largest(y));
+                // Nothing compares with a NaN: it is larger than what is to be right, and never right itself.
+                let smaller = |i: usize| if i < own { y[i] < y[own] } else { y[i] <= y[own] };
+                let rank = (0..columns).filter(|i| *i != own && !smaller(*i)).count();
                 measured.counts[rank] += 1;
                 if confusion {
                     measured.counts[columns + own * columns + taken] += 1;

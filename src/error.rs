@@ -109,7 +109,7 @@ pub enum Error {
     },
 
     /// Something larger than the device, or this machine's arithmetic, can hold.
-    #[error("{what}: expected at most {limit}, got {got}; use fewer rows or narrower layers, or another device")]
+    #[error("{what}: expected at most {limit}, got {got}; use smaller batches, fewer rows or narrower layers, or another device")]
     TooLarge {
         /// What is too large.
         what: String,
@@ -126,10 +126,11 @@ pub enum Error {
         what: String,
     },
 
-    /// Training left the finite numbers. The model keeps the weights that it had before.
+    /// Training left the finite numbers. The model keeps the weights of one of the last two log points if they are finite, else those that it had
+    /// before.
     #[error(
         "training diverged: expected finite {what}, got {value} by epoch {epoch}; lower the learning rate \
-         ({learning_rate}) or scale the inputs (the model keeps the weights it had before)"
+         ({learning_rate}) or scale the inputs (the model keeps the last finite weights of a log point, else those it had before)"
     )]
     Diverged {
         /// `a loss`, or the name of a tensor.

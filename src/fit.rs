@@ -125,14 +125,15 @@ impl EarlyStopping {
 /// What to do when the loss or a weight is no longer finite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnNonFinite {
-    /// Stop with [`Error::Diverged`]; the model keeps the weights of the last log point that was finite, or those before the call.
+    /// Stop with [`Error::Diverged`]; the model keeps the weights of one of the last two log points if they are finite, else those before the
+    /// call. The optimizer then begins anew.
     #[default]
     Stop,
     /// Go on.
     Continue,
 }
 
-/// A switch with which another thread cancels a training; the weights reached by then stay.
+/// A switch with which another thread cancels a training; the weights reached by then stay, or where early stopping restores them the best.
 ///
 /// ```
 /// use shaderprop::{Cancel, Fit};
@@ -308,11 +309,17 @@ impl Fit {
     /// What is measured beside the loss, every epoch. Each epoch's numbers are read back then.
     #[must_use]
     pub fn metrics(mut self, metrics: impl IntoIterator<Item = Metric>) -> Self {
-        self.metrics = metrics.into_iter().collect();
+        self.metrics.clear();
+        for metric in metrics {
+            if !self.metrics.contains(&metric) {
+                self.metrics.push(metric);
+            }
+        }
         self
     }
 
-    /// Trains on all but that share of the rows, drawn by the seed, and measures on it after every epoch. Between 0 and 1.
+    /// Trains on all but that share of the rows, drawn by the seed, and measures on it after every epoch. Between 0 and 1. Rows of a validation all
+    /// count the same. Another seed draws other rows: a second `fit` with one trains on some that were held out before.
     #[must_use]
     pub fn validation_split(mut self, share: f64) -> Self {
         self.validation = Some(Validation::Split(share));
@@ -326,7 +333,7 @@ impl Fit {
         self
     }
 
-    /// Whether a validation split has the classes in the same shares as all rows.
+    /// Whether a validation split, where there is one, has the classes in the same shares as all rows.
     #[must_use]
     pub fn stratify(mut self, stratify: bool) -> Self {
         self.stratify = stratify;
@@ -393,8 +400,8 @@ impl Fit {
         if !((self.decay() as f32).is_finite() && self.decay() >= 0.0) {
             return Err(setting("weight_decay", "a finite number from 0 on", self.decay().to_string()));
         }
-        if let Some(norm) = self.clip_norm.filter(|norm| !((*norm as f32).is_finite() && *norm > 0.0)) {
-            return Err(setting("clip_norm", "a finite number above 0", norm.to_string()));
+        if let Some(norm) = self.clip_norm.filter(|norm| !((*norm as f32).is_normal() && *norm > 0.0)) {
+            return Err(setting("clip_norm", "a positive number that an f32 can hold", norm.to_string()));
         }
         for (name, value) in self.optimizer.settings() {
             let (fits, expected) = match name {

@@ -73,7 +73,8 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// The value of a metric over all rows; NaN for [`Metric::TopK`] where there are no classes.
+    /// The value of a metric over all rows; NaN for [`Metric::TopK`] where there are not so many classes, and of what needs the confusion matrix
+    /// where that is not counted.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Init, Loss, Metric, Model, Network};
@@ -83,14 +84,11 @@ impl Evaluation {
     /// # Ok::<(), shaderprop::Error>(())
     /// ```
     pub fn metric(&self, metric: Metric) -> f64 {
-        match metric {
-            Metric::TopK(_) if self.scale.counts == Some(crate::plan::Counts::Binary) => f64::NAN,
-            _ => metric.value(&self.measured, &self.scale),
-        }
+        metric.value(&self.measured, &self.scale)
     }
 
     /// How many rows of each class were taken for which: a row for the class they are of, a column for what they were taken for. Of yes-or-no
-    /// answers the classes are no and yes.
+    /// answers the classes are no and yes. Empty for more than 1,024 classes.
     pub fn confusion_matrix(&self) -> Vec<Vec<u64>> {
         confusion(&self.measured.counts, &self.scale).unwrap_or_default()
     }

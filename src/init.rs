@@ -46,7 +46,7 @@ pub enum Init {
         /// The seed of the [`Philox`] stream.
         seed: u64,
     },
-    /// Weights and biases uniform within ±√(1 / in): what PyTorch's `Linear` starts from, and scikit-learn nearly.
+    /// Weights and biases uniform within ±√(1 / in): what PyTorch's `Linear` starts from.
     PyTorch {
         /// The seed of the [`Philox`] stream.
         seed: u64,
@@ -122,13 +122,13 @@ impl Init {
             Self::LecunNormal { seed } => fill(*seed, false, &mut |ins, _| Draw::Normal(0.0, (1.0 / ins).sqrt())),
             Self::PyTorch { seed } => fill(*seed, true, &mut |ins, _| Draw::Within((1.0 / ins).sqrt())),
             Self::Uniform { seed, low, high } => {
-                check("low", *low, low.is_finite(), "a finite number")?;
-                check("high", *high, high.is_finite() && high >= low, "a finite number, not below low")?;
+                check("low", *low, (*low as f32).is_finite(), "a number that an f32 can hold")?;
+                check("high", *high, (*high as f32).is_finite() && high >= low, "a number that an f32 can hold, not below low")?;
                 fill(*seed, true, &mut |_, _| Draw::Between(*low, *high));
             }
             Self::Normal { seed, mean, deviation } => {
-                check("mean", *mean, mean.is_finite(), "a finite number")?;
-                check("deviation", *deviation, deviation.is_finite() && *deviation >= 0.0, "a finite number from 0 on")?;
+                check("mean", *mean, mean.abs() < 1e37, "a number within 1e37")?;
+                check("deviation", *deviation, (0.0..1e37).contains(deviation), "a number from 0 to below 1e37")?;
                 fill(*seed, false, &mut |_, _| Draw::Normal(*mean, *deviation));
             }
             Self::Zeros => (),

@@ -116,6 +116,7 @@ impl Metric {
         match self {
             Metric::Accuracy if classes => counts[0] as f64 / scale.rows as f64,
             Metric::Accuracy => (counts[0] + counts[3]) as f64 / (scale.rows * scale.outputs) as f64,
+            Metric::TopK(k) if !classes || !(1..=scale.outputs).contains(&k) => f64::NAN,
             Metric::TopK(k) => counts.iter().take(k).sum::<u64>() as f64 / scale.rows as f64,
             Metric::Precision => mean_over_classes(counts, scale, |right, taken, _| share(right, taken)),
             Metric::Recall => mean_over_classes(counts, scale, |right, _, of| share(right, of)),
@@ -125,6 +126,11 @@ impl Metric {
             Metric::RSquared => 1.0 - error(1) / scale.variance,
         }
     }
+}
+
+/// Which of a row's values is the largest, the first of equal ones.
+pub(crate) fn largest<T: PartialOrd>(row: &[T]) -> usize {
+    (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
 }
 
 /// Whether a row is of the class whose output is the largest.

@@ -2,7 +2,7 @@
 
 use std::cell::LazyCell;
 
-use crate::data::{Data, check_inputs};
+use crate::data::{Data, check_inputs, check_rows};
 use crate::device::Device;
 use crate::engine::{self, Batches, Engine, Rows, Setup, evaluation_steps, narrowed, read_measured, widened};
 use crate::error::Error;
@@ -99,7 +99,7 @@ impl Model {
     /// for categorical cross-entropy.
     ///
     /// A second call goes on where the first one stopped: with the optimizer's momentum, the schedule, and the next orders of the rows, so that
-    /// two calls of five epochs are one of ten. Another optimizer or schedule begins anew.
+    /// two calls of five epochs are one of ten. Another optimizer or schedule begins anew, and so does the optimizer where the best weights came back.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::NotFinite`], [`Error::Setting`] and [`Error::TooLarge`] before anything is allocated;
@@ -134,13 +134,12 @@ impl Model {
         let trained = self.device.block_on(async {
             let trained = train::train(&start, (&data, validation.as_ref()), fit, &mut on_log).await;
             trained.map_err(|failed| {
-                kept = failed.parameters;
+                kept = failed.kept;
                 failed.error
             })
         });
-        // The optimizer's memory is of weights that are gone.
-        if let Some(parameters) = kept {
-            (self.parameters, self.state) = (parameters, State::default());
+        if let Some(kept) = kept {
+            (self.parameters, self.state) = kept;
         }
         let Trained { parameters, state, history } = trained?;
         (self.parameters, self.state) = (parameters, state);
@@ -159,8 +158,8 @@ impl Model {
     }
 
     /// The rows to train on and to measure on, checked.
-    fn parts<'a>(&self, inputs: Matrix<'a>, targets: Matrix<'a>, fit: &Fit) -> Result<(Data<'a>, Option<Data<'static>>), Error> {
-        let data = Data::new(&self.network, fit.loss, inputs, targets)?.weighted(&self.network, fit)?;
+    fn parts<'a>(&self, inputs: Matrix<'a>, targets: Matrix<'a>, fit: &'a Fit) -> Result<(Data<'a>, Option<Data<'a>>), Error> {
+        let data = Data::new(&self.network, fit.loss, inputs, targets)?;
         train::parts(&self.network, data, fit)
     }
 
@@ -179,6 +178,10 @@ impl Model {
     /// ```
     pub fn summary(&self, fit: &Fit, rows: usize) -> Result<Summary, Error> {
         fit.check(&self.network)?;
+        check_rows(rows)?;
+        if rows == 0 {
+            return Err(Error::Setting { what: "rows to train on".into(), expected: "at least 1".into(), got: "0".into() });
+        }
         Summary::new(&self.network, fit, rows, self.device.gpu.as_ref().map(|_| self.device.limits()))
     }
 
@@ -219,28 +222,32 @@ impl Model {
         };
         let scores = Scores { counts: Some(counts), errors: true };
         let measured = self.device.block_on(async {
-            let Some(gpu) = &self.device.gpu else {
-                let targets = widened(&data.dense_targets(outputs));
-                return Ok(engine::evaluate(&self.reference(loss), &widened(data.inputs.values()), &targets, scores));
-            };
             let mut measured = Measured { losses: vec![0.0; scores.losses()], counts: vec![0; counts.len(outputs)] };
+            let mut add = |part: Measured, share: f64| {
+                measured.losses.iter_mut().zip(part.losses).for_each(|(sum, mean)| *sum += mean * share);
+                measured.counts.iter_mut().zip(part.counts).for_each(|(sum, count)| *sum += count);
+            };
             let mut staged = None;
+            let reference = LazyCell::new(|| self.reference(loss));
             for piece in self.pieces(rows) {
+                let share = piece.len() as f64 / rows as f64;
+                let part = data.select(&piece.clone().collect::<Vec<_>>());
+                let Some(gpu) = &self.device.gpu else {
+                    let targets = widened(&part.dense_targets(outputs));
+                    add(engine::evaluate(&reference, &widened(part.inputs.values()), &targets, scores), share);
+                    continue;
+                };
                 let task = Task { scores, ..Task::new(&self.network, loss, piece.len()) };
                 let readable = scores.losses() + counts.len(outputs);
                 let staged =
                     self.staged(gpu, &mut staged, piece.len(), readable, |limits| Plan::evaluation(&task, limits)).await?;
-                let part = data.select(&piece.clone().collect::<Vec<_>>());
                 staged.write(staged.plan.find("evaluation.inputs"), part.inputs.values())?;
                 staged.write(staged.plan.find("evaluation.targets"), &part.dense_targets(outputs))?;
                 staged.write_steps(EVALUATION, &evaluation_steps(1, piece.len()))?;
                 staged.replay(1).await?;
                 let losses = (staged.plan.find("evaluation.losses"), scores.losses());
                 let read = read_measured(staged, losses, scores, EVALUATION, None).await?;
-                for (sum, mean) in measured.losses.iter_mut().zip(read.losses) {
-                    *sum += mean * piece.len() as f64 / rows as f64;
-                }
-                measured.counts.iter_mut().zip(read.counts).for_each(|(sum, count)| *sum += count);
+                add(Measured { losses: read.losses, counts: read.counts }, share);
             }
             Ok(measured)
         })?;
@@ -256,7 +263,7 @@ impl Model {
     /// As [`fit`](Self::fit), but for [`Error::Diverged`].
     pub fn predict<'x>(&self, inputs: impl Into<Matrix<'x>>) -> Result<Matrix<'static>, Error> {
         let inputs = inputs.into();
-        check_inputs(&self.network, &inputs)?;
+        check_inputs("inputs", &self.network, &inputs)?;
         let outputs = self.network.outputs();
         self.device.block_on(async {
             let mut values = Vec::new();
@@ -297,7 +304,7 @@ impl Model {
         epoch: usize,
     ) -> Result<Vec<Stage>, Error> {
         fit.check(&self.network)?;
-        let (data, _) = self.parts(inputs.into(), targets.into(), fit)?;
+        let (data, validation) = self.parts(inputs.into(), targets.into(), fit)?;
         if epoch == 0 || epoch > fit.epochs {
             return Err(Error::Setting {
                 what: "the epoch to explain".into(),
@@ -312,8 +319,8 @@ impl Model {
         self.device.block_on(async {
             let (mut parameters, mut state) = (self.parameters.clone(), self.state.going_on(fit));
             if epoch > 1 {
-                let before = Fit { epochs: epoch - 1, validation: None, early_stopping: None, cancel: None, ..fit.clone() };
-                let trained = train::train(&self.start(), (&data, None), &before, &mut |_| ()).await;
+                let before = Fit { epochs: epoch - 1, early_stopping: None, cancel: None, ..fit.clone() };
+                let trained = train::train(&self.start(), (&data, validation.as_ref()), &before, &mut |_| ()).await;
                 Trained { parameters, state, .. } = trained.map_err(|failed| failed.error)?;
             }
             // The epoch itself in plain stages, which can be read one by one.
@@ -326,7 +333,7 @@ impl Model {
             state.epoch(fit, &Batches::of(fit, data.inputs.rows()), &mut steps);
             match Engine::training(&self.device, setup).await? {
                 Engine::Staged(mut engine) => {
-                    let row = engine.row(&steps[0], 0);
+                    let row = engine.first_batch(&steps[0])?;
                     trace::step(&mut engine.staged, &self.layout, row).await
                 }
                 Engine::Cpu(_) => Err(needs_adapter()),

@@ -181,7 +181,7 @@ impl Network {
             }
         }
         for (i, layer) in self.layers.iter().enumerate() {
-            if let Some(decay) = layer.weight_decay.filter(|decay| !(decay.is_finite() && *decay >= 0.0)) {
+            if let Some(decay) = layer.weight_decay.filter(|decay| !((*decay as f32).is_finite() && *decay >= 0.0)) {
                 return Err(setting(format!("weight_decay of layer {i}"), "a finite number from 0 on", decay.to_string()));
             }
             if layer.activation == Activation::Softmax && i != last {

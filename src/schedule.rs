@@ -3,7 +3,7 @@
 use crate::error::Error;
 
 /// How the learning rate changes from epoch to epoch; e counts the epochs that the model has been trained for before, from 0, over all
-/// calls of `fit`. The formulas are those of PyTorch's schedulers, stepped once an epoch.
+/// calls of `fit` with that schedule. The formulas are those of PyTorch's schedulers, stepped once an epoch.
 ///
 /// ```
 /// use shaderprop::{Fit, Schedule};
@@ -104,24 +104,27 @@ impl Schedule {
 
     /// Refuses settings that have no meaning.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let (numbers, counts) = match *self {
-            Schedule::Constant => (vec![], vec![]),
-            Schedule::Step { every, factor } => (vec![("factor", factor)], vec![("every", every)]),
-            Schedule::Exponential { factor } => (vec![("factor", factor)], vec![]),
-            Schedule::Cosine { epochs, minimum } => (vec![("minimum", minimum)], vec![("epochs", epochs)]),
+        let (shares, minimum, count) = match *self {
+            Schedule::Constant => (vec![], None, None),
+            Schedule::Step { every, factor } => (vec![("factor", factor)], None, Some(("every", every))),
+            Schedule::Exponential { factor } => (vec![("factor", factor)], None, None),
+            Schedule::Cosine { epochs, minimum } => (vec![], Some(minimum), Some(("epochs", epochs))),
             Schedule::ReduceOnPlateau { factor, threshold, minimum, .. } => {
-                (vec![("factor", factor), ("threshold", threshold), ("minimum", minimum)], vec![])
+                (vec![("factor", factor), ("threshold", threshold)], Some(minimum), None)
             }
         };
         let refuse = |name: &str, expected: &str, got: String| {
             Err(Error::Setting { what: format!("{name} of the schedule"), expected: expected.into(), got })
         };
-        if let Some((name, value)) = numbers.into_iter().find(|(_, value)| !(value.is_finite() && *value >= 0.0)) {
-            return refuse(name, "a finite number from 0 on", value.to_string());
+        if let Some((name, value)) = shares.into_iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
+            return refuse(name, "a number from 0 to 1", value.to_string());
         }
-        match counts.into_iter().find(|(_, count)| *count == 0) {
-            Some((name, _)) => refuse(name, "at least 1 epoch", "0".into()),
-            None => Ok(()),
+        if let Some(value) = minimum.filter(|value| !((*value as f32).is_finite() && *value >= 0.0)) {
+            return refuse("minimum", "a finite number from 0 on", value.to_string());
+        }
+        match count {
+            Some((name, 0)) => refuse(name, "at least 1 epoch", "0".into()),
+            _ => Ok(()),
         }
     }
 }

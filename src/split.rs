@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use crate::data::check_rows;
 use crate::error::Error;
 use crate::random::{Philox, SPLIT};
 
@@ -58,27 +59,34 @@ impl Split {
     /// A share of the rows to measure on, the others to train on.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a share that leaves a part without rows.
+    /// [`Error::Setting`] for a share that leaves a part without rows; [`Error::TooLarge`] for 2³² rows or more.
     pub fn hold_out(&self, share: f64) -> Result<Parts, Error> {
-        let held = (self.rows as f64 * share).round();
-        if !(held >= 1.0 && held < self.rows as f64) {
-            return Err(Error::Setting {
-                what: format!("the share held out of {} rows", self.rows),
-                expected: "one that leaves rows in both parts".into(),
-                got: share.to_string(),
-            });
-        }
+        let held = self.held(share)? as u128;
         // Every so many rows in an order of class by class: within one of the share in each class, and of the whole.
-        let held = held as u128;
         let picked = |i: usize| (i as u128 + 1) * held / self.rows as u128 > i as u128 * held / self.rows as u128;
-        Ok(self.parts(picked))
+        Ok(parts(&self.order(), picked))
+    }
+
+    /// How many rows that share is.
+    pub(crate) fn held(&self, share: f64) -> Result<usize, Error> {
+        check_rows(self.rows)?;
+        let held = (self.rows as f64 * share).round();
+        if held >= 1.0 && held < self.rows as f64 {
+            return Ok(held as usize);
+        }
+        Err(Error::Setting {
+            what: format!("the share held out of {} rows", self.rows),
+            expected: "one that leaves rows in both parts".into(),
+            got: share.to_string(),
+        })
     }
 
     /// `k` parts of the rows, each once to measure on while the others are to train on.
     ///
     /// # Errors
-    /// [`Error::Setting`] for less than 2 folds, or more than there are rows.
+    /// [`Error::Setting`] for less than 2 folds, or more than there are rows; [`Error::TooLarge`] for 2³² rows or more.
     pub fn k_fold(&self, k: usize) -> Result<Vec<Parts>, Error> {
+        check_rows(self.rows)?;
         if k < 2 || k > self.rows {
             return Err(Error::Setting {
                 what: "the number of folds".into(),
@@ -86,11 +94,12 @@ impl Split {
                 got: k.to_string(),
             });
         }
-        Ok((0..k).map(|fold| self.parts(|i| i % k == fold)).collect())
+        let order = self.order();
+        Ok((0..k).map(|fold| parts(&order, |i| i % k == fold)).collect())
     }
 
-    /// The rows by whether their place in a random order, class by class where there are classes, is picked.
-    fn parts(&self, picked: impl Fn(usize) -> bool) -> Parts {
+    /// The rows in a random order, class by class where there are classes.
+    fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.rows).collect();
         let mut stream = Philox::new(self.seed, SPLIT, 0, 0);
         // R. A. Fisher and F. Yates, 1938.
@@ -100,14 +109,19 @@ impl Split {
         if let Some(classes) = &self.classes {
             order.sort_by_key(|row| classes[*row]);
         }
-        let mut parts = Parts { train: Vec::new(), test: Vec::new() };
-        for (i, row) in order.into_iter().enumerate() {
-            (if picked(i) { &mut parts.test } else { &mut parts.train }).push(row);
-        }
-        parts.train.sort_unstable();
-        parts.test.sort_unstable();
-        parts
+        order
     }
+}
+
+/// The rows of an order by whether their place is picked.
+fn parts(order: &[usize], picked: impl Fn(usize) -> bool) -> Parts {
+    let mut parts = Parts { train: Vec::new(), test: Vec::new() };
+    for (i, row) in order.iter().enumerate() {
+        (if picked(i) { &mut parts.test } else { &mut parts.train }).push(*row);
+    }
+    parts.train.sort_unstable();
+    parts.test.sort_unstable();
+    parts
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::error::Error;
 use crate::gpu::{Gpu, Region, Submission};
-use crate::plan::{Id, Plan, Tensor};
+use crate::plan::{Id, PARAMS_STRIDE, Plan, Tensor};
 
 /// A row of the step table: `Step` in shaders/step.wgsl.
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
@@ -73,6 +73,9 @@ struct InFlight {
     nanoseconds: u64,
 }
 
+/// The elements that are uploaded at a time: 32 MiB.
+const UPLOAD: usize = 8 << 20;
+
 /// How long a submission may take: under the 250 ms after which others on the device notice.
 const LONGEST_SUBMISSION: f64 = 0.2e9;
 
@@ -84,9 +87,6 @@ const MOST_IN_FLIGHT: usize = 3;
 
 /// How much estimated time must have been measured before it says something about the device.
 const ENOUGH_TO_LEARN: u64 = 1_000_000;
-
-/// Uniform buffers are bound at multiples of this, the coarsest alignment that WebGPU allows a device to ask.
-const PARAMS_STRIDE: usize = 256;
 
 impl Staged {
     /// Allocates and compiles all that the plan needs; up to `readable` elements can then be read at once without allocating.
@@ -142,6 +142,20 @@ impl Staged {
         let tensor = &self.plan.tensors[tensor.0];
         assert!(values.len() <= tensor.rows * tensor.columns, "values for {}", tensor.name);
         self.gpu.write(&self.buffers[tensor.buffer], tensor.offset as u64 * 4, bytemuck::cast_slice(values))
+    }
+
+    /// Writes a whole tensor of any length, some of it at a time: what is written waits in memory of the driver's until it has gone through.
+    pub async fn upload(&mut self, tensor: Id, values: &[f32]) -> Result<(), Error> {
+        let Tensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
+        for (i, part) in values.chunks(UPLOAD).enumerate() {
+            let at = (offset + i * UPLOAD) as u64 * 4;
+            self.gpu.write(&self.buffers[buffer], at, bytemuck::cast_slice(part))?;
+            if values.len() > UPLOAD {
+                let submission = self.gpu.submit(vec![])?;
+                self.gpu.finished(submission).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Sets every element of a tensor to zero bits.

@@ -23,7 +23,7 @@ pub struct Summary {
     /// Those of layers that are not frozen.
     pub trained: usize,
     /// The bytes that training allocates on the device; none on the CPU engine. Data that does not fit there is not among them: it goes through
-    /// batch by batch.
+    /// batch by batch. Targets of categorical cross-entropy are taken for class indices.
     pub device_bytes: Option<u64>,
 }
 
@@ -77,18 +77,20 @@ impl Summary {
                 let (train, validation) = match &fit.validation {
                     None => (rows, None),
                     Some(Validation::Split(share)) => {
-                        let parts = Split::new(rows).hold_out(*share)?;
-                        (parts.train.len(), Some(equal(parts.test.len())))
+                        let held = Split::new(rows).held(*share)?;
+                        (rows - held, Some(equal(held)))
                     }
                     Some(Validation::Data(given)) => {
-                        let data = Data::new(network, fit.loss, (&given.0).into(), (&given.1).into())?;
+                        let data = Data::named("validation ", network, fit.loss, (&given.0).into(), (&given.1).into())?;
                         (rows, Some(Rows::of(&data)))
                     }
                 };
                 let weighted = fit.sample_weights.is_some() || fit.class_weights.is_some();
                 let weights = if weighted { Weights::Given } else { Weights::Equal };
                 let frame = frame((network, &layout, fit), Rows { weights, ..equal(train) }, validation, limits);
-                let planned = |gathered| plan(&frame, gathered).map(|(plan, ..)| plan.total_bytes());
+                let counts = frame.scores.counts.map_or(0, |counts| counts.len(network.outputs()));
+                let readable = layout.len + frame.room * frame.scores.losses() + counts;
+                let planned = |gathered| plan(&frame, gathered).map(|(plan, ..)| plan.total_bytes(readable));
                 let mut tried = ways(&frame).into_iter().map(planned);
                 // The first way that fits; if none does, what the last is refused for.
                 Some(tried.find(Result::is_ok).unwrap_or_else(|| planned([false, false]))?)

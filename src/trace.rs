@@ -29,9 +29,12 @@ pub(crate) async fn step(staged: &mut Staged, layout: &Layout, row: Step) -> Res
     staged.write_steps("", &[row])?;
     let mut stages = Vec::new();
     let mut start = 0;
-    while let Some(first) = staged.plan.dispatches.get(start).cloned() {
+    // The first of the plan's steps: another may be that of a shorter batch.
+    let last = staged.plan.programs()[0].end;
+    while start < last {
+        let first = staged.plan.dispatches[start].clone();
         let end = start
-            + staged.plan.dispatches[start..]
+            + staged.plan.dispatches[start..last]
                 .iter()
                 .take_while(|dispatch| (&dispatch.formula, &dispatch.kernel) == (&first.formula, &first.kernel))
                 .count();
@@ -82,6 +85,11 @@ async fn look(
             "cursor" => (),
             "steps" if !matches!(stage.kernel, Kernel::Update { .. }) => (),
             "steps" => show("learning_rate".into(), vec![1], &staged.read(&[(id, 1)]).await?[0]),
+            // Which rows, and how many: whole numbers.
+            name @ ("order" | "counts") => {
+                let words = staged.read_words(&[(id, tensor.columns)]).await?.remove(0);
+                show(name.into(), vec![tensor.columns], &words.iter().map(|word| *word as f32).collect::<Vec<_>>());
+            }
             "losses" => show("loss".into(), vec![1], &staged.read(&[(id, 1)]).await?[0]),
             flat if flat == "parameters" || flat == "gradients" || flat.starts_with("optimizer.") => {
                 let suffix = match flat.strip_prefix("optimizer.") {

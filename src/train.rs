@@ -27,6 +27,8 @@ pub struct State {
     /// The epochs that the model has been trained for.
     pub epochs: u64,
     pub schedule: Schedule,
+    /// The epochs before that schedule began.
+    pub schedule_began: u64,
     pub plateau: Plateau,
 }
 
@@ -38,14 +40,19 @@ impl State {
             (state.optimizer, state.slots, state.steps) = (fit.optimizer, Vec::new(), 0);
         }
         if state.schedule != fit.schedule {
-            (state.schedule, state.plateau) = (fit.schedule, Plateau::default());
+            (state.schedule, state.schedule_began, state.plateau) = (fit.schedule, state.epochs, Plateau::default());
         }
         state
     }
 
+    /// The optimizer begins anew; what is known of epochs stays.
+    fn forget_optimizer(&mut self) {
+        (self.slots, self.steps) = (Vec::new(), 0);
+    }
+
     /// The learning rate of the next epoch, but for the warm-up.
     fn rate(&self, fit: &Fit) -> f64 {
-        fit.schedule.rate(fit.base_rate(), self.epochs, &self.plateau)
+        fit.schedule.rate(fit.base_rate(), self.epochs - self.schedule_began, &self.plateau)
     }
 
     /// The steps of the next epoch; the state is then behind it.
@@ -78,12 +85,13 @@ pub struct Trained {
 /// What went wrong, and parameters to keep if some are better than those before the call.
 pub struct Failed {
     pub error: Error,
-    pub parameters: Option<Vec<f64>>,
+    /// With the state in which the optimizer begins anew.
+    pub kept: Option<(Vec<f64>, State)>,
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, parameters: None }
+        Self { error, kept: None }
     }
 }
 
@@ -99,16 +107,17 @@ pub struct Start<'a> {
 /// The losses that wait on the device until they are read: a run without log points reads them this often.
 const MOST_UNREAD: usize = 65_536;
 
-/// The epochs that are handed to the device at once when another thread may cancel.
-const EPOCHS_BEFORE_A_LOOK: usize = 16;
+/// The steps that are prepared at once, in whole epochs; fewer where another thread may cancel.
+const MOST_STEPS: [usize; 2] = [65_536, 1024];
 
 /// The rows to train on, and those to measure on.
-pub fn parts<'a>(network: &Network, data: Data<'a>, fit: &Fit) -> Result<(Data<'a>, Option<Data<'static>>), Error> {
-    match &fit.validation {
-        None => Ok((data, None)),
+pub fn parts<'a>(network: &Network, data: Data<'a>, fit: &'a Fit) -> Result<(Data<'a>, Option<Data<'a>>), Error> {
+    let data = data.with_sample_weights(fit)?;
+    let (data, validation) = match &fit.validation {
+        None => (data, None),
         Some(Validation::Data(given)) => {
-            let validation = Data::new(network, fit.loss, given.0.clone(), given.1.clone())?;
-            Ok((data, Some(validation)))
+            let (inputs, targets) = ((&given.0).into(), (&given.1).into());
+            (data, Some(Data::named("validation ", network, fit.loss, inputs, targets)?))
         }
         Some(Validation::Split(share)) => {
             let split = match data.row_classes(network, fit.loss).filter(|_| fit.stratify) {
@@ -125,9 +134,10 @@ pub fn parts<'a>(network: &Network, data: Data<'a>, fit: &Fit) -> Result<(Data<'
             let parts = split.seed(fit.seed).hold_out(*share)?;
             // A validation counts all its rows the same.
             let validation = Data { weights: None, ..data.select(&parts.test) };
-            Ok((data.select(&parts.train), Some(validation)))
+            (data.select(&parts.train), Some(validation))
         }
-    }
+    };
+    Ok((data.with_class_weights(network, fit)?, validation))
 }
 
 /// What will be planned for a training on that many rows.
@@ -177,14 +187,14 @@ pub async fn train<A: Answer>(
     let mut history = History::default();
     let mut watch = Watch::default();
     let mut kept = Vec::new();
-    let mut end_parameters;
+    let mut end_parameters = None;
     let mut done = 0;
     loop {
-        let end = fit.next_stop(done).min(done + frame.room);
+        let (end, before) = (fit.next_stop(done).min(done + frame.room), done);
         while done < end && !cancelled() {
             let mut steps = Vec::new();
-            let most = if fit.cancel.is_some() { EPOCHS_BEFORE_A_LOOK } else { frame.room };
-            let epochs = most.min(end - done);
+            let most = MOST_STEPS[usize::from(fit.cancel.is_some())] / batches.steps();
+            let epochs = most.clamp(1, end - done);
             for _ in 0..epochs {
                 state.epoch(fit, &batches, &mut steps);
                 history.learning_rate.push(steps[steps.len() - 1].learning_rate);
@@ -192,30 +202,36 @@ pub async fn train<A: Answer>(
             done += epochs;
             engine.run(&steps).await?;
         }
+        // Cancelled before there was anything to look at.
+        if done == before {
+            history.ended = Ended::Cancelled;
+            break;
+        }
         let Losses { epochs: losses, measured, parameters } = engine.losses(done == fit.epochs).await?;
         end_parameters = parameters;
         let validated = engine.validate().await?;
         history.loss.extend(&losses);
-        note(&mut history.metrics, &fit.metrics, &measured, &scales.0, losses.is_empty());
+        note(&mut history.metrics, &fit.metrics, &measured, &scales.0);
         if let (Some(validated), Some(scale)) = (&validated, &scales.1) {
             history.validation_loss.push(validated.losses[0]);
-            note(&mut history.validation_metrics, &fit.metrics, validated, scale, false);
+            note(&mut history.validation_metrics, &fit.metrics, validated, scale);
         }
         if let Some(error) = not_finite(&history, losses.len(), fit) {
-            return Err(Failed { error, parameters: good(&mut engine, &kept).await? });
+            return Err(Failed { error, kept: good(&mut engine, kept).await? });
         }
         if frame.snapshots.contains(&Snapshot::Good) && done < fit.epochs {
             // Weights may be infinite already while the losses are still finite: the look before is kept as well.
-            let next = if kept.last() == Some(&Snapshot::Good) { Snapshot::OtherGood } else { Snapshot::Good };
+            let last = kept.last().map(|(snapshot, _)| *snapshot);
+            let next = if last == Some(Snapshot::Good) { Snapshot::OtherGood } else { Snapshot::Good };
             engine.keep(next)?;
-            kept.push(next);
+            kept.push((next, state.clone()));
             kept.drain(..kept.len().saturating_sub(2));
         }
         let watched = history.validation_loss.last().or(history.loss.last()).copied().unwrap_or(f64::NAN);
-        if fit.looks_every_epoch() && !losses.is_empty() {
+        if fit.looks_every_epoch() {
             fit.schedule.watch(watched, &mut state.plateau);
         }
-        if let Some(stopping) = fit.early_stopping.filter(|_| !losses.is_empty()) {
+        if let Some(stopping) = fit.early_stopping {
             if watch.improves(watched, stopping.min_delta, done) && stopping.restore_best {
                 engine.keep(Snapshot::Best)?;
             }
@@ -223,7 +239,7 @@ pub async fn train<A: Answer>(
                 history.ended = Ended::EarlyStopping;
             }
         }
-        if fit.logs(done.max(1)) && !losses.is_empty() && !on_log(&log(&history, done)).goes_on() {
+        if fit.logs(done) && !on_log(&log(&history, done)).goes_on() {
             history.ended = Ended::Asked;
         }
         if cancelled() {
@@ -238,10 +254,14 @@ pub async fn train<A: Answer>(
     if fit.on_non_finite == OnNonFinite::Stop
         && let Some(error) = diverged_parameters(layout, &parameters, done, fit)
     {
-        return Err(Failed { error, parameters: good(&mut engine, &kept).await? });
+        return Err(Failed { error, kept: good(&mut engine, kept).await? });
     }
     history.best_epoch = watch.best_epoch;
     state.slots = slots;
+    if best.is_some() {
+        // What it kept was of other weights, and may be no numbers at all.
+        state.forget_optimizer();
+    }
     Ok(Trained { parameters, state, history })
 }
 
@@ -267,19 +287,20 @@ impl Watch {
     }
 }
 
-/// The parameters of the last of these snapshots that is finite.
-async fn good(engine: &mut Engine, snapshots: &[Snapshot]) -> Result<Option<Vec<f64>>, Error> {
-    for snapshot in snapshots.iter().rev() {
-        let parameters = engine.finish(Some(*snapshot), None).await?.parameters;
+/// The parameters of the last of these snapshots that is finite, and the state that goes on from them.
+async fn good(engine: &mut Engine, snapshots: Vec<(Snapshot, State)>) -> Result<Option<(Vec<f64>, State)>, Error> {
+    for (snapshot, mut state) in snapshots.into_iter().rev() {
+        let parameters = engine.finish(Some(snapshot), None).await?.parameters;
         if parameters.iter().all(|value| (*value as f32).is_finite()) {
-            return Ok(Some(parameters));
+            state.forget_optimizer();
+            return Ok(Some((parameters, state)));
         }
     }
     Ok(None)
 }
 
-fn note(of: &mut BTreeMap<String, Vec<f64>>, metrics: &[Metric], measured: &Measured, scale: &Scale, nothing: bool) {
-    for metric in metrics.iter().filter(|_| !nothing) {
+fn note(of: &mut BTreeMap<String, Vec<f64>>, metrics: &[Metric], measured: &Measured, scale: &Scale) {
+    for metric in metrics {
         of.entry(metric.name().into_owned()).or_default().push(metric.value(measured, scale));
     }
 }
@@ -305,8 +326,11 @@ fn not_finite(history: &History, count: usize, fit: &Fit) -> Option<Error> {
     }
     let first = history.loss.len() - count;
     // What an f32 does not hold is infinite, on the CPU engine too.
-    let at = history.loss[first..].iter().position(|loss| !(*loss as f32).is_finite())?;
-    Some(diverged("a loss", history.loss[first + at], first + at + 1, fit))
+    if let Some(at) = history.loss[first..].iter().position(|loss| !(*loss as f32).is_finite()) {
+        return Some(diverged("a loss", history.loss[first + at], first + at + 1, fit));
+    }
+    let validation = history.validation_loss.last().filter(|loss| !(**loss as f32).is_finite())?;
+    Some(diverged("a validation loss", *validation, history.loss.len(), fit))
 }
 
 fn diverged_parameters(layout: &Layout, parameters: &[f64], epoch: usize, fit: &Fit) -> Option<Error> {

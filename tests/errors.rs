@@ -123,6 +123,8 @@ fn bad_input_is_refused_and_the_device_stays_usable() {
             Fit::new().schedule(Schedule::Cosine { epochs: 0, minimum: 0.0 }),
             Fit::new().schedule(Schedule::Cosine { epochs: 3, minimum: -1.0 }),
             Fit::new().schedule(plateau(-0.5, 0.1, 0.0)),
+            Fit::new().schedule(plateau(1.5, 0.1, 0.0)),
+            Fit::new().clip_norm(1e-50),
             Fit::new().early_stopping(EarlyStopping::patience(0)),
             Fit::new().early_stopping(EarlyStopping::patience(1).min_delta(nan64)),
             Fit::new().validation_split(0.0),
@@ -151,6 +153,7 @@ fn bad_input_is_refused_and_the_device_stays_usable() {
             Network::new(1).dropout(1.0).dense(1, Activation::Relu),
             Network::new(1).dropout(f64::NAN).dense(1, Activation::Relu),
             Network::new(1).dense(1, Activation::Relu).weight_decay(-1.0),
+            Network::new(1).dense(1, Activation::Relu).weight_decay(1e300),
             Network::new(1).weight_decay(1.0).dense(1, Activation::Relu),
             Network::new(1).frozen().dense(1, Activation::Relu),
             Network::new(1).dense(2, Activation::Softmax).dense(1, Activation::Relu),
@@ -161,6 +164,8 @@ fn bad_input_is_refused_and_the_device_stays_usable() {
         expect(Model::new(&device, &frozen, &Init::default()).and_then(|mut model| model.fit(&X, &Y, &fit)), "Setting");
         for bad in [
             Init::Constant(f64::NAN),
+            Init::Uniform { seed: 0, low: 0.0, high: 1e39 },
+            Init::Normal { seed: 0, mean: 1e39, deviation: 1.0 },
             Init::Uniform { seed: 0, low: 1.0, high: 0.0 },
             Init::Normal { seed: 0, mean: f64::INFINITY, deviation: 1.0 },
             Init::Normal { seed: 0, mean: 0.0, deviation: -1.0 },

@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests/run.sh [--all]: runs the tests. Needs Rust, gcc, git and a Vulkan driver; on Debian it installs a software one where none is.
-# --all also runs them on two other software drivers and checks the fixtures with NumPy, PyTorch and Keras, which it installs under target/.
+# --all also runs them on two other software drivers and checks the fixtures with NumPy, PyTorch, scikit-learn and Keras, which it installs under target/.
 # Its last line says what was not run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,6 +36,7 @@ export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 cargo build --locked --release --examples
 cargo test --locked --release
 
+[ -n "${SHADERPROP_MNIST-}" ] || skipped+=("training on MNIST, for want of its folder in SHADERPROP_MNIST")
 if [ "$all" = yes ]; then
     if python3 -m venv target/python && target/python/bin/pip install -q numpy torch keras jax scikit-learn; then
         for program in tests/fixtures/*.py; do
@@ -44,7 +45,7 @@ if [ "$all" = yes ]; then
             target/python/bin/python tests/same_numbers.py "${program%.py}.json" target/fixture.json
         done
     else
-        skipped+=("the fixtures, for want of Python with NumPy, PyTorch and Keras")
+        skipped+=("the fixtures, for want of Python with NumPy, PyTorch, scikit-learn and Keras")
     fi
     for driver in mesa25 swiftshader; do
         if environment=$(tests/driver.sh "$driver"); then

@@ -68,6 +68,12 @@ fn holes_categories_and_scales() {
     };
     assert_eq!((classes, probabilities.values()), (vec!["no".to_owned(); 2], [0.5; 4].as_slice()));
 
+    // A column in which nothing varies becomes 0, however its mean rounds.
+    let flat: String = (0..7).map(|i| format!("0.1,{i}\n")).collect();
+    let flat = table(&format!("x,y\n{flat}"));
+    let fitted = Preprocessing::fit(&flat, &Columns::number("y")).expect("it fits");
+    assert_eq!(fitted.transform_inputs(&flat).expect("inputs").values(), [0.0; 7]);
+
     // By the most frequent, from 0 to 1, and not at all.
     let other = columns.clone().missing(Missing::MostFrequent).scaling(Scaling::MinMax).categorical(["height"]);
     let data = Preprocessing::fit(&table(PEOPLE), &other).and_then(|fitted| fitted.transform(&table(PEOPLE))).expect("data");
@@ -112,7 +118,7 @@ fn files_as_they_come() {
     for path in [file("images.idx", &idx), file("images.idx.gz", &gzipped(&idx))] {
         let images = Array::read_idx(&path).expect("an array");
         assert_eq!(images.shape, [2, 1, 2]);
-        let matrix = images.into_matrix();
+        let matrix = images.into_matrix().expect("a matrix");
         assert_eq!((matrix.rows(), matrix.row(1)), (2, [3.0, 255.0].as_slice()));
     }
 }
@@ -139,7 +145,7 @@ fn columns_that_have_no_meaning_are_refused() {
     refused(fit(&columns), &["table, row 2, column `age`", "got ``"]);
     refused(fit(&Columns::classes("buy")), &["unknown column `buy`", "buys"]);
     refused(fit(&Columns::classes("Zebra")), &["unknown column `Zebra`", "name, age, city, height, buys"]);
-    refused(fit(&Columns::classes(7)), &["unknown column `7`"]);
+    refused(fit(&Columns::classes(7)), &["unknown column `number 7, from 0`"]);
     refused(fit(&columns.clone().drop(["aeg"])), &["`aeg`", "age"]);
     refused(fit(&columns.clone().drop(["buys"])), &["others than the target"]);
     refused(fit(&columns.clone().categorical(["buys"])), &["others than the target"]);
@@ -152,6 +158,9 @@ fn columns_that_have_no_meaning_are_refused() {
         Preprocessing::fit(&table("a,b\n1,x\n2,x\n"), &Columns::classes("b")),
         &["classes of column b", "at least 2", "got x"],
     );
+    let ids: String = (0..1001).map(|i| format!("id{i},{}\n", i % 2)).collect();
+    refused(Preprocessing::fit(&table(&format!("id,b\n{ids}")), &Columns::classes("b")), &["column `id`", "1001", "drop it"]);
+    refused(Preprocessing::fit(&people.select(&[]), &Columns::number("height")), &["at least one row"]);
     for infinite in ["inf", "-Infinity", "1e39"] {
         let text = format!("a,b\n1,x\n{infinite},y\n");
         refused(Preprocessing::fit(&table(&text), &Columns::classes("b")), &["row 2, column `a`", "finite", infinite]);
@@ -195,7 +204,7 @@ fn arrays_that_are_none_are_refused() {
                 let array = if kind == "idx" { Array::read_idx(path) } else { Array::read_npy(path) };
                 if let Ok(array) = array {
                     assert_eq!(array.values.len(), array.shape.iter().product::<usize>());
-                    array.into_matrix();
+                    array.into_matrix().expect("a matrix");
                 }
             }
         }

@@ -76,7 +76,7 @@ fn read(folder: &Path, part: &str) -> Result<(Matrix<'static>, Matrix<'static>),
     };
     let mut images = array("images-idx3")?;
     images.values.iter_mut().for_each(|pixel| *pixel /= 255.0);
-    Ok((images.into_matrix(), array("labels-idx1")?.into_matrix()))
+    Ok((images.into_matrix()?, array("labels-idx1")?.into_matrix()?))
 }
 
 fn warm_up(

@@ -8,16 +8,17 @@ mod common;
 fn main() -> std::process::ExitCode {
     common::run(|| {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
-        let shipped = [concat!(env!("CARGO_MANIFEST_DIR"), "/examples/table/coffee.csv").to_owned(), "grade".to_owned()];
-        let [file, target] =
-            if arguments.is_empty() { shipped } else { arguments.try_into().map_err(|_| "expected FILE COLUMN")? };
+        let shipped = arguments.is_empty();
+        let coffee = || vec![concat!(env!("CARGO_MANIFEST_DIR"), "/examples/table/coffee.csv").into(), "grade".into()];
+        let arguments = if shipped { coffee() } else { arguments };
+        let [file, target] = arguments.try_into().map_err(|_| "expected FILE COLUMN")?;
         let table = Table::read_csv(&file, &Csv::new())?;
         let parts = Split::new(table.rows()).hold_out(0.25)?;
         let (train, test) = (table.select(&parts.train), table.select(&parts.test));
 
         // What stands for holes, the categories and the scales are learned from the training rows alone.
         let columns = Columns::classes(target.as_str()).missing(Missing::Median);
-        let columns = if file == "coffee.csv" || table.names().contains(&"lot".into()) { columns.drop(["lot"]) } else { columns };
+        let columns = if shipped { columns.drop(["lot"]) } else { columns };
         let preprocessing = Preprocessing::fit(&train, &columns)?;
         let (train, test) = (preprocessing.transform(&train)?, preprocessing.transform(&test)?);
 

@@ -11,6 +11,6 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     wgsl_value: "select(x, 0.0, x <= 0.0)".into(),
     wgsl_derivative: "select(0.0, 1.0, y > 0.0)".into(),
     derivative_formula: "(1 where y > 0, else 0)".into(),
-    value: Arc::new(|x| if x > 0.0 { x } else { 0.0 }),
+    value: Arc::new(|x| if x <= 0.0 { 0.0 } else { x }),
     derivative: Arc::new(|_, y| if y > 0.0 { 1.0 } else { 0.0 }),
 });

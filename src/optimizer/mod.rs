@@ -104,7 +104,7 @@ pub struct Rule {
     /// The flat buffers that it keeps.
     pub slots: &'static [&'static str],
     /// The update, as people write it.
-    pub formula: &'static str,
+    pub formula: Arc<str>,
     /// `fn update(i: u32, gradient: Real, step: Step)`, and the constants that it takes.
     pub wgsl: Arc<str>,
 }
@@ -176,7 +176,7 @@ impl Optimizer {
         }
     }
 
-    /// Its settings by name, with what each must be above or from, and below.
+    /// Its settings by name.
     pub(crate) fn settings(&self) -> Vec<(&'static str, f64)> {
         match *self {
             Optimizer::Sgd => vec![],
@@ -225,7 +225,12 @@ impl Rule {
             let _ = writeln!(wgsl, "    {line}");
         }
         wgsl += "}\n";
-        Self { name: definition.name, slots: definition.slots, formula: definition.formula, wgsl: wgsl.into() }
+        let formula = match (decays, definition.decoupled) {
+            (true, false) => format!("gradient = gradient + {weight_decay} · parameter, {}", definition.formula),
+            (true, true) => format!("{}, with a weight_decay of {weight_decay}", definition.formula),
+            (false, _) => definition.formula.into(),
+        };
+        Self { name: definition.name, slots: definition.slots, formula: formula.into(), wgsl: wgsl.into() }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::order::Order;
 use crate::plan::products::by_blocks;
 use crate::plan::stages::Piece;
 use crate::product::Layouts;
-use crate::shader::{Kernel, Weights, needs_sums};
+use crate::shader::{Kernel, LONGEST_LOOP, WORKGROUP_SIZE, Weights, needs_sums};
 
 /// What a training step does.
 #[derive(Clone, Debug)]
@@ -54,6 +54,8 @@ pub struct Evaluation<'a> {
     pub source: Source,
     /// The rows of all pieces.
     pub samples: usize,
+    /// How many pieces there are.
+    pub pieces: usize,
     /// What is counted of the outputs.
     pub scores: Scores,
 }
@@ -134,7 +136,7 @@ impl<'a> Training<'a> {
 impl<'a> Evaluation<'a> {
     /// The loss alone, of given rows.
     pub fn new(network: &'a Network, loss: Loss, rows: usize) -> Self {
-        Self { network, loss, rows, source: Source::Given, samples: rows, scores: Scores::default() }
+        Self { network, loss, rows, source: Source::Given, samples: rows, pieces: 1, scores: Scores::default() }
     }
 }
 
@@ -297,11 +299,7 @@ impl Plan {
         let &Evaluation { network, loss, rows, scores, .. } = evaluation;
         let layout = network.layout()?;
         let mut plan = Self::default();
-        let pieces = match &evaluation.source {
-            Source::Given => 1,
-            Source::Gathered { order, .. } => order.rows.div_ceil(rows),
-        };
-        let steps = plan.table(EVALUATION, Table { steps: pieces, losses: scores.losses() }, &limits)?;
+        let steps = plan.table(EVALUATION, Table { steps: evaluation.pieces, losses: scores.losses() }, &limits)?;
         let batch = plan.batch(EVALUATION, network, rows, (&evaluation.source, Weights::Equal), steps, &limits)?;
         let forward = plan.forward(network, &layout, (rows, batch.inputs), Some(loss), None, &limits)?;
         let last = network.layers().len() - 1;
@@ -358,6 +356,13 @@ impl Plan {
         weights: Weights,
         limits: &Limits,
     ) -> Result<Vec<Piece>, Error> {
+        if inputs.max(outputs) > LONGEST_ROW {
+            return Err(Error::TooLarge {
+                what: "a row of the data".into(),
+                limit: format!("{LONGEST_ROW} values, which a workgroup copies"),
+                got: inputs.max(outputs).to_string(),
+            });
+        }
         let most = limits.binding.min(limits.buffer) / (4 * inputs.max(outputs) as u64);
         if (rows as u64).div_ceil(most.max(1)) > MOST_PIECES {
             let name = format!("{prefix}data");
@@ -500,6 +505,9 @@ impl Plan {
 pub(crate) const EVALUATION: &str = "evaluation.";
 
 const BINDINGS: &str = "as much as the device binds for a batch";
+
+/// The most values of a row that the invocations of a workgroup copy in short enough loops.
+const LONGEST_ROW: usize = LONGEST_LOOP / 2 * WORKGROUP_SIZE as usize;
 
 /// The most pieces that data is cut into: each costs every batch a dispatch.
 const MOST_PIECES: u64 = 8;

@@ -113,6 +113,9 @@ pub struct Operand {
 /// The dispatch that would take longer by its estimate is cut; drivers' watchdogs begin at two seconds.
 const LONGEST_DISPATCH: u64 = 200_000_000;
 
+/// Uniform buffers are bound at multiples of this, the coarsest alignment that WebGPU allows a device to ask.
+pub(crate) const PARAMS_STRIDE: usize = 256;
+
 /// What a dispatch costs however little it does.
 const LAUNCH: u64 = 5_000;
 
@@ -204,9 +207,10 @@ impl Plan {
         starts.zip(ends).map(|(start, end)| start..end).collect()
     }
 
-    /// The bytes of all buffers together.
-    pub fn total_bytes(&self) -> u64 {
-        self.buffers.iter().map(|buffer| buffer.len as u64 * 4).sum()
+    /// The bytes of all buffers together, with those of the dispatches' parameters and of what so many elements are read back through.
+    pub fn total_bytes(&self, readable: usize) -> u64 {
+        let buffers: u64 = self.buffers.iter().map(|buffer| buffer.len as u64 * 4).sum();
+        buffers + self.dispatches.len() as u64 * PARAMS_STRIDE as u64 + readable as u64 * 4
     }
 
     /// The tensor of that name.

@@ -43,20 +43,23 @@ impl Array {
 
     /// A matrix with a row for each element of the first dimension: images become rows of pixels, and a list a column.
     ///
+    /// # Errors
+    /// [`Error::Shape`] if the values are no longer as many as the shape says.
+    ///
     /// ```
     /// use std::io::Write;
     /// // Two bytes, 7 and 9: type 8, one dimension of two elements.
     /// let path = std::env::temp_dir().join("shaderprop-doc.idx");
     /// std::fs::write(&path, [0, 0, 8, 1, 0, 0, 0, 2, 7, 9])?;
-    /// let labels = shaderprop::Array::read_idx(&path)?.into_matrix();
+    /// let labels = shaderprop::Array::read_idx(&path)?.into_matrix()?;
     /// assert_eq!((labels.rows(), labels.columns(), labels.values()), (2, 1, [7.0, 9.0].as_slice()));
     /// # std::fs::remove_file(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn into_matrix(self) -> Matrix<'static> {
+    pub fn into_matrix(self) -> Result<Matrix<'static>, Error> {
         let rows = self.shape.first().copied().unwrap_or(1);
         let columns = self.values.len().checked_div(rows).unwrap_or(0);
-        Matrix::new(rows, columns, self.values).unwrap_or_else(|_| unreachable!("the reader checked the shape"))
+        Matrix::new(rows, columns, self.values)
     }
 }
 
@@ -87,7 +90,7 @@ enum Kind {
     Float,
 }
 
-/// Exactly the elements of that shape, and then the end of the file. No more is held than the file has.
+/// Exactly the elements of that shape, and then the end of the file. No more is held than the file unpacks to, whatever its header promises.
 fn elements(mut file: impl Read, shape: &[usize], (kind, size): (Kind, usize), big_endian: bool) -> Result<Vec<f32>, String> {
     let count = shape.iter().try_fold(1usize, |count, n| count.checked_mul(*n)).and_then(|count| count.checked_mul(size));
     let bytes = count.ok_or_else(|| format!("a shape of {shape:?}, which overflows"))?;

@@ -41,8 +41,9 @@ pub(super) fn read(mut file: impl Read) -> Result<Array, String> {
     let lengths = shape.split(',').map(str::trim).filter(|length| !length.is_empty());
     let shape: Vec<usize> =
         lengths.map(|length| length.parse().map_err(|_| format!("a dimension of `{length}`"))).collect::<Result<_, _>>()?;
-    if shape.is_empty() {
-        return Err("an array without dimensions".into());
+    // NumPy's own limit is 64.
+    if shape.is_empty() || shape.len() > 32 {
+        return Err(format!("an array of {} dimensions", shape.len()));
     }
     let values = elements(file, &shape, kind, descr.starts_with('>'))?;
     Ok(Array { values: if fortran { in_rows(&values, &shape) } else { values }, shape })

@@ -3,6 +3,7 @@
 mod columns;
 mod preprocessing;
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -113,7 +114,8 @@ impl Table {
         if cells.is_empty() {
             return Err("none: it has no rows".into());
         }
-        if let Some(name) = names.iter().enumerate().find_map(|(i, name)| names[..i].contains(name).then_some(name)) {
+        let mut seen = HashSet::new();
+        if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
             return Err(format!("two columns named `{name}`"));
         }
         Ok(Self { source: "table".into(), names, cells })
@@ -152,7 +154,7 @@ impl Table {
     pub(crate) fn find(&self, column: &Column) -> Result<usize, Error> {
         let name = match column {
             Column::Index(index) if *index < self.names.len() => return Ok(*index),
-            Column::Index(index) => index.to_string(),
+            Column::Index(index) => format!("number {index}, from 0"),
             Column::Name(name) => name.clone(),
         };
         self.names.iter().position(|own| *own == name).ok_or_else(|| {

@@ -4,6 +4,7 @@ use super::Table;
 use super::columns::{Column, Columns, Missing, Scaling, Target};
 use crate::error::Error;
 use crate::matrix::Matrix;
+use crate::metric::largest;
 
 /// What was learned of a table's columns: categories, what stands for missing values, scales, classes. Fitted on the rows that are trained
 /// on, it turns any table of such columns into a network's inputs, and predictions back into classes or numbers.
@@ -86,6 +87,14 @@ impl Preprocessing {
     /// [`Error::UnknownColumn`]; [`Error::Cell`] for a cell that is missing where this is refused, or not finite; [`Error::Setting`] for a target
     /// of one class, or no column that is an input.
     pub fn fit(table: &Table, columns: &Columns) -> Result<Self, Error> {
+        if table.rows() == 0 {
+            return Err(Error::Shape {
+                what: "a table to learn from".into(),
+                expected: "at least one row".into(),
+                got: "none".into(),
+                advice: "give some rows".into(),
+            });
+        }
         let find = |columns: &[Column]| columns.iter().map(|column| table.find(column)).collect::<Result<Vec<_>, _>>();
         let target = match &columns.target {
             Target::Classes(column) | Target::Number(column) => table.find(column)?,
@@ -180,7 +189,13 @@ impl Preprocessing {
     /// [`Error::UnknownColumn`] and [`Error::Cell`].
     pub fn transform_inputs(&self, table: &Table) -> Result<Matrix<'static>, Error> {
         let (rows, width) = (table.rows(), self.inputs());
-        let mut values = vec![0.0; rows * width];
+        let too_large = || Error::TooLarge {
+            what: "inputs".into(),
+            limit: format!("{MOST_VALUES} values"),
+            got: format!("{rows} rows of {width}"),
+        };
+        let len = rows.checked_mul(width).filter(|len| *len <= MOST_VALUES).ok_or_else(too_large)?;
+        let mut values = vec![0.0; len];
         let mut first = 0;
         for feature in &self.features {
             let column = table.find(&Column::Name(feature.name.clone()))?;
@@ -198,7 +213,7 @@ impl Preprocessing {
                             (true, Some(missing)) => *missing,
                             (true, None) => return Err(table.refuse(row, column, "a category, where missing ones are refused")),
                             // The last column is that of the others.
-                            (false, _) => names.iter().position(|name| name == cell).unwrap_or(names.len()),
+                            (false, _) => names.binary_search_by(|name| name.as_str().cmp(cell)).unwrap_or(names.len()),
                         };
                         values[row * width + first + place] = 1.0;
                     }
@@ -224,7 +239,6 @@ impl Preprocessing {
         }
         Ok(match &self.target {
             Goal::Classes { names, .. } => {
-                let largest = |row: &[f32]| (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
                 let classes = (0..outputs.rows()).map(|row| names[largest(outputs.row(row))].clone()).collect();
                 Predictions::Classes { classes, probabilities: outputs }
             }
@@ -234,6 +248,12 @@ impl Preprocessing {
         })
     }
 }
+
+/// The most categories of a column: one with more is rather a name or a text.
+const MOST_CATEGORIES: usize = 1000;
+
+/// The most values that a table becomes: 16 GiB of them.
+const MOST_VALUES: usize = 4 << 30;
 
 /// Whether all cells that are not missing are numbers, and there is one.
 fn is_number(table: &Table, column: usize) -> bool {
@@ -262,11 +282,12 @@ fn numbers(table: &Table, column: usize, missing: Option<f64>) -> Result<(Vec<f6
     Ok((values, holes))
 }
 
-/// The mean and the standard deviation, which is 1 where nothing varies.
+/// The mean and the standard deviation. Where nothing varies these are the value itself and 1: a mean that rounds would make numbers of it.
 fn moments(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / values.len() as f64;
-    (mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
+    let varies = values.iter().any(|value| *value != values[0]);
+    if varies && variance > 0.0 { (mean, variance.sqrt()) } else { (values[0], 1.0) }
 }
 
 fn fit_number(table: &Table, column: usize, columns: &Columns) -> Result<FeatureKind, Error> {
@@ -316,6 +337,14 @@ fn fit_categories(table: &Table, column: usize, columns: &Columns) -> Result<Fea
     cells.sort_unstable();
     let runs: Vec<&[&str]> = cells.chunk_by(|a, b| a == b).collect();
     let names: Vec<String> = runs.iter().map(|run| run[0].to_owned()).collect();
+    if names.len() > MOST_CATEGORIES {
+        let word = cells.iter().find(|cell| cell.parse::<f64>().is_err()).unwrap_or(&cells[0]);
+        return Err(Error::Setting {
+            what: format!("column `{}`, which is one of categories for `{word}` in it", table.names[column]),
+            expected: format!("at most {MOST_CATEGORIES} different ones; drop it or correct it"),
+            got: names.len().to_string(),
+        });
+    }
     let most = (0..runs.len()).fold(0, |best, i| if runs[i].len() > runs[best].len() { i } else { best });
     // Of a column without any value, what is missing is one of the others.
     let missing = (columns.missing != Missing::Error).then_some(most);
