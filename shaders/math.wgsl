@@ -19,7 +19,8 @@ fn log_of_1_plus(e: f32) -> f32 {
 fn exp_minus_1(x: f32) -> f32 {
     let tail = 1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0 * (1.0 + x / 8.0)));
     let near = x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * tail)));
-    return select(exp(x) - 1.0, near, x > -0.5);
+    // Asked this way round because a driver's exp may make a number of a NaN.
+    return select(near, exp(x) - 1.0, x <= -0.5);
 }
 
 // The normal distribution's Φ(x) = erfc(-x / √2) / 2. With t = 1 / (1 + z / 2), erfc(z) = t e^(P(t) - z²) for z from 0 on;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{numbers, wide};
-use shaderprop::internals::reference::{Batch, Reference};
+use shaderprop::internals::reference::{Batch, Chance, Reference};
 use shaderprop::{Activation, Loss, Network};
 
 const ROWS: usize = 5;
@@ -72,6 +72,44 @@ fn every_activation_and_loss() {
             for last in Activation::ALL.iter().chain([&Activation::Softmax]) {
                 check(*loss, hidden, last, None);
                 check(*loss, hidden, last, Some(&[1.0, 0.25, 0.0, 2.0, 0.5]));
+            }
+        }
+    }
+}
+
+/// With dropout before every layer: the elements that are left out are the same in each pass of a step.
+#[test]
+fn dropout_and_weights() {
+    let network = Network::new(3).dropout(0.25).dense(8, Activation::Tanh).dropout(0.5).dense(6, Activation::Silu).dropout(0.25);
+    let network = network.dense(2, Activation::Softmax);
+    let layout = network.layout().expect("a network");
+    let (inputs, chance) = (wide(&numbers(1, ROWS * 3)), Chance { seed: 5, epoch: 1, batch: 2 });
+    let targets: Vec<f64> = (0..ROWS).flat_map(|row| if row % 2 == 0 { [1.0, 0.0] } else { [0.0, 1.0] }).collect();
+    let batch = Batch { inputs: &inputs, targets: &targets, weights: Some(&[1.0, 0.5, 0.0, 2.0, 1.0]) };
+    let start = wide(&numbers(3, layout.len));
+    let reference = |parameters: &[f64]| Reference::new(&network, Loss::CategoricalCrossEntropy, &layout, parameters);
+    let objective = |parameters: &[f64]| {
+        let reference = reference(parameters);
+        reference.loss(&reference.forward(&inputs, Some(&chance)), &batch) / 4.5
+    };
+    let at = reference(&start);
+    let passed = at.forward(&inputs, Some(&chance));
+    assert!(passed.iter().take(2).all(|layer| layer.dropout.as_ref().is_some_and(|factors| factors.contains(&0.0))));
+    let gradients = at.backward(&passed, &batch);
+    for (i, gradient) in gradients.iter().enumerate() {
+        for (place, values) in [(layout.weight(i), &gradient.weight), (layout.bias(i), &gradient.bias)] {
+            for (j, value) in values.iter().enumerate() {
+                let shifted = |by: f64| {
+                    let mut parameters = start.clone();
+                    parameters[place.offset + j] += by;
+                    objective(&parameters)
+                };
+                let difference = (shifted(1e-6) - shifted(-1e-6)) / 2e-6;
+                assert!(
+                    (value - difference).abs() <= 1e-6 * difference.abs() + 1e-8,
+                    "{}[{j}]: {value}, {difference}",
+                    place.name
+                );
             }
         }
     }
