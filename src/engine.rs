@@ -204,14 +204,11 @@ impl Streamed {
 
     /// Writes those rows where the plan's given ones are.
     fn write(&self, staged: &Staged, prefix: &str, rows: &[usize]) -> Result<(), Error> {
-        let gather = |values: &[f32], columns: usize| -> Vec<f32> {
-            rows.iter().flat_map(|row| &values[row * columns..(row + 1) * columns]).copied().collect()
-        };
         let find = |name: &str| staged.plan.find(&format!("{prefix}{name}"));
-        staged.write(find("inputs"), &gather(&self.inputs, self.columns[0]))?;
-        staged.write(find("targets"), &gather(&self.targets, self.columns[1]))?;
+        staged.write(find("inputs"), &gather(&self.inputs, rows, self.columns[0]))?;
+        staged.write(find("targets"), &gather(&self.targets, rows, self.columns[1]))?;
         if let Some(weights) = &self.weights {
-            staged.write(find("weights"), &gather(weights, 1))?;
+            staged.write(find("weights"), &gather(weights, rows, 1))?;
         }
         Ok(())
     }
@@ -660,11 +657,8 @@ impl CpuEngine {
     fn step(&mut self, step: &Step) {
         let (inputs, targets, weights) = &self.data;
         let rows = self.batches.rows_of(step.epoch, step.batch);
-        let gather = |values: &[f64], columns: usize| -> Vec<f64> {
-            rows.iter().flat_map(|row| &values[row * columns..(row + 1) * columns]).copied().collect()
-        };
-        let (inputs, targets) = (gather(inputs, self.columns[0]), gather(targets, self.columns[1]));
-        let weights = weights.as_ref().map(|weights| gather(weights, 1));
+        let (inputs, targets) = (gather(inputs, &rows, self.columns[0]), gather(targets, &rows, self.columns[1]));
+        let weights = weights.as_ref().map(|weights| gather(weights, &rows, 1));
         let batch = Batch { inputs: &inputs, targets: &targets, weights: weights.as_deref() };
         let how = Update {
             optimizer: self.fit.optimizer,
@@ -742,6 +736,11 @@ fn measure(
             }
         }
     }
+}
+
+/// Those rows of so many columns, one after the other.
+fn gather<T: Copy>(values: &[T], rows: &[usize], columns: usize) -> Vec<T> {
+    rows.iter().flat_map(|row| &values[row * columns..(row + 1) * columns]).copied().collect()
 }
 
 /// f32 as f64.
