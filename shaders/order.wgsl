@@ -1,4 +1,4 @@
-// order: which rows of the data are in this batch. One invocation, one row of the batch.
+// order: which rows of the data are in this batch, or in many epochs. One invocation, one row.
 //
 // The epoch's order is a permutation of all rows that can be computed for any place alone, so that no list of it is kept: the
 // place is written as two digits (x, y), and each round adds to one digit a random number that depends on the other, which can be
@@ -30,7 +30,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         return;
     }
     let step = steps[cursor];
-    order[i] = row_at(step.first + i, step.epoch);
+    // Those of the epochs after it follow.
+    let place = step.first + i;
+    order[i] = row_at(place % params.rows, step.epoch + place / params.rows);
 }
 
 // The row at that place of that epoch.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::data::Data;
 use crate::device::Device;
 use crate::error::Error;
-use crate::fit::Fit;
+use crate::fit::{EngineChoice, Fit};
+use crate::fused::{self, FusedEngine};
 use crate::gpu::Gpu;
 use crate::loss::Loss;
 use crate::metric::{Measured, largest};
@@ -16,9 +17,10 @@ use crate::reference::{Batch, Chance, Passed, Reference, Update};
 use crate::shader::Weights;
 use crate::staged::{self, Staged};
 
-/// What trains a network on one set of data.
-pub enum Engine {
+/// An engine in training: of one network on one set of data.
+pub enum Running {
     Staged(Box<StagedEngine>),
+    Fused(Box<FusedEngine>),
     Cpu(Box<CpuEngine>),
 }
 
@@ -101,6 +103,8 @@ impl Snapshot {
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
     pub learning_rate: f64,
+    /// The same as a multiple of the learning rate that was set, and what is added to that.
+    pub rates: [f64; 2],
     /// The step since the optimizer began, counted from 1.
     pub number: u64,
     /// The epoch since the model began, from 0.
@@ -309,7 +313,7 @@ pub fn plan(frame: &Frame<'_>, gathered: [bool; 2]) -> Result<(Plan, Passes, Pas
 /// The rows of a step table of short epochs.
 const SHORT_TABLE: usize = 4096;
 
-impl Engine {
+impl Running {
     /// The device's engine, with data and parameters in place.
     pub async fn training(device: &Device, setup: Setup<'_>) -> Result<Self, Error> {
         let batches = Batches::of(setup.frame.fit, setup.data.inputs.rows());
@@ -327,6 +331,13 @@ impl Engine {
             }
             return Ok(Self::Cpu(Box::new(CpuEngine::new(&setup, batches))));
         };
+        let choice = fused::choose(&setup.frame);
+        if let Some(fused) = &choice.fused {
+            return Ok(Self::Fused(Box::new(FusedEngine::new(gpu, &setup, fused).await?)));
+        }
+        if setup.frame.fit.engine == EngineChoice::Fused {
+            log::warn!("training on the staged engine: {}", choice.why);
+        }
         let mut refused = None;
         for gathered in ways(&setup.frame) {
             let planned = match plan(&setup.frame, gathered) {
@@ -346,10 +357,20 @@ impl Engine {
         Err(refused.unwrap_or(Error::NoAdapter))
     }
 
+    /// Which it is.
+    pub fn name(&self) -> fused::Engine {
+        match self {
+            Self::Staged(_) => fused::Engine::Staged,
+            Self::Fused(_) => fused::Engine::Fused,
+            Self::Cpu(_) => fused::Engine::Cpu,
+        }
+    }
+
     /// Takes those steps: whole epochs.
     pub async fn run(&mut self, steps: &[Step]) -> Result<(), Error> {
         match self {
             Self::Staged(engine) => engine.run(steps).await,
+            Self::Fused(engine) => engine.run(steps).await,
             Self::Cpu(engine) => {
                 steps.iter().for_each(|step| engine.step(step));
                 Ok(())
@@ -362,6 +383,7 @@ impl Engine {
     pub async fn losses(&mut self, last: bool) -> Result<Losses, Error> {
         match self {
             Self::Staged(engine) => engine.losses(last).await,
+            Self::Fused(engine) => engine.losses().await,
             Self::Cpu(engine) => Ok(engine.losses()),
         }
     }
@@ -370,6 +392,8 @@ impl Engine {
     pub async fn validate(&mut self) -> Result<Option<Measured>, Error> {
         match self {
             Self::Staged(engine) => engine.validate().await,
+            // It is not chosen where something is measured.
+            Self::Fused(_) => Ok(None),
             Self::Cpu(engine) => Ok(engine.validate()),
         }
     }
@@ -381,6 +405,7 @@ impl Engine {
                 let (from, to) = (engine.staged.plan.find("parameters"), engine.staged.plan.find(snapshot.name()));
                 engine.staged.copy(from, to)
             }
+            Self::Fused(engine) => engine.keep(snapshot),
             Self::Cpu(engine) => {
                 engine.snapshots[snapshot as usize] = engine.reference.parameters(&engine.layout);
                 Ok(())
@@ -403,6 +428,7 @@ impl Engine {
                 }
                 Ok(End { parameters, slots })
             }
+            Self::Fused(engine) => engine.finish(snapshot).await,
             Self::Cpu(engine) => {
                 let slots = 0..engine.fit.optimizer.definition().slots.len();
                 Ok(End {

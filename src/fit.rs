@@ -31,6 +31,7 @@ use crate::schedule::Schedule;
 /// | `on_non_finite` | stop | what to do when the loss leaves the finite numbers |
 /// | `log_every` | never | log after epoch 1, and then after every so many epochs |
 /// | `cancel` | none | a switch for another thread |
+/// | `engine` | whichever is faster | what trains, on a device that runs shaders |
 ///
 /// ```
 /// use shaderprop::{EarlyStopping, Fit, Loss, Metric, Optimizer};
@@ -65,6 +66,7 @@ pub struct Fit {
     pub(crate) on_non_finite: OnNonFinite,
     pub(crate) log_every: Option<usize>,
     pub(crate) cancel: Option<Cancel>,
+    pub(crate) engine: EngineChoice,
 }
 
 /// How much the rows of each class count.
@@ -75,6 +77,19 @@ pub enum ClassWeights {
     Balanced,
     /// These, class 0 first; of a single yes-or-no output, no and yes.
     Given(Vec<f32>),
+}
+
+/// Which engine trains, on a device that runs shaders: the same numbers within rounding. [`Model::engine`](crate::Model::engine) says which it will be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EngineChoice {
+    /// The fused one where it takes the training and is the faster one, by the network, the rows and the adapter alone.
+    #[default]
+    Auto,
+    /// A dispatch for each stage of a step.
+    Staged,
+    /// Many epochs in a dispatch. What it does not take goes to the staged one, with a warning in the log.
+    Fused,
 }
 
 /// Which rows a training is measured on.
@@ -202,6 +217,7 @@ impl Default for Fit {
             on_non_finite: OnNonFinite::default(),
             log_every: None,
             cancel: None,
+            engine: EngineChoice::default(),
         }
     }
 }
@@ -358,6 +374,13 @@ impl Fit {
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = Some(cancel.clone());
+        self
+    }
+
+    /// What trains.
+    #[must_use]
+    pub fn engine(mut self, engine: EngineChoice) -> Self {
+        self.engine = engine;
         self
     }
 

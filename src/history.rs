@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::fused::Engine;
 use crate::metric::{Measured, Metric, Scale, confusion};
 
 /// What [`fit`](crate::Model::fit) returns.
@@ -24,6 +25,8 @@ pub struct History {
     pub best_epoch: Option<usize>,
     /// Why training ended.
     pub ended: Ended,
+    /// What trained.
+    pub engine: Engine,
 }
 
 /// Why training ended.

@@ -40,6 +40,7 @@ mod device;
 mod engine;
 mod error;
 mod fit;
+mod fused;
 mod gpu;
 mod history;
 mod init;
@@ -61,6 +62,7 @@ mod split;
 mod staged;
 mod summary;
 mod table;
+mod text;
 mod trace;
 mod train;
 
@@ -68,7 +70,8 @@ pub use activation::Activation;
 pub use cross_validation::{Fold, cross_validate};
 pub use device::{Device, DeviceChoice, DeviceInfo, DeviceKind, devices};
 pub use error::Error;
-pub use fit::{Answer, Cancel, ClassWeights, EarlyStopping, Fit, OnNonFinite};
+pub use fit::{Answer, Cancel, ClassWeights, EarlyStopping, EngineChoice, Fit, OnNonFinite};
+pub use fused::{Engine, EngineReport};
 pub use gpu::silence_caught_panics;
 pub use history::{Ended, Evaluation, History, Log};
 pub use init::{Init, Order};
@@ -91,6 +94,7 @@ pub use wgpu;
 /// What the project's own tests, benchmarks and examples reach into. No promise is made for it.
 #[doc(hidden)]
 pub mod internals {
+    pub use crate::fused::{Fused, Lanes, Layer};
     pub use crate::gpu::Gpu;
     pub use crate::network::Layout;
     pub use crate::optimizer::Rule;

@@ -4,9 +4,10 @@ use std::cell::LazyCell;
 
 use crate::data::{Data, check_inputs, check_rows};
 use crate::device::Device;
-use crate::engine::{self, Batches, Engine, Rows, Setup, evaluation_steps, narrowed, read_measured, widened};
+use crate::engine::{self, Batches, Rows, Running, Setup, evaluation_steps, narrowed, read_measured, widened};
 use crate::error::Error;
-use crate::fit::{Answer, Fit};
+use crate::fit::{Answer, EngineChoice, Fit};
+use crate::fused::{self, EngineReport};
 use crate::history::{Evaluation, History, Log};
 use crate::init::Init;
 use crate::loss::Loss;
@@ -17,7 +18,7 @@ use crate::plan::{Counts, EVALUATION, Evaluation as Task, Id, Limits, Plan, Scor
 use crate::product::choice::Products;
 use crate::reference::Reference;
 use crate::staged::Staged;
-use crate::summary::Summary;
+use crate::summary::{Summary, planned};
 use crate::table::{Predictions, Preprocessing, Table};
 use crate::trace::{self, Stage};
 use crate::train::{self, Start, State, Trained};
@@ -85,9 +86,36 @@ impl Model {
         &self.device
     }
 
-    /// What trains: `staged`, one dispatch a stage on a GPU, or `cpu`.
-    pub fn engine(&self) -> &'static str {
-        if self.device.gpu.is_some() { "staged" } else { "cpu" }
+    /// Which engine trains it with those settings on that many rows, and why.
+    ///
+    /// # Errors
+    /// As [`summary`](Self::summary).
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Engine, Fit, Init, Model, Network};
+    /// let model = Model::new(&Device::cpu(), &Network::new(2).dense(1, Activation::Sigmoid), &Init::default())?;
+    /// assert_eq!(model.engine(&Fit::new(), 4)?.engine, Engine::Cpu);
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn engine(&self, fit: &Fit, rows: usize) -> Result<EngineReport, Error> {
+        self.check_rows_of(fit, rows)?;
+        if self.device.gpu.is_none() {
+            return Ok(EngineReport { engine: fused::Engine::Cpu, why: "the device runs no shaders".into() });
+        }
+        let frame = planned((&self.network, &self.layout, fit), rows, self.device.limits())?;
+        let choice = fused::choose(&frame);
+        let engine = if choice.fused.is_some() { fused::Engine::Fused } else { fused::Engine::Staged };
+        Ok(EngineReport { engine, why: choice.why })
+    }
+
+    /// Refuses settings without meaning, and a number of rows that cannot be trained on.
+    fn check_rows_of(&self, fit: &Fit, rows: usize) -> Result<(), Error> {
+        fit.check(&self.network)?;
+        check_rows(rows)?;
+        if rows == 0 {
+            return Err(Error::Setting { what: "rows to train on".into(), expected: "at least 1".into(), got: "0".into() });
+        }
+        Ok(())
     }
 
     /// Its description.
@@ -177,11 +205,7 @@ impl Model {
     /// # Ok::<(), shaderprop::Error>(())
     /// ```
     pub fn summary(&self, fit: &Fit, rows: usize) -> Result<Summary, Error> {
-        fit.check(&self.network)?;
-        check_rows(rows)?;
-        if rows == 0 {
-            return Err(Error::Setting { what: "rows to train on".into(), expected: "at least 1".into(), got: "0".into() });
-        }
+        self.check_rows_of(fit, rows)?;
         Summary::new(&self.network, fit, rows, self.device.gpu.as_ref().map(|_| self.device.limits()))
     }
 
@@ -324,19 +348,19 @@ impl Model {
                 Trained { parameters, state, .. } = trained.map_err(|failed| failed.error)?;
             }
             // The epoch itself in plain stages, which can be read one by one.
-            let once = Fit { epochs: 1, validation: None, early_stopping: None, ..fit.clone() };
+            let once = Fit { epochs: 1, validation: None, early_stopping: None, engine: EngineChoice::Staged, ..fit.clone() };
             let plain = Limits { products: Products::Plain, ..self.device.limits() };
             let frame = train::frame((&self.network, &self.layout, &once), Rows::of(&data), None, plain);
             let slots = state.slots.clone();
             let setup = Setup { frame, parameters: &parameters, slots: &slots, data: &data, validation: None };
             let mut steps = Vec::new();
             state.epoch(fit, &Batches::of(fit, data.inputs.rows()), &mut steps);
-            match Engine::training(&self.device, setup).await? {
-                Engine::Staged(mut engine) => {
+            match Running::training(&self.device, setup).await? {
+                Running::Staged(mut engine) => {
                     let row = engine.first_batch(&steps[0])?;
                     trace::step(&mut engine.staged, &self.layout, row).await
                 }
-                Engine::Cpu(_) => Err(needs_adapter()),
+                Running::Fused(_) | Running::Cpu(_) => Err(needs_adapter()),
             }
         })
     }

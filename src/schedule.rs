@@ -81,6 +81,21 @@ impl Schedule {
         }
     }
 
+    /// The learning rate of epoch `e` as (scale, shift): what was set times the one, plus the other. What a plateau made of it, and `rate` is,
+    /// has no such form.
+    pub(crate) fn rates(&self, e: u64, rate: f64) -> [f64; 2] {
+        match *self {
+            Schedule::Constant => [1.0, 0.0],
+            Schedule::Step { .. } | Schedule::Exponential { .. } => [self.rate(1.0, e, &Plateau::default()), 0.0],
+            Schedule::Cosine { epochs, minimum } => {
+                let along = (e as f64 / epochs as f64).min(1.0);
+                let share = (1.0 + (std::f64::consts::PI * along).cos()) / 2.0;
+                [share, minimum * (1.0 - share)]
+            }
+            Schedule::ReduceOnPlateau { .. } => [0.0, rate],
+        }
+    }
+
     /// Takes note of the loss that an epoch ended with.
     pub(crate) fn watch(&self, loss: f64, plateau: &mut Plateau) {
         let Schedule::ReduceOnPlateau { factor, patience, threshold, cooldown, .. } = *self else { return };

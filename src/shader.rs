@@ -1,6 +1,7 @@
 //! The kernels: which file a stage is, what is appended to it, and what it declares.
 
 use crate::activation::Activation;
+use crate::fused::Fused;
 use crate::loss::Loss;
 use crate::optimizer::{Optimizer, Rule};
 use crate::product::{Finish, Product};
@@ -113,6 +114,8 @@ pub enum Kernel {
         /// As in [`Product`].
         ones: bool,
     },
+    /// Whole training in one dispatch, whose WGSL is emitted.
+    Fused(Box<Fused>),
 }
 
 /// Whether the rows of a batch have weights.
@@ -283,7 +286,7 @@ impl Kernel {
             Kernel::ScoreBinary => Some(Shader::ScoreBinary),
             Kernel::PartialLoss(..) => Some(Shader::PartialLoss),
             Kernel::Loss(..) | Kernel::TotalLoss => Some(Shader::Loss),
-            Kernel::Product(_) | Kernel::SumSlices { .. } => None,
+            Kernel::Product(_) | Kernel::SumSlices { .. } | Kernel::Fused(_) => None,
         }
     }
 
@@ -311,6 +314,7 @@ impl Kernel {
                 format!("{file} ({}{decay}{wide}{})", rule.name, if *clipped { ", clipped" } else { "" })
             }
             Kernel::Product(product) => product.label(),
+            Kernel::Fused(fused) => fused.label(),
             Kernel::SumSlices { finish, ones } => {
                 format!("sum_slices{} ({})", if *ones { " ones" } else { "" }, finish.label())
             }
@@ -332,6 +336,7 @@ impl Kernel {
         let text = self.shader().map_or("", Shader::text);
         let chosen = match self {
             Kernel::Product(product) => return with_math(product.source()),
+            Kernel::Fused(fused) => return with_math(fused.source()),
             Kernel::SumSlices { finish, ones } => return with_math(finish.slices_source(*ones)),
             Kernel::Weigh
             | Kernel::Matmul

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use crate::data::Data;
-use crate::engine::{Rows, plan, ways};
+use crate::engine::{Frame, Rows, plan, ways};
 use crate::error::Error;
 use crate::fit::{Fit, Validation};
-use crate::network::Network;
+use crate::fused;
+use crate::network::{Layout, Network};
 use crate::plan::Limits;
 use crate::shader::Weights;
 use crate::split::Split;
@@ -68,36 +69,53 @@ impl Summary {
         let device_bytes = match limits {
             None => None,
             Some(limits) => {
-                let equal = |count: usize| Rows {
-                    count,
-                    classes: fit.loss.takes_classes(),
-                    weights: Weights::Equal,
-                    total: count as f64,
-                };
-                let (train, validation) = match &fit.validation {
-                    None => (rows, None),
-                    Some(Validation::Split(share)) => {
-                        let held = Split::new(rows).held(*share)?;
-                        (rows - held, Some(equal(held)))
+                let frame = planned((network, &layout, fit), rows, limits)?;
+                Some(match fused::choose(&frame).fused {
+                    Some(fused) => {
+                        let weights = if fused.weighted { fused.rows } else { 0 };
+                        fused.bytes(1, frame.room, weights, frame.snapshots.len()).0
                     }
-                    Some(Validation::Data(given)) => {
-                        let data = Data::named("validation ", network, fit.loss, (&given.0).into(), (&given.1).into())?;
-                        (rows, Some(Rows::of(&data)))
-                    }
-                };
-                let weighted = fit.sample_weights.is_some() || fit.class_weights.is_some();
-                let weights = if weighted { Weights::Given } else { Weights::Equal };
-                let frame = frame((network, &layout, fit), Rows { weights, ..equal(train) }, validation, limits);
-                let counts = frame.scores.counts.map_or(0, |counts| counts.len(network.outputs()));
-                let readable = layout.len + frame.room * frame.scores.losses() + counts;
-                let planned = |gathered| plan(&frame, gathered).map(|(plan, ..)| plan.total_bytes(readable));
-                let mut tried = ways(&frame).into_iter().map(planned);
-                // The first way that fits; if none does, what the last is refused for.
-                Some(tried.find(Result::is_ok).unwrap_or_else(|| planned([false, false]))?)
+                    None => staged_bytes(&frame)?,
+                })
             }
         };
         Ok(Self { layers, parameters, trained, device_bytes })
     }
+}
+
+/// What will be planned for training on that many rows, of which nothing but their number is known.
+pub(crate) fn planned<'a>(
+    names: (&'a Network, &'a Layout, &'a Fit),
+    rows: usize,
+    limits: Limits,
+) -> Result<Frame<'a>, Error> {
+    let (network, _, fit) = names;
+    let equal =
+        |count: usize| Rows { count, classes: fit.loss.takes_classes(), weights: Weights::Equal, total: count as f64 };
+    let (train, validation) = match &fit.validation {
+        None => (rows, None),
+        Some(Validation::Split(share)) => {
+            let held = Split::new(rows).held(*share)?;
+            (rows - held, Some(equal(held)))
+        }
+        Some(Validation::Data(given)) => {
+            let data = Data::named("validation ", network, fit.loss, (&given.0).into(), (&given.1).into())?;
+            (rows, Some(Rows::of(&data)))
+        }
+    };
+    let weighted = fit.sample_weights.is_some() || fit.class_weights.is_some();
+    let weights = if weighted { Weights::Given } else { Weights::Equal };
+    Ok(frame(names, Rows { weights, ..equal(train) }, validation, limits))
+}
+
+/// The bytes of the staged engine.
+fn staged_bytes(frame: &Frame<'_>) -> Result<u64, Error> {
+    let counts = frame.scores.counts.map_or(0, |counts| counts.len(frame.network.outputs()));
+    let readable = frame.layout.len + frame.room * frame.scores.losses() + counts;
+    let planned = |gathered| plan(frame, gathered).map(|(plan, ..)| plan.total_bytes(readable));
+    let mut tried = ways(frame).into_iter().map(planned);
+    // The first way that fits; if none does, what the last is refused for.
+    tried.find(Result::is_ok).unwrap_or_else(|| planned([false, false]))
 }
 
 impl fmt::Display for Summary {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::data::Data;
 use crate::device::Device;
-use crate::engine::{Batches, End, Engine, Frame, Losses, Rows, Setup, Snapshot, Step};
+use crate::engine::{Batches, End, Frame, Losses, Rows, Running, Setup, Snapshot, Step};
 use crate::error::Error;
 use crate::fit::{Answer, Fit, OnNonFinite, Validation};
 use crate::history::{Ended, History, Log};
@@ -58,10 +58,13 @@ impl State {
     /// The steps of the next epoch; the state is then behind it.
     pub fn epoch(&mut self, fit: &Fit, batches: &Batches, steps: &mut Vec<Step>) {
         let rate = self.rate(fit);
+        let rates = fit.schedule.rates(self.epochs - self.schedule_began, rate);
         for batch in 0..batches.steps() {
             self.steps += 1;
+            let warmed = warmed(self.steps, fit.warm_up);
             steps.push(Step {
-                learning_rate: rate * warmed(self.steps, fit.warm_up),
+                learning_rate: rate * warmed,
+                rates: rates.map(|rate| rate * warmed),
                 number: self.steps,
                 epoch: self.epochs as u32,
                 batch: batch as u32,
@@ -173,7 +176,7 @@ pub async fn train<A: Answer>(
     let frame = frame(names, Rows::of(data), validation.map(Rows::of), device.limits());
     let slots = state.slots.clone();
     let setup = Setup { frame, parameters, slots: &slots, data, validation };
-    let mut engine = Engine::training(device, setup).await?;
+    let mut engine = Running::training(device, setup).await?;
     let batches = Batches::of(fit, data.inputs.rows());
     let scale = |data: &Data<'_>| Scale {
         rows: data.inputs.rows(),
@@ -184,7 +187,7 @@ pub async fn train<A: Answer>(
     let scales = (scale(data), validation.map(scale));
     let cancelled = || fit.cancel.as_ref().is_some_and(|cancel| cancel.is_cancelled());
 
-    let mut history = History::default();
+    let mut history = History { engine: engine.name(), ..History::default() };
     let mut watch = Watch::default();
     let mut kept = Vec::new();
     let mut end_parameters = None;
@@ -288,7 +291,7 @@ impl Watch {
 }
 
 /// The parameters of the last of these snapshots that is finite, and the state that goes on from them.
-async fn good(engine: &mut Engine, snapshots: Vec<(Snapshot, State)>) -> Result<Option<(Vec<f64>, State)>, Error> {
+async fn good(engine: &mut Running, snapshots: Vec<(Snapshot, State)>) -> Result<Option<(Vec<f64>, State)>, Error> {
     for (snapshot, mut state) in snapshots.into_iter().rev() {
         let parameters = engine.finish(Some(snapshot), None).await?.parameters;
         if parameters.iter().all(|value| (*value as f32).is_finite()) {

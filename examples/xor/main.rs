@@ -63,8 +63,8 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
 
     let start = Instant::now();
     let log = |log: &Log| common::print(&format!("Epoch {}, Loss: {}", log.epoch, common::digits(log.loss)));
-    model.fit_with(&inputs, &targets, &fit, log)?;
-    eprintln!("engine: {}, {} epochs in {:.2} s", model.engine(), options.epochs, start.elapsed().as_secs_f64());
+    let history = model.fit_with(&inputs, &targets, &fit, log)?;
+    eprintln!("engine: {}, {} epochs in {:.2} s", history.engine, options.epochs, start.elapsed().as_secs_f64());
 
     common::print("Predicted Output after Training:");
     let predictions = model.predict(&inputs)?;

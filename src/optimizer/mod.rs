@@ -107,6 +107,12 @@ pub struct Rule {
     pub formula: Arc<str>,
     /// `fn update(i: u32, gradient: Real, step: Step)`, and the constants that it takes.
     pub wgsl: Arc<str>,
+    /// These constants alone, weight decay aside.
+    pub constants: Arc<str>,
+    /// The statements of the update, of elements `i`.
+    body: &'static str,
+    /// Whether weight decay does not go through the gradient.
+    decoupled: bool,
 }
 
 impl Optimizer {
@@ -205,10 +211,11 @@ impl Rule {
     /// That of an optimizer with that weight decay.
     pub fn of(optimizer: &Optimizer, weight_decay: f64) -> Self {
         let definition = optimizer.definition();
-        let mut wgsl = format!("// {}: {}\n", definition.name, definition.formula);
+        let mut constants = String::new();
         for (name, value) in optimizer.settings() {
-            let _ = writeln!(wgsl, "const {} = {value:?};", name.to_uppercase());
+            let _ = writeln!(constants, "const {} = {value:?};", name.to_uppercase());
         }
+        let mut wgsl = format!("// {}: {}\n{constants}", definition.name, definition.formula);
         let decays = weight_decay != 0.0;
         if decays {
             let _ = writeln!(wgsl, "const WEIGHT_DECAY = {weight_decay:?};");
@@ -230,7 +237,35 @@ impl Rule {
             (true, true) => format!("{}, with a weight_decay of {weight_decay}", definition.formula),
             (false, _) => definition.formula.into(),
         };
-        Self { name: definition.name, slots: definition.slots, formula: formula.into(), wgsl: wgsl.into() }
+        Self {
+            name: definition.name,
+            slots: definition.slots,
+            formula: formula.into(),
+            wgsl: wgsl.into(),
+            constants: constants.into(),
+            body: definition.wgsl,
+            decoupled: definition.decoupled,
+        }
+    }
+
+    /// The same as a function of that type of f32s, for parameters that are variables, with what is kept of them; weight decay is an argument.
+    pub fn in_registers(&self, of: &str) -> String {
+        let mut body = self.body.to_owned();
+        let mut arguments = String::new();
+        for name in std::iter::once("parameters").chain(self.slots.iter().copied()) {
+            body = body.replace(&format!("{name}[i]"), &format!("(*{name})"));
+            let _ = write!(arguments, "{name}: ptr<function, {of}>, ");
+        }
+        let mut wgsl = format!("// {}: {}\n", self.name, self.formula);
+        let _ = writeln!(wgsl, "fn update_{of}({arguments}gradient: {of}, weight_decay: f32, step: Step) {{");
+        wgsl += match self.decoupled {
+            true => "    (*parameters) = (*parameters) * (1.0 - step.learning_rate * weight_decay);\n    let g = gradient;\n",
+            false => "    let g = gradient + weight_decay * (*parameters);\n",
+        };
+        for line in body.lines() {
+            let _ = writeln!(wgsl, "    {line}");
+        }
+        wgsl + "}\n"
     }
 }
 

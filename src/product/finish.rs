@@ -1,6 +1,7 @@
 //! What becomes of a product's sums: the stages that would follow, done on the sums while they are in registers.
 
-use super::{Text, component, params, vector};
+use super::params;
+use crate::text::{Text, component, vector};
 use crate::activation::Activation;
 use crate::optimizer::Rule;
 use crate::shader::{STEP, WORKGROUP_SIZE, words};

@@ -9,6 +9,7 @@ mod finish;
 mod rows;
 mod tiles;
 
+use crate::text::{Text, vector};
 pub use finish::Finish;
 pub use rows::Rows;
 pub use tiles::Tiles;
@@ -182,44 +183,6 @@ fn params(text: &mut Text, fields: &[(&str, &str)]) {
     text.line("");
 }
 
-/// WGSL under construction: lines, indented by the blocks that are open.
-#[derive(Default)]
-struct Text {
-    text: String,
-    depth: usize,
-}
-
-impl Text {
-    fn line(&mut self, line: &str) {
-        if !line.is_empty() {
-            self.text.extend(std::iter::repeat_n("    ", self.depth));
-        }
-        self.text += line;
-        self.text.push('\n');
-    }
-
-    /// A line that opens a block.
-    fn open(&mut self, line: &str) {
-        self.line(line);
-        self.depth += 1;
-    }
-
-    /// A line that closes a block.
-    fn close(&mut self, line: &str) {
-        self.depth -= 1;
-        self.line(line);
-    }
-}
-
-/// The WGSL type of so many f32.
-fn vector(width: u32) -> &'static str {
-    match width {
-        4 => "vec4f",
-        2 => "vec2f",
-        _ => "f32",
-    }
-}
-
 /// Four neighbours from element `at` on, of an array that holds `width` values in each of its own elements.
 fn four(array: &str, at: &str, width: u32) -> String {
     match width {
@@ -227,9 +190,4 @@ fn four(array: &str, at: &str, width: u32) -> String {
         2 => format!("vec4f({array}[({at}) / 2u], {array}[({at}) / 2u + 1u])"),
         _ => format!("vec4f({array}[{at}], {array}[{at} + 1u], {array}[{at} + 2u], {array}[{at} + 3u])"),
     }
-}
-
-/// x, y, z or w.
-fn component(i: u32) -> char {
-    ['x', 'y', 'z', 'w'][i as usize % 4]
 }

@@ -4,7 +4,8 @@
 //! it goes; so one invocation loads what all need of a, each a different part of it, and the parts are passed on by
 //! `subgroupBroadcast`, which is a shuffle of registers. Where the subgroup's size is not fixed, each invocation loads the same rows.
 
-use super::{Layouts, Product, Text, component, four, vector};
+use super::{Layouts, Product, four};
+use crate::text::{Text, component, vector};
 
 /// The block of one invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

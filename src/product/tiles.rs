@@ -3,7 +3,8 @@
 //! For GPUs. A value that was loaded once from the device's memory is read from workgroup memory by a whole row or column of
 //! invocations, and each such read serves a row or column of the block in registers.
 
-use super::{Layouts, Product, Text, component, four};
+use super::{Layouts, Product, four};
+use crate::text::{Text, component};
 
 /// The tile of one workgroup, and the block of one invocation in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

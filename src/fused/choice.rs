@@ -1,0 +1,193 @@
+//! Which engine trains: a pure function of the training's shape and the adapter, with its reason.
+
+use std::fmt;
+
+use super::kernel::{Fused, Lanes};
+use crate::engine::{Batches, Frame};
+use crate::fit::{EngineChoice, Fit};
+use crate::network::Network;
+use crate::plan::{Limits, Scores};
+use crate::product::choice::Products;
+use crate::schedule::Schedule;
+use crate::shader::{LONGEST_LOOP, Weights};
+
+/// What trains a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// A dispatch for each stage of a step.
+    #[default]
+    Staged,
+    /// Many epochs in a dispatch.
+    Fused,
+    /// The CPU engine, in f64.
+    Cpu,
+}
+
+/// Which engine trains, and why: what [`Model::engine`](crate::Model::engine) says. It prints itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineReport {
+    /// The engine.
+    pub engine: Engine,
+    /// Why.
+    pub why: String,
+}
+
+impl Engine {
+    /// Its name: `staged`, `fused`, `cpu`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Staged => "staged",
+            Engine::Fused => "fused",
+            Engine::Cpu => "cpu",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for EngineReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.engine, self.why)
+    }
+}
+
+/// Which engine, why, and for the fused one its kernel.
+pub struct Choice {
+    pub fused: Option<Fused>,
+    pub why: String,
+}
+
+/// What differs from network to network in a sweep.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Differing {
+    pub weights: bool,
+    pub decay: bool,
+    pub ends: bool,
+}
+
+/// Up to so many rows times parameters are written out in one invocation, rows and all.
+const WRITTEN_OUT: usize = 256;
+
+/// And up to so many rows.
+const ROWS_WRITTEN_OUT: usize = 16;
+
+/// The most numbers that a lane holds: beyond, the kernel would be too long to compile anywhere.
+const MOST_NUMBERS: usize = 1536;
+
+/// The most numbers that a lane holds on a software adapter before its compiler takes longer than the launches of the other engine: some
+/// 300 ms.
+const MOST_NUMBERS_ON_CPU: usize = 96;
+
+/// The registers of an invocation on common GPUs, less those for what is computed.
+const REGISTERS: usize = 200;
+
+/// The bytes of workgroup memory that every device has.
+const WORKGROUP_MEMORY: usize = 16 << 10;
+
+/// What a dispatch of the staged engine costs on a GPU, and a row of the fused one beside its multiply-adds, in nanoseconds: estimates.
+const LAUNCH: f64 = 6_000.0;
+const ROW: f64 = 250.0;
+
+/// Chooses for one network.
+pub fn choose(frame: &Frame<'_>) -> Choice {
+    let not = |why: String| Choice { fused: None, why };
+    let fit = frame.fit;
+    if fit.engine == EngineChoice::Staged {
+        return not("it was asked for".into());
+    }
+    let differing =
+        Differing { weights: frame.rows.weights == Weights::Given, decay: fit.decay() != 0.0, ends: false };
+    let observed = frame.validation.is_some() || frame.scores != Scores::default();
+    let taken = match observed {
+        true => Err("the fused engine measures nothing but the loss".into()),
+        false => kernel(frame.network, fit, frame.rows.count, differing, &frame.limits),
+    };
+    match taken {
+        Err(why) => not(why),
+        Ok(fused) if fit.engine == EngineChoice::Fused => Choice { fused: Some(fused), why: "it was asked for".into() },
+        Ok(fused) => match pays(&fused, &frame.limits) {
+            Ok(why) => Choice { fused: Some(fused), why },
+            Err(why) => not(why),
+        },
+    }
+}
+
+/// The kernel that trains that network with those settings, or why there is none.
+pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, limits: &Limits) -> Result<Fused, String> {
+    let dropout = network.input_dropout() > 0.0 || network.layers().iter().any(|layer| layer.dropout > 0.0);
+    if dropout {
+        return Err("the fused engine has no dropout".into());
+    }
+    if fit.clip_norm.is_some() {
+        return Err("the fused engine does not clip gradients".into());
+    }
+    let batches = Batches::of(fit, rows);
+    let optimizer = &fit.optimizer;
+    let corrects = (optimizer.definition().corrections)(optimizer, 1) != [1.0; 2];
+    let mut fused = Fused {
+        inputs: network.inputs(),
+        layers: Fused::layers_of(network),
+        loss: fit.loss,
+        rule: Fused::rule_of(optimizer),
+        rows,
+        batch: batches.size,
+        shuffled: batches.order.seed.is_some(),
+        weighted: differing.weights,
+        stepped: corrects || fit.schedule != Schedule::Constant || fit.warm_up > 0,
+        decays: differing.decay,
+        ends: differing.ends,
+        lanes: Lanes::One,
+    };
+    let whole = batches.size == rows;
+    if !(whole && rows <= ROWS_WRITTEN_OUT && rows * fused.parameters() <= WRITTEN_OUT) {
+        let widest = fused.layers.iter().map(|layer| layer.outs).max().unwrap_or(1);
+        fused.lanes = match limits.products {
+            Products::Rows { lanes: Some(lanes), .. } => Lanes::Subgroup(lanes),
+            _ => Lanes::Memory(widest.next_power_of_two().clamp(8, 64) as u32),
+        };
+    }
+    if fused.rounds() > LONGEST_LOOP || fused.longest() == 0 {
+        return Err(format!("an epoch of {rows} rows is more than one dispatch may loop over"));
+    }
+    if fused.numbers() > MOST_NUMBERS || fused.inputs > MOST_NUMBERS {
+        let got = fused.numbers().max(fused.inputs);
+        return Err(format!("the network does not fit the registers: {got} numbers an invocation, of at most {MOST_NUMBERS}"));
+    }
+    if fused.workgroup_memory() > WORKGROUP_MEMORY {
+        return Err("what its lanes tell each other does not fit the memory of a workgroup".into());
+    }
+    if fused.bytes(1, 1, rows, 0).1 > limits.binding.min(limits.buffer) {
+        return Err("the data does not fit a binding".into());
+    }
+    Ok(fused)
+}
+
+/// Whether the fused engine is the faster one, and why.
+fn pays(fused: &Fused, limits: &Limits) -> Result<String, String> {
+    let numbers = fused.numbers() * (1 + fused.rule.slots.len());
+    if limits.software {
+        return match fused.lanes {
+            Lanes::Memory(_) => Err("without subgroups of a fixed size the fused engine is slow on a CPU".into()),
+            _ if numbers > MOST_NUMBERS_ON_CPU => Err(format!(
+                "its kernel would be long to compile: {numbers} numbers an invocation, more than {MOST_NUMBERS_ON_CPU}"
+            )),
+            _ => Ok(format!("the network fits the registers ({numbers} numbers an invocation), and launches would be most of the time")),
+        };
+    }
+    if numbers + fused.numbers() > REGISTERS {
+        return Err(format!("{} numbers an invocation do not fit the registers of a GPU", numbers + fused.numbers()));
+    }
+    // A step's stages, against its rows one after the other.
+    let staged = (4 + 6 * fused.layers.len()) as f64 * LAUNCH;
+    let row = ROW + 4.0 * fused.numbers() as f64;
+    let alone = if fused.lanes == Lanes::One { 4.0 * fused.numbers() as f64 } else { row } * fused.batch as f64;
+    match alone < staged {
+        true => Ok("the network fits the registers, and launches would be most of the time".into()),
+        false => Err(format!("{} rows a step, one after the other, take longer than the launches of the stages", fused.batch)),
+    }
+}

@@ -1,0 +1,461 @@
+//! Networks in training on a device: the buffers of a fused kernel, its dispatches, and what comes back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytemuck::{Pod, Zeroable};
+
+use super::kernel::Fused;
+use crate::error::Error;
+use crate::gpu::{Gpu, Region, Submission};
+use crate::order::Order;
+use crate::plan::Limits;
+use crate::shader::{Kernel, LONGEST_LOOP, WORKGROUP_SIZE};
+use crate::staged;
+
+/// A network's row: `Member` in the kernel.
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+#[repr(C)]
+pub struct Member {
+    pub learning_rate: f32,
+    pub weight_decay: f32,
+    /// One over what the logged loss is a mean over.
+    pub loss_scale: f32,
+    /// The epoch after which it does not change any more.
+    pub epochs: u32,
+    /// Where its rows' weights begin.
+    pub weights: u32,
+}
+
+/// A row of the step table: the learning rate is λ · scale + shift.
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Rates {
+    pub scale: f32,
+    pub shift: f32,
+    pub corrections: [f32; 2],
+}
+
+/// `Run` in the kernel.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct Run {
+    networks: u32,
+    first: u32,
+    end: u32,
+    epochs: u32,
+    first_epoch: u32,
+    every: u32,
+    wait: u32,
+    slot: u32,
+}
+
+/// Which epochs' losses are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// One in so many.
+    pub every: u32,
+    /// The first of them after so many epochs.
+    pub wait: u32,
+    /// How many have been kept before.
+    pub slot: u32,
+}
+
+impl Kept {
+    /// The same after so many epochs.
+    fn after(self, epochs: u32) -> Self {
+        if self.wait >= epochs {
+            return Self { wait: self.wait - epochs, ..self };
+        }
+        let since = epochs - 1 - self.wait;
+        Self { wait: self.every - 1 - since % self.every, slot: self.slot + 1 + since / self.every, ..self }
+    }
+}
+
+/// What networks are trained on, packed as their kernel reads it.
+pub struct Rows<'a> {
+    pub inputs: &'a [f32],
+    pub targets: &'a [f32],
+    /// One after the other for all who have weights.
+    pub weights: &'a [f32],
+}
+
+/// Networks of one kernel on a device.
+pub struct Population {
+    gpu: Arc<Gpu>,
+    fused: Fused,
+    networks: usize,
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    run: wgpu::Buffer,
+    members: wgpu::Buffer,
+    parameters: wgpu::Buffer,
+    losses: wgpu::Buffer,
+    steps: Option<wgpu::Buffer>,
+    orders: Option<Orders>,
+    copies: Vec<wgpu::Buffer>,
+    staging: wgpu::Buffer,
+    /// The networks that fill the device.
+    filling: usize,
+    /// The epochs that a dispatch can take.
+    longest: usize,
+    pace: Pace,
+    in_flight: Option<(Submission, Instant, f64)>,
+}
+
+/// What computes the order of the rows in many epochs: shaders/order.wgsl.
+struct Orders {
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    params: wgpu::Buffer,
+    step: wgpu::Buffer,
+    order: Order,
+}
+
+/// How long a network takes for an epoch, in nanoseconds, when as many are trained as fill the device.
+struct Pace {
+    nanoseconds: f64,
+    measured: bool,
+}
+
+/// How long a dispatch may take: under the 250 ms after which others on the device notice.
+const LONGEST_DISPATCH: f64 = 0.12e9;
+
+/// The same before anything was measured.
+const FIRST_DISPATCH: f64 = 0.03e9;
+
+/// The most places that the orders of a dispatch's epochs have.
+const MOST_PLACES: usize = 1 << 20;
+
+/// The most rows of a dispatch's step table.
+const MOST_STEPS: usize = 1 << 16;
+
+/// The most workgroups in a dimension, on every device.
+const MOST_WORKGROUPS: usize = 65_535;
+
+/// Bytes of a number.
+const NUMBER: usize = 4;
+
+impl Fused {
+    /// The epochs that a dispatch can take at most; none if not even one.
+    pub fn longest(&self) -> usize {
+        let mut longest = LONGEST_LOOP / self.rounds();
+        if self.shuffled {
+            longest = longest.min(MOST_PLACES / self.rows);
+        }
+        if self.stepped {
+            longest = longest.min(MOST_STEPS / self.batches());
+        }
+        longest
+    }
+
+    /// The bytes on the device for so many networks, of whose losses so many epochs' are kept, with so many numbers of row weights and so
+    /// many copies of the parameters; also the longest buffer's.
+    pub fn bytes(&self, networks: usize, kept: usize, weights: usize, copies: usize) -> (u64, u64) {
+        let number = |count: usize| (count * NUMBER) as u64;
+        let parameters = number(networks * self.network_numbers());
+        let lanes = self.lanes.count();
+        let buffers = [
+            parameters,
+            number(networks * (1 + kept)),
+            networks as u64 * size_of::<Member>() as u64,
+            number(self.rows * self.input_words() * 4),
+            number(self.rows * lanes * self.target_words() * 4),
+            number(weights),
+            if self.shuffled { number(self.longest() * self.rows) } else { 0 },
+            if self.stepped { number(self.longest() * self.batches() * 4) } else { 0 },
+        ];
+        let staging = parameters.max(number(networks * (1 + kept)));
+        let all = buffers.iter().sum::<u64>() + staging + copies as u64 * parameters + size_of::<Run>() as u64;
+        (all, buffers.into_iter().max().unwrap_or(0))
+    }
+
+    /// The numbers that a network has in the buffer of parameters.
+    pub fn network_numbers(&self) -> usize {
+        self.words() * 4 * self.lanes.count()
+    }
+
+    /// A rough time in nanoseconds for an epoch of a network, when many share the device.
+    fn nanoseconds(&self, limits: &Limits) -> f64 {
+        let row = 20.0 + 4.0 * self.numbers() as f64;
+        let epoch = self.rows as f64 * row + self.batches() as f64 * 10.0 * self.numbers() as f64 + 50.0;
+        // Of one that is alone, on a GPU, each operation waits for the one before it.
+        if limits.software { epoch } else { 4.0 * epoch }
+    }
+
+    /// As many networks fill a device.
+    fn filling(&self, limits: &Limits) -> usize {
+        let lanes = if limits.software { 4096 } else { 1 << 17 };
+        (lanes / self.lanes.count()).max(1)
+    }
+}
+
+impl Population {
+    /// Allocates and compiles what so many networks need. `kept` losses of each can wait to be read; `copies` snapshots of the parameters
+    /// can be taken.
+    pub async fn new(
+        gpu: &Arc<Gpu>,
+        limits: &Limits,
+        fused: &Fused,
+        networks: usize,
+        (kept, copies): (usize, usize),
+        rows: &Rows<'_>,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        use wgpu::BufferUsages as Usage;
+        let pipeline = gpu.pipeline(&Kernel::Fused(Box::new(fused.clone()))).await?;
+        let storage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
+        let bytes = |numbers: usize| (numbers * NUMBER) as u64;
+        let longest = fused.longest();
+        let run = gpu.buffer("run", size_of::<Run>() as u64, Usage::UNIFORM | Usage::COPY_DST).await?;
+        let members = gpu.buffer("members", (networks * size_of::<Member>()) as u64, storage).await?;
+        let parameters = gpu.buffer("parameters", bytes(networks * fused.network_numbers()), storage).await?;
+        let losses = gpu.buffer("losses", bytes(networks * (1 + kept)), storage).await?;
+        let mut buffers = vec![(0, run.clone()), (1, members.clone())];
+        for (binding, name, values) in [(2, "inputs", rows.inputs), (3, "targets", rows.targets)] {
+            let buffer = gpu.buffer(name, bytes(values.len()), storage).await?;
+            gpu.write(&buffer, 0, bytemuck::cast_slice(values))?;
+            buffers.push((binding, buffer));
+        }
+        buffers.extend([(4, parameters.clone()), (5, losses.clone())]);
+        let mut orders = None;
+        if fused.shuffled {
+            let order = Order { rows: fused.rows, seed: Some(seed) };
+            let places = gpu.buffer("order", bytes(longest * fused.rows), storage).await?;
+            orders = Some(Orders::new(gpu, order, &places).await?);
+            buffers.push((6, places));
+        }
+        let mut steps = None;
+        if fused.stepped {
+            let buffer = gpu.buffer("steps", (longest * fused.batches() * size_of::<Rates>()) as u64, storage).await?;
+            steps = Some(buffer.clone());
+            buffers.push((7, buffer));
+        }
+        if fused.weighted {
+            let buffer = gpu.buffer("weights", bytes(rows.weights.len()), storage).await?;
+            gpu.write(&buffer, 0, bytemuck::cast_slice(rows.weights))?;
+            buffers.push((8, buffer));
+        }
+        let entry = |(binding, buffer): &(u32, wgpu::Buffer)| (*binding, buffer.clone());
+        let buffers: Vec<_> = buffers.iter().map(entry).collect();
+        let entries: Vec<_> = buffers
+            .iter()
+            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding: *binding, resource: buffer.as_entire_binding() })
+            .collect();
+        let bind_group = gpu.bind_group(&fused.label(), &pipeline, &entries).await?;
+        let mut snapshots = Vec::new();
+        for _ in 0..copies {
+            snapshots.push(gpu.buffer("snapshot", parameters.size(), storage).await?);
+        }
+        let staging = parameters.size().max(losses.size());
+        let staging = gpu.buffer("staging", staging, Usage::MAP_READ | Usage::COPY_DST).await?;
+        Ok(Self {
+            gpu: gpu.clone(),
+            fused: fused.clone(),
+            networks,
+            pipeline,
+            bind_group,
+            run,
+            members,
+            parameters,
+            losses,
+            steps,
+            orders,
+            copies: snapshots,
+            staging,
+            filling: fused.filling(limits),
+            longest,
+            pace: Pace { nanoseconds: fused.nanoseconds(limits), measured: false },
+            in_flight: None,
+        })
+    }
+
+    /// What is trained.
+    pub fn fused(&self) -> &Fused {
+        &self.fused
+    }
+
+    /// Sets what each network has of its own.
+    pub fn write_members(&self, members: &[Member]) -> Result<(), Error> {
+        self.gpu.write(&self.members, 0, bytemuck::cast_slice(members))
+    }
+
+    /// Sets the networks' numbers, packed.
+    pub fn write_parameters(&self, packed: &[f32]) -> Result<(), Error> {
+        self.gpu.write(&self.parameters, 0, bytemuck::cast_slice(packed))
+    }
+
+    /// Trains all for so many epochs, the first of which comes after `before`. `rates` has a row for each step, where the kernel reads any.
+    /// Returns when all is submitted, not when it is done.
+    pub async fn train(&mut self, before: u32, epochs: usize, rates: &[Rates], mut kept: Kept) -> Result<(), Error> {
+        let batches = self.fused.batches();
+        let mut done = 0;
+        while done < epochs {
+            let count = self.epochs_at_once().min(epochs - done);
+            let first_epoch = before + done as u32;
+            if let Some(steps) = &self.steps {
+                let rows = &rates[done * batches..(done + count) * batches];
+                self.gpu.write(steps, 0, bytemuck::cast_slice(rows))?;
+            }
+            if let Some(orders) = &self.orders {
+                orders.compute(&self.gpu, first_epoch, count)?;
+            }
+            let mut first = 0;
+            while first < self.networks {
+                let end = (first + self.networks_at_once(count)).min(self.networks);
+                let run = Run {
+                    networks: self.networks as u32,
+                    first: first as u32,
+                    end: end as u32,
+                    epochs: count as u32,
+                    first_epoch,
+                    every: kept.every,
+                    wait: kept.wait,
+                    slot: 1 + kept.slot,
+                };
+                self.dispatch(&run).await?;
+                first = end;
+            }
+            kept = kept.after(count as u32);
+            done += count;
+        }
+        Ok(())
+    }
+
+    /// How many network-epochs fit a dispatch.
+    fn budget(&self) -> f64 {
+        let longest = if self.pace.measured { LONGEST_DISPATCH } else { FIRST_DISPATCH };
+        longest / self.pace.nanoseconds
+    }
+
+    /// As many epochs as fit a dispatch of the networks that fill the device: the longer they stay on the chip, the better.
+    fn epochs_at_once(&self) -> usize {
+        let networks = self.networks.min(self.filling) as f64;
+        ((self.budget() / networks) as usize).clamp(1, self.longest)
+    }
+
+    /// The networks that fit a dispatch of so many epochs.
+    fn networks_at_once(&self, epochs: usize) -> usize {
+        let whole = self.fused.lanes.networks();
+        let fitting = (self.budget() / epochs as f64) as usize;
+        fitting.clamp(self.filling, MOST_WORKGROUPS * whole).next_multiple_of(whole)
+    }
+
+    async fn dispatch(&mut self, run: &Run) -> Result<(), Error> {
+        // One at a time: what is measured is then the dispatch's own time.
+        if let Some((submission, submitted, network_epochs)) = self.in_flight.take() {
+            self.gpu.finished(submission).await?;
+            self.pace.learn(submitted.elapsed(), network_epochs);
+        }
+        self.gpu.write(&self.run, 0, bytemuck::bytes_of(run))?;
+        let mut encoder = self.gpu.encoder();
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        let networks = (run.end - run.first) as usize;
+        pass.dispatch_workgroups(networks.div_ceil(self.fused.lanes.networks()) as u32, 1, 1);
+        drop(pass);
+        let submitted = Instant::now();
+        let submission = self.gpu.submit(vec![encoder.finish()])?;
+        self.in_flight = Some((submission, submitted, networks as f64 * f64::from(run.epochs)));
+        Ok(())
+    }
+
+    /// The last losses of all networks, and those kept so far of all of them: `slots` rows.
+    pub async fn read_losses(&mut self, slots: usize) -> Result<Vec<f32>, Error> {
+        let numbers = self.networks * (1 + slots);
+        self.read(&self.losses.clone(), numbers).await
+    }
+
+    /// All numbers of all networks, packed; those of a snapshot if one is named.
+    pub async fn read_parameters(&mut self, snapshot: Option<usize>) -> Result<Vec<f32>, Error> {
+        let buffer = snapshot.map_or(&self.parameters, |snapshot| &self.copies[snapshot]).clone();
+        self.read(&buffer, self.networks * self.fused.network_numbers()).await
+    }
+
+    async fn read(&mut self, buffer: &wgpu::Buffer, numbers: usize) -> Result<Vec<f32>, Error> {
+        let region = Region { buffer, offset: 0, size: (numbers * NUMBER) as u64 };
+        let read = self.gpu.read(&self.staging, &[region]).await?;
+        Ok(bytemuck::pod_collect_to_vec(&read[0]))
+    }
+
+    /// Copies the networks as they are now.
+    pub fn keep(&self, snapshot: usize) -> Result<(), Error> {
+        let mut encoder = self.gpu.encoder();
+        encoder.copy_buffer_to_buffer(&self.parameters, 0, &self.copies[snapshot], 0, self.parameters.size());
+        self.gpu.submit(vec![encoder.finish()])?;
+        Ok(())
+    }
+}
+
+impl Pace {
+    /// Learns from a dispatch. Only the size of later ones depends on it.
+    fn learn(&mut self, taken: Duration, network_epochs: f64) {
+        // Less is the launch, more than the work.
+        if taken < Duration::from_millis(1) && self.measured {
+            return;
+        }
+        let nanoseconds = taken.as_nanos() as f64 / network_epochs;
+        self.nanoseconds = if self.measured { 0.5 * (self.nanoseconds + nanoseconds) } else { nanoseconds };
+        self.measured = true;
+    }
+}
+
+impl Orders {
+    async fn new(gpu: &Gpu, order: Order, places: &wgpu::Buffer) -> Result<Self, Error> {
+        use wgpu::BufferUsages as Usage;
+        let pipeline = gpu.pipeline(&Kernel::Order).await?;
+        let params = gpu.buffer("params", 32, Usage::UNIFORM | Usage::COPY_DST).await?;
+        let step = gpu.buffer("step", size_of::<staged::Step>() as u64, Usage::STORAGE | Usage::COPY_DST).await?;
+        let cursor = gpu.buffer("cursor", 4, Usage::STORAGE | Usage::COPY_DST).await?;
+        let entries: Vec<_> = [&params, &step, &cursor, places]
+            .into_iter()
+            .zip(0..)
+            .map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .collect();
+        let bind_group = gpu.bind_group(&Kernel::Order.label(), &pipeline, &entries).await?;
+        Ok(Self { pipeline, bind_group, params, step, order })
+    }
+
+    /// Fills the places of so many epochs.
+    fn compute(&self, gpu: &Gpu, epoch: u32, epochs: usize) -> Result<(), Error> {
+        let places = epochs * self.order.rows;
+        let (x, y, rounds) = self.order.digits();
+        let seed = self.order.seed.unwrap_or(0);
+        let params = [0, places as u32, self.order.rows as u32, x, y, rounds, seed as u32, (seed >> 32) as u32];
+        gpu.write(&self.params, 0, bytemuck::cast_slice(&params))?;
+        gpu.write(&self.step, 0, bytemuck::bytes_of(&staged::Step { epoch, ..staged::Step::default() }))?;
+        let mut encoder = gpu.encoder();
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(places.div_ceil(WORKGROUP_SIZE as usize) as u32, 1, 1);
+        drop(pass);
+        gpu.submit(vec![encoder.finish()])?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_losses_go_on_where_a_dispatch_ended() {
+        for (every, wait) in [(1, 0), (3, 0), (3, 2), (10, 7), (1000, 0)] {
+            let mut kept = Kept { every, wait, slot: 0 };
+            let mut expected = kept;
+            for epochs in [1, 2, 3, 5, 8, 40, 1000] {
+                kept = kept.after(epochs);
+                for _ in 0..epochs {
+                    // As the kernel counts.
+                    if expected.wait == 0 {
+                        expected = Kept { wait: every, slot: expected.slot + 1, ..expected };
+                    }
+                    expected.wait -= 1;
+                }
+                assert_eq!(kept, expected, "every {every}, wait {wait}, {epochs} epochs");
+            }
+        }
+    }
+}
