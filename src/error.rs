@@ -69,6 +69,15 @@ pub enum Error {
         known: Vec<String>,
     },
 
+    /// What is wrong with one network of a sweep.
+    #[error("network {member} of the sweep, counted from 0: {error}")]
+    Member {
+        /// Which.
+        member: usize,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
+
     /// A column that a table does not have.
     #[error("unknown column `{name}`: expected one of {table}, which has {}; choose one of these", or_none(.known))]
     UnknownColumn {

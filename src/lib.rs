@@ -61,6 +61,7 @@ mod shader;
 mod split;
 mod staged;
 mod summary;
+mod sweep;
 mod table;
 mod text;
 mod trace;
@@ -86,6 +87,7 @@ pub use read::Array;
 pub use schedule::Schedule;
 pub use split::{Parts, Split};
 pub use summary::{LayerSummary, Summary};
+pub use sweep::{Member, MemberHistory, Sweep, SweepHistory};
 pub use table::{Column, Columns, Csv, Dataset, Missing, Predictions, Preprocessing, Scaling, Table};
 pub use trace::Stage;
 /// The wgpu that this version is built with.

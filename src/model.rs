@@ -81,6 +81,17 @@ impl Model {
         })
     }
 
+    /// A model as it was when it had these parameters and was in that state.
+    pub(crate) fn restore(device: &Device, network: &Network, layout: &Layout, parameters: Vec<f64>, state: State) -> Self {
+        let (device, network, layout) = (device.clone(), network.clone(), layout.clone());
+        Self { device, network, layout, parameters, state, preprocessing: None }
+    }
+
+    /// Its parameters, and what its optimizer keeps, flat.
+    pub(crate) fn into_numbers(self) -> (Vec<f64>, Vec<Vec<f64>>) {
+        (self.parameters, self.state.slots)
+    }
+
     /// The device it trains on.
     pub fn device(&self) -> &Device {
         &self.device

@@ -6,7 +6,7 @@ use crate::data::Data;
 use crate::engine::{Frame, Rows, plan, ways};
 use crate::error::Error;
 use crate::fit::{Fit, Validation};
-use crate::fused;
+use crate::fused::{self, Size};
 use crate::network::{Layout, Network};
 use crate::plan::Limits;
 use crate::shader::Weights;
@@ -73,7 +73,7 @@ impl Summary {
                 Some(match fused::choose(&frame).fused {
                     Some(fused) => {
                         let weights = if fused.weighted { fused.rows } else { 0 };
-                        fused.bytes(1, frame.room, weights, frame.snapshots.len()).0
+                        fused.bytes(&Size::of(&frame, &fused), weights).0
                     }
                     None => staged_bytes(&frame)?,
                 })

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::kernel::{Fused, Lanes};
+use super::population::Size;
 use crate::engine::{Batches, Frame};
 use crate::fit::{EngineChoice, Fit};
 use crate::network::Network;
@@ -151,7 +152,7 @@ pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, l
             _ => Lanes::Memory(widest.next_power_of_two().clamp(8, 64) as u32),
         };
     }
-    if fused.rounds() > LONGEST_LOOP || fused.longest() == 0 {
+    if fused.rounds() > LONGEST_LOOP || fused.longest(limits, 1) == 0 {
         return Err(format!("an epoch of {rows} rows is more than one dispatch may loop over"));
     }
     if fused.numbers() > MOST_NUMBERS || fused.inputs > MOST_NUMBERS {
@@ -161,7 +162,8 @@ pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, l
     if fused.workgroup_memory() > WORKGROUP_MEMORY {
         return Err("what its lanes tell each other does not fit the memory of a workgroup".into());
     }
-    if fused.bytes(1, 1, rows, 0).1 > limits.binding.min(limits.buffer) {
+    let least = Size { networks: 1, kept: 0, copies: 0, longest: 1 };
+    if fused.bytes(&least, rows).1 > limits.binding.min(limits.buffer) {
         return Err("the data does not fit a binding".into());
     }
     Ok(fused)

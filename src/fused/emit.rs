@@ -207,7 +207,8 @@ impl Emitter<'_> {
         for line in [
             "learning_rate: f32,",
             "weight_decay: f32,",
-            "loss_scale: f32,   // one over what the loss is a mean over",
+            "loss_scale: f32,   // one over what the logged loss is a mean over",
+            "rows: f32,         // how many there are",
             "epochs: u32,       // when it ends",
             "weights: u32,      // where the weights of its rows begin",
         ] {
@@ -768,7 +769,7 @@ impl Emitter<'_> {
             (None, ..) => None,
             (Some(outputs), true, _) => Some(format!("select(0.0, 1.0 / {}, total > 0.0)", times("total".into(), outputs))),
             (Some(outputs), false, true) => Some(format!("1.0 / {}", times("f32(end - first)".into(), outputs))),
-            (Some(outputs), false, false) => Some(format!("1.0 / {:?}", fused.rows as f64 * outputs)),
+            (Some(outputs), false, false) => Some(format!("1.0 / {}", times("member.rows".into(), outputs))),
         };
         if let Some(scale) = &scale {
             self.text.line("// The gradient is that of a mean.");

@@ -11,5 +11,5 @@ mod single;
 
 pub use choice::{Differing, Engine, EngineReport, choose, kernel};
 pub use kernel::{Fused, Lanes, Layer};
-pub use population::{Kept, Member, Population, Rows};
+pub use population::{Kept, Member, Population, Rows, Size};
 pub use single::FusedEngine;

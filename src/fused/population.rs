@@ -21,6 +21,8 @@ pub struct Member {
     pub weight_decay: f32,
     /// One over what the logged loss is a mean over.
     pub loss_scale: f32,
+    /// The rows of a batch of all of them.
+    pub rows: f32,
     /// The epoch after which it does not change any more.
     pub epochs: u32,
     /// Where its rows' weights begin.
@@ -80,6 +82,18 @@ pub struct Rows<'a> {
     pub weights: &'a [f32],
 }
 
+/// How much there is of what is allocated.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    pub networks: usize,
+    /// The losses of each that can wait to be read, beside its last.
+    pub kept: usize,
+    /// The snapshots of the parameters that can be taken.
+    pub copies: usize,
+    /// The epochs of a dispatch: see [`Fused::longest`].
+    pub longest: usize,
+}
+
 /// Networks of one kernel on a device.
 pub struct Population {
     gpu: Arc<Gpu>,
@@ -116,6 +130,8 @@ struct Orders {
 struct Pace {
     nanoseconds: f64,
     measured: bool,
+    /// Whether a dispatch has been done: the first one's time is mostly the driver's, compiling.
+    warm: bool,
 }
 
 /// How long a dispatch may take: under the 250 ms after which others on the device notice.
@@ -125,7 +141,7 @@ const LONGEST_DISPATCH: f64 = 0.12e9;
 const FIRST_DISPATCH: f64 = 0.03e9;
 
 /// The most places that the orders of a dispatch's epochs have.
-const MOST_PLACES: usize = 1 << 20;
+const MOST_PLACES: usize = 1 << 19;
 
 /// The most rows of a dispatch's step table.
 const MOST_STEPS: usize = 1 << 16;
@@ -137,21 +153,22 @@ const MOST_WORKGROUPS: usize = 65_535;
 const NUMBER: usize = 4;
 
 impl Fused {
-    /// The epochs that a dispatch can take at most; none if not even one.
-    pub fn longest(&self) -> usize {
-        let mut longest = LONGEST_LOOP / self.rounds();
+    /// The epochs that a dispatch takes at most, of so many in all; none if not even one fits.
+    pub fn longest(&self, limits: &Limits, epochs: usize) -> usize {
+        let mut longest = epochs.min(LONGEST_LOOP / self.rounds());
+        let longest_buffer = (limits.binding.min(limits.buffer) / 4) as usize;
         if self.shuffled {
-            longest = longest.min(MOST_PLACES / self.rows);
+            longest = longest.min(MOST_PLACES.min(longest_buffer) / self.rows);
         }
         if self.stepped {
-            longest = longest.min(MOST_STEPS / self.batches());
+            longest = longest.min(MOST_STEPS.min(longest_buffer / 4) / self.batches());
         }
         longest
     }
 
-    /// The bytes on the device for so many networks, of whose losses so many epochs' are kept, with so many numbers of row weights and so
-    /// many copies of the parameters; also the longest buffer's.
-    pub fn bytes(&self, networks: usize, kept: usize, weights: usize, copies: usize) -> (u64, u64) {
+    /// The bytes on the device for that; also the longest buffer's.
+    pub fn bytes(&self, size: &Size, weights: usize) -> (u64, u64) {
+        let &Size { networks, kept, copies, longest } = size;
         let number = |count: usize| (count * NUMBER) as u64;
         let parameters = number(networks * self.network_numbers());
         let lanes = self.lanes.count();
@@ -162,8 +179,8 @@ impl Fused {
             number(self.rows * self.input_words() * 4),
             number(self.rows * lanes * self.target_words() * 4),
             number(weights),
-            if self.shuffled { number(self.longest() * self.rows) } else { 0 },
-            if self.stepped { number(self.longest() * self.batches() * 4) } else { 0 },
+            if self.shuffled { number(longest * self.rows) } else { 0 },
+            if self.stepped { number(longest * self.batches() * 4) } else { 0 },
         ];
         let staging = parameters.max(number(networks * (1 + kept)));
         let all = buffers.iter().sum::<u64>() + staging + copies as u64 * parameters + size_of::<Run>() as u64;
@@ -191,14 +208,12 @@ impl Fused {
 }
 
 impl Population {
-    /// Allocates and compiles what so many networks need. `kept` losses of each can wait to be read; `copies` snapshots of the parameters
-    /// can be taken.
+    /// Allocates and compiles what so many networks need.
     pub async fn new(
         gpu: &Arc<Gpu>,
         limits: &Limits,
         fused: &Fused,
-        networks: usize,
-        (kept, copies): (usize, usize),
+        size: &Size,
         rows: &Rows<'_>,
         seed: u64,
     ) -> Result<Self, Error> {
@@ -206,7 +221,7 @@ impl Population {
         let pipeline = gpu.pipeline(&Kernel::Fused(Box::new(fused.clone()))).await?;
         let storage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
         let bytes = |numbers: usize| (numbers * NUMBER) as u64;
-        let longest = fused.longest();
+        let &Size { networks, kept, copies, longest } = size;
         let run = gpu.buffer("run", size_of::<Run>() as u64, Usage::UNIFORM | Usage::COPY_DST).await?;
         let members = gpu.buffer("members", (networks * size_of::<Member>()) as u64, storage).await?;
         let parameters = gpu.buffer("parameters", bytes(networks * fused.network_numbers()), storage).await?;
@@ -265,7 +280,7 @@ impl Population {
             staging,
             filling: fused.filling(limits),
             longest,
-            pace: Pace { nanoseconds: fused.nanoseconds(limits), measured: false },
+            pace: Pace { nanoseconds: fused.nanoseconds(limits), measured: false, warm: false },
             in_flight: None,
         })
     }
@@ -285,9 +300,14 @@ impl Population {
         self.gpu.write(&self.parameters, 0, bytemuck::cast_slice(packed))
     }
 
+    /// Sets the last losses, of those that will not be trained any more.
+    pub fn write_losses(&self, losses: &[f32]) -> Result<(), Error> {
+        self.gpu.write(&self.losses, 0, bytemuck::cast_slice(losses))
+    }
+
     /// Trains all for so many epochs, the first of which comes after `before`. `rates` has a row for each step, where the kernel reads any.
-    /// Returns when all is submitted, not when it is done.
-    pub async fn train(&mut self, before: u32, epochs: usize, rates: &[Rates], mut kept: Kept) -> Result<(), Error> {
+    /// Returns when all is submitted, not when it is done; says which losses are kept next.
+    pub async fn train(&mut self, before: u32, epochs: usize, rates: &[Rates], mut kept: Kept) -> Result<Kept, Error> {
         let batches = self.fused.batches();
         let mut done = 0;
         while done < epochs {
@@ -319,7 +339,7 @@ impl Population {
             kept = kept.after(count as u32);
             done += count;
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// How many network-epochs fit a dispatch.
@@ -391,6 +411,9 @@ impl Population {
 impl Pace {
     /// Learns from a dispatch. Only the size of later ones depends on it.
     fn learn(&mut self, taken: Duration, network_epochs: f64) {
+        if !std::mem::replace(&mut self.warm, true) {
+            return;
+        }
         // Less is the launch, more than the work.
         if taken < Duration::from_millis(1) && self.measured {
             return;

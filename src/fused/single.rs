@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::kernel::{Fused, Place};
-use super::population::{Kept, Member, Population, Rates, Rows};
-use crate::engine::{End, Losses, Setup, Snapshot, Step};
+use super::population::{Kept, Member, Population, Rates, Rows, Size};
+use crate::engine::{End, Frame, Losses, Setup, Snapshot, Step};
 use crate::error::Error;
 use crate::fit::Fit;
 use crate::gpu::Gpu;
@@ -69,6 +69,14 @@ impl Layout {
     }
 }
 
+impl Size {
+    /// That of training one network.
+    pub fn of(frame: &Frame<'_>, fused: &Fused) -> Self {
+        let longest = fused.longest(&frame.limits, frame.fit.epochs);
+        Self { networks: 1, kept: frame.room, copies: frame.snapshots.len(), longest }
+    }
+}
+
 impl FusedEngine {
     pub async fn new(gpu: &Arc<Gpu>, setup: &Setup<'_>, fused: &Fused) -> Result<Self, Error> {
         let frame = &setup.frame;
@@ -77,8 +85,7 @@ impl FusedEngine {
             targets: &fused.pack_targets(&setup.data.dense_targets(frame.network.outputs())),
             weights: setup.data.weights.as_deref().unwrap_or_default(),
         };
-        let kept = (frame.room, frame.snapshots.len());
-        let population = Population::new(gpu, &frame.limits, fused, 1, kept, &rows, frame.fit.seed).await?;
+        let population = Population::new(gpu, &frame.limits, fused, &Size::of(frame, fused), &rows, frame.fit.seed).await?;
         let mut values = frame.layout.dense(setup.parameters);
         setup.slots.iter().for_each(|slot| values.extend(frame.layout.dense(slot)));
         population.write_parameters(&fused.pack([values.as_slice()].into_iter()))?;
@@ -86,6 +93,7 @@ impl FusedEngine {
             learning_rate: frame.fit.base_rate() as f32,
             weight_decay: frame.fit.decay() as f32,
             loss_scale: fused.loss_scale(setup.data.total_weight()),
+            rows: fused.rows as f32,
             epochs: u32::MAX,
             weights: 0,
         }])?;
