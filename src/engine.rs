@@ -383,7 +383,7 @@ impl Running {
     pub async fn losses(&mut self, last: bool) -> Result<Losses, Error> {
         match self {
             Self::Staged(engine) => engine.losses(last).await,
-            Self::Fused(engine) => engine.losses().await,
+            Self::Fused(engine) => engine.losses(last).await,
             Self::Cpu(engine) => Ok(engine.losses()),
         }
     }

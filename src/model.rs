@@ -327,7 +327,7 @@ impl Model {
     /// Looks at one epoch of a training, stage by stage, in the plain stages of `shaders/`: trains up to that epoch, counted from 1,
     /// then runs the dispatches of its first batch one by one and reads what went in and what came out. The model stays as it is. Shapes are as for
     /// [`fit`](Self::fit). Training a wide network does several of these stages in one
-    /// dispatch, so that there the numbers agree with the training's within rounding.
+    /// dispatch, and the fused engine all of them, so that there the numbers agree with the training's within rounding.
     ///
     /// # Errors
     /// As [`fit`](Self::fit); [`Error::NeedsAdapter`] on the CPU engine; [`Error::Setting`] for an epoch beyond the settings'.
@@ -354,7 +354,7 @@ impl Model {
         self.device.block_on(async {
             let (mut parameters, mut state) = (self.parameters.clone(), self.state.going_on(fit));
             if epoch > 1 {
-                let before = Fit { epochs: epoch - 1, early_stopping: None, cancel: None, ..fit.clone() };
+                let before = Fit { epochs: epoch - 1, early_stopping: None, cancel: None, engine: EngineChoice::Staged, ..fit.clone() };
                 let trained = train::train(&self.start(), (&data, validation.as_ref()), &before, &mut |_| ()).await;
                 Trained { parameters, state, .. } = trained.map_err(|failed| failed.error)?;
             }

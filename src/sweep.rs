@@ -408,11 +408,10 @@ impl Sweep {
             population.write_members(&settings)?;
             population.write_losses(&numbers.losses[members.clone()])?;
             state = self.run(&mut population, fit, start.clone()).await?;
-            let losses = population.read_losses(kept).await?;
+            let (losses, packed) = population.read_all(kept).await?;
             let count = members.len();
             numbers.losses[members.clone()].copy_from_slice(&losses[..count]);
             logged.extend((0..count).map(|k| losses[count..].iter().skip(k).step_by(count).copied().collect()));
-            let packed = population.read_parameters(None).await?;
             for (k, member) in members.enumerate() {
                 let values = fused.unpack(&places, &packed, k, count);
                 let (parameters, slots) = values.split_at(self.count());

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::device;
 use shaderprop::internals::gpu;
+use shaderprop::EngineChoice;
 use shaderprop::{
     Activation, ClassWeights, Device, DeviceChoice, DeviceKind, EarlyStopping, Error, Fit, History, Init, Loss, Matrix, Metric,
     Model, Network, Optimizer, Schedule, Tensor,
@@ -271,12 +272,16 @@ fn wgsl_that_does_not_compile_is_an_error_with_its_line() {
         let mine = Activation::custom("mine", value, derivative, |x| x, |_, _| 1.0);
         let network = Network::new(2).dense(3, mine).dense(1, Activation::Sigmoid);
         let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
-        let error = model.fit(&X, &Y, &Fit::new()).expect_err("it does not compile");
-        check_message(&error);
-        let Error::Shader { label, line, code: there, .. } = &error else { panic!("{error}") };
-        assert_eq!(label, shader, "{error}");
-        assert!(*line > 20 && there.contains(code), "{error}");
-        assert_eq!(train(&device), trained);
+        for (engine, shader) in
+            [(EngineChoice::Staged, shader), (EngineChoice::Fused, "fused 2-3-1 (mean_squared_error, sgd, one lane)")]
+        {
+            let error = model.fit(&X, &Y, &Fit::new().engine(engine)).expect_err("it does not compile");
+            check_message(&error);
+            let Error::Shader { label, line, code: there, .. } = &error else { panic!("{error}") };
+            assert_eq!(label, shader, "{error}");
+            assert!(*line > 20 && there.contains(code), "{error}");
+            assert_eq!(train(&device), trained);
+        }
     }
     let twice = |value: &'static str| Activation::custom("mine", value, "1.0", |x| x, |_, _| 1.0);
     expect(Model::new(&device, &Network::new(1).dense(1, twice("x")).dense(1, twice("x + 0.0")), &Init::default()), "Setting");

@@ -5,7 +5,7 @@ mod common;
 use common::{change_agrees, device};
 use serde_json::Value;
 use shaderprop::{
-    Activation, ClassWeights, Columns, Csv, Device, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Preprocessing, Scaling,
+    Activation, ClassWeights, Columns, Csv, Device, Engine, EngineChoice, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Preprocessing, Scaling,
     Schedule, Table, Tensor,
 };
 
@@ -108,9 +108,14 @@ fn twenty_steps_are_pytorchs() {
     let cases = fixture("torch_fit");
     let cases = cases["cases"].as_array().expect("cases");
     assert!(cases.len() >= 24);
-    for (device, relative, absolute) in [(Device::cpu(), 1e-7, 1e-9), (device(), 1e-4, 1e-6)] {
+    let mut fused = 0;
+    for (device, engine, relative, absolute) in [
+        (Device::cpu(), EngineChoice::Auto, 1e-7, 1e-9),
+        (device(), EngineChoice::Staged, 1e-4, 1e-6),
+        (device(), EngineChoice::Fused, 1e-4, 1e-6),
+    ] {
         for case in cases {
-            let name = format!("{} on {}", text(&case["name"]), device.info().name);
+            let name = format!("{} on {}, {engine:?}", text(&case["name"]), device.info().name);
             let (inputs, targets) = (matrix(&case["inputs"]), matrix(&case["targets"]));
             let start = tensors(&case["start"]);
             let init = Init::Values(start.clone());
@@ -123,6 +128,7 @@ fn twenty_steps_are_pytorchs() {
                 .weight_decay(number(&case["weight_decay"]))
                 .schedule(schedule(&case["schedule"]))
                 .warm_up(count(&case["warm_up"]))
+                .engine(engine)
                 .epochs(losses.len());
             if let Some(norm) = case["clip_norm"].as_f64() {
                 fit = fit.clip_norm(norm);
@@ -134,6 +140,7 @@ fn twenty_steps_are_pytorchs() {
                 fit = fit.class_weights(ClassWeights::Given(floats(&case["class_weights"])));
             }
             let history = model.fit(&inputs, &targets, &fit).unwrap_or_else(|error| panic!("{name}: {error}"));
+            fused += usize::from(history.engine == Engine::Fused);
             for (epoch, (got, expected)) in history.loss.iter().zip(&losses).enumerate() {
                 let within = (got - expected).abs() <= relative * expected.abs() + absolute;
                 assert!(within, "{name}: epoch {}: loss {got}, PyTorch {expected}", epoch + 1);
@@ -156,6 +163,9 @@ fn twenty_steps_are_pytorchs() {
             }
         }
     }
+    // All but those that clip gradients.
+    let clipped = cases.iter().filter(|case| !case["clip_norm"].is_null()).count();
+    assert_eq!(fused, cases.len() - clipped);
 }
 
 /// The start of the fixtures that are made by a formula: element k of a layer's weight, counted row by row; biases zero.
@@ -181,9 +191,10 @@ fn digits_are_learned_as_by_scikit_learn() {
     let inputs = Matrix::new(data.inputs.rows(), 64, pixels).expect("the pixels");
     let network = Network::new(64).dense(64, Activation::Relu).dense(10, Activation::Softmax);
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).batch_size(128).shuffle(false);
-    for device in [Device::cpu(), device()] {
+    for (device, engine) in [(Device::cpu(), EngineChoice::Auto), (device(), EngineChoice::Staged), (device(), EngineChoice::Fused)] {
         let mut model = Model::new(&device, &network, &formula_start(&network)).expect("a model");
-        let history = model.fit(&inputs, &data.targets, &fit.clone().epochs(count(&expected["epochs"]))).expect("a training");
+        let fit = fit.clone().engine(engine);
+        let history = model.fit(&inputs, &data.targets, &fit.epochs(count(&expected["epochs"]))).expect("a training");
         for (epoch, (got, expected)) in history.loss.iter().zip(f64s(&expected["loss"])).enumerate() {
             assert!((got - expected).abs() <= 1e-3 * expected, "epoch {}: {got}, scikit-learn {expected}", epoch + 1);
         }
@@ -220,11 +231,15 @@ fn two_models_are_fitted_as_by_keras() {
         ),
     ];
     for ((network, fit, targets, loss), expected) in models.into_iter().zip(expected["models"].as_array().expect("models")) {
-        for (device, bound) in [(Device::cpu(), 3e-7), (device(), 1e-4)] {
-            let name = format!("{} on {}", text(&expected["name"]), device.info().name);
+        for (device, engine, bound) in [
+            (Device::cpu(), EngineChoice::Auto, 3e-7),
+            (device(), EngineChoice::Staged, 1e-4),
+            (device(), EngineChoice::Fused, 1e-4),
+        ] {
+            let name = format!("{} on {}, {engine:?}", text(&expected["name"]), device.info().name);
             let mut model = Model::new(&device, &network, &formula_start(&network)).expect("a model");
             let start = model.weights();
-            let history = model.fit(&inputs, &targets, &fit).expect("a training");
+            let history = model.fit(&inputs, &targets, &fit.clone().engine(engine)).expect("a training");
             for (got, expected) in history.loss.iter().zip(f64s(&expected[loss])) {
                 assert!((got - expected).abs() <= bound * expected, "{name}: loss {got}, Keras {expected}");
             }

@@ -6,7 +6,7 @@ use common::{change_agrees, device, numbers, targets, wide};
 use serde_json::Value;
 use shaderprop::internals::gpu;
 use shaderprop::internals::reference::{Batch, Chance, Reference, Update};
-use shaderprop::{Activation, Device, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Tensor};
+use shaderprop::{Activation, Device, EngineChoice, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Tensor};
 
 /// Trains on the device and on the reference from the same start; the change of every tensor must agree to 1e-3 of its norm.
 fn agree(device: &Device, network: &Network, loss: Loss, rows: usize, learning_rate: f64, steps: usize) {
@@ -97,9 +97,9 @@ fn log_points_change_nothing_but_the_readbacks() {
     let inputs = Matrix::new(5, 2, numbers(1, 10)).expect("a matrix");
     let targets = Matrix::new(5, 1, numbers(2, 5)).expect("a matrix");
     let readbacks = || gpu(&device).expect("a GPU").readbacks();
-    let train = |log_every: Option<usize>| {
+    let train = |engine: EngineChoice, log_every: Option<usize>| {
         let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
-        let fit = Fit::new().learning_rate(0.1).epochs(5000);
+        let fit = Fit::new().learning_rate(0.1).epochs(5000).engine(engine);
         let fit = log_every.map_or(fit.clone(), |epochs| fit.log_every(epochs));
         let before = readbacks();
         let mut logged = Vec::new();
@@ -109,15 +109,17 @@ fn log_points_change_nothing_but_the_readbacks() {
         }
         (history, model.weights(), logged.iter().map(|(epoch, _)| *epoch).collect::<Vec<_>>(), readbacks() - before)
     };
-    let (history, weights, logged, count) = train(None);
-    assert_eq!((history.loss.len(), logged.len()), (5000, 0));
-    assert_eq!(count, 1, "the weights and all losses come back together");
-    assert!(history.loss[4999] < history.loss[0]);
+    for engine in [EngineChoice::Staged, EngineChoice::Fused] {
+        let (history, weights, logged, count) = train(engine, None);
+        assert_eq!((history.loss.len(), logged.len()), (5000, 0));
+        assert_eq!(count, 1, "the weights and all losses come back together");
+        assert!(history.loss[4999] < history.loss[0]);
 
-    let (with_logs, same_weights, logged, count) = train(Some(1000));
-    assert_eq!(logged, [1, 1001, 2001, 3001, 4001]);
-    assert_eq!(count, 5 + 1, "one readback a log point, and one for the weights");
-    assert_eq!((with_logs, same_weights), (history, weights));
+        let (with_logs, same_weights, logged, count) = train(engine, Some(1000));
+        assert_eq!(logged, [1, 1001, 2001, 3001, 4001]);
+        assert_eq!(count, 5 + 1, "one readback a log point, and one for the weights");
+        assert_eq!((with_logs, same_weights), (history, weights));
+    }
 }
 
 /// One command buffer an epoch, however many go into a submission.
@@ -128,7 +130,7 @@ fn an_epoch_is_one_command_buffer() {
     let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Tanh);
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
     let before = count();
-    model.fit(&[[0.0, 1.0]], &[[0.5]], &Fit::new().epochs(1000)).expect("a training");
+    model.fit(&[[0.0, 1.0]], &[[0.5]], &Fit::new().epochs(1000).engine(EngineChoice::Staged)).expect("a training");
     assert_eq!(count() - before, 1000);
 
     // A device that seems to take a thousand times longer than it does gets epochs in parts, until it has shown its pace.
@@ -137,7 +139,7 @@ fn an_epoch_is_one_command_buffer() {
     let inputs = Matrix::new(16, 32, numbers(1, 16 * 32)).expect("a matrix");
     gpu(&device).expect("a GPU").learn(std::time::Duration::from_secs(1), 1);
     let before = count();
-    model.fit(&inputs, &inputs, &Fit::new().epochs(100)).expect("a training");
+    model.fit(&inputs, &inputs, &Fit::new().epochs(100).engine(EngineChoice::Staged)).expect("a training");
     assert!(count() - before > 100);
     let before = count();
     model.fit(&inputs, &inputs, &Fit::new().epochs(100)).expect("a training");
@@ -228,7 +230,7 @@ fn an_explained_epoch_is_the_epoch() {
     let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
     let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [[0.0], [1.0], [1.0], [0.0]]);
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
-    let fit = |epochs| Fit::new().learning_rate(0.7).epochs(epochs);
+    let fit = |epochs| Fit::new().learning_rate(0.7).epochs(epochs).engine(EngineChoice::Staged);
     let stages = model.explain(&inputs, &targets, &fit(3), 3).expect("stages");
     let history = model.fit(&inputs, &targets, &fit(3)).expect("a training");
 

@@ -10,7 +10,7 @@ use crate::network::Network;
 use crate::plan::{Limits, Scores};
 use crate::product::choice::Products;
 use crate::schedule::Schedule;
-use crate::shader::{LONGEST_LOOP, Weights};
+use crate::shader::Weights;
 
 /// What trains a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,12 +77,11 @@ const WRITTEN_OUT: usize = 256;
 /// And up to so many rows.
 const ROWS_WRITTEN_OUT: usize = 16;
 
-/// The most numbers that a lane holds: beyond, the kernel would be too long to compile anywhere.
-const MOST_NUMBERS: usize = 1536;
+/// The most numbers that a lane holds: more take software drivers ten seconds to compile, or crash them.
+const MOST_NUMBERS: usize = 1024;
 
-/// The most numbers that a lane holds on a software adapter before its compiler takes longer than the launches of the other engine: some
-/// 300 ms.
-const MOST_NUMBERS_ON_CPU: usize = 96;
+/// The most numbers that a lane holds on a software adapter for the kernel to compile about as fast as those of the staged engine.
+const MOST_NUMBERS_ON_CPU: usize = 400;
 
 /// The registers of an invocation on common GPUs, less those for what is computed.
 const REGISTERS: usize = 200;
@@ -127,6 +126,9 @@ pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, l
     if fit.clip_norm.is_some() {
         return Err("the fused engine does not clip gradients".into());
     }
+    if network.layers().iter().all(|layer| layer.frozen) {
+        return Err("no layer is trained".into());
+    }
     let batches = Batches::of(fit, rows);
     let optimizer = &fit.optimizer;
     let corrects = (optimizer.definition().corrections)(optimizer, 1) != [1.0; 2];
@@ -152,12 +154,12 @@ pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, l
             _ => Lanes::Memory(widest.next_power_of_two().clamp(8, 64) as u32),
         };
     }
-    if fused.rounds() > LONGEST_LOOP || fused.longest(limits, 1) == 0 {
-        return Err(format!("an epoch of {rows} rows is more than one dispatch may loop over"));
-    }
-    if fused.numbers() > MOST_NUMBERS || fused.inputs > MOST_NUMBERS {
-        let got = fused.numbers().max(fused.inputs);
+    if fused.held() > MOST_NUMBERS {
+        let got = fused.held();
         return Err(format!("the network does not fit the registers: {got} numbers an invocation, of at most {MOST_NUMBERS}"));
+    }
+    if fused.longest(limits, 1) == 0 {
+        return Err(format!("an epoch of {rows} rows is more than one dispatch may loop over"));
     }
     if fused.workgroup_memory() > WORKGROUP_MEMORY {
         return Err("what its lanes tell each other does not fit the memory of a workgroup".into());
@@ -171,7 +173,7 @@ pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, l
 
 /// Whether the fused engine is the faster one, and why.
 fn pays(fused: &Fused, limits: &Limits) -> Result<String, String> {
-    let numbers = fused.numbers() * (1 + fused.rule.slots.len());
+    let numbers = fused.held();
     if limits.software {
         return match fused.lanes {
             Lanes::Memory(_) => Err("without subgroups of a fixed size the fused engine is slow on a CPU".into()),

@@ -4,6 +4,9 @@ use super::kernel::{Fused, Lanes};
 use crate::activation::Activation;
 use crate::text::{Text, component, vector};
 
+/// So many words are loaded and stored one by one, wherever.
+const FEW_WORDS: usize = 4;
+
 /// The terms of a sum in a line.
 const TERMS: usize = 4;
 
@@ -196,6 +199,7 @@ impl Emitter<'_> {
             ("every", "one in so many losses is kept"),
             ("wait", "the first of them after so many epochs"),
             ("slot", "and where it goes"),
+            ("words", "of four numbers that an invocation holds"),
         ] {
             let says = if says.is_empty() { String::new() } else { format!("  // {says}") };
             let field = format!("{field}: u32,");
@@ -354,21 +358,39 @@ impl Emitter<'_> {
     }
 
     /// Where a word of the network is.
-    fn word(&self, k: usize) -> String {
+    fn word(&self, k: &str) -> String {
         match self.fused.lanes {
-            Lanes::One => format!("parameters[{k}u * run.networks + network]"),
+            Lanes::One => format!("parameters[{k} * run.networks + network]"),
             Lanes::Subgroup(lanes) | Lanes::Memory(lanes) => {
-                format!("parameters[(network * {}u + {k}u) * {lanes}u + lane]", self.fused.words())
+                format!("parameters[(network * {}u + {k}) * {lanes}u + lane]", self.fused.words())
             }
         }
     }
 
+    /// Whether words come and go in a loop, passing through all registers: software drivers make of each load and store a loop over the lanes,
+    /// and take long to compile hundreds of them.
+    fn rotates(&self) -> bool {
+        matches!(self.fused.lanes, Lanes::Subgroup(_)) && self.fused.words() > FEW_WORDS
+    }
+
     fn load(&mut self) {
+        let words = self.fused.words();
+        if self.rotates() {
+            (0..words).for_each(|k| self.text.line(&format!("var word_{k} = vec4f();")));
+            // Were the bound a constant, compilers would write the rounds out again.
+            self.text.open("for (var k = 0u; k < run.words; k++) {");
+            (1..words).for_each(|k| self.text.line(&format!("word_{} = word_{k};", k - 1)));
+            let word = self.word("k");
+            self.text.line(&format!("word_{} = {word};", words - 1));
+            self.text.close("}");
+        }
         let mut at = 0usize;
         for (_, part) in self.held() {
-            for word in at.div_ceil(4)..(at + part.width).div_ceil(4) {
-                let line = format!("let word_{word} = {};", self.word(word));
-                self.text.line(&line);
+            if !self.rotates() {
+                for word in at.div_ceil(4)..(at + part.width).div_ceil(4) {
+                    let line = format!("let word_{word} = {};", self.word(&format!("{word}u")));
+                    self.text.line(&line);
+                }
             }
             let (first, end) = (at, at + part.width);
             let value = if first / 4 == (end - 1) / 4 {
@@ -385,42 +407,42 @@ impl Emitter<'_> {
     /// Writes back what may have changed.
     fn store(&mut self) {
         let held = self.held();
-        let mut words: Vec<Vec<(String, bool)>> = Vec::new();
-        let mut at = 0;
-        for (layer, part) in &held {
-            for c in 0..part.width {
-                if at % 4 == 0 {
-                    words.push(Vec::new());
-                }
-                let changes = !self.fused.layers[*layer].frozen;
-                let last = words.len() - 1;
-                words[last].push((part.component(c), changes));
-                at += 1;
-            }
+        let values: Vec<_> = held
+            .iter()
+            .flat_map(|(layer, part)| (0..part.width).map(|c| (part.component(c), !self.fused.layers[*layer].frozen)))
+            .collect();
+        let guard = match self.fused.lanes {
+            Lanes::Memory(_) => "if exists {",
+            Lanes::One | Lanes::Subgroup(_) => "{",
+        };
+        if guard != "{" {
+            self.text.open(guard);
         }
-        let guard = matches!(self.fused.lanes, Lanes::Memory(_));
-        if guard {
-            self.text.open("if exists {");
-        }
-        for (k, word) in words.iter().enumerate() {
-            if word.iter().any(|(_, changes)| *changes) {
-                let mut values: Vec<_> = word.iter().map(|(value, _)| value.clone()).collect();
-                values.resize(4, "0.0".into());
-                let whole = values[0].strip_suffix(".x").filter(|name| (1..4).all(|c| values[c] == pick(name, 4, c)));
-                let value = whole.map_or_else(|| format!("vec4f({})", values.join(", ")), str::to_owned);
-                let line = format!("{} = {value};", self.word(k));
+        for (k, word) in values.chunks(4).enumerate() {
+            let changes = word.iter().any(|(_, changes)| *changes);
+            let mut values: Vec<_> = word.iter().map(|(value, _)| value.clone()).collect();
+            values.resize(4, "0.0".into());
+            let whole = values[0].strip_suffix(".x").filter(|name| (1..4).all(|c| values[c] == pick(name, 4, c)));
+            let value = whole.map_or_else(|| format!("vec4f({})", values.join(", ")), str::to_owned);
+            if self.rotates() {
+                self.text.line(&format!("word_{k} = {value};"));
+            } else if changes {
+                let line = format!("{} = {value};", self.word(&format!("{k}u")));
                 self.text.line(&line);
             }
         }
-        let lane = if self.fused.lanes == Lanes::One { None } else { Some("if lane == 0u {") };
-        if let Some(condition) = lane {
-            self.text.open(condition);
-        }
-        self.text.line("losses[network] = last_loss;");
-        if lane.is_some() {
+        if self.rotates() {
+            self.text.open("for (var k = 0u; k < run.words; k++) {");
+            let line = format!("{} = word_0;", self.word("k"));
+            self.text.line(&line);
+            (1..self.fused.words()).for_each(|k| self.text.line(&format!("word_{} = word_{k};", k - 1)));
             self.text.close("}");
         }
-        if guard {
+        match self.fused.lanes {
+            Lanes::One => self.text.line("losses[network] = last_loss;"),
+            _ => self.text.line("if lane == 0u { losses[network] = last_loss; }"),
+        }
+        if guard != "{" {
             self.text.close("}");
         }
     }

@@ -132,9 +132,14 @@ impl Fused {
         (0..self.layers.len()).map(|layer| (self.layers[layer].ins + 1) * self.units(layer)).sum()
     }
 
+    /// The same with what the optimizer keeps of them.
+    pub fn held(&self) -> usize {
+        self.numbers() * (1 + self.rule.slots.len())
+    }
+
     /// The words of four numbers that a lane holds in all.
     pub fn words(&self) -> usize {
-        (self.numbers() * (1 + self.rule.slots.len())).div_ceil(4)
+        self.held().div_ceil(4)
     }
 
     /// The words of a row of the inputs, in the buffer.
@@ -163,6 +168,11 @@ impl Fused {
             Lanes::One => 1,
             Lanes::Subgroup(_) | Lanes::Memory(_) => 1 + self.batches() + self.rows,
         }
+    }
+
+    /// The rounds that loading and storing take.
+    pub fn rounds_of_words(&self) -> usize {
+        2 * self.words()
     }
 
     /// The places of a network's parameters, in the order of its tensors, then those of the optimizer's slots.

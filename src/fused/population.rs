@@ -50,6 +50,7 @@ struct Run {
     every: u32,
     wait: u32,
     slot: u32,
+    words: u32,
 }
 
 /// Which epochs' losses are kept.
@@ -155,7 +156,7 @@ const NUMBER: usize = 4;
 impl Fused {
     /// The epochs that a dispatch takes at most, of so many in all; none if not even one fits.
     pub fn longest(&self, limits: &Limits, epochs: usize) -> usize {
-        let mut longest = epochs.min(LONGEST_LOOP / self.rounds());
+        let mut longest = epochs.min((LONGEST_LOOP - self.rounds_of_words()) / self.rounds());
         let longest_buffer = (limits.binding.min(limits.buffer) / 4) as usize;
         if self.shuffled {
             longest = longest.min(MOST_PLACES.min(longest_buffer) / self.rows);
@@ -182,7 +183,7 @@ impl Fused {
             if self.shuffled { number(longest * self.rows) } else { 0 },
             if self.stepped { number(longest * self.batches() * 4) } else { 0 },
         ];
-        let staging = parameters.max(number(networks * (1 + kept)));
+        let staging = parameters + number(networks * (1 + kept));
         let all = buffers.iter().sum::<u64>() + staging + copies as u64 * parameters + size_of::<Run>() as u64;
         (all, buffers.into_iter().max().unwrap_or(0))
     }
@@ -262,8 +263,7 @@ impl Population {
         for _ in 0..copies {
             snapshots.push(gpu.buffer("snapshot", parameters.size(), storage).await?);
         }
-        let staging = parameters.size().max(losses.size());
-        let staging = gpu.buffer("staging", staging, Usage::MAP_READ | Usage::COPY_DST).await?;
+        let staging = gpu.buffer("staging", parameters.size() + losses.size(), Usage::MAP_READ | Usage::COPY_DST).await?;
         Ok(Self {
             gpu: gpu.clone(),
             fused: fused.clone(),
@@ -332,6 +332,7 @@ impl Population {
                     every: kept.every,
                     wait: kept.wait,
                     slot: 1 + kept.slot,
+                    words: self.fused.words() as u32,
                 };
                 self.dispatch(&run).await?;
                 first = end;
@@ -382,21 +383,29 @@ impl Population {
     }
 
     /// The last losses of all networks, and those kept so far of all of them: `slots` rows.
-    pub async fn read_losses(&mut self, slots: usize) -> Result<Vec<f32>, Error> {
-        let numbers = self.networks * (1 + slots);
-        self.read(&self.losses.clone(), numbers).await
+    pub async fn read_losses(&self, slots: usize) -> Result<Vec<f32>, Error> {
+        Ok(self.read(&[(&self.losses, self.networks * (1 + slots))]).await?.remove(0))
     }
 
     /// All numbers of all networks, packed; those of a snapshot if one is named.
-    pub async fn read_parameters(&mut self, snapshot: Option<usize>) -> Result<Vec<f32>, Error> {
-        let buffer = snapshot.map_or(&self.parameters, |snapshot| &self.copies[snapshot]).clone();
-        self.read(&buffer, self.networks * self.fused.network_numbers()).await
+    pub async fn read_parameters(&self, snapshot: Option<usize>) -> Result<Vec<f32>, Error> {
+        let buffer = snapshot.map_or(&self.parameters, |snapshot| &self.copies[snapshot]);
+        Ok(self.read(&[(buffer, self.networks * self.fused.network_numbers())]).await?.remove(0))
     }
 
-    async fn read(&mut self, buffer: &wgpu::Buffer, numbers: usize) -> Result<Vec<f32>, Error> {
-        let region = Region { buffer, offset: 0, size: (numbers * NUMBER) as u64 };
-        let read = self.gpu.read(&self.staging, &[region]).await?;
-        Ok(bytemuck::pod_collect_to_vec(&read[0]))
+    /// Both in one readback.
+    pub async fn read_all(&self, slots: usize) -> Result<(Vec<f32>, Vec<f32>), Error> {
+        let numbers = self.networks * self.fused.network_numbers();
+        let mut read = self.read(&[(&self.losses, self.networks * (1 + slots)), (&self.parameters, numbers)]).await?;
+        let parameters = read.pop().unwrap_or_default();
+        Ok((read.pop().unwrap_or_default(), parameters))
+    }
+
+    async fn read<'a>(&'a self, wanted: &[(&'a wgpu::Buffer, usize)]) -> Result<Vec<Vec<f32>>, Error> {
+        let region = |&(buffer, numbers): &(&'a wgpu::Buffer, usize)| Region { buffer, offset: 0, size: (numbers * NUMBER) as u64 };
+        let regions: Vec<_> = wanted.iter().map(region).collect();
+        let read = self.gpu.read(&self.staging, &regions).await?;
+        Ok(read.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect())
     }
 
     /// Copies the networks as they are now.

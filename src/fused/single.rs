@@ -20,6 +20,8 @@ pub struct FusedEngine {
     snapshots: Vec<Snapshot>,
     /// The epochs whose losses are on the device and have not been read.
     unread: u32,
+    /// The packed network, where it has been read already.
+    end: Option<Vec<f32>>,
     stepped: bool,
 }
 
@@ -104,6 +106,7 @@ impl FusedEngine {
             fit: frame.fit.clone(),
             snapshots: frame.snapshots.to_vec(),
             unread: 0,
+            end: None,
             stepped: fused.stepped,
         })
     }
@@ -117,11 +120,20 @@ impl FusedEngine {
         };
         self.population.train(first.epoch, epochs, &rates, Kept { every: 1, wait: 0, slot: self.unread }).await?;
         self.unread += epochs as u32;
+        self.end = None;
         Ok(())
     }
 
-    pub async fn losses(&mut self) -> Result<Losses, Error> {
-        let read = self.population.read_losses(std::mem::take(&mut self.unread) as usize).await?;
+    /// The losses since the last reading; the network comes with the `last`.
+    pub async fn losses(&mut self, last: bool) -> Result<Losses, Error> {
+        let unread = std::mem::take(&mut self.unread) as usize;
+        let read = if last {
+            let (losses, end) = self.population.read_all(unread).await?;
+            self.end = Some(end);
+            losses
+        } else {
+            self.population.read_losses(unread).await?
+        };
         let epochs: Vec<f64> = read[1..].iter().map(|loss| f64::from(*loss)).collect();
         let measured = Measured { losses: epochs.last().copied().into_iter().collect(), counts: Vec::new() };
         Ok(Losses { epochs, measured, parameters: None })
@@ -136,7 +148,10 @@ impl FusedEngine {
     }
 
     pub async fn finish(&mut self, snapshot: Option<Snapshot>) -> Result<End, Error> {
-        let packed = self.population.read_parameters(None).await?;
+        let packed = match self.end.take() {
+            Some(end) => end,
+            None => self.population.read_parameters(None).await?,
+        };
         let fused = self.population.fused().clone();
         let values = fused.unpack(&self.places, &packed, 0, 1);
         let mut all = values.chunks(fused.parameters()).map(|values| self.layout.spread(values));
