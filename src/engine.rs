@@ -405,7 +405,10 @@ impl Running {
                 let (from, to) = (engine.staged.plan.find("parameters"), engine.staged.plan.find(snapshot.name()));
                 engine.staged.copy(from, to)
             }
-            Self::Fused(engine) => engine.keep(snapshot),
+            Self::Fused(engine) => {
+                engine.keep(snapshot);
+                Ok(())
+            }
             Self::Cpu(engine) => {
                 engine.snapshots[snapshot as usize] = engine.reference.parameters(&engine.layout);
                 Ok(())

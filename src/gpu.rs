@@ -267,7 +267,18 @@ impl Gpu {
 
     /// Copies those regions to the host, in one go, by way of `staging`, which is at least as large as all of them.
     pub async fn read(&self, staging: &wgpu::Buffer, regions: &[Region<'_>]) -> Result<Vec<Vec<u8>>, Error> {
+        self.read_after(Vec::new(), staging, regions).await
+    }
+
+    /// The same once the device has done those command buffers, which go with it in one submission.
+    pub async fn read_after(
+        &self,
+        mut commands: Vec<wgpu::CommandBuffer>,
+        staging: &wgpu::Buffer,
+        regions: &[Region<'_>],
+    ) -> Result<Vec<Vec<u8>>, Error> {
         self.check()?;
+        self.command_buffers.fetch_add(commands.len() as u64, Ordering::Relaxed);
         self.readbacks.fetch_add(1, Ordering::Relaxed);
         let mut encoder = self.encoder();
         let mut total = 0;
@@ -275,7 +286,8 @@ impl Gpu {
             encoder.copy_buffer_to_buffer(region.buffer, region.offset, staging, total, region.size);
             total += region.size;
         }
-        let index = self.queue.submit([encoder.finish()]);
+        commands.push(encoder.finish());
+        let index = self.queue.submit(commands);
         let (sender, mapped) = oneshot_channel();
         staging.map_async(wgpu::MapMode::Read, ..total, move |result| {
             // Fails only if nobody waits any more.

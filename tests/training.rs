@@ -142,7 +142,7 @@ fn an_epoch_is_one_command_buffer() {
     model.fit(&inputs, &inputs, &Fit::new().epochs(100).engine(EngineChoice::Staged)).expect("a training");
     assert!(count() - before > 100);
     let before = count();
-    model.fit(&inputs, &inputs, &Fit::new().epochs(100)).expect("a training");
+    model.fit(&inputs, &inputs, &Fit::new().epochs(100).engine(EngineChoice::Staged)).expect("a training");
     assert_eq!(count() - before, 100);
 }
 

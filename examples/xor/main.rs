@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use shaderprop::{Activation, Fit, Init, Log, Loss, Model, Network};
+use shaderprop::{Activation, DeviceKind, EngineChoice, Fit, History, Init, Log, Loss, Model, Network};
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -19,6 +19,9 @@ struct Options {
     /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
     #[arg(long)]
     device: Option<String>,
+    /// What trains: one command buffer an epoch, all epochs in one dispatch, or the CPU in f64
+    #[arg(long, value_enum)]
+    engine: Option<Engine>,
     /// How often all four rows are gone through
     #[arg(long, default_value_t = 10_000)]
     epochs: usize,
@@ -39,6 +42,13 @@ enum Order {
     LayerByLayer,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    Staged,
+    Fused,
+    Cpu,
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
     common::run(|| train(&options))
@@ -51,25 +61,55 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
         Order::WeightsThenBiases => shaderprop::Order::WeightsThenBiases,
         Order::LayerByLayer => shaderprop::Order::LayerByLayer,
     };
-    let device = common::open_device(options.device.as_deref())?;
+    let cpu = match (options.engine, options.device.as_deref()) {
+        (Some(Engine::Cpu), Some(device)) if device != "cpu" => {
+            return Err(format!("--engine cpu: expected no --device, or cpu, got {device}; leave one out").into());
+        }
+        (Some(Engine::Staged | Engine::Fused), Some("cpu")) => {
+            return Err("--device cpu: expected no --engine, or cpu, since the CPU runs no shaders; leave one out".into());
+        }
+        (engine, _) => engine == Some(Engine::Cpu),
+    };
+    let device = common::open_device(if cpu { Some("cpu") } else { options.device.as_deref() })?;
     let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
-    let mut model = Model::new(&device, &network, &Init::NumPy { seed: options.seed, order })?;
+    let start = Init::NumPy { seed: options.seed, order };
+    let mut model = Model::new(&device, &network, &start)?;
     let fit = Fit::new().loss(Loss::SquaredError).learning_rate(0.1).epochs(options.epochs).log_every(options.log_every);
+    let fit = fit.engine(if options.engine == Some(Engine::Fused) { EngineChoice::Fused } else { EngineChoice::Staged });
 
     if let Some(epoch) = options.explain {
         common::explain(epoch, &model.explain(&inputs, &targets, &fit, epoch)?);
         return Ok(());
     }
 
-    let start = Instant::now();
+    let begun = Instant::now();
     let log = |log: &Log| common::print(&format!("Epoch {}, Loss: {}", log.epoch, common::digits(log.loss)));
     let history = model.fit_with(&inputs, &targets, &fit, log)?;
-    eprintln!("engine: {}, {} epochs in {:.2} s", history.engine, options.epochs, start.elapsed().as_secs_f64());
+    eprintln!("engine: {}, {} epochs in {:.2} s", history.engine, options.epochs, begun.elapsed().as_secs_f64());
 
     common::print("Predicted Output after Training:");
     let predictions = model.predict(&inputs)?;
     for row in 0..predictions.rows() {
         common::print(&common::digits(f64::from(predictions.row(row)[0])));
     }
+    if options.engine.is_none() && device.info().kind != DeviceKind::Cpu {
+        // Compiled beforehand, by an epoch of another model.
+        let mut model = Model::new(&device, &network, &start)?;
+        let fused = fit.engine(EngineChoice::Fused);
+        model.clone().fit(&inputs, &targets, &fused.clone().epochs(1))?;
+        let begun = Instant::now();
+        let again = model.fit(&inputs, &targets, &fused)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        eprintln!(
+            "the fused engine: the same {} epochs in {:.4} s, once compiled; largest difference of a loss {:.1e}",
+            options.epochs,
+            seconds,
+            largest_difference(&history, &again)
+        );
+    }
     Ok(())
+}
+
+fn largest_difference(a: &History, b: &History) -> f64 {
+    a.loss.iter().zip(&b.loss).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }

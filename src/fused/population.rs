@@ -116,6 +116,8 @@ pub struct Population {
     longest: usize,
     pace: Pace,
     in_flight: Option<(Submission, Instant, f64)>,
+    /// What goes to the device with the next submission, and how many network-epochs that is.
+    waiting: (Vec<wgpu::CommandBuffer>, f64),
 }
 
 /// What computes the order of the rows in many epochs: shaders/order.wgsl.
@@ -282,6 +284,7 @@ impl Population {
             longest,
             pace: Pace { nanoseconds: fused.nanoseconds(limits), measured: false, warm: false },
             in_flight: None,
+            waiting: (Vec::new(), 0.0),
         })
     }
 
@@ -306,13 +309,15 @@ impl Population {
     }
 
     /// Trains all for so many epochs, the first of which comes after `before`. `rates` has a row for each step, where the kernel reads any.
-    /// Returns when all is submitted, not when it is done; says which losses are kept next.
+    /// Returns before all is done, or even submitted: readbacks wait for it. Says which losses are kept next.
     pub async fn train(&mut self, before: u32, epochs: usize, rates: &[Rates], mut kept: Kept) -> Result<Kept, Error> {
         let batches = self.fused.batches();
         let mut done = 0;
         while done < epochs {
             let count = self.epochs_at_once().min(epochs - done);
             let first_epoch = before + done as u32;
+            // What waits reads the tables as they are.
+            self.submit().await?;
             if let Some(steps) = &self.steps {
                 let rows = &rates[done * batches..(done + count) * batches];
                 self.gpu.write(steps, 0, bytemuck::cast_slice(rows))?;
@@ -363,11 +368,7 @@ impl Population {
     }
 
     async fn dispatch(&mut self, run: &Run) -> Result<(), Error> {
-        // One at a time: what is measured is then the dispatch's own time.
-        if let Some((submission, submitted, network_epochs)) = self.in_flight.take() {
-            self.gpu.finished(submission).await?;
-            self.pace.learn(submitted.elapsed(), network_epochs);
-        }
+        self.submit().await?;
         self.gpu.write(&self.run, 0, bytemuck::bytes_of(run))?;
         let mut encoder = self.gpu.encoder();
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -376,44 +377,73 @@ impl Population {
         let networks = (run.end - run.first) as usize;
         pass.dispatch_workgroups(networks.div_ceil(self.fused.lanes.networks()) as u32, 1, 1);
         drop(pass);
-        let submitted = Instant::now();
-        let submission = self.gpu.submit(vec![encoder.finish()])?;
-        self.in_flight = Some((submission, submitted, networks as f64 * f64::from(run.epochs)));
+        self.waiting.0.push(encoder.finish());
+        self.waiting.1 += networks as f64 * f64::from(run.epochs);
+        Ok(())
+    }
+
+    /// Waits for what the device was given.
+    async fn finish(&mut self) -> Result<(), Error> {
+        if let Some((submission, submitted, network_epochs)) = self.in_flight.take() {
+            self.gpu.finished(submission).await?;
+            self.pace.learn(submitted.elapsed(), network_epochs);
+        }
+        Ok(())
+    }
+
+    /// Hands on what waits, once the device has done what it was given before: what is measured is then a dispatch's own time.
+    async fn submit(&mut self) -> Result<(), Error> {
+        // A copy alone goes with the next dispatch.
+        if self.waiting.1 > 0.0 {
+            self.finish().await?;
+            let (commands, network_epochs) = std::mem::take(&mut self.waiting);
+            let submitted = Instant::now();
+            self.in_flight = Some((self.gpu.submit(commands)?, submitted, network_epochs));
+        }
         Ok(())
     }
 
     /// The last losses of all networks, and those kept so far of all of them: `slots` rows.
-    pub async fn read_losses(&self, slots: usize) -> Result<Vec<f32>, Error> {
-        Ok(self.read(&[(&self.losses, self.networks * (1 + slots))]).await?.remove(0))
+    pub async fn read_losses(&mut self, slots: usize) -> Result<Vec<f32>, Error> {
+        let commands = self.rest().await?;
+        Ok(self.read(commands, &[(&self.losses, self.networks * (1 + slots))]).await?.remove(0))
     }
 
     /// All numbers of all networks, packed; those of a snapshot if one is named.
-    pub async fn read_parameters(&self, snapshot: Option<usize>) -> Result<Vec<f32>, Error> {
+    pub async fn read_parameters(&mut self, snapshot: Option<usize>) -> Result<Vec<f32>, Error> {
+        let commands = self.rest().await?;
         let buffer = snapshot.map_or(&self.parameters, |snapshot| &self.copies[snapshot]);
-        Ok(self.read(&[(buffer, self.networks * self.fused.network_numbers())]).await?.remove(0))
+        Ok(self.read(commands, &[(buffer, self.networks * self.fused.network_numbers())]).await?.remove(0))
     }
 
     /// Both in one readback.
-    pub async fn read_all(&self, slots: usize) -> Result<(Vec<f32>, Vec<f32>), Error> {
+    pub async fn read_all(&mut self, slots: usize) -> Result<(Vec<f32>, Vec<f32>), Error> {
+        let commands = self.rest().await?;
         let numbers = self.networks * self.fused.network_numbers();
-        let mut read = self.read(&[(&self.losses, self.networks * (1 + slots)), (&self.parameters, numbers)]).await?;
+        let mut read = self.read(commands, &[(&self.losses, self.networks * (1 + slots)), (&self.parameters, numbers)]).await?;
         let parameters = read.pop().unwrap_or_default();
         Ok((read.pop().unwrap_or_default(), parameters))
     }
 
-    async fn read<'a>(&'a self, wanted: &[(&'a wgpu::Buffer, usize)]) -> Result<Vec<Vec<f32>>, Error> {
+    /// What waits, to go with a readback.
+    async fn rest(&mut self) -> Result<Vec<wgpu::CommandBuffer>, Error> {
+        self.finish().await?;
+        self.waiting.1 = 0.0;
+        Ok(std::mem::take(&mut self.waiting.0))
+    }
+
+    async fn read<'a>(&'a self, commands: Vec<wgpu::CommandBuffer>, wanted: &[(&'a wgpu::Buffer, usize)]) -> Result<Vec<Vec<f32>>, Error> {
         let region = |&(buffer, numbers): &(&'a wgpu::Buffer, usize)| Region { buffer, offset: 0, size: (numbers * NUMBER) as u64 };
         let regions: Vec<_> = wanted.iter().map(region).collect();
-        let read = self.gpu.read(&self.staging, &regions).await?;
+        let read = self.gpu.read_after(commands, &self.staging, &regions).await?;
         Ok(read.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect())
     }
 
     /// Copies the networks as they are now.
-    pub fn keep(&self, snapshot: usize) -> Result<(), Error> {
+    pub fn keep(&mut self, snapshot: usize) {
         let mut encoder = self.gpu.encoder();
         encoder.copy_buffer_to_buffer(&self.parameters, 0, &self.copies[snapshot], 0, self.parameters.size());
-        self.gpu.submit(vec![encoder.finish()])?;
-        Ok(())
+        self.waiting.0.push(encoder.finish());
     }
 }
 

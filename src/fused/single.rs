@@ -143,8 +143,10 @@ impl FusedEngine {
         self.snapshots.iter().position(|planned| *planned == snapshot)
     }
 
-    pub fn keep(&mut self, snapshot: Snapshot) -> Result<(), Error> {
-        self.place_of(snapshot).map_or(Ok(()), |copy| self.population.keep(copy))
+    pub fn keep(&mut self, snapshot: Snapshot) {
+        if let Some(copy) = self.place_of(snapshot) {
+            self.population.keep(copy);
+        }
     }
 
     pub async fn finish(&mut self, snapshot: Option<Snapshot>) -> Result<End, Error> {
