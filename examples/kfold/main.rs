@@ -1,0 +1,111 @@
+//! Cross-validation of learning rates on handwritten digits: every fold with every rate, all trained at once.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use shaderprop::{Activation, Csv, Fit, Init, Loss, Matrix, Member, Network, Optimizer, Split, Sweep, Table};
+
+#[path = "../common/mod.rs"]
+mod common;
+
+/// Trains a network for each fold and each learning rate in one sweep, and prints the accuracy on the rows that were held out.
+#[derive(Parser)]
+struct Options {
+    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
+    #[arg(long)]
+    device: Option<String>,
+    /// In how many parts the digits are cut, each held out once
+    #[arg(long, default_value_t = 5)]
+    folds: usize,
+    /// The learning rates
+    #[arg(long, value_delimiter = ',', default_value = "0.001,0.01,0.03,0.1,0.3")]
+    learning_rates: Vec<f64>,
+    /// How often all digits are gone through
+    #[arg(long, default_value_t = 30)]
+    epochs: usize,
+    /// What the folds, the starts and the order of the digits depend on
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Another CSV file of digits, without a header, the digit last
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz"), hide_default_value = true)]
+    data: PathBuf,
+}
+
+/// Of a pixel.
+const BRIGHTEST: f32 = 16.0;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    common::run(|| validate(&options))
+}
+
+fn validate(options: &Options) -> Result<(), Box<dyn Error>> {
+    let (inputs, labels) = digits(&options.data)?;
+    let targets = Matrix::column(labels.iter().map(|label| *label as f32).collect::<Vec<_>>());
+    let folds = Split::stratified(&labels).seed(options.seed).k_fold(options.folds)?;
+
+    let device = common::open_wide(options.device.as_deref())?;
+    let network = Network::new(inputs.columns()).dense(32, Activation::Relu).dense(10, Activation::Softmax);
+    let mut members = Vec::new();
+    for rate in &options.learning_rates {
+        for (fold, parts) in folds.iter().enumerate() {
+            let start = Init::HeUniform { seed: options.seed + fold as u64 };
+            members.push(Member::new(start).learning_rate(*rate).rows(parts.train.as_slice()));
+        }
+    }
+    let loss = Loss::CategoricalCrossEntropy;
+    let fit = Fit::new().loss(loss).optimizer(Optimizer::momentum(0.9)).batch_size(32).epochs(options.epochs).seed(options.seed);
+    let mut sweep = Sweep::new(&device, &network, members)?;
+    let begun = Instant::now();
+    let history = sweep.fit(&inputs, &targets, &fit)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    eprintln!("{} networks in {seconds:.2} s, engine: {} ({})", sweep.len(), history.engine, history.why);
+
+    for (i, rate) in options.learning_rates.iter().enumerate() {
+        let mut accuracies = Vec::new();
+        let mut diverged = 0;
+        for (fold, parts) in folds.iter().enumerate() {
+            let member = i * folds.len() + fold;
+            if history.members[member].diverged {
+                diverged += 1;
+                continue;
+            }
+            let model = sweep.model(member)?;
+            accuracies.push(model.evaluate(inputs.select(&parts.test), targets.select(&parts.test), loss)?.accuracy);
+        }
+        if accuracies.is_empty() {
+            common::print(&format!("learning rate {rate}: all {diverged} networks diverged"));
+            continue;
+        }
+        let note = if diverged > 0 { format!(", {diverged} diverged") } else { String::new() };
+        let (mean, deviation) = mean_and_deviation(&accuracies);
+        common::print(&format!("learning rate {rate}: accuracy {mean:.4} ± {deviation:.4} over {} folds{note}", accuracies.len()));
+    }
+    Ok(())
+}
+
+/// The pixels from 0 to 1, and which digit each row is.
+fn digits(path: &PathBuf) -> Result<(Matrix<'static>, Vec<usize>), Box<dyn Error>> {
+    let table = Table::read_csv(path, &Csv::new().header(false))?;
+    let last = table.names().len() - 1;
+    let mut pixels = Vec::with_capacity(table.rows() * last);
+    let mut labels = Vec::with_capacity(table.rows());
+    for row in 0..table.rows() {
+        for column in 0..last {
+            pixels.push(table.cell(row, column).parse::<f32>()? / BRIGHTEST);
+        }
+        labels.push(table.cell(row, last).parse()?);
+    }
+    Ok((Matrix::new(table.rows(), last, pixels)?, labels))
+}
+
+/// The mean, and the standard deviation of the sample.
+fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    (mean, (squares / (count - 1.0)).sqrt())
+}
