@@ -354,7 +354,8 @@ impl Model {
         self.device.block_on(async {
             let (mut parameters, mut state) = (self.parameters.clone(), self.state.going_on(fit));
             if epoch > 1 {
-                let before = Fit { epochs: epoch - 1, early_stopping: None, cancel: None, engine: EngineChoice::Staged, ..fit.clone() };
+                let before =
+                    Fit { epochs: epoch - 1, early_stopping: None, cancel: None, engine: EngineChoice::Staged, ..fit.clone() };
                 let trained = train::train(&self.start(), (&data, validation.as_ref()), &before, &mut |_| ()).await;
                 Trained { parameters, state, .. } = trained.map_err(|failed| failed.error)?;
             }

@@ -84,14 +84,9 @@ impl Summary {
 }
 
 /// What will be planned for training on that many rows, of which nothing but their number is known.
-pub(crate) fn planned<'a>(
-    names: (&'a Network, &'a Layout, &'a Fit),
-    rows: usize,
-    limits: Limits,
-) -> Result<Frame<'a>, Error> {
+pub(crate) fn planned<'a>(names: (&'a Network, &'a Layout, &'a Fit), rows: usize, limits: Limits) -> Result<Frame<'a>, Error> {
     let (network, _, fit) = names;
-    let equal =
-        |count: usize| Rows { count, classes: fit.loss.takes_classes(), weights: Weights::Equal, total: count as f64 };
+    let equal = |count: usize| Rows { count, classes: fit.loss.takes_classes(), weights: Weights::Equal, total: count as f64 };
     let (train, validation) = match &fit.validation {
         None => (rows, None),
         Some(Validation::Split(share)) => {

@@ -155,7 +155,11 @@ impl Sweep {
         let layout = network.layout()?;
         let members: Vec<_> = members.into_iter().collect();
         if members.is_empty() {
-            return Err(Error::Setting { what: "the networks of a sweep".into(), expected: "at least 1".into(), got: "0".into() });
+            return Err(Error::Setting {
+                what: "the networks of a sweep".into(),
+                expected: "at least 1".into(),
+                got: "0".into(),
+            });
         }
         // The first is refused as a model is.
         Model::new(device, network, &Init::Zeros)?;
@@ -292,7 +296,8 @@ impl Sweep {
 
     fn check(&self, fit: &Fit) -> Result<(), Error> {
         fit.check(&self.network)?;
-        let without = |what: &str| Err(Error::Setting { what: what.into(), expected: "none in a sweep".into(), got: "some".into() });
+        let without =
+            |what: &str| Err(Error::Setting { what: what.into(), expected: "none in a sweep".into(), got: "some".into() });
         if fit.validation.is_some() {
             return without("validation");
         }
@@ -360,10 +365,8 @@ impl Sweep {
         let Some(gpu) = &self.device.gpu else { return Err(Error::NoAdapter) };
         let limits = self.device.limits();
         let kept = fit.log_every.map_or(0, |every| fit.epochs.div_ceil(every));
-        let (inputs, targets) = (
-            fused.pack_inputs(data.inputs.values()),
-            fused.pack_targets(&data.dense_targets(self.network.outputs())),
-        );
+        let (inputs, targets) =
+            (fused.pack_inputs(data.inputs.values()), fused.pack_targets(&data.dense_targets(self.network.outputs())));
         let width = self.count() * (1 + fused.rule.slots.len());
         if numbers.slots.is_empty() {
             numbers.slots.resize(self.len() * (width - self.count()), 0.0);
@@ -386,16 +389,15 @@ impl Sweep {
             let members = first..end;
             let (weights, rows_of) = task.weights_of(members.clone());
             let rows = Rows { inputs: &inputs, targets: &targets, weights: &weights };
-            let mut population =
-                match Population::new(gpu, &limits, fused, &size(members.len()), &rows, fit.seed).await {
-                    Ok(population) => population,
-                    // Fewer at a time.
-                    Err(Error::OutOfMemory { .. }) => {
-                        most = members.len() / 2;
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                };
+            let mut population = match Population::new(gpu, &limits, fused, &size(members.len()), &rows, fit.seed).await {
+                Ok(population) => population,
+                // Fewer at a time.
+                Err(Error::OutOfMemory { .. }) => {
+                    most = members.len() / 2;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let own: Vec<Vec<f32>> = members
                 .clone()
                 .map(|k| {
@@ -473,7 +475,8 @@ impl Sweep {
         let mut logged = Vec::with_capacity(self.len());
         let mut slots = Vec::new();
         for (k, member) in self.members.iter().enumerate() {
-            let left = member.epochs.map_or(fit.epochs as u64, |end| (end as u64).saturating_sub(start.epochs).min(fit.epochs as u64));
+            let left =
+                member.epochs.map_or(fit.epochs as u64, |end| (end as u64).saturating_sub(start.epochs).min(fit.epochs as u64));
             let mut model = self.model(k)?;
             let mut losses = Vec::new();
             if left > 0 {
@@ -588,7 +591,8 @@ struct Weights {
 /// How many networks the device's buffers hold at a time.
 fn fitting(fused: &Fused, kept: usize, limits: &Limits) -> usize {
     let longest = limits.binding.min(limits.buffer) / 4;
-    let numbers = [fused.network_numbers(), 1 + kept, size_of::<fused::Member>() / 4, if fused.weighted { fused.rows } else { 1 }];
+    let numbers =
+        [fused.network_numbers(), 1 + kept, size_of::<fused::Member>() / 4, if fused.weighted { fused.rows } else { 1 }];
     let fitting = numbers.into_iter().map(|count| longest / count.max(1) as u64).min().unwrap_or(0);
     // What is counted goes through u32.
     fitting.min(u64::from(u32::MAX) / (1 + kept as u64).max(fused.words() as u64)) as usize

@@ -5,8 +5,8 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::device;
-use shaderprop::internals::gpu;
 use shaderprop::EngineChoice;
+use shaderprop::internals::gpu;
 use shaderprop::{
     Activation, ClassWeights, Device, DeviceChoice, DeviceKind, EarlyStopping, Error, Fit, History, Init, Loss, Matrix, Metric,
     Model, Network, Optimizer, Schedule, Tensor,
@@ -273,7 +273,7 @@ fn wgsl_that_does_not_compile_is_an_error_with_its_line() {
         let network = Network::new(2).dense(3, mine).dense(1, Activation::Sigmoid);
         let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
         for (engine, shader) in
-            [(EngineChoice::Staged, shader), (EngineChoice::Fused, "fused 2-3-1 (mean_squared_error, sgd, one lane)")]
+            [(EngineChoice::Staged, shader), (EngineChoice::Fused, "fused 2-3-1 (mean_squared_error, sgd, lane)")]
         {
             let error = model.fit(&X, &Y, &Fit::new().engine(engine)).expect_err("it does not compile");
             check_message(&error);

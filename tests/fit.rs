@@ -5,8 +5,8 @@ mod common;
 use common::{change_agrees, device};
 use serde_json::Value;
 use shaderprop::{
-    Activation, ClassWeights, Columns, Csv, Device, Engine, EngineChoice, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Preprocessing, Scaling,
-    Schedule, Table, Tensor,
+    Activation, ClassWeights, Columns, Csv, Device, Engine, EngineChoice, Fit, Init, Loss, Matrix, Model, Network, Optimizer,
+    Preprocessing, Scaling, Schedule, Table, Tensor,
 };
 
 fn fixture(name: &str) -> Value {
@@ -191,7 +191,9 @@ fn digits_are_learned_as_by_scikit_learn() {
     let inputs = Matrix::new(data.inputs.rows(), 64, pixels).expect("the pixels");
     let network = Network::new(64).dense(64, Activation::Relu).dense(10, Activation::Softmax);
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).batch_size(128).shuffle(false);
-    for (device, engine) in [(Device::cpu(), EngineChoice::Auto), (device(), EngineChoice::Staged), (device(), EngineChoice::Fused)] {
+    for (device, engine) in
+        [(Device::cpu(), EngineChoice::Auto), (device(), EngineChoice::Staged), (device(), EngineChoice::Fused)]
+    {
         let mut model = Model::new(&device, &network, &formula_start(&network)).expect("a model");
         let fit = fit.clone().engine(engine);
         let history = model.fit(&inputs, &data.targets, &fit.epochs(count(&expected["epochs"]))).expect("a training");

@@ -92,7 +92,13 @@ fn every_activation_and_loss_in_many_lanes() {
                     _ => false,
                 };
                 // And that of a sum is as many times larger than a mean's.
-                let rate = if steep { 0.002 } else if *loss == Loss::SquaredError { 0.01 } else { 0.2 };
+                let rate = if steep {
+                    0.002
+                } else if *loss == Loss::SquaredError {
+                    0.01
+                } else {
+                    0.2
+                };
                 let fit = Fit::new().loss(*loss).learning_rate(rate).epochs(3).batch_size(5).seed(7);
                 let what = format!("{way}: {} with {} on {shape:?}", activation.name(), loss.name());
                 agrees(&what, &device, &network, (&inputs, &targets), &fit);
@@ -150,7 +156,8 @@ fn shapes_from_one_unit_to_many() {
             (vec![4, 2, 2, 2, 2, 2], 20, 7),
             (vec![70, 3, 33], 4, 4),
         ] {
-            let network = sizes[1..].iter().fold(Network::new(sizes[0]), |network, units| network.dense(*units, Activation::Tanh));
+            let network =
+                sizes[1..].iter().fold(Network::new(sizes[0]), |network, units| network.dense(*units, Activation::Tanh));
             let (inputs, targets) = data(&network, Loss::MeanSquaredError, rows);
             let fit = Fit::new().learning_rate(0.1).epochs(3).batch_size(batch);
             agrees(&format!("{way}: {sizes:?}, {rows} rows, batches of {batch}"), &device, &network, (&inputs, &targets), &fit);
@@ -228,7 +235,8 @@ fn cuts_change_no_bit() {
         let members = members(29, inputs.rows(), 12);
         let whole = {
             let mut sweep = sweep_of(&device, &network, members.clone());
-            let history = sweep.fit(&inputs, &targets, &fit.clone().epochs(12).log_every(5)).unwrap_or_else(|error| panic!("{error}"));
+            let history =
+                sweep.fit(&inputs, &targets, &fit.clone().epochs(12).log_every(5)).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(history.logged, [1, 6, 11]);
             assert_eq!(history.members[3].logged.len(), 2, "{what}: it ended after six epochs");
             (sweep, history)
@@ -243,7 +251,8 @@ fn cuts_change_no_bit() {
         let products = if what == "workgroup memory" { Products::Plain } else { limits.products };
         let small = limited(&device, Limits { binding: 8 << 10, products, ..limits });
         let mut pieces = sweep_of(&small, &network, members);
-        let history = pieces.fit(&inputs, &targets, &fit.clone().epochs(12).log_every(5)).unwrap_or_else(|error| panic!("{error}"));
+        let history =
+            pieces.fit(&inputs, &targets, &fit.clone().epochs(12).log_every(5)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(history, whole.1, "{what}: in pieces");
         for k in 0..whole.0.len() {
             assert_eq!(sweep.weights_of(k), whole.0.weights_of(k), "{what}: member {k} in three calls");
@@ -261,7 +270,9 @@ fn a_member_taken_out_goes_on() {
         sweep.fit(&inputs, &targets, &fit.clone().epochs(5)).unwrap_or_else(|error| panic!("{error}"));
         let mut model = sweep.model(2).expect("a member");
         assert_eq!(model.epochs(), 5);
-        model.fit(&inputs, &targets, &fit.clone().epochs(4).engine(EngineChoice::Fused)).unwrap_or_else(|error| panic!("{error}"));
+        model
+            .fit(&inputs, &targets, &fit.clone().epochs(4).engine(EngineChoice::Fused))
+            .unwrap_or_else(|error| panic!("{error}"));
         sweep.fit(&inputs, &targets, &fit.clone().epochs(4)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(sweep.weights_of(2).expect("a member"), model.weights(), "{what}");
     }
@@ -274,7 +285,8 @@ fn a_fused_run_goes_on_to_the_bit() {
         for optimizer in Optimizer::ALL {
             let fit = fit.clone().optimizer(*optimizer).learning_rate(0.01).engine(EngineChoice::Fused);
             let (whole, history) = train(&device, &network, &Init::default(), (&inputs, &targets), &fit.clone().epochs(9));
-            let (logged, _) = train(&device, &network, &Init::default(), (&inputs, &targets), &fit.clone().epochs(9).log_every(2));
+            let (logged, _) =
+                train(&device, &network, &Init::default(), (&inputs, &targets), &fit.clone().epochs(9).log_every(2));
             let (mut parts, _) = train(&device, &network, &Init::default(), (&inputs, &targets), &fit.clone().epochs(2));
             parts.fit(&inputs, &targets, &fit.clone().epochs(7)).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(history.engine, Engine::Fused);
@@ -296,7 +308,8 @@ fn a_sweep_that_is_not_fused_trains_models() {
         assert_ne!(history.engine, Engine::Fused);
         assert!(!history.why.is_empty());
         let mut model = Model::new(&device, &network, &Init::Uniform { seed: 1, low: -0.8, high: 0.9 }).expect("a model");
-        let alone = model.fit(&inputs, &targets, &fit.clone().learning_rate(0.003 * 2.0)).unwrap_or_else(|error| panic!("{error}"));
+        let alone =
+            model.fit(&inputs, &targets, &fit.clone().learning_rate(0.003 * 2.0)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(sweep.weights_of(1).expect("a member"), model.weights());
         assert_eq!(history.members[1].logged, [0, 2, 4].map(|epoch| f64::from(alone.loss[epoch] as f32)));
         assert_eq!(history.members.iter().map(|member| member.epochs).collect::<Vec<_>>(), [6, 6, 6, 3, 6, 6, 6, 6, 3, 6]);
@@ -358,7 +371,10 @@ fn bad_sweeps_are_refused() {
     let start = || Member::new(Init::default());
     let said = |error: Result<(), Error>| error.expect_err("it is refused").to_string();
     let none: Vec<Member> = Vec::new();
-    assert_eq!(said(Sweep::new(&device, &network, none).map(drop)), "the networks of a sweep: expected at least 1, got 0; change it");
+    assert_eq!(
+        said(Sweep::new(&device, &network, none).map(drop)),
+        "the networks of a sweep: expected at least 1, got 0; change it"
+    );
     let other = Model::new(&device, &Network::new(3).dense(1, Activation::Tanh), &Init::default()).expect("a model").weights();
     let shapes = Sweep::new(&device, &network, [start(), start(), Member::new(Init::Values(other))]).map(drop);
     assert!(matches!(&shapes, Err(Error::Member { member: 2, .. })), "{shapes:?}");

@@ -5,7 +5,8 @@ use naga::proc::index::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};
 use shaderprop::internals::{
-    Family, Finish, Kernel, Layouts, Limits, PARTS, Plan, Product, Products, Rows, Rule, Shader, Table, Tiles, Training, Weights,
+    Family, Finish, Fused, Kernel, Layouts, Limits, PARTS, Plan, Product, Products, Rows, Rule, Shader, Table, Tiles, Training,
+    Weights,
 };
 use shaderprop::{Activation, Loss, Network, Optimizer};
 
@@ -91,6 +92,7 @@ fn products() -> Vec<Kernel> {
             }
         }
     }
+    kernels.extend(Fused::some().into_iter().map(|fused| Kernel::Fused(Box::new(fused))));
     kernels
 }
 
@@ -153,6 +155,7 @@ fn what_is_read_from_the_text_is_what_naga_reads() {
         let entry = &module.entry_points[0];
         let invocations = match &kernel {
             Kernel::Product(product) => product.family.invocations(),
+            Kernel::Fused(fused) => fused.lanes.invocations(),
             _ => 64,
         };
         assert_eq!((entry.name.as_str(), entry.workgroup_size), ("main", [invocations, 1, 1]), "{}", kernel.label());
@@ -187,7 +190,7 @@ fn what_is_read_from_the_text_is_what_naga_reads() {
     }
 }
 
-/// What is emitted reads as it did when somebody last looked at it: a product of each family, and what adds slices.
+/// What is emitted reads as it did when somebody last looked at it: a product of each family, what adds slices, and a fused kernel of each kind.
 #[test]
 fn emitted_modules_are_as_in_the_snapshots() {
     let rows = Product {
@@ -213,6 +216,9 @@ fn emitted_modules_are_as_in_the_snapshots() {
     let snapshots = [
         ("rows.wgsl", Kernel::Product(Box::new(rows))),
         ("tiles.wgsl", Kernel::Product(Box::new(tiles))),
+        ("fused_xor.wgsl", Kernel::Fused(Box::new(Fused::some().swap_remove(0)))),
+        ("fused_subgroup.wgsl", Kernel::Fused(Box::new(Fused::some().swap_remove(2)))),
+        ("fused_memory.wgsl", Kernel::Fused(Box::new(Fused::some().swap_remove(3)))),
         ("sum_slices.wgsl", Kernel::SumSlices { finish: Finish::Derivative(Activation::Tanh), ones: false }),
     ];
     for (name, kernel) in snapshots {

@@ -82,7 +82,10 @@ fn validate(options: &Options) -> Result<(), Box<dyn Error>> {
         }
         let note = if diverged > 0 { format!(", {diverged} diverged") } else { String::new() };
         let (mean, deviation) = mean_and_deviation(&accuracies);
-        common::print(&format!("learning rate {rate}: accuracy {mean:.4} ± {deviation:.4} over {} folds{note}", accuracies.len()));
+        common::print(&format!(
+            "learning rate {rate}: accuracy {mean:.4} ± {deviation:.4} over {} folds{note}",
+            accuracies.len()
+        ));
     }
     Ok(())
 }

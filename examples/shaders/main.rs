@@ -1,5 +1,5 @@
 //! Writes assembled WGSL modules to a folder: each stage's file with the functions appended that can be chosen for it, and the
-//! products by blocks of a network.
+//! products by blocks of a network, and some fused kernels.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use shaderprop::internals::{Kernel, Limits, Plan, Products, Table, Training};
+use shaderprop::internals::{Fused, Kernel, Limits, Plan, Products, Table, Training};
 use shaderprop::{Activation, Loss, Network};
 
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Writes assembled WGSL modules to a folder, for reading and for tools: all stages, and the products by blocks of a network.
+/// Writes assembled WGSL modules to a folder, for reading and for tools: all stages, the products by blocks of a network, and fused kernels
+/// of small ones.
 #[derive(Parser)]
 struct Options {
     /// Where to; a file that is there already and differs is not overwritten
@@ -38,6 +39,7 @@ fn write(options: &Options) -> Result<(), Box<dyn Error>> {
     let [inputs, units @ ..] = &options.layers[..] else { return Err("expected --layers as 784,128,10".into()) };
     let network = units.iter().fold(Network::new(*inputs), |network, units| network.dense(*units, Activation::Sigmoid));
     let mut kernels = Kernel::all();
+    kernels.extend(Fused::some().into_iter().map(|fused| Kernel::Fused(Box::new(fused))));
     for products in [
         Products::Rows { lanes: Some(8), most: 32 },
         Products::Rows { lanes: Some(8), most: 16 },

@@ -148,9 +148,7 @@ fn end(kind: &Kind, member: &MemberHistory, weights: &[Tensor]) -> End {
 /// The sum before the last sigmoid, which says yes above 0.
 fn sum(hidden: &Activation, weights: &[Tensor], row: &[f32; 2]) -> f64 {
     let value = |tensor: usize, at: usize| f64::from(weights[tensor].values[at]);
-    let unit = |j: usize| {
-        hidden.value(value(1, j) + f64::from(row[0]) * value(0, j) + f64::from(row[1]) * value(0, 2 + j))
-    };
+    let unit = |j: usize| hidden.value(value(1, j) + f64::from(row[0]) * value(0, j) + f64::from(row[1]) * value(0, 2 + j));
     value(3, 0) + unit(0) * value(2, 0) + unit(1) * value(2, 1)
 }
 
@@ -160,7 +158,10 @@ fn share(ends: &[End], of: End) -> f64 {
 
 /// The networks with each learning rate.
 fn by_rate(ends: &[End]) -> impl Iterator<Item = (f64, Vec<End>)> {
-    LEARNING_RATES.iter().enumerate().map(|(i, rate)| (*rate, ends.iter().skip(i).step_by(LEARNING_RATES.len()).copied().collect()))
+    LEARNING_RATES
+        .iter()
+        .enumerate()
+        .map(|(i, rate)| (*rate, ends.iter().skip(i).step_by(LEARNING_RATES.len()).copied().collect()))
 }
 
 /// The share that solves XOR with each learning rate; none for one that no network had.

@@ -174,8 +174,12 @@ impl Emitter<'_> {
             fused.layers.iter().map(|layer| format!("{} ({})", count(layer.outs, "unit"), layer.activation.name())).collect();
         let whole = match fused.lanes {
             Lanes::One => "each invocation trains a network of its own, which it holds in registers".to_owned(),
-            Lanes::Subgroup(lanes) => format!("the {lanes} invocations of a subgroup train a network, which they hold in registers"),
-            Lanes::Memory(lanes) => format!("each {lanes} invocations of a workgroup train a network, which they hold in registers"),
+            Lanes::Subgroup(lanes) => {
+                format!("the {lanes} invocations of a subgroup train a network, which they hold in registers")
+            }
+            Lanes::Memory(lanes) => {
+                format!("each {lanes} invocations of a workgroup train a network, which they hold in registers")
+            }
         };
         for line in [
             format!("// Many epochs of training in one dispatch: {whole}."),
@@ -189,7 +193,7 @@ impl Emitter<'_> {
             self.text.line(&line);
         }
         self.text.line("");
-        self.text.open("struct Run {");
+        self.text.open("struct Params {");
         for (field, says) in [
             ("networks", "in the buffers"),
             ("first", "this dispatch trains the networks first..end"),
@@ -223,7 +227,7 @@ impl Emitter<'_> {
         let buffer = |binding: u32, access: &str, name: &str, of: &str| {
             format!("@group(0) @binding({binding}) var<storage, {access}> {name}: array<{of}>;")
         };
-        self.text.line("@group(0) @binding(0) var<uniform> run: Run;");
+        self.text.line("@group(0) @binding(0) var<uniform> params: Params;");
         for line in [
             buffer(1, "read", "members", "Member"),
             buffer(2, "read", "inputs", "vec4f"),
@@ -271,9 +275,10 @@ impl Emitter<'_> {
             self.text.line("");
         }
         let formulas = fused.loss.formulas(&fused.layers[self.last()].activation);
-        for (name, of, wgsl) in
-            [("loss_value", fused.loss.name(), formulas.wgsl_value), ("loss_gradient", formulas.gradient_formula, formulas.wgsl_gradient)]
-        {
+        for (name, of, wgsl) in [
+            ("loss_value", fused.loss.name(), formulas.wgsl_value),
+            ("loss_gradient", formulas.gradient_formula, formulas.wgsl_gradient),
+        ] {
             self.text.line(&format!("// {of}"));
             self.text.open(&format!("fn {name}(x: f32, y: f32, t: f32) -> f32 {{"));
             self.text.line(&format!("return {wgsl};"));
@@ -286,7 +291,8 @@ impl Emitter<'_> {
         }
         self.text.close("}");
         self.text.line("");
-        let mut widths: Vec<usize> = (0..fused.layers.len()).filter(|l| !fused.layers[*l].frozen).flat_map(|l| fused.widths(l)).collect();
+        let mut widths: Vec<usize> =
+            (0..fused.layers.len()).filter(|l| !fused.layers[*l].frozen).flat_map(|l| fused.widths(l)).collect();
         widths.sort_unstable();
         widths.dedup();
         let mut constants = fused.rule.constants.to_string();
@@ -304,23 +310,26 @@ impl Emitter<'_> {
         match fused.lanes {
             Lanes::One => {
                 self.text.open("fn main(@builtin(global_invocation_id) id: vec3u) {");
-                self.text.line("let network = run.first + id.x;");
-                self.text.open("if network >= run.end {");
+                self.text.line("let network = params.first + id.x;");
+                self.text.open("if network >= params.end {");
                 self.text.line("return;");
                 self.text.close("}");
             }
             Lanes::Subgroup(_) => {
                 self.text.open("fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {");
-                self.text.line("let network = run.first + group.x;");
+                self.text.line("let network = params.first + group.x;");
             }
             Lanes::Memory(lanes) => {
-                self.text.open("fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {");
+                self.text
+                    .open("fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {");
                 self.text.line(&format!("let lane = invocation % {lanes}u;"));
                 self.text.line(&format!("let member_of_group = invocation / {lanes}u;"));
-                self.text.line(&format!("let place = run.first + group.x * {}u + member_of_group;", fused.lanes.networks()));
-                self.text.line("// All invocations of a workgroup go through its barriers; those beyond the last network write nothing.");
-                self.text.line("let exists = place < run.end;");
-                self.text.line("let network = min(place, run.end - 1u);");
+                self.text.line(&format!("let place = params.first + group.x * {}u + member_of_group;", fused.lanes.networks()));
+                self.text.line(
+                    "// All invocations of a workgroup go through its barriers; those beyond the last network write nothing.",
+                );
+                self.text.line("let exists = place < params.end;");
+                self.text.line("let network = min(place, params.end - 1u);");
             }
         }
         self.text.line("let member = members[network];");
@@ -330,15 +339,16 @@ impl Emitter<'_> {
         if fused.lanes == Lanes::One {
             self.load_rows();
         }
-        self.text.line("var slot = run.slot;");
-        self.text.line("var wait = run.wait;");
+        self.text.line("var slot = params.slot;");
+        self.text.line("var wait = params.wait;");
         self.text.line("var last_loss = losses[network];");
         self.share_weights();
         self.text.line("");
-        self.text.line("// An epoch: the gradients of all rows of a batch are added up, then the weights and biases go against them.");
-        self.text.open("for (var epoch = 0u; epoch < run.epochs; epoch++) {");
+        self.text
+            .line("// An epoch: the gradients of all rows of a batch are added up, then the weights and biases go against them.");
+        self.text.open("for (var epoch = 0u; epoch < params.epochs; epoch++) {");
         if fused.ends {
-            self.text.line("let goes_on = run.first_epoch + epoch < member.epochs;");
+            self.text.line("let goes_on = params.first_epoch + epoch < member.epochs;");
         }
         self.text.line("var loss = 0.0;");
         let batches = fused.batches() > 1;
@@ -360,7 +370,7 @@ impl Emitter<'_> {
     /// Where a word of the network is.
     fn word(&self, k: &str) -> String {
         match self.fused.lanes {
-            Lanes::One => format!("parameters[{k} * run.networks + network]"),
+            Lanes::One => format!("parameters[{k} * params.networks + network]"),
             Lanes::Subgroup(lanes) | Lanes::Memory(lanes) => {
                 format!("parameters[(network * {}u + {k}) * {lanes}u + lane]", self.fused.words())
             }
@@ -378,7 +388,7 @@ impl Emitter<'_> {
         if self.rotates() {
             (0..words).for_each(|k| self.text.line(&format!("var word_{k} = vec4f();")));
             // Were the bound a constant, compilers would write the rounds out again.
-            self.text.open("for (var k = 0u; k < run.words; k++) {");
+            self.text.open("for (var k = 0u; k < params.words; k++) {");
             (1..words).for_each(|k| self.text.line(&format!("word_{} = word_{k};", k - 1)));
             let word = self.word("k");
             self.text.line(&format!("word_{} = {word};", words - 1));
@@ -432,7 +442,7 @@ impl Emitter<'_> {
             }
         }
         if self.rotates() {
-            self.text.open("for (var k = 0u; k < run.words; k++) {");
+            self.text.open("for (var k = 0u; k < params.words; k++) {");
             let line = format!("{} = word_0;", self.word("k"));
             self.text.line(&line);
             (1..self.fused.words()).for_each(|k| self.text.line(&format!("word_{} = word_{k};", k - 1)));
@@ -532,7 +542,8 @@ impl Emitter<'_> {
                             })
                         };
                         let holders = before.div_ceil(units).min(lanes as usize);
-                        (1..holders).fold(of_lane(0), |value, lane| format!("select({value}, {}, lane == {lane}u)", of_lane(lane)))
+                        (1..holders)
+                            .fold(of_lane(0), |value, lane| format!("select({value}, {}, lane == {lane}u)", of_lane(lane)))
                     }
                     Lanes::Memory(_) => part.each(|c| {
                         let i = format!("min(lane * {units}u + {}u, {}u)", 4 * p + c, before - 1);
@@ -569,7 +580,8 @@ impl Emitter<'_> {
             Lanes::One => {
                 for row in 0..fused.rows {
                     self.text.open(&format!("{{  // row {row}"));
-                    let inputs = (0..fused.inputs).map(|i| format!("inputs_{row}_{}.{}", i / 4, component(i as u32 % 4))).collect();
+                    let inputs =
+                        (0..fused.inputs).map(|i| format!("inputs_{row}_{}.{}", i / 4, component(i as u32 % 4))).collect();
                     let targets = |word: usize| format!("targets_{row}_{word}");
                     let weight = fused.weighted.then(|| format!("weight_{row}"));
                     self.row(inputs, &targets, weight.as_deref(), &turned);
@@ -577,7 +589,8 @@ impl Emitter<'_> {
                 }
             }
             Lanes::Subgroup(_) | Lanes::Memory(_) => {
-                let (first, end) = if batches { ("first".to_owned(), "end".to_owned()) } else { ("0u".into(), format!("{}u", fused.rows)) };
+                let (first, end) =
+                    if batches { ("first".to_owned(), "end".to_owned()) } else { ("0u".into(), format!("{}u", fused.rows)) };
                 self.text.open(&format!("for (var place = {first}; place < {end}; place++) {{"));
                 let row = if fused.shuffled { format!("order[epoch * {}u + place]", fused.rows) } else { "place".into() };
                 self.text.line(&format!("let row = {row};"));
@@ -637,9 +650,8 @@ impl Emitter<'_> {
         let mut ins = vec![inputs];
         for (l, layer) in fused.layers.iter().enumerate() {
             for (p, part) in self.parts(l, &format!("z{l}")).iter().enumerate() {
-                let terms: Vec<_> = (0..layer.ins)
-                    .map(|i| format!("{} * {}", ins[l][i], self.parts(l, &format!("w{l}_{i}"))[p].name))
-                    .collect();
+                let terms: Vec<_> =
+                    (0..layer.ins).map(|i| format!("{} * {}", ins[l][i], self.parts(l, &format!("w{l}_{i}"))[p].name)).collect();
                 let bias = self.parts(l, &format!("b{l}"))[p].name.clone();
                 self.sum(part, &bias, &terms);
             }
@@ -668,7 +680,8 @@ impl Emitter<'_> {
                 let deltas = self.exchange(l + 1, &format!("d{}", l + 1), &format!("all_d{}", l + 1));
                 let name = fused.layers[l].activation.name();
                 for (p, part) in self.parts(l, &format!("e{l}")).iter().enumerate() {
-                    let terms: Vec<_> = deltas.iter().zip(&turned[l + 1]).map(|(delta, turned)| format!("{delta} * {}", turned[p])).collect();
+                    let terms: Vec<_> =
+                        deltas.iter().zip(&turned[l + 1]).map(|(delta, turned)| format!("{delta} * {}", turned[p])).collect();
                     self.sum(part, "", &terms);
                     let z = &self.parts(l, &format!("z{l}"))[p];
                     let y = &self.parts(l, &format!("y{l}"))[p];
@@ -696,10 +709,13 @@ impl Emitter<'_> {
     /// ln y in place of z, and y, of all lanes' units: as in shaders/softmax.wgsl.
     fn softmax(&mut self, l: usize) {
         let all = self.exchange(l, &format!("z{l}"), "sum");
-        let lines: Vec<_> = all[1..].iter().enumerate().flat_map(|(j, z)| [
-            format!("largest = select(largest, {}u, {z} > most);", j + 1),
-            format!("most = select(most, {z}, {z} > most);"),
-        ]).collect();
+        let lines: Vec<_> = all[1..]
+            .iter()
+            .enumerate()
+            .flat_map(|(j, z)| {
+                [format!("largest = select(largest, {}u, {z} > most);", j + 1), format!("most = select(most, {z}, {z} > most);")]
+            })
+            .collect();
         self.text.line("var largest = 0u;");
         self.text.line(&format!("var most = {};", all[0]));
         lines.iter().for_each(|line| self.text.line(line));
@@ -749,7 +765,10 @@ impl Emitter<'_> {
             let slope = match fuses || softmax {
                 true => String::new(),
                 false => {
-                    format!(" * {}", d.each(|c| format!("derivative_{}({}, {})", activation.name(), z.component(c), y.component(c))))
+                    format!(
+                        " * {}",
+                        d.each(|c| format!("derivative_{}({}, {})", activation.name(), z.component(c), y.component(c)))
+                    )
                 }
             };
             let value = format!("{weighted}{gradient}{slope}");
@@ -757,7 +776,8 @@ impl Emitter<'_> {
             let value = match fused.lanes.count() * units > fused.layers[l].outs {
                 true => {
                     let exists: Vec<_> = (0..d.width).map(|c| self.exists(l, 4 * p + c).unwrap_or_default()).collect();
-                    let exists = if d.width == 1 { exists[0].clone() } else { format!("vec{}<bool>({})", d.width, exists.join(", ")) };
+                    let exists =
+                        if d.width == 1 { exists[0].clone() } else { format!("vec{}<bool>({})", d.width, exists.join(", ")) };
                     format!("select({}(), {value}, {exists})", d.kind())
                 }
                 false => value,
@@ -771,7 +791,8 @@ impl Emitter<'_> {
     fn softmax_delta(&mut self) {
         let l = self.last();
         let parts = |of: &str| self.parts(l, of);
-        let (errors, outputs, products, deltas) = (parts(&format!("error{l}")), parts(&format!("y{l}")), parts("product"), parts(&format!("d{l}")));
+        let (errors, outputs, products, deltas) =
+            (parts(&format!("error{l}")), parts(&format!("y{l}")), parts("product"), parts(&format!("d{l}")));
         for ((e, y), product) in errors.iter().zip(&outputs).zip(&products) {
             self.text.line(&format!("let {} = {} * {};", product.name, e.name, y.name));
         }
@@ -850,14 +871,14 @@ impl Emitter<'_> {
             false => self.text.line(&format!("last_loss = {value};")),
         }
         self.text.open("if wait == 0u {");
-        let write = "losses[slot * run.networks + network] = last_loss;";
+        let write = "losses[slot * params.networks + network] = last_loss;";
         match fused.lanes {
             Lanes::One => self.text.line(write),
             Lanes::Subgroup(_) => self.text.line(&format!("if lane == 0u {{ {write} }}")),
             Lanes::Memory(_) => self.text.line(&format!("if lane == 0u && exists {{ {write} }}")),
         }
         self.text.line("slot++;");
-        self.text.line("wait = run.every;");
+        self.text.line("wait = params.every;");
         self.text.close("}");
         self.text.line("wait--;");
     }

@@ -99,6 +99,50 @@ pub struct Place {
 }
 
 impl Fused {
+    /// Some of every kind, for tests and for writing them to a folder: XOR, the iris in batches with all that there is, the digits.
+    pub fn some() -> Vec<Self> {
+        let xor = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
+        let iris = Network::new(4).dense(16, Activation::Tanh).dense(3, Activation::Softmax);
+        let digits = Network::new(64).dense(32, Activation::Relu).dense(10, Activation::Softmax);
+        let alone = Self {
+            inputs: 2,
+            layers: Self::layers_of(&xor),
+            loss: Loss::SquaredError,
+            rule: Self::rule_of(&Optimizer::Sgd),
+            rows: 4,
+            batch: 4,
+            shuffled: false,
+            weighted: false,
+            stepped: false,
+            decays: false,
+            ends: false,
+            lanes: Lanes::One,
+        };
+        let mut some = vec![alone.clone()];
+        for lanes in [Lanes::Subgroup(8), Lanes::Memory(16)] {
+            let iris = Self { inputs: 4, layers: Self::layers_of(&iris), rows: 150, lanes, ..alone.clone() };
+            let mean = Self { loss: Loss::MeanSquaredError, ..iris.clone() };
+            let (loss, rule) = (Loss::CategoricalCrossEntropy, Self::rule_of(&Optimizer::adam()));
+            let (batch, all) = (32, true);
+            let full = Self { loss, rule, batch, shuffled: all, weighted: all, stepped: all, decays: all, ends: all, ..iris };
+            some.extend([mean, full]);
+        }
+        for lanes in [Lanes::Subgroup(8), Lanes::Memory(32)] {
+            let loss = Loss::CategoricalCrossEntropy;
+            some.push(Self {
+                inputs: 64,
+                layers: Self::layers_of(&digits),
+                loss,
+                rows: 1797,
+                batch: 32,
+                shuffled: true,
+                lanes,
+                ..alone.clone()
+            });
+        }
+        some
+    }
+
     /// The layers of a network.
     pub fn layers_of(network: &Network) -> Vec<Layer> {
         let layer = |((ins, outs), dense): ((usize, usize), &crate::network::Dense)| Layer {
@@ -253,9 +297,9 @@ impl Fused {
     pub fn label(&self) -> String {
         let sizes: Vec<_> = self.layers.iter().map(|layer| layer.outs.to_string()).collect();
         let lanes = match self.lanes {
-            Lanes::One => "one lane".to_owned(),
-            Lanes::Subgroup(lanes) => format!("subgroup of {lanes}"),
-            Lanes::Memory(lanes) => format!("{lanes} lanes"),
+            Lanes::One => "lane".to_owned(),
+            Lanes::Subgroup(lanes) => format!("subgroup{lanes}"),
+            Lanes::Memory(lanes) => format!("lanes{lanes}"),
         };
         format!("fused {}-{} ({}, {}, {lanes})", self.inputs, sizes.join("-"), self.loss.name(), self.rule.name)
     }

@@ -38,10 +38,10 @@ pub struct Rates {
     pub corrections: [f32; 2],
 }
 
-/// `Run` in the kernel.
+/// `Params` in the kernel.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
-struct Run {
+struct Params {
     networks: u32,
     first: u32,
     end: u32,
@@ -102,7 +102,7 @@ pub struct Population {
     networks: usize,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
-    run: wgpu::Buffer,
+    params: wgpu::Buffer,
     members: wgpu::Buffer,
     parameters: wgpu::Buffer,
     losses: wgpu::Buffer,
@@ -186,7 +186,7 @@ impl Fused {
             if self.stepped { number(longest * self.batches() * 4) } else { 0 },
         ];
         let staging = parameters + number(networks * (1 + kept));
-        let all = buffers.iter().sum::<u64>() + staging + copies as u64 * parameters + size_of::<Run>() as u64;
+        let all = buffers.iter().sum::<u64>() + staging + copies as u64 * parameters + size_of::<Params>() as u64;
         (all, buffers.into_iter().max().unwrap_or(0))
     }
 
@@ -225,11 +225,11 @@ impl Population {
         let storage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
         let bytes = |numbers: usize| (numbers * NUMBER) as u64;
         let &Size { networks, kept, copies, longest } = size;
-        let run = gpu.buffer("run", size_of::<Run>() as u64, Usage::UNIFORM | Usage::COPY_DST).await?;
+        let params = gpu.buffer("params", size_of::<Params>() as u64, Usage::UNIFORM | Usage::COPY_DST).await?;
         let members = gpu.buffer("members", (networks * size_of::<Member>()) as u64, storage).await?;
         let parameters = gpu.buffer("parameters", bytes(networks * fused.network_numbers()), storage).await?;
         let losses = gpu.buffer("losses", bytes(networks * (1 + kept)), storage).await?;
-        let mut buffers = vec![(0, run.clone()), (1, members.clone())];
+        let mut buffers = vec![(0, params.clone()), (1, members.clone())];
         for (binding, name, values) in [(2, "inputs", rows.inputs), (3, "targets", rows.targets)] {
             let buffer = gpu.buffer(name, bytes(values.len()), storage).await?;
             gpu.write(&buffer, 0, bytemuck::cast_slice(values))?;
@@ -272,7 +272,7 @@ impl Population {
             networks,
             pipeline,
             bind_group,
-            run,
+            params,
             members,
             parameters,
             losses,
@@ -328,7 +328,7 @@ impl Population {
             let mut first = 0;
             while first < self.networks {
                 let end = (first + self.networks_at_once(count)).min(self.networks);
-                let run = Run {
+                let params = Params {
                     networks: self.networks as u32,
                     first: first as u32,
                     end: end as u32,
@@ -339,7 +339,7 @@ impl Population {
                     slot: 1 + kept.slot,
                     words: self.fused.words() as u32,
                 };
-                self.dispatch(&run).await?;
+                self.dispatch(&params).await?;
                 first = end;
             }
             kept = kept.after(count as u32);
@@ -367,18 +367,18 @@ impl Population {
         fitting.clamp(self.filling, MOST_WORKGROUPS * whole).next_multiple_of(whole)
     }
 
-    async fn dispatch(&mut self, run: &Run) -> Result<(), Error> {
+    async fn dispatch(&mut self, params: &Params) -> Result<(), Error> {
         self.submit().await?;
-        self.gpu.write(&self.run, 0, bytemuck::bytes_of(run))?;
+        self.gpu.write(&self.params, 0, bytemuck::bytes_of(params))?;
         let mut encoder = self.gpu.encoder();
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &self.bind_group, &[]);
-        let networks = (run.end - run.first) as usize;
+        let networks = (params.end - params.first) as usize;
         pass.dispatch_workgroups(networks.div_ceil(self.fused.lanes.networks()) as u32, 1, 1);
         drop(pass);
         self.waiting.0.push(encoder.finish());
-        self.waiting.1 += networks as f64 * f64::from(run.epochs);
+        self.waiting.1 += networks as f64 * f64::from(params.epochs);
         Ok(())
     }
 
@@ -432,8 +432,13 @@ impl Population {
         Ok(std::mem::take(&mut self.waiting.0))
     }
 
-    async fn read<'a>(&'a self, commands: Vec<wgpu::CommandBuffer>, wanted: &[(&'a wgpu::Buffer, usize)]) -> Result<Vec<Vec<f32>>, Error> {
-        let region = |&(buffer, numbers): &(&'a wgpu::Buffer, usize)| Region { buffer, offset: 0, size: (numbers * NUMBER) as u64 };
+    async fn read<'a>(
+        &'a self,
+        commands: Vec<wgpu::CommandBuffer>,
+        wanted: &[(&'a wgpu::Buffer, usize)],
+    ) -> Result<Vec<Vec<f32>>, Error> {
+        let region =
+            |&(buffer, numbers): &(&'a wgpu::Buffer, usize)| Region { buffer, offset: 0, size: (numbers * NUMBER) as u64 };
         let regions: Vec<_> = wanted.iter().map(region).collect();
         let read = self.gpu.read_after(commands, &self.staging, &regions).await?;
         Ok(read.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect())

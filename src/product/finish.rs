@@ -1,10 +1,10 @@
 //! What becomes of a product's sums: the stages that would follow, done on the sums while they are in registers.
 
 use super::params;
-use crate::text::{Text, component, vector};
 use crate::activation::Activation;
 use crate::optimizer::Rule;
 use crate::shader::{STEP, WORKGROUP_SIZE, words};
+use crate::text::{Text, component, vector};
 
 /// What a product ends with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
