@@ -1,5 +1,5 @@
-//! What the XOR training costs: its loop against the same dispatches recorded by hand with bare wgpu, and the whole process
-//! against a NumPy script that does the same training. Runs are interleaved; what is reported is ratios.
+//! What the XOR training costs: its loop against the same dispatches recorded by hand with bare wgpu, the fused engine against both the
+//! loop and a NumPy script that does the same training, and whole processes against that script's. Runs are interleaved; what is reported is ratios.
 //!
 //! `cargo bench --bench xor`; the second comparison needs a `python3` with NumPy, or another interpreter in `PYTHON`.
 
@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use shaderprop::internals::{Kernel, Rule, Weights, gpu};
-use shaderprop::{Activation, Device, Error, Fit, Init, Loss, Model, Network, Optimizer, Order, wgpu};
+use shaderprop::{Activation, Device, EngineChoice, Error, Fit, Init, Loss, Model, Network, Optimizer, Order, wgpu};
 
 #[path = "../examples/common/mod.rs"]
 mod common;
@@ -25,7 +25,9 @@ fn main() -> ExitCode {
         ));
         if gpu(&device).is_some() {
             let bare = common::without_driver_threads(|| Bare::new(&device));
-            compare("loop of 10,000 epochs, against bare wgpu", || ours(&device), || Ok(bare.train()))?;
+            compare("loop of 10,000 epochs, against bare wgpu", || ours(&device, EngineChoice::Staged), || Ok(bare.train()))?;
+            let staged = || ours(&device, EngineChoice::Staged);
+            compare("the fused engine's 10,000 epochs, against the chain's", || ours(&device, EngineChoice::Fused), staged)?;
         } else {
             eprintln!("not run: bare wgpu, for want of an adapter");
         }
@@ -37,6 +39,12 @@ fn main() -> ExitCode {
             let built = Command::new(env!("CARGO")).args(["build", "--release", "--quiet", "--example", "xor"]).status();
             assert!(built.is_ok_and(|status| status.success()), "the example does not build");
             let program = example_program();
+            if gpu(&device).is_some() {
+                let numpy = || loop_of(&python, script);
+                compare("the fused engine's 10,000 epochs, against NumPy's", || ours(&device, EngineChoice::Fused), numpy)?;
+                let fused = || process(&program, &["--engine", "fused"]);
+                compare("whole process of xor --engine fused, against NumPy's", fused, || process(&python, &[script]))?;
+            }
             compare("whole process, against NumPy's", || process(&program, &[]), || process(&python, &[script]))?;
         } else {
             eprintln!("not run: NumPy, which `{python}` does not have; install it or set PYTHON");
@@ -66,14 +74,14 @@ fn compare(
     let ratios = sorted(|(ours, theirs)| ours / theirs);
     let (a, b) = (sorted(|run| run.0)[ROUNDS / 2], sorted(|run| run.1)[ROUNDS / 2]);
     let (least, median, greatest) = (ratios[0], ratios[ROUNDS / 2], ratios[ROUNDS - 1]);
-    common::print(&format!("| {what} | {a:.3} s | {b:.3} s | {median:.2} ({least:.2} to {greatest:.2}) |"));
+    common::print(&format!("| {what} | {a:.4} s | {b:.4} s | {median:.4} ({least:.4} to {greatest:.4}) |"));
     Ok(())
 }
 
-fn ours(device: &Device) -> Result<f64, Error> {
+fn ours(device: &Device, engine: EngineChoice) -> Result<f64, Error> {
     let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
     let mut model = Model::new(device, &network, &Init::NumPy { seed: 42, order: Order::WeightsThenBiases })?;
-    let fit = Fit::new().loss(Loss::SquaredError).learning_rate(0.1).epochs(EPOCHS);
+    let fit = Fit::new().loss(Loss::SquaredError).learning_rate(0.1).epochs(EPOCHS).engine(engine);
     let start = Instant::now();
     model.fit(&INPUTS, &TARGETS, &fit)?;
     Ok(start.elapsed().as_secs_f64())
@@ -84,6 +92,12 @@ fn process(program: &str, args: &[&str]) -> Result<f64, Error> {
     let status = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
     assert!(status.is_ok_and(|status| status.success()), "{program} failed");
     Ok(start.elapsed().as_secs_f64())
+}
+
+/// The seconds of training alone, which the script tells on stderr.
+fn loop_of(program: &str, script: &str) -> Result<f64, Error> {
+    let output = Command::new(program).arg(script).output().expect("the script runs");
+    Ok(String::from_utf8_lossy(&output.stderr).trim().parse().expect("the script tells its time"))
 }
 
 fn example_program() -> String {

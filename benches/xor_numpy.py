@@ -1,4 +1,7 @@
 """The first tutorial's training, as its NumPy code has it: what benches/xor.rs is compared with."""
+import sys
+import time
+
 import numpy as np
 
 
@@ -11,6 +14,7 @@ w1, w2 = np.random.rand(2, 2), np.random.rand(2, 1)
 b1, b2 = np.random.rand(1, 2), np.random.rand(1, 1)
 x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 y = np.array([[0], [1], [1], [0]])
+begun = time.perf_counter()
 for epoch in range(10000):
     h = sigmoid(np.dot(x, w1) + b1)
     p = sigmoid(np.dot(h, w2) + b2)
@@ -22,3 +26,4 @@ for epoch in range(10000):
     b1 += np.sum(dh, axis=0, keepdims=True) * 0.1
     if epoch % 1000 == 0:
         print(f"Epoch {epoch + 1}, Loss: {np.mean((y - p) ** 2)}")
+print(time.perf_counter() - begun, file=sys.stderr)

@@ -319,6 +319,9 @@ impl Running {
         let batches = Batches::of(setup.frame.fit, setup.data.inputs.rows());
         let parts = batches.size < batches.rows;
         let Some(gpu) = &device.gpu else {
+            if setup.frame.fit.engine == EngineChoice::Fused {
+                log::warn!("training on the CPU engine: the device runs no shaders");
+            }
             // It computes without the plan, but on the same tensors, in f64: what is too large for it is refused as well.
             let (plan, ..) = plan(&setup.frame, [parts, true])?;
             let values = plan.total_bytes(0) / 4;

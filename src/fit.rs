@@ -83,7 +83,8 @@ pub enum ClassWeights {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EngineChoice {
-    /// The fused one where it takes the training and is the faster one, by the network, the rows and the adapter alone.
+    /// The fused one where it takes the training and is the faster one, by the network, the rows and the adapter alone; in a
+    /// [`Sweep`](crate::Sweep) wherever it takes it.
     #[default]
     Auto,
     /// A dispatch for each stage of a step.

@@ -25,7 +25,8 @@
 //! Data and parameters are on the device once. An epoch is one command buffer of dispatches, one a stage, each a WGSL file in
 //! `shaders/`: the matrix products, bias and activation, the deltas from the last layer to the first, the gradients, the update
 //! in place, and the loss, which stays on the device until it is logged. [`Model::explain`] shows any epoch stage by stage. Wide
-//! layers do the stages that follow a matrix product in the same kernel, on blocks of it in registers.
+//! layers do the stages that follow a matrix product in the same kernel, on blocks of it in registers. A network that fits the registers is
+//! trained whole: many epochs are one dispatch ([`Fit::engine`]). A [`Sweep`] trains thousands of such networks at once.
 //!
 //! # Numbers
 //! The device computes in f32. The same adapter, driver, version, settings and seed give the same bits. The CPU engine

@@ -14,6 +14,7 @@ use crate::loss::Loss;
 use crate::matrix::Matrix;
 use crate::metric::{Measured, Metric, Scale, by_classes};
 use crate::network::{Layout, Network, Tensor};
+use crate::optimizer::Optimizer;
 use crate::plan::{Counts, EVALUATION, Evaluation as Task, Id, Limits, Plan, Scores};
 use crate::product::choice::Products;
 use crate::reference::Reference;
@@ -87,9 +88,10 @@ impl Model {
         Self { device, network, layout, parameters, state, preprocessing: None }
     }
 
-    /// Its parameters, and what its optimizer keeps, flat.
-    pub(crate) fn into_numbers(self) -> (Vec<f64>, Vec<Vec<f64>>) {
-        (self.parameters, self.state.slots)
+    /// Its parameters, and what that optimizer keeps of them if it has begun, flat.
+    pub(crate) fn into_numbers(self, optimizer: &Optimizer) -> (Vec<f64>, Vec<Vec<f64>>) {
+        let slots = if self.state.optimizer == *optimizer { self.state.slots } else { Vec::new() };
+        (self.parameters, slots)
     }
 
     /// The device it trains on.

@@ -8,7 +8,7 @@ use crate::device::Device;
 use crate::engine::Batches;
 use crate::error::Error;
 use crate::fit::{EngineChoice, Fit, OnNonFinite};
-use crate::fused::{self, Differing, Engine, Fused, Kept, Population, Rows, Size};
+use crate::fused::{self, Differing, Engine, EngineReport, Fused, Kept, Population, Rows, Size};
 use crate::history::Ended;
 use crate::init::Init;
 use crate::matrix::Matrix;
@@ -61,7 +61,7 @@ impl Member {
     }
 
     /// The rows that it is trained on, counted from 0, such as those of a fold; all where it is not set. Batches are the sweep's: rows of
-    /// a batch that are not among these have a weight of 0 in it.
+    /// a batch that are not among these have a weight of 0 in it. One that is given twice counts twice.
     #[must_use]
     pub fn rows(mut self, rows: impl Into<Arc<[usize]>>) -> Self {
         self.rows = Some(rows.into());
@@ -73,6 +73,8 @@ impl Member {
 ///
 /// Networks that fit the registers of a GPU's invocations are trained by the fused engine, thousands at a time, those that one buffer does
 /// not hold after the others; larger networks, and settings that the fused engine does not take, by the staged engine one after the other.
+/// Between calls the numbers of all are f32, on the CPU engine too. Balanced class weights are those of all rows; validation, metrics, early
+/// stopping and cancelling are refused, and [`OnNonFinite`](crate::OnNonFinite) has no meaning: networks that diverge are flagged.
 ///
 /// ```
 /// use shaderprop::{Activation, Device, Fit, Init, Loss, Member, Network, Sweep};
@@ -102,6 +104,8 @@ pub struct Sweep {
     slots: Vec<f32>,
     losses: Vec<f32>,
     state: State,
+    /// The state in which members ended that have ended, by their last epoch; without slots.
+    ended: HashMap<u64, State>,
 }
 
 /// What [`Sweep::fit`] returns.
@@ -143,7 +147,7 @@ impl SweepHistory {
     }
 }
 
-/// The epochs whose rates are prepared at once.
+/// The steps that are prepared at once, in whole epochs.
 const MOST_STEPS: usize = 65_536;
 
 impl Sweep {
@@ -161,7 +165,7 @@ impl Sweep {
                 got: "0".into(),
             });
         }
-        // The first is refused as a model is.
+        // Refuses what no device or no model takes.
         Model::new(device, network, &Init::Zeros)?;
         let mut parameters = Vec::new();
         for (k, member) in members.iter().enumerate() {
@@ -178,6 +182,7 @@ impl Sweep {
             slots: Vec::new(),
             losses,
             state: State::default(),
+            ended: HashMap::new(),
         })
     }
 
@@ -206,38 +211,77 @@ impl Sweep {
         let weights = self.weights(&data)?;
         let state = self.state.going_on(fit);
         let mut slots = if state.optimizer == self.state.optimizer && state.steps > 0 { self.slots.clone() } else { Vec::new() };
-        let differing = Differing {
-            weights: weights.is_some(),
-            decay: self.members.iter().any(|member| self.of_member(member, fit).decay() != 0.0),
-            ends: self.members.iter().any(|member| member.epochs.is_some()),
-        };
-        let kernel = match (&self.device.gpu, fit.engine) {
-            (None, _) => Err("the device runs no shaders".into()),
-            (_, EngineChoice::Staged) => Err("it was asked for".into()),
-            _ => fused::kernel(&self.network, fit, rows, differing, &self.device.limits()),
-        };
+        let (engine, why, kernel) = self.choose(fit, rows, weights.is_some());
         let mut parameters = self.parameters.clone();
         let mut losses = self.losses.clone();
-        let (engine, why, logged, state) = match kernel {
-            Ok(fused) => {
-                let task = Task { fit, data: &data, weights: weights.as_ref(), fused: &fused };
-                let mut numbers = Numbers { parameters: &mut parameters, slots: &mut slots, losses: &mut losses };
-                let (logged, state) = self.device.block_on(self.train(&task, &mut numbers, state))?;
-                (Engine::Fused, "the networks fit the registers".to_owned(), logged, state)
+        let mut numbers = Numbers { parameters: &mut parameters, slots: &mut slots, losses: &mut losses };
+        let (logged, state) = match &kernel {
+            Some(fused) => {
+                let task = Task { fit, data: &data, weights: weights.as_ref(), fused };
+                self.device.block_on(self.train(&task, &mut numbers, state))?
             }
-            Err(why) => {
+            None => {
                 if fit.engine == EngineChoice::Fused {
-                    log::warn!("training the networks of a sweep one after the other: {why}");
+                    log::warn!("training the networks of a sweep one after the other on the {engine} engine: {why}");
                 }
-                let mut numbers = Numbers { parameters: &mut parameters, slots: &mut slots, losses: &mut losses };
-                let (logged, state) = self.one_by_one(&data, fit, weights.as_ref(), &mut numbers, state)?;
-                let engine = if self.device.gpu.is_some() { Engine::Staged } else { Engine::Cpu };
-                (engine, why, logged, state)
+                self.one_by_one(&data, fit, weights.as_ref(), &mut numbers, state)?
             }
         };
         let before = self.state.epochs;
+        self.note_ends(fit, rows);
         (self.parameters, self.slots, self.losses, self.state) = (parameters, slots, losses, state);
         Ok(self.history(fit, before, (engine, why), &logged))
+    }
+
+    /// Takes note of the states in which members end during these epochs.
+    fn note_ends(&mut self, fit: &Fit, rows: usize) {
+        let batches = Batches::of(fit, rows);
+        let mut ends: Vec<u64> = self.members.iter().filter_map(|member| Some(member.epochs? as u64)).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        let mut state = State { slots: Vec::new(), ..self.state.going_on(fit) };
+        let last = state.epochs + fit.epochs as u64;
+        let mut steps = Vec::new();
+        for end in ends.into_iter().filter(|end| (self.state.epochs + 1..=last).contains(end)) {
+            while state.epochs < end {
+                steps.clear();
+                state.epoch(fit, &batches, &mut steps);
+            }
+            self.ended.insert(end, state.clone());
+        }
+    }
+
+    /// Which engine trains with those settings on that many rows, and why. Where [`Fit::engine`] does not say, a sweep is trained by the fused engine
+    /// wherever that takes it: many networks at once fill the device.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), for the settings.
+    pub fn engine(&self, fit: &Fit, rows: usize) -> Result<EngineReport, Error> {
+        self.check(fit)?;
+        check_rows(rows)?;
+        let weighted = fit.sample_weights.is_some() || fit.class_weights.is_some();
+        let (engine, why, _) = self.choose(fit, rows, weighted || self.members.iter().any(|member| member.rows.is_some()));
+        Ok(EngineReport { engine, why })
+    }
+
+    /// The engine, why, and the fused one's kernel.
+    fn choose(&self, fit: &Fit, rows: usize, weights: bool) -> (Engine, String, Option<Fused>) {
+        if self.device.gpu.is_none() {
+            return (Engine::Cpu, "the device runs no shaders".into(), None);
+        }
+        if fit.engine == EngineChoice::Staged {
+            return (Engine::Staged, "it was asked for".into(), None);
+        }
+        let differing = Differing {
+            weights,
+            decay: self.members.iter().any(|member| self.of_member(member, fit).decay() != 0.0),
+            ends: self.members.iter().any(|member| member.epochs.is_some()),
+        };
+        match fused::kernel(&self.network, fit, rows, differing, &self.device.limits()) {
+            Ok(fused) if fit.engine == EngineChoice::Fused => (Engine::Fused, "it was asked for".into(), Some(fused)),
+            Ok(fused) => (Engine::Fused, "many networks at once fill the device".into(), Some(fused)),
+            Err(why) => (Engine::Staged, why, None),
+        }
     }
 
     /// A network of the sweep, as it is now, with what its optimizer keeps: it goes on from there alone.
@@ -250,10 +294,14 @@ impl Sweep {
             true => Vec::new(),
             false => self.of(&self.slots, member)?.chunks(self.count()).map(|slot| self.layout.spread(slot)).collect(),
         };
-        let epochs = self.epochs(member);
-        let missed = self.state.epochs - epochs;
-        let steps_an_epoch = self.state.steps.checked_div(self.state.epochs).unwrap_or(0);
-        let state = State { slots, epochs, steps: self.state.steps - missed * steps_an_epoch, ..self.state.clone() };
+        let mut state = State { slots, ..self.state.clone() };
+        if let Some(ended) = self.members[member].epochs.and_then(|end| self.ended.get(&(end as u64))) {
+            state = State { slots: state.slots, ..ended.clone() };
+            if state.optimizer != self.state.optimizer {
+                // What is kept is another optimizer's.
+                state.forget_optimizer();
+            }
+        }
         Ok(Model::restore(&self.device, &self.network, &self.layout, parameters, state))
     }
 
@@ -329,10 +377,12 @@ impl Sweep {
         }
         let all = data.weights.clone().unwrap_or_else(|| vec![1.0; rows]);
         let mut weights = Weights { kinds: Vec::new(), of: Vec::new() };
-        let mut known: HashMap<Option<&[usize]>, usize> = HashMap::new();
+        // By where the lists are: folds that many members share are looked at once.
+        let mut known: HashMap<Option<*const usize>, usize> = HashMap::new();
         for (k, member) in self.members.iter().enumerate() {
             let own = member.rows.as_deref();
-            if let Some(kind) = known.get(&own) {
+            let key = own.map(<[usize]>::as_ptr);
+            if let Some(kind) = known.get(&key) {
                 weights.of.push(*kind);
                 continue;
             }
@@ -344,7 +394,7 @@ impl Sweep {
                         let expected = format!("rows from 0 to {}", rows - 1);
                         return Err(of_member(k, Error::Setting { what: "its rows".into(), expected, got: row.to_string() }));
                     };
-                    *value = all[*row];
+                    *value += all[*row];
                 }
             }
             let total: f64 = values.iter().map(|value| f64::from(*value)).sum();
@@ -352,9 +402,9 @@ impl Sweep {
                 let expected = "rows whose weights add up to more than 0".into();
                 return Err(of_member(k, Error::Setting { what: "its rows".into(), expected, got: total.to_string() }));
             }
-            known.insert(own, weights.kinds.len());
+            known.insert(key, weights.kinds.len());
             weights.of.push(weights.kinds.len());
-            weights.kinds.push(Arc::new((values, total)));
+            weights.kinds.push((values, total));
         }
         Ok(Some(weights))
     }
@@ -379,10 +429,11 @@ impl Sweep {
         let mut first = 0;
         while first < self.len() {
             if most == 0 {
+                let longest = limits.binding.min(limits.buffer);
                 return Err(Error::TooLarge {
-                    what: format!("a sweep of {} networks", self.len()),
-                    limit: format!("{first} networks, which is what the device holds"),
-                    got: format!("networks of {} bytes each", fused.bytes(&size(1), fused.rows).0),
+                    what: "one network of a sweep, with its row weights and the losses that are logged".into(),
+                    limit: format!("{longest} bytes in a buffer, into which 0 of {} networks fit", self.len()),
+                    got: format!("{} bytes", fused.bytes(&size(1), fused.rows).1),
                 });
             }
             let end = (first + most).min(self.len());
@@ -428,8 +479,10 @@ impl Sweep {
     /// Takes one population through all epochs.
     async fn run(&self, population: &mut Population, fit: &Fit, mut state: State) -> Result<State, Error> {
         let batches = Batches::of(fit, population.fused().rows);
-        let every = fit.log_every.and_then(|every| u32::try_from(every).ok());
-        let mut kept = Kept { every: every.unwrap_or(u32::MAX), wait: if every.is_some() { 0 } else { u32::MAX }, slot: 0 };
+        let mut kept = match fit.log_every {
+            Some(every) => Kept { every: u32::try_from(every).unwrap_or(u32::MAX), wait: 0, slot: 0 },
+            None => Kept { every: u32::MAX, wait: u32::MAX, slot: 0 },
+        };
         let at_once = (MOST_STEPS / batches.steps()).max(1);
         let mut done = 0;
         while done < fit.epochs {
@@ -450,16 +503,15 @@ impl Sweep {
     }
 
     /// A member's row on the device.
-    fn settings(&self, k: usize, task: &Task<'_>, weights_at: u32) -> fused::Member {
+    fn settings(&self, k: usize, task: &Task<'_>, (weights, total): (u32, f64)) -> fused::Member {
         let own = self.of_member(&self.members[k], task.fit);
-        let total = task.weights.map_or(task.fused.rows as f64, |weights| weights.kinds[weights.of[k]].1);
         fused::Member {
             learning_rate: own.base_rate() as f32,
             weight_decay: own.decay() as f32,
             loss_scale: task.fused.loss_scale(total),
             rows: task.fused.rows as f32,
             epochs: self.members[k].epochs.and_then(|end| u32::try_from(end).ok()).unwrap_or(u32::MAX),
-            weights: weights_at,
+            weights,
         }
     }
 
@@ -484,22 +536,28 @@ impl Sweep {
                     epochs: left as usize,
                     sample_weights: weights.map(|weights| weights.kinds[weights.of[k]].0.as_slice().into()),
                     class_weights: None,
+                    engine: EngineChoice::Staged,
+                    log_every: None,
                     on_non_finite: OnNonFinite::Continue,
                     ..self.of_member(member, fit)
                 };
                 let targets = data.targets.clone();
-                let history = model.fit(data.inputs.clone(), targets, &alone).map_err(|error| of_member(k, error))?;
+                let history = model.fit(data.inputs.clone(), targets, &alone).map_err(|error| match error {
+                    Error::Setting { .. } | Error::Shape { .. } | Error::NotFinite { .. } => of_member(k, error),
+                    // The device's faults are nobody's.
+                    error => error,
+                })?;
                 debug_assert_eq!(history.ended, Ended::Finished);
                 losses = history.loss;
             }
             numbers.losses[k] = losses.last().map_or(numbers.losses[k], |loss| *loss as f32);
             let every = fit.log_every.unwrap_or(usize::MAX);
             logged.push(losses.iter().step_by(every).map(|loss| *loss as f32).filter(|_| fit.log_every.is_some()).collect());
-            let (parameters, kept) = model.into_numbers();
+            // One that ended before with another optimizer has nothing of this one.
+            let (parameters, kept) = model.into_numbers(&fit.optimizer);
             numbers.parameters[k * self.count()..][..self.count()].copy_from_slice(&self.layout.dense(&parameters));
             let width = fit.optimizer.definition().slots.len();
             for slot in 0..width {
-                // One that had ended before the optimizer was another's.
                 slots.extend(kept.get(slot).map_or_else(|| vec![0.0; self.count()], |slot| self.layout.dense(slot)));
             }
         }
@@ -554,18 +612,19 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// The row weights of those members, each kind once, and where each member's begin.
-    fn weights_of(&self, members: std::ops::Range<usize>) -> (Vec<f32>, Vec<u32>) {
-        let Some(weights) = self.weights else { return (Vec::new(), vec![0; members.len()]) };
+    /// The row weights of those members, each kind once; where each member's begin, and what they add up to.
+    fn weights_of(&self, members: std::ops::Range<usize>) -> (Vec<f32>, Vec<(u32, f64)>) {
+        let Some(weights) = self.weights else { return (Vec::new(), vec![(0, self.fused.rows as f64); members.len()]) };
         let mut all = Vec::new();
-        let mut known: HashMap<usize, u32> = HashMap::new();
+        let mut known: HashMap<usize, (u32, f64)> = HashMap::new();
         let at = members
             .map(|k| {
                 let kind = weights.of[k];
                 *known.entry(kind).or_insert_with(|| {
                     let at = all.len() as u32;
-                    all.extend_from_slice(&weights.kinds[kind].0);
-                    at
+                    let (packed, total) = self.fused.pack_weights(&weights.kinds[kind].0);
+                    all.extend(packed);
+                    (at, total)
                 })
             })
             .collect();
@@ -583,7 +642,7 @@ struct Numbers<'a> {
 /// The weights that rows have for members.
 struct Weights {
     /// The different ones, with what they add up to.
-    kinds: Vec<Arc<(Vec<f32>, f64)>>,
+    kinds: Vec<(Vec<f32>, f64)>,
     /// Which of them each member has.
     of: Vec<usize>,
 }
@@ -591,11 +650,16 @@ struct Weights {
 /// How many networks the device's buffers hold at a time.
 fn fitting(fused: &Fused, kept: usize, limits: &Limits) -> usize {
     let longest = limits.binding.min(limits.buffer) / 4;
-    let numbers =
-        [fused.network_numbers(), 1 + kept, size_of::<fused::Member>() / 4, if fused.weighted { fused.rows } else { 1 }];
-    let fitting = numbers.into_iter().map(|count| longest / count.max(1) as u64).min().unwrap_or(0);
+    let losses = (kept as u64).saturating_add(1);
+    let numbers = [
+        // What both are read back through.
+        (fused.network_numbers() as u64).saturating_add(losses),
+        size_of::<fused::Member>() as u64 / 4,
+        if fused.weighted { fused.rows as u64 } else { 1 },
+    ];
+    let fitting = numbers.into_iter().map(|count| longest / count).min().unwrap_or(0);
     // What is counted goes through u32.
-    fitting.min(u64::from(u32::MAX) / (1 + kept as u64).max(fused.words() as u64)) as usize
+    fitting.min(u64::from(u32::MAX) / losses.max(fused.words() as u64)) as usize
 }
 
 /// An error that is of one member.

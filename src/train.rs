@@ -46,7 +46,7 @@ impl State {
     }
 
     /// The optimizer begins anew; what is known of epochs stays.
-    fn forget_optimizer(&mut self) {
+    pub fn forget_optimizer(&mut self) {
         (self.slots, self.steps) = (Vec::new(), 0);
     }
 

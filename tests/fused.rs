@@ -112,7 +112,7 @@ fn every_activation_and_loss_in_many_lanes() {
 fn every_optimizer_with_all_that_the_engine_takes() {
     for (way, device) in devices() {
         for optimizer in Optimizer::ALL {
-            for variant in 0..4 {
+            for variant in 0..8 {
                 let mut network = Network::new(4).dense(7, Activation::Tanh);
                 if variant == 1 {
                     network = network.frozen();
@@ -129,12 +129,20 @@ fn every_optimizer_with_all_that_the_engine_takes() {
                 let rows = 14;
                 let (inputs, targets) = data(&network, loss, rows);
                 let mut fit = Fit::new().loss(loss).optimizer(*optimizer).learning_rate(0.01).epochs(4).batch_size(4 + variant);
-                if variant != 0 {
-                    fit = fit
-                        .weight_decay(0.05)
-                        .sample_weights(numbers(5, rows).iter().map(|weight| weight.abs()).collect::<Vec<_>>())
-                        .schedule(Schedule::Cosine { epochs: 3, minimum: 0.001 })
-                        .warm_up(3);
+                // Variants 1 to 3 have all of them.
+                if matches!(variant, 1..=3 | 4) {
+                    fit = fit.weight_decay(0.05);
+                }
+                if matches!(variant, 1..=3 | 5) {
+                    // So small that their products with a gradient are nothing to an f32.
+                    let scale = if variant == 5 { 1e-36 } else { 1.0 };
+                    fit = fit.sample_weights(numbers(5, rows).iter().map(|weight| scale * weight.abs()).collect::<Vec<_>>());
+                }
+                if matches!(variant, 1..=3 | 6) {
+                    fit = fit.schedule(Schedule::Cosine { epochs: 3, minimum: 0.001 });
+                }
+                if matches!(variant, 1..=3 | 7) {
+                    fit = fit.warm_up(3);
                 }
                 agrees(&format!("{way}: {} {variant}", optimizer.name()), &device, &network, (&inputs, &targets), &fit);
             }
@@ -417,5 +425,142 @@ fn bad_sweeps_are_refused() {
     let mut sweep = sweep_of(&tiny, &network, vec![start(); 3]);
     let error = sweep.fit(&XOR, &XOR_TARGETS, &fit.clone().epochs(5000).log_every(1)).map(drop);
     assert!(matches!(error, Err(Error::TooLarge { .. })), "{error:?}");
-    assert!(said(error).starts_with("a sweep of 3 networks: expected at most 0 networks"), "it says how many fit");
+    let message = said(error);
+    assert!(message.contains("expected at most 1024 bytes in a buffer, into which 0 of 3 networks fit"), "{message}");
+    for every in [1, 2] {
+        let mut sweep = sweep_of(&device, &network, vec![start(); 3]);
+        let error = sweep.fit(&XOR, &XOR_TARGETS, &fit.clone().epochs(usize::MAX).log_every(every)).map(drop);
+        assert!(matches!(error, Err(Error::TooLarge { .. })), "{error:?}");
+    }
+}
+
+/// Members that ended go on from where they did, whatever the sweep did since.
+#[test]
+fn a_member_that_has_ended_goes_on_from_its_end() {
+    for (what, device, network, (inputs, targets), fit) in kinds() {
+        let start = || Init::GlorotUniform { seed: 4 };
+        let adam = fit.clone().optimizer(Optimizer::adam()).learning_rate(0.01).engine(EngineChoice::Fused);
+        let cosine = adam.clone().schedule(Schedule::Cosine { epochs: 20, minimum: 0.0 });
+        let momentum = adam.clone().optimizer(Optimizer::momentum(0.9));
+        for (then, again) in [(&adam, &adam), (&cosine, &cosine), (&momentum, &momentum), (&momentum, &adam)] {
+            let mut sweep = sweep_of(&device, &network, vec![Member::new(start()), Member::new(start()).epochs(5)]);
+            sweep.fit(&inputs, &targets, &adam.clone().epochs(8)).unwrap_or_else(|error| panic!("{error}"));
+            sweep.fit(&inputs, &targets, &then.clone().epochs(6).batch_size(3)).unwrap_or_else(|error| panic!("{error}"));
+            let mut model = sweep.model(1).expect("a member");
+            assert_eq!(model.epochs(), 5);
+            let mut alone = Model::new(&device, &network, &start()).expect("a model");
+            alone.fit(&inputs, &targets, &adam.clone().epochs(5)).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(model.weights(), alone.weights(), "{what}");
+            // What the sweep's optimizer kept since is another's: it begins anew, as after a change of a model's own.
+            let kept = std::ptr::eq(then, again) && !std::ptr::eq(then, &momentum);
+            if !kept {
+                alone.reset_training();
+                model.reset_training();
+            }
+            model.fit(&inputs, &targets, &again.clone().epochs(3)).unwrap_or_else(|error| panic!("{error}"));
+            alone.fit(&inputs, &targets, &again.clone().epochs(3)).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(model.weights(), alone.weights(), "{what}");
+        }
+    }
+}
+
+/// What early stopping, a divergence and a cancelled run leave, as on the staged engine.
+#[test]
+fn stopping_leaves_what_it_leaves_on_the_staged_engine() {
+    for (what, device, network, (inputs, targets), _) in kinds() {
+        let loss = if network.outputs() == 1 { Loss::SquaredError } else { Loss::CategoricalCrossEntropy };
+        // A rate at which the loss rises again after a while.
+        let fit =
+            Fit::new().loss(loss).learning_rate(if network.outputs() == 1 { 20.0 } else { 12.0 }).epochs(200).shuffle(false);
+        let stopping = fit.clone().early_stopping(shaderprop::EarlyStopping::patience(3));
+        let run = |fit: &Fit, engine| {
+            train(&device, &network, &Init::GlorotUniform { seed: 1 }, (&inputs, &targets), &fit.clone().engine(engine))
+        };
+        let ((fused, history), (staged, expected)) = (run(&stopping, EngineChoice::Fused), run(&stopping, EngineChoice::Staged));
+        assert_eq!((history.engine, expected.engine), (Engine::Fused, Engine::Staged));
+        assert_eq!(
+            (history.best_epoch, history.ended, history.loss.len()),
+            (expected.best_epoch, expected.ended, expected.loss.len()),
+            "{what}"
+        );
+        let best = history.best_epoch.expect("a best epoch");
+        assert!(best < history.loss.len(), "{what}: it went on after its best");
+        let start = Model::new(&device, &network, &Init::GlorotUniform { seed: 1 }).expect("a model").weights();
+        for ((start, got), expected) in start.iter().zip(fused.weights()).zip(staged.weights()) {
+            change_agrees(what, start, &got, &expected);
+        }
+        // Those of that epoch, to the bit.
+        let (alone, _) = run(&fit.clone().epochs(best), EngineChoice::Fused);
+        assert_eq!(fused.weights(), alone.weights(), "{what}: the best weights");
+
+        let asked = |engine| {
+            let mut model = Model::new(&device, &network, &Init::GlorotUniform { seed: 1 }).expect("a model");
+            let fit = fit.clone().engine(engine).log_every(5);
+            let stop = |log: &shaderprop::Log| {
+                if log.epoch > 10 { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+            };
+            let history = model.fit_with(&inputs, &targets, &fit, stop).unwrap_or_else(|error| panic!("{error}"));
+            (model.epochs(), history.loss.len(), history.ended)
+        };
+        assert_eq!(asked(EngineChoice::Fused), asked(EngineChoice::Staged), "{what}");
+
+        let linear = Network::new(network.inputs()).dense(3, Activation::Identity).dense(network.outputs(), Activation::Identity);
+        let diverging = |engine| {
+            let mut model = Model::new(&device, &linear, &Init::Constant(0.5)).expect("a model");
+            let fit = Fit::new().learning_rate(3.0).epochs(500).log_every(7).engine(engine);
+            let ones =
+                Matrix::new(inputs.rows(), network.outputs(), vec![1.0; inputs.rows() * network.outputs()]).expect("a matrix");
+            let error = model.fit(&inputs, &ones, &fit).expect_err("it diverges");
+            let Error::Diverged { epoch, .. } = error else { panic!("{error}") };
+            (epoch, model.epochs(), model.weights().iter().all(|tensor| tensor.values.iter().all(|value| value.is_finite())))
+        };
+        let kept = diverging(EngineChoice::Fused);
+        assert_eq!(kept, diverging(EngineChoice::Staged), "{what}");
+        assert!(kept.1 > 0 && kept.2, "{what}: the weights of a log point");
+    }
+}
+
+/// Rows that a member does not have do not reach it, whatever is in them; a row given twice counts twice.
+#[test]
+fn rows_that_a_member_has_not_do_not_reach_it() {
+    for (what, device, network, (inputs, targets), fit) in kinds() {
+        let linear = Network::new(network.inputs()).dense(3, Activation::Identity).dense(network.outputs(), Activation::Identity);
+        let mut values = inputs.values().to_vec();
+        values[..inputs.columns()].fill(1e30);
+        let poisoned = Matrix::new(inputs.rows(), inputs.columns(), values).expect("a matrix");
+        let fit = fit.loss(Loss::MeanSquaredError).learning_rate(0.01).epochs(3);
+        let rows: Vec<usize> = (1..inputs.rows()).collect();
+        let mut sweep =
+            sweep_of(&device, &linear, vec![Member::new(Init::default()).rows(rows.clone()), Member::new(Init::default())]);
+        let history = sweep.fit(&poisoned, &targets, &fit).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((history.members[0].diverged, history.members[1].diverged), (false, true), "{what}");
+        let twice = [rows.as_slice(), &[1, 2]].concat();
+        let weights: Vec<f32> = (0..inputs.rows()).map(|row| [0.0, 2.0, 2.0, 1.0][row.min(3)]).collect();
+        let mut sweep = sweep_of(&device, &linear, vec![Member::new(Init::default()).rows(twice)]);
+        sweep.fit(&inputs, &targets, &fit).unwrap_or_else(|error| panic!("{error}"));
+        let weighted = fit.clone().sample_weights(weights).engine(EngineChoice::Fused);
+        let (model, _) = train(&device, &linear, &Init::default(), (&inputs, &targets), &weighted);
+        assert_eq!(sweep.weights_of(0).expect("a member"), model.weights(), "{what}");
+    }
+}
+
+/// Log points farther apart than there are numbers, and the report of the engine beforehand.
+#[test]
+fn the_first_epoch_is_always_logged() {
+    for (what, device, network, (inputs, targets), fit) in kinds() {
+        for device in [device, Device::cpu()] {
+            let mut sweep = sweep_of(&device, &network, vec![Member::new(Init::default())]);
+            let report = sweep.engine(&fit, inputs.rows()).expect("a report");
+            let history = sweep
+                .fit(&inputs, &targets, &fit.clone().epochs(3).log_every(usize::MAX))
+                .unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!((report.engine, &report.why), (history.engine, &history.why), "{what}");
+            assert_eq!(history.logged, [1]);
+            assert!(
+                history.members[0].logged.len() == 1 && history.members[0].logged[0] > 0.0,
+                "{what}: {:?}",
+                history.members[0]
+            );
+        }
+    }
 }

@@ -14,7 +14,14 @@ const PRODUCTS: [Products; 4] =
 const TABLE: Table = Table { steps: 4096, losses: 1000 };
 
 fn limits() -> Limits {
-    Limits { binding: 128 << 20, buffer: 256 << 20, workgroups: 65_535, software: false, products: Products::Plain }
+    Limits {
+        binding: 128 << 20,
+        buffer: 256 << 20,
+        workgroups: 65_535,
+        software: false,
+        products: Products::Plain,
+        ..Limits::CPU
+    }
 }
 
 #[test]
@@ -39,6 +46,7 @@ fn ten_thousand_random_networks_and_limits() {
             workgroups: pick(1, 70) as u32,
             software: pick(0, 2) == 0,
             products: PRODUCTS[pick(0, PRODUCTS.len())],
+            ..limits()
         };
         let table = Table { steps: 16, losses: 16 };
         let rows = if pick(0, 2) == 0 { pick(1, 5000) } else { pick(1, 300) };

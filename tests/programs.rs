@@ -53,6 +53,114 @@ fn xor_prints_the_same_bytes_ten_times_out_of_ten() {
     }
 }
 
+/// Each engine prints the same numbers within rounding; the chain, which is the default, ends with what the fused engine takes.
+#[test]
+fn xor_trains_by_the_engine_that_it_is_told() {
+    let losses = |output: &Output| -> Vec<f64> {
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let number = |line: &str| line.rsplit(' ').next().and_then(|word| word.parse().ok()).expect("a number");
+        text(&output.stdout).lines().filter(|line| line.starts_with("Epoch")).map(number).collect()
+    };
+    let default = example("xor", &[], &[]);
+    let last = text(&default.stderr).lines().last().expect("a line");
+    assert!(last.starts_with("the fused engine: the same 10000 epochs in "), "{last}");
+    let difference: f64 = last.rsplit(' ').next().and_then(|word| word.parse().ok()).expect("a number");
+    assert!(difference > 0.0 && difference < 1e-5, "{last}");
+    let expected = losses(&default);
+    for engine in ["staged", "fused", "cpu"] {
+        let output = example("xor", &["--engine", engine], &[]);
+        assert!(text(&output.stderr).contains(&format!("engine: {engine}")), "{}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("the fused engine:"), "it was told");
+        for (got, expected) in losses(&output).iter().zip(&expected) {
+            assert!((got - expected).abs() <= 1e-4 * expected, "{engine}: {got}, {expected}");
+        }
+    }
+    for (contradiction, variables) in [
+        (&["--engine", "cpu", "--device", "auto"][..], &[][..]),
+        (&["--engine", "fused", "--device", "cpu"], &[]),
+        (&["--engine", "fused"], &[("SHADERPROP_DEVICE", "cpu")]),
+        (&["--engine", "staged"], &NO_ADAPTER),
+    ] {
+        let output = example("xor", contradiction, variables);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+        assert!(text(&output.stderr).contains("error: --engine"), "{}", text(&output.stderr));
+    }
+}
+
+/// The counts add up, some of both kinds solve XOR and some end in the tutorial's minimum; the picture is one, and a second one does not
+/// replace it.
+#[test]
+fn xor_landscape_counts_and_draws() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("landscape");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let picture = folder.join("xor.png");
+    let picture = picture.to_str().expect("UTF-8");
+    let run = |networks: &str, epochs: &str| {
+        let output = example("xor_landscape", &["--networks", networks, "--epochs", epochs, "--picture", picture], &[]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    let printed = run("1000", "10000");
+    let counts: Vec<(u64, &str)> = printed
+        .lines()
+        .filter(|line| !line.ends_with('%'))
+        .filter_map(|line| line.trim_start().split_once("  "))
+        .filter_map(|(count, what)| Some((count.parse().ok()?, what)))
+        .collect();
+    assert_eq!(counts.len(), 12, "{printed}");
+    for kind in counts.chunks(6) {
+        assert_eq!(kind.iter().map(|(count, _)| count).sum::<u64>(), 1000, "{printed}");
+        assert!(kind[0].1 == "solve XOR" && kind[0].0 > 100, "{printed}");
+    }
+    assert!(counts[1].0 > 100 && counts[1].1.starts_with("end in the local minimum 0.47739"), "{printed}");
+    let rate = printed.lines().find_map(|line| line.strip_prefix("network_epochs_per_second=")).expect("the rate");
+    assert!(rate.parse::<f64>().is_ok_and(|rate| rate > 0.0), "{rate}");
+    // One of each, for an epoch.
+    run("1", "1");
+    let mut drawn: Vec<_> = std::fs::read_dir(&folder).expect("the folder").map(|file| file.expect("a file").path()).collect();
+    drawn.sort();
+    assert_eq!(drawn.iter().map(|path| path.file_name().expect("a name")).collect::<Vec<_>>(), ["xor-2.png", "xor.png"]);
+    for path in drawn {
+        let reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).expect("the picture")));
+        let mut reader = reader.read_info().expect("a PNG file");
+        let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
+        reader.next_frame(&mut pixels).expect("an image");
+        assert!(pixels.iter().any(|value| *value == 0) && pixels.iter().any(|value| *value == 255), "ink on paper");
+    }
+    let nowhere = example("xor_landscape", &["--networks", "1", "--epochs", "1", "--picture", "/no/such/folder/x.png"], &[]);
+    assert_eq!(nowhere.status.code(), Some(1));
+    assert!(text(&nowhere.stderr).contains("error: /no/such/folder/x.png"), "{}", text(&nowhere.stderr));
+}
+
+/// A line for each learning rate; the best is as good as a network of that size is on these digits, and a bad one is named.
+#[test]
+fn kfold_compares_learning_rates() {
+    let output = example("kfold", &["--folds", "4", "--learning-rates", "0.001,0.1"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("8 networks in"), "{}", text(&output.stderr));
+    let accuracies: Vec<(f64, f64)> = text(&output.stdout)
+        .lines()
+        .map(|line| {
+            let (mean, rest) = line.split_once("accuracy ").and_then(|(_, rest)| rest.split_once(" ± ")).expect("a mean");
+            let (deviation, rest) = rest.split_once(' ').expect("a deviation");
+            assert_eq!(rest, "over 4 folds");
+            (mean.parse().expect("a number"), deviation.parse().expect("a number"))
+        })
+        .collect();
+    assert_eq!(accuracies.len(), 2);
+    assert!(accuracies[1].0 > 0.96 && accuracies[1].1 < 0.02 && accuracies[0].0 < accuracies[1].0, "{accuracies:?}");
+    for (arguments, said) in [
+        (["--folds", "1"], "the number of folds"),
+        (["--learning-rates", "0.1,-1"], "network 5 of the sweep"),
+        (["--epochs", "0"], "epochs"),
+    ] {
+        let output = example("kfold", &arguments, &[]);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""), "{arguments:?}");
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+}
+
 #[test]
 fn xor_explains_an_epoch() {
     let output = example("xor", &["--explain", "2", "--device", "auto"], &[]);

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Instant;
 
 use clap::Parser;
@@ -52,7 +53,7 @@ fn validate(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut members = Vec::new();
     for rate in &options.learning_rates {
         for (fold, parts) in folds.iter().enumerate() {
-            let start = Init::HeUniform { seed: options.seed + fold as u64 };
+            let start = Init::HeUniform { seed: options.seed.wrapping_add(fold as u64) };
             members.push(Member::new(start).learning_rate(*rate).rows(parts.train.as_slice()));
         }
     }
@@ -81,11 +82,8 @@ fn validate(options: &Options) -> Result<(), Box<dyn Error>> {
             continue;
         }
         let note = if diverged > 0 { format!(", {diverged} diverged") } else { String::new() };
-        let (mean, deviation) = mean_and_deviation(&accuracies);
-        common::print(&format!(
-            "learning rate {rate}: accuracy {mean:.4} ± {deviation:.4} over {} folds{note}",
-            accuracies.len()
-        ));
+        let (accuracy, count) = (mean_and_deviation(&accuracies), accuracies.len());
+        common::print(&format!("learning rate {rate}: accuracy {accuracy} over {count} folds{note}"));
     }
     Ok(())
 }
@@ -98,17 +96,26 @@ fn digits(path: &PathBuf) -> Result<(Matrix<'static>, Vec<usize>), Box<dyn Error
     let mut labels = Vec::with_capacity(table.rows());
     for row in 0..table.rows() {
         for column in 0..last {
-            pixels.push(table.cell(row, column).parse::<f32>()? / BRIGHTEST);
+            pixels.push(number::<f32>(&table, row, column)? / BRIGHTEST);
         }
-        labels.push(table.cell(row, last).parse()?);
+        labels.push(number(&table, row, last)?);
     }
     Ok((Matrix::new(table.rows(), last, pixels)?, labels))
 }
 
-/// The mean, and the standard deviation of the sample.
-fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+fn number<T: FromStr>(table: &Table, row: usize, column: usize) -> Result<T, String> {
+    let cell = table.cell(row, column);
+    let refused = |_| format!("row {}, column {}: expected a number, got `{cell}`; correct it", row + 1, column + 1);
+    cell.parse().map_err(refused)
+}
+
+/// The mean, and of more than one the standard deviation of the sample.
+fn mean_and_deviation(values: &[f64]) -> String {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    (mean, (squares / (count - 1.0)).sqrt())
+    match values.len() {
+        1 => format!("{mean:.4}"),
+        _ => format!("{mean:.4} ± {:.4}", (squares / (count - 1.0)).sqrt()),
+    }
 }

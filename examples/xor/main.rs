@@ -65,12 +65,12 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
         (Some(Engine::Cpu), Some(device)) if device != "cpu" => {
             return Err(format!("--engine cpu: expected no --device, or cpu, got {device}; leave one out").into());
         }
-        (Some(Engine::Staged | Engine::Fused), Some("cpu")) => {
-            return Err("--device cpu: expected no --engine, or cpu, since the CPU runs no shaders; leave one out".into());
-        }
         (engine, _) => engine == Some(Engine::Cpu),
     };
     let device = common::open_device(if cpu { Some("cpu") } else { options.device.as_deref() })?;
+    if matches!(options.engine, Some(Engine::Staged | Engine::Fused)) && device.info().kind == DeviceKind::Cpu {
+        return Err("--engine: expected a device that runs shaders, or cpu, got the CPU engine; choose another device".into());
+    }
     let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
     let start = Init::NumPy { seed: options.seed, order };
     let mut model = Model::new(&device, &network, &start)?;

@@ -92,6 +92,7 @@ enum End {
 }
 
 fn explore(options: &Options) -> Result<(), Box<dyn Error>> {
+    picture::check(&options.picture)?;
     let device = common::open_wide(options.device.as_deref())?;
     let mut curves = Vec::new();
     for kind in kinds() {
@@ -118,7 +119,7 @@ fn train(device: &Device, kind: &Kind, options: &Options) -> Result<(Vec<End>, f
     };
     let mut sweep = Sweep::new(device, &network, (0..options.networks).map(member))?;
     // A loss on the way tells which have come to rest.
-    let late = (options.epochs * 9 / 10).max(1);
+    let late = (options.epochs - options.epochs.div_ceil(10)).max(1);
     let fit = Fit::new().loss(kind.loss).epochs(options.epochs).log_every(late);
     // Compiles the kernel.
     Sweep::new(device, &network, [member(0)])?.fit(&INPUTS, &TARGETS, &fit.clone().epochs(1))?;
@@ -128,19 +129,21 @@ fn train(device: &Device, kind: &Kind, options: &Options) -> Result<(Vec<End>, f
     eprintln!("{} networks of {} kind, engine: {}", options.networks, kind.name, history.engine);
     let mut ends = Vec::with_capacity(options.networks);
     for (k, member) in history.members.iter().enumerate() {
-        ends.push(end(kind, member, &sweep.weights_of(k)?));
+        // One at the last epoch tells nothing.
+        let before = member.logged.iter().zip(&history.logged).rev().find(|(_, epoch)| **epoch < options.epochs);
+        ends.push(end(kind, member, before.map(|(loss, _)| *loss), &sweep.weights_of(k)?));
     }
     Ok((ends, seconds))
 }
 
-fn end(kind: &Kind, member: &MemberHistory, weights: &[Tensor]) -> End {
+fn end(kind: &Kind, member: &MemberHistory, before: Option<f64>, weights: &[Tensor]) -> End {
     if member.diverged {
         return End::Diverged;
     }
     if INPUTS.iter().zip(TARGETS).all(|(row, [target])| (sum(&kind.hidden, weights, row) > 0.0) == (target == 1.0)) {
         return End::Solves;
     }
-    let rests = member.logged.last().is_some_and(|before| (before - member.loss).abs() < NEAR / 10.0);
+    let rests = before.is_some_and(|before| (before - member.loss).abs() < NEAR / 10.0);
     let minimum = kind.minima.iter().position(|(minimum, _)| (minimum - member.loss).abs() < NEAR);
     minimum.filter(|_| rests).map_or(End::Moving, End::Minimum)
 }

@@ -10,6 +10,18 @@ use plotters::style::{FontStyle, register_font};
 
 const SIZE: (u32, u32) = (960, 600);
 
+/// Refuses, before anything is trained, a place where no file can be.
+pub fn check(path: &Path) -> Result<(), Box<dyn Error>> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match path.file_name() {
+        Some(_) if folder.is_dir() => Ok(()),
+        _ => {
+            Err(format!("{}: expected the name of a file in a folder that is there; choose another by --picture", path.display())
+                .into())
+        }
+    }
+}
+
 /// Draws a curve for each kind of network; gives where the picture is.
 pub fn draw(path: &Path, rates: &[f64], curves: &[(&str, Vec<Option<f64>>)]) -> Result<PathBuf, Box<dyn Error>> {
     // Fails only if it is no font.
@@ -81,8 +93,11 @@ fn create_new(path: &Path) -> Result<(File, PathBuf), Box<dyn Error>> {
             Ok(file) => return Ok((file, candidate)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy();
-                let extension = path.extension().unwrap_or_default().to_string_lossy();
-                candidate = path.with_file_name(format!("{name}-{number}.{extension}"));
+                candidate = path.with_file_name(format!("{name}-{number}"));
+                if let Some(extension) = path.extension() {
+                    candidate.as_mut_os_string().push(".");
+                    candidate.as_mut_os_string().push(extension);
+                }
                 number += 1;
             }
             Err(error) => return Err(format!("{}: {error}; choose another place by --picture", candidate.display()).into()),

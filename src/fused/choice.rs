@@ -86,6 +86,9 @@ const REGISTERS: usize = 150;
 /// The bytes of workgroup memory that every device has.
 const WORKGROUP_MEMORY: usize = 16 << 10;
 
+/// How long an epoch may take by its estimate, in nanoseconds: it is not cut, and drivers' watchdogs begin at two seconds.
+const LONGEST_EPOCH: f64 = 0.25e9;
+
 /// What a dispatch of the staged engine costs on a GPU, and a row of the fused one beside its multiply-adds, in nanoseconds: estimates.
 const LAUNCH: f64 = 6_000.0;
 const ROW: f64 = 250.0;
@@ -156,6 +159,9 @@ pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, l
     }
     if fused.longest(limits, 1) == 0 {
         return Err(format!("an epoch of {rows} rows is more than one dispatch may loop over"));
+    }
+    if fused.nanoseconds(limits) > LONGEST_EPOCH {
+        return Err(format!("an epoch of {rows} rows takes longer than a dispatch may"));
     }
     if fused.workgroup_memory() > WORKGROUP_MEMORY {
         return Err("what its lanes tell each other does not fit the memory of a workgroup".into());

@@ -421,12 +421,9 @@ impl Emitter<'_> {
             .iter()
             .flat_map(|(layer, part)| (0..part.width).map(|c| (part.component(c), !self.fused.layers[*layer].frozen)))
             .collect();
-        let guard = match self.fused.lanes {
-            Lanes::Memory(_) => "if exists {",
-            Lanes::One | Lanes::Subgroup(_) => "{",
-        };
-        if guard != "{" {
-            self.text.open(guard);
+        let guarded = matches!(self.fused.lanes, Lanes::Memory(_));
+        if guarded {
+            self.text.open("if exists {");
         }
         for (k, word) in values.chunks(4).enumerate() {
             let changes = word.iter().any(|(_, changes)| *changes);
@@ -452,7 +449,7 @@ impl Emitter<'_> {
             Lanes::One => self.text.line("losses[network] = last_loss;"),
             _ => self.text.line("if lane == 0u { losses[network] = last_loss; }"),
         }
-        if guard != "{" {
+        if guarded {
             self.text.close("}");
         }
     }
@@ -562,12 +559,12 @@ impl Emitter<'_> {
     fn step(&mut self, batches: bool) {
         let fused = self.fused;
         let trained: Vec<_> = (0..fused.layers.len()).filter(|l| !fused.layers[*l].frozen).collect();
-        let gradients: Vec<Part> = trained
+        let gradients: Vec<(usize, Part)> = trained
             .iter()
             .flat_map(|l| (0..fused.layers[*l].ins).map(move |i| (*l, format!("w{l}_{i}"))).chain([(*l, format!("b{l}"))]))
-            .flat_map(|(l, name)| self.parts(l, &name))
+            .flat_map(|(l, name)| self.parts(l, &name).into_iter().map(move |part| (l, part)))
             .collect();
-        for part in &gradients {
+        for (_, part) in &gradients {
             self.text.line(&format!("var g_{} = {}();", part.name, part.kind()));
         }
         if fused.weighted {
@@ -747,6 +744,11 @@ impl Emitter<'_> {
         self.text.line("// loss, and its delta");
         let fuses = fused.loss.fuses_with(activation);
         let weighted = weight.map_or(String::new(), |weight| format!("{weight} * "));
+        // Of a row without weight not even an infinity counts.
+        let of_weight = |zero: &str, value: String| match weight {
+            Some(weight) => format!("select({zero}, {value}, {weight} > 0.0)"),
+            None => value,
+        };
         let sums = if softmax { "log_y".to_owned() } else { format!("z{l}") };
         let units = fused.units(l);
         for (p, d) in self.parts(l, &format!("d{l}")).iter().enumerate() {
@@ -754,7 +756,7 @@ impl Emitter<'_> {
             let t = targets(p);
             let arguments = |c: usize| format!("{}, {}, {t}.{}", z.component(c), y.component(c), component(c as u32));
             for c in 0..d.width {
-                let value = format!("{weighted}loss_value({})", arguments(c));
+                let value = of_weight("0.0", format!("{weighted}loss_value({})", arguments(c)));
                 let value = match self.exists(l, 4 * p + c) {
                     Some(condition) => format!("select(0.0, {value}, {condition})"),
                     None => value,
@@ -771,8 +773,8 @@ impl Emitter<'_> {
                     )
                 }
             };
-            let value = format!("{weighted}{gradient}{slope}");
-            // Units that there are not have no part in anything.
+            let value = of_weight(&format!("{}()", d.kind()), format!("{weighted}{gradient}{slope}"));
+            // Units that there are not have no part in the loss; of other layers nobody reads them.
             let value = match fused.lanes.count() * units > fused.layers[l].outs {
                 true => {
                     let exists: Vec<_> = (0..d.width).map(|c| self.exists(l, 4 * p + c).unwrap_or_default()).collect();
@@ -804,7 +806,7 @@ impl Emitter<'_> {
     }
 
     /// Every weight and bias goes against its gradient.
-    fn update(&mut self, gradients: &[Part], batches: bool) {
+    fn update(&mut self, gradients: &[(usize, Part)], batches: bool) {
         let fused = self.fused;
         let outputs = fused.outputs_in_mean();
         let times = |count: String, outputs: f64| if outputs == 1.0 { count } else { format!("({count} * {outputs:?})") };
@@ -830,9 +832,8 @@ impl Emitter<'_> {
             self.text.open("if goes_on {");
         }
         let scale = if scale.is_some() { " * scale" } else { "" };
-        for part in gradients {
-            let layer: usize = part.name[1..].split('_').next().and_then(|l| l.parse().ok()).unwrap_or(0);
-            let decay = match &fused.layers[layer].decay {
+        for (layer, part) in gradients {
+            let decay = match &fused.layers[*layer].decay {
                 Some(decay) => decay.clone(),
                 None if fused.decays => "member.weight_decay".into(),
                 None => "0.0".into(),

@@ -140,6 +140,10 @@ impl Fused {
                 ..alone.clone()
             });
         }
+        // Three layers, the first of which is frozen and the second wide.
+        let deep = Network::new(3).dense(4, Activation::Elu).frozen().dense(70, Activation::Relu).dense(1, Activation::Sigmoid);
+        let (loss, lanes) = (Loss::BinaryCrossEntropy, Lanes::Memory(8));
+        some.push(Self { inputs: 3, layers: Self::layers_of(&deep), loss, rows: 9, batch: 4, lanes, ..alone });
         some
     }
 
@@ -274,6 +278,20 @@ impl Fused {
     /// What the loss of a batch is taken the mean over for each row: the outputs, or 1; none where the gradient is that of a sum.
     pub(super) fn outputs_in_mean(&self) -> Option<f64> {
         self.loss.is_mean().then(|| self.loss.outputs_in_mean(self.layers[self.layers.len() - 1].outs))
+    }
+
+    /// The weights of rows as the kernel takes them, with what all weigh together. It adds up weighted gradients before it divides by the weights:
+    /// of a mean these may be multiplied by any number, and by a power of two such that the largest is near 1 nothing overflows or vanishes.
+    pub fn pack_weights(&self, weights: &[f32]) -> (Vec<f32>, f64) {
+        let largest = weights.iter().copied().fold(0.0f32, f32::max);
+        let scale = match self.loss.is_mean() && largest > 0.0 {
+            true => f64::from(largest).log2().floor().exp2().recip(),
+            false => 1.0,
+        };
+        let scaled = |weight: &f32| (f64::from(*weight) * scale) as f32;
+        let packed: Vec<f32> = weights.iter().map(scaled).collect();
+        let total = packed.iter().map(|weight| f64::from(*weight)).sum();
+        (packed, total)
     }
 
     /// One over what an epoch's loss is a mean over, for rows of that weight together.

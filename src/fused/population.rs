@@ -114,10 +114,15 @@ pub struct Population {
     filling: usize,
     /// The epochs that a dispatch can take.
     longest: usize,
+    /// And how long, in nanoseconds.
+    longest_dispatch: f64,
     pace: Pace,
+    /// What the device was given last, when, and how many network-epochs that tells the pace of.
     in_flight: Option<(Submission, Instant, f64)>,
     /// What goes to the device with the next submission, and how many network-epochs that is.
     waiting: (Vec<wgpu::CommandBuffer>, f64),
+    /// Whether what waits fills the device.
+    filled: bool,
 }
 
 /// What computes the order of the rows in many epochs: shaders/order.wgsl.
@@ -137,11 +142,8 @@ struct Pace {
     warm: bool,
 }
 
-/// How long a dispatch may take: under the 250 ms after which others on the device notice.
-const LONGEST_DISPATCH: f64 = 0.12e9;
-
-/// The same before anything was measured.
-const FIRST_DISPATCH: f64 = 0.03e9;
+/// The share of what a dispatch may take that it is given before anything was measured.
+const UNMEASURED: f64 = 0.25;
 
 /// The most places that the orders of a dispatch's epochs have.
 const MOST_PLACES: usize = 1 << 19;
@@ -172,22 +174,26 @@ impl Fused {
     /// The bytes on the device for that; also the longest buffer's.
     pub fn bytes(&self, size: &Size, weights: usize) -> (u64, u64) {
         let &Size { networks, kept, copies, longest } = size;
-        let number = |count: usize| (count * NUMBER) as u64;
-        let parameters = number(networks * self.network_numbers());
-        let lanes = self.lanes.count();
+        let number = |count: usize, each: usize| (count as u64).saturating_mul(each as u64).saturating_mul(NUMBER as u64);
+        let parameters = number(networks, self.network_numbers());
+        let losses = number(networks, kept.saturating_add(1));
         let buffers = [
+            // What both are read back through.
+            parameters.saturating_add(losses),
             parameters,
-            number(networks * (1 + kept)),
-            networks as u64 * size_of::<Member>() as u64,
-            number(self.rows * self.input_words() * 4),
-            number(self.rows * lanes * self.target_words() * 4),
-            number(weights),
-            if self.shuffled { number(longest * self.rows) } else { 0 },
-            if self.stepped { number(longest * self.batches() * 4) } else { 0 },
+            losses,
+            number(networks, size_of::<Member>() / NUMBER),
+            number(self.rows, self.input_words() * 4),
+            number(self.rows, self.lanes.count() * self.target_words() * 4),
+            number(weights, 1),
+            if self.shuffled { number(longest, self.rows) } else { 0 },
+            if self.stepped { number(longest, self.batches() * 4) } else { 0 },
+            number(copies, networks.saturating_mul(self.network_numbers())),
+            size_of::<Params>() as u64,
         ];
-        let staging = parameters + number(networks * (1 + kept));
-        let all = buffers.iter().sum::<u64>() + staging + copies as u64 * parameters + size_of::<Params>() as u64;
-        (all, buffers.into_iter().max().unwrap_or(0))
+        // Copies are buffers of their own.
+        let longest = buffers[..9].iter().copied().max().unwrap_or(0);
+        (buffers.into_iter().fold(0, u64::saturating_add), longest)
     }
 
     /// The numbers that a network has in the buffer of parameters.
@@ -196,7 +202,7 @@ impl Fused {
     }
 
     /// A rough time in nanoseconds for an epoch of a network, when many share the device.
-    fn nanoseconds(&self, limits: &Limits) -> f64 {
+    pub fn nanoseconds(&self, limits: &Limits) -> f64 {
         let row = 20.0 + 4.0 * self.numbers() as f64;
         let epoch = self.rows as f64 * row + self.batches() as f64 * 10.0 * self.numbers() as f64 + 50.0;
         // Of one that is alone, on a GPU, each operation waits for the one before it.
@@ -282,9 +288,11 @@ impl Population {
             staging,
             filling: fused.filling(limits),
             longest,
+            longest_dispatch: limits.fused_dispatch as f64,
             pace: Pace { nanoseconds: fused.nanoseconds(limits), measured: false, warm: false },
             in_flight: None,
             waiting: (Vec::new(), 0.0),
+            filled: true,
         })
     }
 
@@ -350,8 +358,8 @@ impl Population {
 
     /// How many network-epochs fit a dispatch.
     fn budget(&self) -> f64 {
-        let longest = if self.pace.measured { LONGEST_DISPATCH } else { FIRST_DISPATCH };
-        longest / self.pace.nanoseconds
+        let share = if self.pace.measured { 1.0 } else { UNMEASURED };
+        share * self.longest_dispatch / self.pace.nanoseconds
     }
 
     /// As many epochs as fit a dispatch of the networks that fill the device: the longer they stay on the chip, the better.
@@ -364,7 +372,7 @@ impl Population {
     fn networks_at_once(&self, epochs: usize) -> usize {
         let whole = self.fused.lanes.networks();
         let fitting = (self.budget() / epochs as f64) as usize;
-        fitting.clamp(self.filling, MOST_WORKGROUPS * whole).next_multiple_of(whole)
+        (fitting / whole).clamp(1, MOST_WORKGROUPS) * whole
     }
 
     async fn dispatch(&mut self, params: &Params) -> Result<(), Error> {
@@ -379,6 +387,8 @@ impl Population {
         drop(pass);
         self.waiting.0.push(encoder.finish());
         self.waiting.1 += networks as f64 * f64::from(params.epochs);
+        // What does not fill the device says nothing of how long many take.
+        self.filled = networks >= self.filling.min(self.networks);
         Ok(())
     }
 
@@ -386,7 +396,9 @@ impl Population {
     async fn finish(&mut self) -> Result<(), Error> {
         if let Some((submission, submitted, network_epochs)) = self.in_flight.take() {
             self.gpu.finished(submission).await?;
-            self.pace.learn(submitted.elapsed(), network_epochs);
+            if network_epochs > 0.0 {
+                self.pace.learn(submitted.elapsed(), network_epochs);
+            }
         }
         Ok(())
     }
@@ -398,7 +410,8 @@ impl Population {
             self.finish().await?;
             let (commands, network_epochs) = std::mem::take(&mut self.waiting);
             let submitted = Instant::now();
-            self.in_flight = Some((self.gpu.submit(commands)?, submitted, network_epochs));
+            let telling = if self.filled { network_epochs } else { 0.0 };
+            self.in_flight = Some((self.gpu.submit(commands)?, submitted, telling));
         }
         Ok(())
     }

@@ -82,10 +82,14 @@ impl Size {
 impl FusedEngine {
     pub async fn new(gpu: &Arc<Gpu>, setup: &Setup<'_>, fused: &Fused) -> Result<Self, Error> {
         let frame = &setup.frame;
+        let (weights, total) = match &setup.data.weights {
+            Some(weights) => fused.pack_weights(weights),
+            None => (Vec::new(), setup.data.total_weight()),
+        };
         let rows = Rows {
             inputs: &fused.pack_inputs(setup.data.inputs.values()),
             targets: &fused.pack_targets(&setup.data.dense_targets(frame.network.outputs())),
-            weights: setup.data.weights.as_deref().unwrap_or_default(),
+            weights: &weights,
         };
         let population = Population::new(gpu, &frame.limits, fused, &Size::of(frame, fused), &rows, frame.fit.seed).await?;
         let mut values = frame.layout.dense(setup.parameters);
@@ -94,7 +98,7 @@ impl FusedEngine {
         population.write_members(&[Member {
             learning_rate: frame.fit.base_rate() as f32,
             weight_decay: frame.fit.decay() as f32,
-            loss_scale: fused.loss_scale(setup.data.total_weight()),
+            loss_scale: fused.loss_scale(total),
             rows: fused.rows as f32,
             epochs: u32::MAX,
             weights: 0,

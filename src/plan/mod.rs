@@ -35,7 +35,12 @@ pub struct Limits {
     pub software: bool,
     /// What products are computed with, where they are worth it.
     pub products: Products,
+    /// How long a dispatch of the fused engine may take, in nanoseconds.
+    pub fused_dispatch: u64,
 }
+
+/// Under the 250 ms after which others on the device notice.
+const FUSED_DISPATCH: u64 = 120_000_000;
 
 /// The dispatches of a step, and what they work on.
 #[derive(Clone, Debug, Default)]
@@ -129,12 +134,19 @@ impl Limits {
             workgroups: limits.max_compute_workgroups_per_dimension,
             software,
             products,
+            fused_dispatch: FUSED_DISPATCH,
         }
     }
 
     /// What the CPU engine takes on: as much in one tensor as any GPU.
-    pub const CPU: Self =
-        Self { binding: 4 << 30, buffer: 4 << 30, workgroups: 65_535, software: true, products: Products::Plain };
+    pub const CPU: Self = Self {
+        binding: 4 << 30,
+        buffer: 4 << 30,
+        workgroups: 65_535,
+        software: true,
+        products: Products::Plain,
+        fused_dispatch: FUSED_DISPATCH,
+    };
 
     /// A rough time in nanoseconds for that many invocations of so many multiply-adds: half a GFLOP/s on a CPU, twenty on the slowest
     /// GPUs, where a dispatch of few invocations takes as long as each of them waits for memory, round by round of its loop.

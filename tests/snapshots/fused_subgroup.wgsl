@@ -290,8 +290,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
                 let log_y = z1 - most - log_of_sum;
                 let y1 = power / (1.0 + others);
                 // loss, and its delta
-                loss += select(0.0, weight * loss_value(log_y, y1, targets_0.x), lane < 3u);
-                let d1 = select(f32(), weight * loss_gradient(log_y, y1, targets_0.x), lane < 3u);
+                loss += select(0.0, select(0.0, weight * loss_value(log_y, y1, targets_0.x), weight > 0.0), lane < 3u);
+                let d1 = select(f32(), select(f32(), weight * loss_gradient(log_y, y1, targets_0.x), weight > 0.0), lane < 3u);
                 // gradients
                 g_w1_0 += a1_0 * d1;
                 g_w1_1 += a1_1 * d1;
