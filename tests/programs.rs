@@ -126,7 +126,7 @@ fn xor_landscape_counts_and_draws() {
         let mut reader = reader.read_info().expect("a PNG file");
         let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
         reader.next_frame(&mut pixels).expect("an image");
-        assert!(pixels.iter().any(|value| *value == 0) && pixels.iter().any(|value| *value == 255), "ink on paper");
+        assert!(pixels.contains(&0) && pixels.contains(&255), "ink on paper");
     }
     let nowhere = example("xor_landscape", &["--networks", "1", "--epochs", "1", "--picture", "/no/such/folder/x.png"], &[]);
     assert_eq!(nowhere.status.code(), Some(1));
