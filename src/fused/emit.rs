@@ -81,6 +81,11 @@ impl Emitter<'_> {
         (lane, self.parts(layer, name)[at / 4].component(at % 4))
     }
 
+    /// Whether any layer has weight decay.
+    fn decays(&self) -> bool {
+        self.fused.decays || self.fused.layers.iter().any(|layer| layer.decay.is_some())
+    }
+
     /// The lowest layer that is trained: errors go back no further.
     fn lowest_trained(&self) -> usize {
         self.fused.layers.iter().position(|layer| !layer.frozen).unwrap_or(self.fused.layers.len())
@@ -299,7 +304,7 @@ impl Emitter<'_> {
         for width in widths {
             let of = vector(width as u32);
             self.text.text += &std::mem::take(&mut constants);
-            self.text.text += &fused.rule.in_registers(of);
+            self.text.text += &fused.rule.in_registers(of, self.decays());
             self.text.line("");
         }
     }
@@ -834,12 +839,13 @@ impl Emitter<'_> {
         let scale = if scale.is_some() { " * scale" } else { "" };
         for (layer, part) in gradients {
             let decay = match &fused.layers[*layer].decay {
-                Some(decay) => decay.clone(),
-                None if fused.decays => "member.weight_decay".into(),
-                None => "0.0".into(),
+                _ if !self.decays() => String::new(),
+                Some(decay) => format!("{decay}, "),
+                None if fused.decays => "member.weight_decay, ".into(),
+                None => "0.0, ".into(),
             };
             let slots: String = fused.rule.slots.iter().map(|slot| format!(", &{}_{slot}", part.name)).collect();
-            self.text.line(&format!("update_{}(&{}{slots}, g_{}{scale}, {decay}, step);", part.kind(), part.name, part.name));
+            self.text.line(&format!("update_{}(&{}{slots}, g_{}{scale}, {decay}step);", part.kind(), part.name, part.name));
         }
         if fused.ends {
             self.text.close("}");

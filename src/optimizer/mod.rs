@@ -248,8 +248,9 @@ impl Rule {
         }
     }
 
-    /// The same as a function of that type of f32s, for parameters that are variables, with what is kept of them; weight decay is an argument.
-    pub fn in_registers(&self, of: &str) -> String {
+    /// The same as a function of that type of f32s, for parameters that are variables, with what is kept of them; weight decay is an argument, if
+    /// there is any.
+    pub fn in_registers(&self, of: &str, decays: bool) -> String {
         let mut body = self.body.to_owned();
         let mut arguments = String::new();
         for name in std::iter::once("parameters").chain(self.slots.iter().copied()) {
@@ -257,10 +258,14 @@ impl Rule {
             let _ = write!(arguments, "{name}: ptr<function, {of}>, ");
         }
         let mut wgsl = format!("// {}: {}\n", self.name, self.formula);
-        let _ = writeln!(wgsl, "fn update_{of}({arguments}gradient: {of}, weight_decay: f32, step: Step) {{");
-        wgsl += match self.decoupled {
-            true => "    (*parameters) = (*parameters) * (1.0 - step.learning_rate * weight_decay);\n    let g = gradient;\n",
-            false => "    let g = gradient + weight_decay * (*parameters);\n",
+        let decay = if decays { "weight_decay: f32, " } else { "" };
+        let _ = writeln!(wgsl, "fn update_{of}({arguments}gradient: {of}, {decay}step: Step) {{");
+        wgsl += match (decays, self.decoupled) {
+            (false, _) => "    let g = gradient;\n",
+            (true, true) => {
+                "    (*parameters) = (*parameters) * (1.0 - step.learning_rate * weight_decay);\n    let g = gradient;\n"
+            }
+            (true, false) => "    let g = gradient + weight_decay * (*parameters);\n",
         };
         for line in body.lines() {
             let _ = writeln!(wgsl, "    {line}");

@@ -67,8 +67,8 @@ struct Step {
 }
 
 // sgd: parameter = parameter - learning_rate · gradient
-fn update_f32(parameters: ptr<function, f32>, gradient: f32, weight_decay: f32, step: Step) {
-    let g = gradient + weight_decay * (*parameters);
+fn update_f32(parameters: ptr<function, f32>, gradient: f32, step: Step) {
+    let g = gradient;
     (*parameters) = (*parameters) - step.learning_rate * g;
 }
 
@@ -267,28 +267,28 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
             let scale = 1.0 / (f32(end - first) * 3.0);
             let step = Step(member.learning_rate, 1.0, 1.0);
             // update
-            update_f32(&w0_0, g_w0_0 * scale, 0.0, step);
-            update_f32(&w0_1, g_w0_1 * scale, 0.0, step);
-            update_f32(&w0_2, g_w0_2 * scale, 0.0, step);
-            update_f32(&w0_3, g_w0_3 * scale, 0.0, step);
-            update_f32(&b0, g_b0 * scale, 0.0, step);
-            update_f32(&w1_0, g_w1_0 * scale, 0.0, step);
-            update_f32(&w1_1, g_w1_1 * scale, 0.0, step);
-            update_f32(&w1_2, g_w1_2 * scale, 0.0, step);
-            update_f32(&w1_3, g_w1_3 * scale, 0.0, step);
-            update_f32(&w1_4, g_w1_4 * scale, 0.0, step);
-            update_f32(&w1_5, g_w1_5 * scale, 0.0, step);
-            update_f32(&w1_6, g_w1_6 * scale, 0.0, step);
-            update_f32(&w1_7, g_w1_7 * scale, 0.0, step);
-            update_f32(&w1_8, g_w1_8 * scale, 0.0, step);
-            update_f32(&w1_9, g_w1_9 * scale, 0.0, step);
-            update_f32(&w1_10, g_w1_10 * scale, 0.0, step);
-            update_f32(&w1_11, g_w1_11 * scale, 0.0, step);
-            update_f32(&w1_12, g_w1_12 * scale, 0.0, step);
-            update_f32(&w1_13, g_w1_13 * scale, 0.0, step);
-            update_f32(&w1_14, g_w1_14 * scale, 0.0, step);
-            update_f32(&w1_15, g_w1_15 * scale, 0.0, step);
-            update_f32(&b1, g_b1 * scale, 0.0, step);
+            update_f32(&w0_0, g_w0_0 * scale, step);
+            update_f32(&w0_1, g_w0_1 * scale, step);
+            update_f32(&w0_2, g_w0_2 * scale, step);
+            update_f32(&w0_3, g_w0_3 * scale, step);
+            update_f32(&b0, g_b0 * scale, step);
+            update_f32(&w1_0, g_w1_0 * scale, step);
+            update_f32(&w1_1, g_w1_1 * scale, step);
+            update_f32(&w1_2, g_w1_2 * scale, step);
+            update_f32(&w1_3, g_w1_3 * scale, step);
+            update_f32(&w1_4, g_w1_4 * scale, step);
+            update_f32(&w1_5, g_w1_5 * scale, step);
+            update_f32(&w1_6, g_w1_6 * scale, step);
+            update_f32(&w1_7, g_w1_7 * scale, step);
+            update_f32(&w1_8, g_w1_8 * scale, step);
+            update_f32(&w1_9, g_w1_9 * scale, step);
+            update_f32(&w1_10, g_w1_10 * scale, step);
+            update_f32(&w1_11, g_w1_11 * scale, step);
+            update_f32(&w1_12, g_w1_12 * scale, step);
+            update_f32(&w1_13, g_w1_13 * scale, step);
+            update_f32(&w1_14, g_w1_14 * scale, step);
+            update_f32(&w1_15, g_w1_15 * scale, step);
+            update_f32(&b1, g_b1 * scale, step);
             if lane < 3u {
                 all_weights_1[(member_of_group * 16u + 0u) * 3u + lane * 1u + 0u] = w1_0;
                 all_weights_1[(member_of_group * 16u + 1u) * 3u + lane * 1u + 0u] = w1_1;

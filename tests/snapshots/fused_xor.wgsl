@@ -60,14 +60,14 @@ struct Step {
 }
 
 // sgd: parameter = parameter - learning_rate · gradient
-fn update_f32(parameters: ptr<function, f32>, gradient: f32, weight_decay: f32, step: Step) {
-    let g = gradient + weight_decay * (*parameters);
+fn update_f32(parameters: ptr<function, f32>, gradient: f32, step: Step) {
+    let g = gradient;
     (*parameters) = (*parameters) - step.learning_rate * g;
 }
 
 // sgd: parameter = parameter - learning_rate · gradient
-fn update_vec2f(parameters: ptr<function, vec2f>, gradient: vec2f, weight_decay: f32, step: Step) {
-    let g = gradient + weight_decay * (*parameters);
+fn update_vec2f(parameters: ptr<function, vec2f>, gradient: vec2f, step: Step) {
+    let g = gradient;
     (*parameters) = (*parameters) - step.learning_rate * g;
 }
 
@@ -199,12 +199,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         }
         let step = Step(member.learning_rate, 1.0, 1.0);
         // update
-        update_vec2f(&w0_0, g_w0_0, 0.0, step);
-        update_vec2f(&w0_1, g_w0_1, 0.0, step);
-        update_vec2f(&b0, g_b0, 0.0, step);
-        update_f32(&w1_0, g_w1_0, 0.0, step);
-        update_f32(&w1_1, g_w1_1, 0.0, step);
-        update_f32(&b1, g_b1, 0.0, step);
+        update_vec2f(&w0_0, g_w0_0, step);
+        update_vec2f(&w0_1, g_w0_1, step);
+        update_vec2f(&b0, g_b0, step);
+        update_f32(&w1_0, g_w1_0, step);
+        update_f32(&w1_1, g_w1_1, step);
+        update_f32(&b1, g_b1, step);
         let whole_loss = loss;
         last_loss = whole_loss * member.loss_scale;
         if wait == 0u {
