@@ -158,6 +158,8 @@ fn shapes_from_one_unit_to_many() {
             (vec![1, 1], 3, 2),
             (vec![3, 1], 40, 40),
             (vec![2, 5], 33, 8),
+            // Nothing but the loss goes from lane to lane.
+            (vec![2, 40], 9, 4),
             (vec![7, 64, 1], 9, 4),
             (vec![33, 8, 8, 8], 6, 6),
             (vec![4, 65, 9], 5, 3),
@@ -175,6 +177,17 @@ fn shapes_from_one_unit_to_many() {
 
 const XOR: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 const XOR_TARGETS: [[f32; 1]; 4] = [[0.0], [1.0], [1.0], [0.0]];
+
+/// Behind a frozen layer no error goes back: its outputs are all that goes from lane to lane.
+#[test]
+fn the_last_layer_alone_is_trained() {
+    for (way, device) in devices() {
+        let network = Network::new(3).dense(40, Activation::Tanh).frozen().dense(20, Activation::Tanh);
+        let (inputs, targets) = data(&network, Loss::MeanSquaredError, 11);
+        let fit = Fit::new().learning_rate(0.3).epochs(4).batch_size(4);
+        agrees(way, &device, &network, (&inputs, &targets), &fit);
+    }
+}
 
 /// A way that lanes hold a network, with a device, a network, data and settings for it.
 type Kind = (&'static str, Device, Network, (Matrix<'static>, Matrix<'static>), Fit);
