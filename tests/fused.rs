@@ -269,19 +269,47 @@ fn cuts_change_no_bit() {
         for epochs in [1, 4, 7] {
             sweep.fit(&inputs, &targets, &fit.clone().epochs(epochs)).unwrap_or_else(|error| panic!("{error}"));
         }
-        // In pieces of few networks.
         let limits = gpu(&device).expect("a GPU").plan_limits();
         let products = if what == "workgroup memory" { Products::Plain } else { limits.products };
-        let small = limited(&device, Limits { binding: 8 << 10, products, ..limits });
-        let mut pieces = sweep_of(&small, &network, members);
-        let history =
-            pieces.fit(&inputs, &targets, &fit.clone().epochs(12).log_every(5)).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(history, whole.1, "{what}: in pieces");
+        for (how, limits) in [
+            // Less than a hundred bytes a network, or some two thousand.
+            ("in pieces", Limits { binding: if what == "one lane" { 512 } else { 8 << 10 }, products, ..limits }),
+            // As few networks and epochs as go into a dispatch.
+            ("dispatch by dispatch", Limits { fused_dispatch: 1, products, ..limits }),
+        ] {
+            let gpu = gpu(&device).expect("a GPU");
+            let mut cut = sweep_of(&limited(&device, limits), &network, members.clone());
+            let before = gpu.command_buffers();
+            let history =
+                cut.fit(&inputs, &targets, &fit.clone().epochs(12).log_every(5)).unwrap_or_else(|error| panic!("{error}"));
+            let buffers = gpu.command_buffers() - before;
+            assert!(buffers >= if how == "in pieces" { 4 } else { 12 }, "{what}, {how}: {buffers} command buffers");
+            assert_eq!(history, whole.1, "{what}: {how}");
+            for k in 0..whole.0.len() {
+                assert_eq!(cut.weights_of(k), whole.0.weights_of(k), "{what}: member {k} {how}");
+            }
+        }
         for k in 0..whole.0.len() {
             assert_eq!(sweep.weights_of(k), whole.0.weights_of(k), "{what}: member {k} in three calls");
-            assert_eq!(pieces.weights_of(k), whole.0.weights_of(k), "{what}: member {k} in pieces");
         }
     }
+}
+
+/// More networks in one lane each than a dispatch has in a workgroup.
+#[test]
+fn workgroups_share_nothing() {
+    let [(_, device), _] = devices();
+    let limits = gpu(&device).expect("a GPU").plan_limits();
+    let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let fit = Fit::new().loss(Loss::BinaryCrossEntropy).epochs(5);
+    let run = |device: &Device| {
+        let members = (0..150).map(|seed| Member::new(Init::PyTorch { seed }).learning_rate(0.01 * seed as f64));
+        let mut sweep = Sweep::new(device, &network, members).expect("a sweep");
+        let history = sweep.fit(&XOR, &XOR_TARGETS, &fit).unwrap_or_else(|error| panic!("{error}"));
+        let weights: Vec<_> = (0..150).map(|k| sweep.weights_of(k).expect("a member")).collect();
+        (history, weights)
+    };
+    assert_eq!(run(&device), run(&limited(&device, Limits { fused_dispatch: 1, ..limits })));
 }
 
 /// A member taken out goes on as it would have in the sweep: on the fused engine to the bit.
