@@ -241,12 +241,9 @@ impl Sweep {
         ends.dedup();
         let mut state = State { slots: Vec::new(), ..self.state.going_on(fit) };
         let last = state.epochs + fit.epochs as u64;
-        let mut steps = Vec::new();
         for end in ends.into_iter().filter(|end| (self.state.epochs + 1..=last).contains(end)) {
-            while state.epochs < end {
-                steps.clear();
-                state.epoch(fit, &batches, &mut steps);
-            }
+            let left = end - state.epochs;
+            state = state.after(left, fit, &batches);
             self.ended.insert(end, state.clone());
         }
     }
@@ -562,14 +559,7 @@ impl Sweep {
             }
         }
         *numbers.slots = slots;
-        let mut state = start;
-        let batches = Batches::of(fit, data.inputs.rows());
-        let mut steps = Vec::new();
-        for _ in 0..fit.epochs {
-            steps.clear();
-            state.epoch(fit, &batches, &mut steps);
-        }
-        Ok((logged, state))
+        Ok((logged, start.after(fit.epochs as u64, fit, &Batches::of(fit, data.inputs.rows()))))
     }
 
     fn history(&self, fit: &Fit, before: u64, (engine, why): (Engine, String), logged: &[Vec<f32>]) -> SweepHistory {

@@ -72,6 +72,16 @@ impl State {
         }
         self.epochs += 1;
     }
+
+    /// The state so many epochs later.
+    pub fn after(mut self, epochs: u64, fit: &Fit, batches: &Batches) -> Self {
+        let mut steps = Vec::new();
+        for _ in 0..epochs {
+            steps.clear();
+            self.epoch(fit, batches, &mut steps);
+        }
+        self
+    }
 }
 
 fn warmed(step: u64, warm_up: usize) -> f64 {

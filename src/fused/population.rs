@@ -116,6 +116,7 @@ pub struct Population {
     longest: usize,
     /// And how long, in nanoseconds.
     longest_dispatch: f64,
+    most_workgroups: usize,
     pace: Pace,
     /// What the device was given last, when, and how many network-epochs that tells the pace of.
     in_flight: Option<(Submission, Instant, f64)>,
@@ -151,9 +152,6 @@ const MOST_PLACES: usize = 1 << 19;
 /// The most rows of a dispatch's step table.
 const MOST_STEPS: usize = 1 << 16;
 
-/// The most workgroups in a dimension, on every device.
-const MOST_WORKGROUPS: usize = 65_535;
-
 /// Bytes of a number.
 const NUMBER: usize = 4;
 
@@ -163,7 +161,8 @@ impl Fused {
         let mut longest = epochs.min((LONGEST_LOOP - self.rounds_of_words()) / self.rounds());
         let longest_buffer = (limits.binding.min(limits.buffer) / 4) as usize;
         if self.shuffled {
-            longest = longest.min(MOST_PLACES.min(longest_buffer) / self.rows);
+            let dispatched = limits.workgroups as usize * WORKGROUP_SIZE as usize;
+            longest = longest.min(MOST_PLACES.min(longest_buffer).min(dispatched) / self.rows);
         }
         if self.stepped {
             longest = longest.min(MOST_STEPS.min(longest_buffer / 4) / self.batches());
@@ -289,6 +288,7 @@ impl Population {
             filling: fused.filling(limits),
             longest,
             longest_dispatch: limits.fused_dispatch as f64,
+            most_workgroups: limits.workgroups as usize,
             pace: Pace { nanoseconds: fused.nanoseconds(limits), measured: false, warm: false },
             in_flight: None,
             waiting: (Vec::new(), 0.0),
@@ -372,20 +372,15 @@ impl Population {
     fn networks_at_once(&self, epochs: usize) -> usize {
         let whole = self.fused.lanes.networks();
         let fitting = (self.budget() / epochs as f64) as usize;
-        (fitting / whole).clamp(1, MOST_WORKGROUPS) * whole
+        (fitting / whole).clamp(1, self.most_workgroups) * whole
     }
 
     async fn dispatch(&mut self, params: &Params) -> Result<(), Error> {
         self.submit().await?;
         self.gpu.write(&self.params, 0, bytemuck::bytes_of(params))?;
-        let mut encoder = self.gpu.encoder();
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &self.bind_group, &[]);
         let networks = (params.end - params.first) as usize;
-        pass.dispatch_workgroups(networks.div_ceil(self.fused.lanes.networks()) as u32, 1, 1);
-        drop(pass);
-        self.waiting.0.push(encoder.finish());
+        let workgroups = networks.div_ceil(self.fused.lanes.networks());
+        self.waiting.0.push(recorded(&self.gpu, &self.pipeline, &self.bind_group, workgroups));
         self.waiting.1 += networks as f64 * f64::from(params.epochs);
         // What does not fill the device says nothing of how long many take.
         self.filled = networks >= self.filling.min(self.networks);
@@ -505,15 +500,21 @@ impl Orders {
         let params = [0, places as u32, self.order.rows as u32, x, y, rounds, seed as u32, (seed >> 32) as u32];
         gpu.write(&self.params, 0, bytemuck::cast_slice(&params))?;
         gpu.write(&self.step, 0, bytemuck::bytes_of(&staged::Step { epoch, ..staged::Step::default() }))?;
-        let mut encoder = gpu.encoder();
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &self.bind_group, &[]);
-        pass.dispatch_workgroups(places.div_ceil(WORKGROUP_SIZE as usize) as u32, 1, 1);
-        drop(pass);
-        gpu.submit(vec![encoder.finish()])?;
+        let workgroups = places.div_ceil(WORKGROUP_SIZE as usize);
+        gpu.submit(vec![recorded(gpu, &self.pipeline, &self.bind_group, workgroups)])?;
         Ok(())
     }
+}
+
+/// A command buffer of one dispatch.
+fn recorded(gpu: &Gpu, pipeline: &wgpu::ComputePipeline, bind_group: &wgpu::BindGroup, workgroups: usize) -> wgpu::CommandBuffer {
+    let mut encoder = gpu.encoder();
+    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+    pass.set_pipeline(pipeline);
+    pass.set_bind_group(0, bind_group, &[]);
+    pass.dispatch_workgroups(workgroups as u32, 1, 1);
+    drop(pass);
+    encoder.finish()
 }
 
 #[cfg(test)]
