@@ -26,6 +26,12 @@ use crate::shader::Kernel;
 /// How long the device may take to answer. A submission is meant to take a quarter of a second, so this is a device that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long the loss of a device is waited for once a readback was refused.
+const LOSS_IS_TOLD: Duration = Duration::from_secs(1);
+
+/// What a readback is called in messages.
+const READBACK: &str = "a readback";
+
 /// An opened device with its queue, its pipelines and its faults.
 pub struct Gpu {
     device: wgpu::Device,
@@ -293,8 +299,8 @@ impl Gpu {
             // Fails only if nobody waits any more.
             let _ = sender.send(result);
         });
-        let answer = self.answer("a readback", index, mapped).await;
-        let refused = |message: String| Error::Driver { what: "a readback".into(), message };
+        let answer = self.answer(READBACK, index, mapped).await;
+        let refused = |message: String| Error::Driver { what: READBACK.into(), message };
         let bytes = answer.and_then(|result| {
             result.map_err(|error| refused(one_line(&error.to_string())))?;
             let view = staging.get_mapped_range(..total).map_err(|error| refused(one_line(&error.to_string())))?;
@@ -365,9 +371,21 @@ impl Gpu {
 
     /// What is behind an error: on a lost device a call may fail first with an error of its own, and the loss be told by the next poll.
     fn cause(&self, error: Error) -> Error {
-        let polled = guard("polling the device", || self.device.poll(wgpu::PollType::Poll));
-        if let Err(panic) = polled {
-            keep_first(&self.fault, panic);
+        // What refuses a readback of ours is a loss on its way: another thread may be telling of it just now.
+        let patience = match &error {
+            Error::Driver { what, .. } if what == READBACK => LOSS_IS_TOLD,
+            _ => Duration::ZERO,
+        };
+        let since = Instant::now();
+        loop {
+            let polled = guard("polling the device", || self.device.poll(wgpu::PollType::Poll));
+            if let Err(panic) = polled {
+                keep_first(&self.fault, panic);
+            }
+            if self.check().is_err() || since.elapsed() >= patience {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
         self.check().err().unwrap_or(error)
     }
