@@ -102,6 +102,16 @@ impl<'a> Data<'a> {
         dense.into()
     }
 
+    /// What tells these rows from others: how many there are, and a checksum of all numbers.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = crc32fast::Hasher::new();
+        let weights = self.weights.as_deref().unwrap_or_default();
+        for values in [self.inputs.values(), self.targets.values(), weights] {
+            hasher.update(bytemuck::cast_slice(values));
+        }
+        format!("{} rows with the checksum {:08x}", self.inputs.rows(), hasher.finalize())
+    }
+
     /// What all rows weigh together.
     pub fn total_weight(&self) -> f64 {
         match &self.weights {

@@ -117,6 +117,31 @@ pub enum Error {
         message: String,
     },
 
+    /// A place that cannot be written. What was there before is as it was.
+    #[error("{path}: expected a place that can be written, got: {message}; choose another, or make room")]
+    Write {
+        /// Its path.
+        path: String,
+        /// What it is, or the system's words.
+        message: String,
+    },
+
+    /// A file that would be overwritten.
+    #[error("{path}: expected no file there yet, got one; choose another name, or allow overwriting")]
+    Exists {
+        /// Its path.
+        path: String,
+    },
+
+    /// What a format for other programs has no words for.
+    #[error("{format}: expected what it can say, got {what}; change the network, or save it as safetensors")]
+    Export {
+        /// The format.
+        format: String,
+        /// What it cannot say.
+        what: String,
+    },
+
     /// Something larger than the device, or this machine's arithmetic, can hold.
     #[error("{what}: expected at most {limit}, got {got}; use smaller batches, fewer rows or narrower layers, or another device")]
     TooLarge {

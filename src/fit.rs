@@ -1,5 +1,7 @@
 //! How to train: the settings of a `fit`.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,6 +33,7 @@ use crate::schedule::Schedule;
 /// | `on_non_finite` | stop | what to do when the loss leaves the finite numbers |
 /// | `log_every` | never | log after epoch 1, and then after every so many epochs |
 /// | `cancel` | none | a switch for another thread |
+/// | `checkpoint` | none | a file from which the training can be resumed |
 /// | `engine` | whichever is faster | what trains, on a device that runs shaders |
 ///
 /// ```
@@ -66,7 +69,48 @@ pub struct Fit {
     pub(crate) on_non_finite: OnNonFinite,
     pub(crate) log_every: Option<usize>,
     pub(crate) cancel: Option<Cancel>,
+    pub(crate) checkpoint: Option<Checkpoint>,
     pub(crate) engine: EngineChoice,
+}
+
+/// A file that holds all of a training's state, so that [`Model::resume`](crate::Model::resume) goes on from there after whatever happened:
+/// weights, what the optimizer keeps, how far the schedule and early stopping are, the history. What comes out at the end is bit by bit what the
+/// training would have given if nobody had stopped it, on the same device.
+///
+/// It is written after every so many epochs and at the end, each time whole or not at all, in place of the one before. [`Model::load`](crate::Model::load)
+/// also takes the weights out of it.
+///
+/// ```
+/// use shaderprop::{Checkpoint, Fit};
+/// let fit = Fit::new().epochs(100).checkpoint(Checkpoint::new("run.checkpoint").every(10));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub(crate) path: PathBuf,
+    pub(crate) every: usize,
+    pub(crate) overwrite: bool,
+}
+
+impl Checkpoint {
+    /// In that file, after every epoch.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), every: 1, overwrite: false }
+    }
+
+    /// After every so many epochs, at least 1, instead of each. The weights are read back then.
+    #[must_use]
+    pub fn every(mut self, epochs: usize) -> Self {
+        self.every = epochs;
+        self
+    }
+
+    /// Whether a training that begins anew may replace a file that is there already, which it may not where nothing is set. A training that is resumed
+    /// from the file replaces it in any case.
+    #[must_use]
+    pub fn overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
 }
 
 /// How much the rows of each class count.
@@ -218,6 +262,7 @@ impl Default for Fit {
             on_non_finite: OnNonFinite::default(),
             log_every: None,
             cancel: None,
+            checkpoint: None,
             engine: EngineChoice::default(),
         }
     }
@@ -378,6 +423,13 @@ impl Fit {
         self
     }
 
+    /// A file from which the training can be resumed.
+    #[must_use]
+    pub fn checkpoint(mut self, checkpoint: Checkpoint) -> Self {
+        self.checkpoint = Some(checkpoint);
+        self
+    }
+
     /// What trains.
     #[must_use]
     pub fn engine(mut self, engine: EngineChoice) -> Self {
@@ -421,6 +473,9 @@ impl Fit {
         if self.log_every == Some(0) {
             return Err(setting("log_every", "at least 1 epoch", "0".into()));
         }
+        if self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.every == 0) {
+            return Err(setting("the epochs between checkpoints", "at least 1", "0".into()));
+        }
         if !((self.decay() as f32).is_finite() && self.decay() >= 0.0) {
             return Err(setting("weight_decay", "a finite number from 0 on", self.decay().to_string()));
         }
@@ -461,6 +516,57 @@ impl Fit {
         self.validation.is_some() || !self.metrics.is_empty() || self.early_stopping.is_some() || self.schedule.watches()
     }
 
+    /// Whether the training's state is saved after that epoch, counted from 1.
+    pub(crate) fn saves(&self, epoch: usize) -> bool {
+        self.checkpoint.as_ref().is_some_and(|checkpoint| epoch.is_multiple_of(checkpoint.every))
+    }
+
+    /// All settings on which a training's numbers depend, by name, as a checkpoint holds them.
+    pub(crate) fn settings(&self) -> BTreeMap<String, String> {
+        let Self {
+            loss,
+            optimizer,
+            learning_rate: _,
+            schedule,
+            warm_up,
+            weight_decay: _,
+            clip_norm,
+            // More may be added, and nothing else that follows changes a number.
+            epochs: _,
+            batch_size,
+            shuffle,
+            seed,
+            // They are in what is said of the data.
+            sample_weights: _,
+            class_weights: _,
+            metrics,
+            validation: _,
+            stratify: _,
+            early_stopping,
+            on_non_finite,
+            log_every: _,
+            cancel: _,
+            checkpoint: _,
+            engine: _,
+        } = self;
+        let settings = [
+            ("loss", loss.name().into()),
+            ("optimizer", format!("{optimizer:?}")),
+            ("learning_rate", format!("{:?}", self.base_rate())),
+            ("schedule", format!("{schedule:?}")),
+            ("warm_up", warm_up.to_string()),
+            ("weight_decay", format!("{:?}", self.decay())),
+            ("clip_norm", clip_norm.map_or("none".into(), |norm| format!("{norm:?}"))),
+            ("batch_size", batch_size.map_or("all rows".into(), |rows| rows.to_string())),
+            ("shuffle", shuffle.to_string()),
+            ("seed", seed.to_string()),
+            ("metrics", metrics.iter().map(|metric| metric.name()).collect::<Vec<_>>().join(", ")),
+            ("early_stopping", early_stopping.map_or("none".into(), |stopping| format!("{stopping:?}"))),
+            ("on_non_finite", format!("{on_non_finite:?}")),
+        ];
+        settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     /// Whether that epoch, counted from 1, is a log point.
     pub(crate) fn logs(&self, epoch: usize) -> bool {
         self.log_every.is_some_and(|every| (epoch - 1).is_multiple_of(every))
@@ -472,7 +578,8 @@ impl Fit {
             return done + 1;
         }
         let log = self.log_every.and_then(|every| done.div_ceil(every).checked_mul(every)?.checked_add(1));
-        log.unwrap_or(self.epochs).min(self.epochs)
+        let save = self.checkpoint.as_ref().and_then(|checkpoint| (done / checkpoint.every + 1).checked_mul(checkpoint.every));
+        [log, save].into_iter().flatten().fold(self.epochs, usize::min)
     }
 }
 
@@ -495,5 +602,9 @@ mod tests {
         assert_eq!(stops(&Fit::new().epochs(3).log_every(1)), [1, 2, 3]);
         assert_eq!(stops(&Fit::new().epochs(3).log_every(usize::MAX)), [1, 3]);
         assert_eq!(stops(&Fit::new().epochs(3).metrics([Metric::Accuracy])), [1, 2, 3]);
+        let saved = |every| Fit::new().epochs(10).checkpoint(Checkpoint::new("file").every(every));
+        assert_eq!(stops(&saved(4)), [4, 8, 10]);
+        assert_eq!(stops(&saved(5).log_every(4)), [1, 5, 9, 10]);
+        assert_eq!(stops(&saved(usize::MAX)), [10]);
     }
 }

@@ -1,11 +1,13 @@
 //! A network with weights on a device: the trainer, and what can be asked of a trained network.
 
 use std::cell::LazyCell;
+use std::path::Path;
 
 use crate::data::{Data, check_inputs, check_rows};
 use crate::device::Device;
 use crate::engine::{self, Batches, Rows, Running, Setup, evaluation_steps, narrowed, read_measured, widened};
 use crate::error::Error;
+use crate::file::checkpoint;
 use crate::fit::{Answer, EngineChoice, Fit};
 use crate::fused::{self, EngineReport};
 use crate::history::{Evaluation, History, Log};
@@ -48,10 +50,10 @@ use crate::train::{self, Start, State, Trained};
 pub struct Model {
     device: Device,
     network: Network,
-    layout: Layout,
+    pub(crate) layout: Layout,
     /// Flat, as `layout` says: what the model is between calls. A call that fails leaves it as it was.
-    parameters: Vec<f64>,
-    state: State,
+    pub(crate) parameters: Vec<f64>,
+    pub(crate) state: State,
     preprocessing: Option<Preprocessing>,
 }
 
@@ -166,11 +168,75 @@ impl Model {
         inputs: impl Into<Matrix<'x>>,
         targets: impl Into<Matrix<'y>>,
         fit: &Fit,
+        on_log: impl FnMut(&Log) -> A,
+    ) -> Result<History, Error> {
+        self.train(None, inputs.into(), targets.into(), fit, on_log)
+    }
+
+    /// Goes on with a training that wrote a [`Checkpoint`](crate::Checkpoint), with the same network, data and settings: the weights and all else come from the
+    /// file, and what comes out is bit by bit what the training would have given without the stop, the history of its first epochs
+    /// included. [`Fit::epochs`] is how many there are in all, and may be more than before; so may log points and checkpoints be
+    /// others. On another device, engine or version the last bits may differ, and a warning in the log says so.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that is no checkpoint, or one of another network, other data or other settings; and as [`fit`](Self::fit). The
+    /// model then is as it was.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Checkpoint, Device, Fit, Init, Model, Network};
+    /// let path = std::env::temp_dir().join("shaderprop-doc.checkpoint");
+    /// let (inputs, targets) = ([[0.0], [1.0]], [[1.0], [0.0]]);
+    /// let network = Network::new(1).dense(3, Activation::Tanh).dense(1, Activation::Sigmoid);
+    /// let mut model = Model::new(&Device::cpu(), &network, &Init::default())?;
+    /// let fit = Fit::new().checkpoint(Checkpoint::new(&path).overwrite(true));
+    /// model.fit(&inputs, &targets, &fit.clone().epochs(10))?;
+    /// // In another process, perhaps.
+    /// let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros)?;
+    /// let history = model.resume(&path, &inputs, &targets, &fit.epochs(20))?;
+    /// assert_eq!(history.loss.len(), 20);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resume<'x, 'y>(
+        &mut self,
+        path: impl AsRef<Path>,
+        inputs: impl Into<Matrix<'x>>,
+        targets: impl Into<Matrix<'y>>,
+        fit: &Fit,
+    ) -> Result<History, Error> {
+        self.resume_with(path, inputs, targets, fit, |_| ())
+    }
+
+    /// The same, calling `on_log` as [`fit_with`](Self::fit_with) does.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn resume_with<'x, 'y, A: Answer>(
+        &mut self,
+        path: impl AsRef<Path>,
+        inputs: impl Into<Matrix<'x>>,
+        targets: impl Into<Matrix<'y>>,
+        fit: &Fit,
+        on_log: impl FnMut(&Log) -> A,
+    ) -> Result<History, Error> {
+        self.train(Some(path.as_ref()), inputs.into(), targets.into(), fit, on_log)
+    }
+
+    fn train<A: Answer>(
+        &mut self,
+        checkpoint: Option<&Path>,
+        inputs: Matrix<'_>,
+        targets: Matrix<'_>,
+        fit: &Fit,
         mut on_log: impl FnMut(&Log) -> A,
     ) -> Result<History, Error> {
         fit.check(&self.network)?;
-        let (data, validation) = self.parts(inputs.into(), targets.into(), fit)?;
-        let start = self.start();
+        let (data, validation) = self.parts(inputs, targets, fit)?;
+        let mut start = self.start();
+        if let Some(path) = checkpoint {
+            let settings = checkpoint::settings(&start, (&data, validation.as_ref()), fit);
+            start.resumed = Some(checkpoint::read(path, &start, &settings, fit)?);
+        }
         let mut kept = None;
         let trained = self.device.block_on(async {
             let trained = train::train(&start, (&data, validation.as_ref()), fit, &mut on_log).await;
@@ -193,8 +259,10 @@ impl Model {
             device: &self.device,
             network: &self.network,
             layout: &self.layout,
+            preprocessing: self.preprocessing.as_ref(),
             parameters: &self.parameters,
             state: &self.state,
+            resumed: None,
         }
     }
 
@@ -356,8 +424,14 @@ impl Model {
         self.device.block_on(async {
             let (mut parameters, mut state) = (self.parameters.clone(), self.state.going_on(fit));
             if epoch > 1 {
-                let before =
-                    Fit { epochs: epoch - 1, early_stopping: None, cancel: None, engine: EngineChoice::Staged, ..fit.clone() };
+                let before = Fit {
+                    epochs: epoch - 1,
+                    early_stopping: None,
+                    cancel: None,
+                    checkpoint: None,
+                    engine: EngineChoice::Staged,
+                    ..fit.clone()
+                };
                 let trained = train::train(&self.start(), (&data, validation.as_ref()), &before, &mut |_| ()).await;
                 Trained { parameters, state, .. } = trained.map_err(|failed| failed.error)?;
             }

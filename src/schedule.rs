@@ -1,6 +1,9 @@
 //! Schedules: how the learning rate changes from epoch to epoch.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Error;
+use crate::file::bits;
 
 /// How the learning rate changes from epoch to epoch; e counts the epochs that the model has been trained for before, from 0, over all
 /// calls of `fit` with that schedule. The formulas are those of PyTorch's schedulers, stepped once an epoch.
@@ -51,12 +54,15 @@ pub enum Schedule {
 }
 
 /// Where [`Schedule::ReduceOnPlateau`] stands.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Plateau {
+    #[serde(with = "bits")]
     best: f64,
     bad: usize,
     cooldown: usize,
     /// What the learning rate has been multiplied with.
+    #[serde(with = "bits")]
     scale: f64,
 }
 

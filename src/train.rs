@@ -6,6 +6,7 @@ use crate::data::Data;
 use crate::device::Device;
 use crate::engine::{Batches, End, Frame, Losses, Rows, Running, Setup, Snapshot, Step};
 use crate::error::Error;
+use crate::file::checkpoint::{self, Resumed, Saver};
 use crate::fit::{Answer, Fit, OnNonFinite, Validation};
 use crate::history::{Ended, History, Log};
 use crate::metric::{Measured, Metric, Scale};
@@ -14,6 +15,7 @@ use crate::optimizer::Optimizer;
 use crate::plan::Limits;
 use crate::schedule::{Plateau, Schedule};
 use crate::split::Split;
+use crate::table::Preprocessing;
 
 /// What a model carries from one training to the next: where the optimizer, the order of the rows and the schedule go on.
 #[derive(Clone, Debug, Default)]
@@ -113,8 +115,11 @@ pub struct Start<'a> {
     pub device: &'a Device,
     pub network: &'a Network,
     pub layout: &'a Layout,
+    pub preprocessing: Option<&'a Preprocessing>,
     pub parameters: &'a [f64],
     pub state: &'a State,
+    /// The training that goes on, if it does, instead of the parameters and the state.
+    pub resumed: Option<Resumed>,
 }
 
 /// The losses that wait on the device until they are read: a run without log points reads them this often.
@@ -180,13 +185,19 @@ pub async fn train<A: Answer>(
     fit: &Fit,
     on_log: &mut impl FnMut(&Log) -> A,
 ) -> Result<Trained, Failed> {
-    let &Start { device, network, layout, parameters, state } = start;
-    let mut state = state.going_on(fit);
+    let &Start { device, network, layout, .. } = start;
+    let resumed = start.resumed.as_ref();
+    let mut state = resumed.map_or_else(|| start.state.going_on(fit), |resumed| resumed.state.clone());
+    let parameters = resumed.map_or(start.parameters, |resumed| &resumed.parameters);
     let names = (network, layout, fit);
     let frame = frame(names, Rows::of(data), validation.map(Rows::of), device.limits());
     let slots = state.slots.clone();
     let setup = Setup { frame, parameters, slots: &slots, data, validation };
     let mut engine = Running::training(device, setup).await?;
+    let mut saver = match &fit.checkpoint {
+        Some(_) => Saver::new(start, checkpoint::settings(start, (data, validation), fit), fit, engine.name())?,
+        None => None,
+    };
     let batches = Batches::of(fit, data.inputs.rows());
     let scale = |data: &Data<'_>| Scale {
         rows: data.inputs.rows(),
@@ -199,10 +210,19 @@ pub async fn train<A: Answer>(
 
     let mut history = History { engine: engine.name(), ..History::default() };
     let mut watch = Watch::default();
-    let mut kept = Vec::new();
+    let mut good = Good::default();
+    // Those of the best epoch, as long as it is one of before the training was resumed.
+    let mut best = None;
+    if let Some(resumed) = resumed {
+        resumed.compare(start, engine.name());
+        history = History { engine: engine.name(), ..resumed.history.clone() };
+        (watch, best) = (resumed.watch.clone(), resumed.best.clone());
+        good.first = Some((resumed.parameters.clone(), state.clone()));
+    }
+    let restores = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let mut end_parameters = None;
-    let mut done = 0;
-    loop {
+    let mut done = history.loss.len();
+    while done < fit.epochs && history.ended == Ended::Finished {
         let (end, before) = (fit.next_stop(done).min(done + frame.room), done);
         while done < end && !cancelled() {
             let mut steps = Vec::new();
@@ -230,15 +250,10 @@ pub async fn train<A: Answer>(
             note(&mut history.validation_metrics, &fit.metrics, validated, scale);
         }
         if let Some(error) = not_finite(&history, losses.len(), fit) {
-            return Err(Failed { error, kept: good(&mut engine, kept).await? });
+            return Err(Failed { error, kept: good.find(&mut engine).await? });
         }
         if frame.snapshots.contains(&Snapshot::Good) && done < fit.epochs {
-            // Weights may be infinite already while the losses are still finite: the look before is kept as well.
-            let last = kept.last().map(|(snapshot, _)| *snapshot);
-            let next = if last == Some(Snapshot::Good) { Snapshot::OtherGood } else { Snapshot::Good };
-            engine.keep(next)?;
-            kept.push((next, state.clone()));
-            kept.drain(..kept.len().saturating_sub(2));
+            good.keep(&mut engine, &state)?;
         }
         let watched = history.validation_loss.last().or(history.loss.last()).copied().unwrap_or(f64::NAN);
         if fit.looks_every_epoch() {
@@ -247,44 +262,79 @@ pub async fn train<A: Answer>(
         if let Some(stopping) = fit.early_stopping {
             if watch.improves(watched, stopping.min_delta, done) && stopping.restore_best {
                 engine.keep(Snapshot::Best)?;
+                best = None;
             }
             if watch.since >= stopping.patience {
                 history.ended = Ended::EarlyStopping;
             }
         }
-        if fit.logs(done) && !on_log(&log(&history, done)).goes_on() {
+        if let Some(saver) = saver.as_mut().filter(|_| fit.saves(done)) {
+            let end = engine.finish(None, end_parameters.clone()).await?;
+            save(saver, (&mut engine, &mut good), (layout, fit), end, (&state, &watch, &history)).await?;
+        }
+        if fit.logs(done) && !on_log(&log(&history, done)).goes_on() && history.ended == Ended::Finished {
             history.ended = Ended::Asked;
         }
-        if cancelled() {
+        if cancelled() && history.ended == Ended::Finished && done < fit.epochs {
             history.ended = Ended::Cancelled;
         }
-        if done == fit.epochs || history.ended != Ended::Finished {
-            break;
-        }
     }
-    let best = fit.early_stopping.filter(|stopping| stopping.restore_best && watch.best_epoch.is_some());
-    let End { parameters, slots } = engine.finish(best.map(|_| Snapshot::Best), end_parameters).await?;
+    if let Some(saver) = saver.as_mut().filter(|saver| !saver.has(done)) {
+        let end = engine.finish(None, end_parameters.clone()).await?;
+        save(saver, (&mut engine, &mut good), (layout, fit), end, (&state, &watch, &history)).await?;
+    }
+    let restores = restores && watch.best_epoch.is_some();
+    let snapshot = (restores && best.is_none()).then_some(Snapshot::Best);
+    let End { mut parameters, slots } = engine.finish(snapshot, end_parameters).await?;
+    if let Some(best) = best.filter(|_| restores) {
+        parameters = best;
+    }
     if fit.on_non_finite == OnNonFinite::Stop
         && let Some(error) = diverged_parameters(layout, &parameters, done, fit)
     {
-        return Err(Failed { error, kept: good(&mut engine, kept).await? });
+        return Err(Failed { error, kept: good.find(&mut engine).await? });
     }
     history.best_epoch = watch.best_epoch;
     state.slots = slots;
-    if best.is_some() {
+    if restores {
         // What it kept was of other weights, and may be no numbers at all.
         state.forget_optimizer();
     }
     Ok(Trained { parameters, state, history })
 }
 
+/// Writes a checkpoint, unless the weights are no numbers any more.
+async fn save(
+    saver: &mut Saver,
+    (engine, good): (&mut Running, &mut Good),
+    (layout, fit): (&Layout, &Fit),
+    end: End,
+    (state, watch, history): (&State, &Watch, &History),
+) -> Result<(), Failed> {
+    let done = history.loss.len();
+    if fit.on_non_finite == OnNonFinite::Stop
+        && let Some(error) = diverged_parameters(layout, &end.parameters, done, fit)
+    {
+        return Err(Failed { error, kept: good.find(engine).await? });
+    }
+    if fit.early_stopping.is_some_and(|stopping| stopping.restore_best) && !saver.knows_best(watch.best_epoch) {
+        let best = engine.finish(Some(Snapshot::Best), None).await?.parameters;
+        saver.best = watch.best_epoch.map(|epoch| (epoch, best));
+    }
+    saver.save(layout, &end, state, watch, history).map_err(|error| {
+        // What was trained until then need not be lost with the place that it would have been saved in.
+        let state = State { slots: end.slots, ..state.clone() };
+        Failed { error, kept: Some((end.parameters, state)) }
+    })
+}
+
 /// The best of the watched losses.
-#[derive(Default)]
-struct Watch {
-    best: Option<f64>,
-    best_epoch: Option<usize>,
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    pub best: Option<f64>,
+    pub best_epoch: Option<usize>,
     /// Epochs since it improved.
-    since: usize,
+    pub since: usize,
 }
 
 impl Watch {
@@ -300,16 +350,41 @@ impl Watch {
     }
 }
 
-/// The parameters of the last of these snapshots that is finite, and the state that goes on from them.
-async fn good(engine: &mut Running, snapshots: Vec<(Snapshot, State)>) -> Result<Option<(Vec<f64>, State)>, Error> {
-    for (snapshot, mut state) in snapshots.into_iter().rev() {
-        let parameters = engine.finish(Some(snapshot), None).await?.parameters;
-        if parameters.iter().all(|value| (*value as f32).is_finite()) {
-            state.forget_optimizer();
-            return Ok(Some((parameters, state)));
-        }
+/// The parameters to which a training that diverges goes back.
+#[derive(Default)]
+struct Good {
+    /// Where it was resumed.
+    first: Option<(Vec<f64>, State)>,
+    /// The last two points that were looked at.
+    kept: Vec<(Snapshot, State)>,
+}
+
+impl Good {
+    /// Takes a snapshot of the parameters as they are now.
+    fn keep(&mut self, engine: &mut Running, state: &State) -> Result<(), Error> {
+        // Weights may be infinite already while the losses are still finite: the look before is kept as well.
+        let last = self.kept.last().map(|(snapshot, _)| *snapshot);
+        let next = if last == Some(Snapshot::Good) { Snapshot::OtherGood } else { Snapshot::Good };
+        engine.keep(next)?;
+        self.kept.push((next, state.clone()));
+        self.kept.drain(..self.kept.len().saturating_sub(2));
+        Ok(())
     }
-    Ok(None)
+
+    /// The parameters of the last of them that is finite, and the state that goes on from them.
+    async fn find(&mut self, engine: &mut Running) -> Result<Option<(Vec<f64>, State)>, Error> {
+        for (snapshot, mut state) in self.kept.drain(..).rev() {
+            let parameters = engine.finish(Some(snapshot), None).await?.parameters;
+            if parameters.iter().all(|value| (*value as f32).is_finite()) {
+                state.forget_optimizer();
+                return Ok(Some((parameters, state)));
+            }
+        }
+        Ok(self.first.take().map(|(parameters, mut state)| {
+            state.forget_optimizer();
+            (parameters, state)
+        }))
+    }
 }
 
 fn note(of: &mut BTreeMap<String, Vec<f64>>, metrics: &[Metric], measured: &Measured, scale: &Scale) {

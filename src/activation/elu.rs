@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Definition;
+use super::{Definition, Exports};
+use crate::file::onnx::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "elu".into(),
@@ -12,4 +13,5 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     derivative_formula: "(1 where y > 0, else y + 1)".into(),
     value: Arc::new(|x| if x > 0.0 { x } else { x.exp_m1() }),
     derivative: Arc::new(|_, y| if y > 0.0 { 1.0 } else { y + 1.0 }),
+    exports: Some(Exports { onnx: &[Node { op: "Elu", inputs: &["x"], attributes: &[] }], c: "x > 0.0f ? x : expm1f(x)" }),
 });

@@ -3,7 +3,8 @@
 use std::f64::consts::{PI, SQRT_2};
 use std::sync::{Arc, LazyLock};
 
-use super::Definition;
+use super::{Definition, Exports};
+use crate::file::onnx::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "gelu".into(),
@@ -13,6 +14,10 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     derivative_formula: "(Φ(x) + x φ(x))".into(),
     value: Arc::new(|x| x * cdf(x)),
     derivative: Arc::new(|x, _| cdf(x) + x * (-0.5 * x * x).exp() / (2.0 * PI).sqrt()),
+    exports: Some(Exports {
+        onnx: &[Node { op: "Gelu", inputs: &["x"], attributes: &[] }],
+        c: "0.5f * x * erfcf(-0.70710678f * x)",
+    }),
 });
 
 /// The normal distribution's Φ.

@@ -3,7 +3,8 @@
 use std::f64::consts::PI;
 use std::sync::{Arc, LazyLock};
 
-use super::Definition;
+use super::{Definition, Exports};
+use crate::file::onnx::{Attribute, Node};
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "gelu_tanh".into(),
@@ -18,6 +19,10 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
         let (above, below) = (1.0 / (1.0 + (-2.0 * argument(x)).exp()), 1.0 / (1.0 + (2.0 * argument(x)).exp()));
         let slope = (2.0 / PI).sqrt() * (1.0 + 3.0 * 0.044715 * x * x);
         above + 2.0 * x * above * below * slope
+    }),
+    exports: Some(Exports {
+        onnx: &[Node { op: "Gelu", inputs: &["x"], attributes: &[("approximate", Attribute::Text("tanh"))] }],
+        c: "x / (1.0f + expf(-1.5957691f * (x + 0.044715f * x * x * x)))",
     }),
 });
 

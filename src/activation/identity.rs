@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Definition;
+use super::{Definition, Exports};
+use crate::file::onnx::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "identity".into(),
@@ -12,4 +13,5 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     derivative_formula: "1".into(),
     value: Arc::new(|x| x),
     derivative: Arc::new(|_, _| 1.0),
+    exports: Some(Exports { onnx: &[Node { op: "Identity", inputs: &["x"], attributes: &[] }], c: "x" }),
 });

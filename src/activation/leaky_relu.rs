@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Definition;
+use super::{Definition, Exports};
+use crate::file::onnx::{Attribute, Node};
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "leaky_relu".into(),
@@ -12,4 +13,8 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     derivative_formula: "(1 where y > 0, else 0.01)".into(),
     value: Arc::new(|x| if x > 0.0 { x } else { 0.01 * x }),
     derivative: Arc::new(|_, y| if y > 0.0 { 1.0 } else { 0.01 }),
+    exports: Some(Exports {
+        onnx: &[Node { op: "LeakyRelu", inputs: &["x"], attributes: &[("alpha", Attribute::Float(0.01))] }],
+        c: "x > 0.0f ? x : 0.01f * x",
+    }),
 });

@@ -21,6 +21,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::file::onnx::Node;
 
 /// What a layer applies to its sums x = inputs · weight + bias.
 ///
@@ -74,6 +75,16 @@ pub struct Definition {
     pub(crate) value: Arc<dyn Fn(f64) -> f64 + Send + Sync>,
     /// dy/dx of x and y, for the reference.
     pub(crate) derivative: Arc<dyn Fn(f64, f64) -> f64 + Send + Sync>,
+    /// In the words of other programs; none of a custom one.
+    pub(crate) exports: Option<Exports>,
+}
+
+/// An activation in the words of other programs.
+pub(crate) struct Exports {
+    /// y of `x` as ONNX operators, one after the other.
+    pub onnx: &'static [Node],
+    /// y as a C expression of a float `x`.
+    pub c: &'static str,
 }
 
 impl Activation {
@@ -133,6 +144,7 @@ impl Activation {
             wgsl_derivative,
             value: Arc::new(value),
             derivative: Arc::new(derivative),
+            exports: None,
         }))
     }
 

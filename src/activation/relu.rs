@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Definition;
+use super::{Definition, Exports};
+use crate::file::onnx::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "relu".into(),
@@ -13,4 +14,5 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     derivative_formula: "(1 where y > 0, else 0)".into(),
     value: Arc::new(|x| if x <= 0.0 { 0.0 } else { x }),
     derivative: Arc::new(|_, y| if y > 0.0 { 1.0 } else { 0.0 }),
+    exports: Some(Exports { onnx: &[Node { op: "Relu", inputs: &["x"], attributes: &[] }], c: "x <= 0.0f ? 0.0f : x" }),
 });

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Definition;
+use super::{Definition, Exports};
+use crate::file::onnx::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "sigmoid".into(),
@@ -13,4 +14,5 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     derivative_formula: "y (1 - y)".into(),
     value: Arc::new(|x| 1.0 / (1.0 + (-x).exp())),
     derivative: Arc::new(|_, y| y * (1.0 - y)),
+    exports: Some(Exports { onnx: &[Node { op: "Sigmoid", inputs: &["x"], attributes: &[] }], c: "1.0f / (1.0f + expf(-x))" }),
 });

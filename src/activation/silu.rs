@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Definition;
+use super::{Definition, Exports};
+use crate::file::onnx::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "silu".into(),
@@ -12,4 +13,11 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     derivative_formula: "σ(x) (1 + x σ(-x))".into(),
     value: Arc::new(|x| x / (1.0 + (-x).exp())),
     derivative: Arc::new(|x, _| (1.0 + x / (1.0 + x.exp())) / (1.0 + (-x).exp())),
+    exports: Some(Exports {
+        onnx: &[
+            Node { op: "Sigmoid", inputs: &["x"], attributes: &[] },
+            Node { op: "Mul", inputs: &["x", "y"], attributes: &[] },
+        ],
+        c: "x / (1.0f + expf(-x))",
+    }),
 });

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Definition;
+use super::{Definition, Exports};
+use crate::file::onnx::{Attribute, Node};
 
 /// Of a row of one, as what is asked for a single x means: shaders/softmax.wgsl and shaders/softmax_delta.wgsl do whole rows.
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
@@ -13,4 +14,9 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     derivative_formula: "softmax's".into(),
     value: Arc::new(|_| 1.0),
     derivative: Arc::new(|_, _| 0.0),
+    exports: Some(Exports {
+        onnx: &[Node { op: "Softmax", inputs: &["x"], attributes: &[("axis", Attribute::Int(-1))] }],
+        // A row's, which src/file/c.rs writes.
+        c: "",
+    }),
 });

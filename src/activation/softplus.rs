@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Definition;
+use super::{Definition, Exports};
+use crate::file::onnx::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "softplus".into(),
@@ -12,4 +13,8 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     derivative_formula: "σ(x)".into(),
     value: Arc::new(|x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
     derivative: Arc::new(|x, _| 1.0 / (1.0 + (-x).exp())),
+    exports: Some(Exports {
+        onnx: &[Node { op: "Softplus", inputs: &["x"], attributes: &[] }],
+        c: "fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x)))",
+    }),
 });

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::Definition;
+use super::{Definition, Exports};
+use crate::file::onnx::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "tanh".into(),
@@ -13,4 +14,5 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     derivative_formula: "(1 - y²)".into(),
     value: Arc::new(f64::tanh),
     derivative: Arc::new(|_, y| 1.0 - y * y),
+    exports: Some(Exports { onnx: &[Node { op: "Tanh", inputs: &["x"], attributes: &[] }], c: "tanhf(x)" }),
 });

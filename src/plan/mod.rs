@@ -22,6 +22,9 @@ use crate::product::Family;
 use crate::product::choice::Products;
 use crate::shader::{Interface, Kernel, WORKGROUP_SIZE};
 
+/// To be raised by any change after which a training gives other bits than before; checkpoints carry it.
+pub const VERSION: u32 = 1;
+
 /// What a device allows, as far as planning needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -63,6 +63,11 @@ impl Array {
     }
 }
 
+/// Reads what an NPY file contains.
+pub(crate) fn read_npy(file: impl Read) -> Result<Array, String> {
+    npy::read(file)
+}
+
 /// Opens a file, and unpacks it on the way if it is gzipped: which its first two bytes say, whatever its name.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
     let failed = |error: std::io::Error| Error::File {

@@ -1,5 +1,9 @@
 //! From tables to matrices, by what was fitted on the training rows, and from predictions back.
 
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
 use super::Table;
 use super::columns::{Column, Columns, Missing, Scaling, Target};
 use crate::error::Error;
@@ -23,19 +27,21 @@ use crate::metric::largest;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocessing {
     /// The columns that are inputs, by name, in the order of the network's inputs.
-    features: Vec<Feature>,
-    target: Goal,
+    pub(crate) features: Vec<Feature>,
+    pub(crate) target: Goal,
 }
 
 /// A column that is an input.
-#[derive(Clone, Debug, PartialEq)]
-struct Feature {
-    name: String,
-    kind: FeatureKind,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Feature {
+    pub name: String,
+    pub kind: FeatureKind,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum FeatureKind {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(crate) enum FeatureKind {
     /// x becomes (x − shift) / scale; `missing` stands for what is missing.
     Number { shift: f64, scale: f64, missing: Option<f64> },
     /// A column for each, and one for all others; the place of what stands for what is missing.
@@ -43,8 +49,9 @@ enum FeatureKind {
 }
 
 /// What is learned.
-#[derive(Clone, Debug, PartialEq)]
-enum Goal {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(crate) enum Goal {
     /// One of these, of that column.
     Classes { column: String, names: Vec<String> },
     /// The number of that column: predictions are y · scale + shift.
@@ -76,8 +83,11 @@ pub enum Predictions {
     Numbers(Vec<f64>),
 }
 
+/// What stands for a missing value, in any case.
+pub(crate) const MISSING: &[&str] = &["", "na", "n/a", "nan", "null", "none", "?"];
+
 fn is_missing(cell: &str) -> bool {
-    ["", "na", "n/a", "nan", "null", "none", "?"].iter().any(|missing| cell.eq_ignore_ascii_case(missing))
+    MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing))
 }
 
 impl Preprocessing {
@@ -246,6 +256,42 @@ impl Preprocessing {
                 Predictions::Numbers(outputs.values().iter().map(|y| f64::from(*y) * scale + shift).collect())
             }
         })
+    }
+}
+
+impl Preprocessing {
+    /// What is wrong with one that was read from a file.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let refuse = |what: &str| Err(format!("a preprocessing {what}"));
+        // f32 is what the network computes in.
+        let finite = |value: f64| (value as f32).is_finite();
+        let scales = |shift: f64, scale: f64| finite(shift) && scale.is_finite() && scale > 0.0;
+        let once_each = |names: Vec<&String>| names.iter().collect::<HashSet<_>>().len() == names.len();
+        if self.features.is_empty() || !once_each(self.features.iter().map(|feature| &feature.name).collect()) {
+            return refuse("without columns, or with two of a name");
+        }
+        for feature in &self.features {
+            match &feature.kind {
+                FeatureKind::Number { shift, scale, missing } => {
+                    if !scales(*shift, *scale) || missing.is_some_and(|value| !finite(value)) {
+                        return refuse("with a scale or a stand-in for missing numbers that is none");
+                    }
+                }
+                FeatureKind::Categories { names, missing } => {
+                    let sorted = names.windows(2).all(|pair| pair[0] < pair[1]);
+                    if !sorted || names.len() > MOST_CATEGORIES || missing.is_some_and(|place| place > names.len()) {
+                        return refuse("with categories that are not in order, too many, or lack the one for missing values");
+                    }
+                }
+            }
+        }
+        match &self.target {
+            Goal::Classes { names, .. } if names.len() < 2 || !once_each(names.iter().collect()) => {
+                refuse("with fewer than two classes, or two of a name")
+            }
+            Goal::Number { shift, scale, .. } if !scales(*shift, *scale) => refuse("with a scale of the target that is none"),
+            _ => Ok(()),
+        }
     }
 }
 

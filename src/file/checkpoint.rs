@@ -1,0 +1,302 @@
+//! Checkpoints: all of a training's state in a file, and back.
+//!
+//! It is a model's file with more in it: `optimizer.{slot}.` and `best.` before the names of the network's tensors, and `history.`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::description::{Description, KEY, NetworkText};
+use super::safetensors::{self, Contents, Tensor, Type};
+use super::write::{Existing, Target};
+use super::{bits, check_finite, expect_names, parameters, refused, tensors};
+use crate::data::Data;
+use crate::engine::End;
+use crate::error::Error;
+use crate::fit::{Fit, OnNonFinite};
+use crate::fused::Engine;
+use crate::history::{Ended, History};
+use crate::network::Layout;
+use crate::plan;
+use crate::schedule::Plateau;
+use crate::train::{Start, State, Watch};
+
+/// What the names of tensors beside the weights begin with.
+pub const PREFIXES: &[&str] = &["optimizer.", "best.", "history."];
+
+/// The key of the checksum: of the description, and all tensors after it.
+const CHECKSUM: &str = "checksum";
+
+/// Where a training stands.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// What trained, where, and by which planner: what the last bits depend on.
+    circumstances: BTreeMap<String, String>,
+    /// The settings that must be the same, and what is known of the data.
+    settings: BTreeMap<String, String>,
+    /// The epochs of this training that are done. None is half done: the next batch is the first of an epoch.
+    done: usize,
+    /// The steps that the optimizer has taken.
+    steps: u64,
+    /// The epochs before the schedule began.
+    schedule_began: u64,
+    plateau: Plateau,
+    /// The best watched loss, NaN without one.
+    #[serde(with = "bits")]
+    best_loss: f64,
+    best_epoch: Option<usize>,
+    /// Epochs since it was the best.
+    since_best: usize,
+    /// Whether early stopping has ended it.
+    stopped: bool,
+    metrics: Vec<String>,
+}
+
+/// A training that goes on.
+#[derive(Clone, Debug)]
+pub struct Resumed {
+    pub parameters: Vec<f64>,
+    pub state: State,
+    /// The parameters of the best epoch.
+    pub best: Option<Vec<f64>>,
+    pub watch: Watch,
+    pub history: History,
+    /// The file that it comes from.
+    path: PathBuf,
+    circumstances: BTreeMap<String, String>,
+}
+
+/// Writes the checkpoints of a training.
+pub struct Saver {
+    target: Target,
+    circumstances: BTreeMap<String, String>,
+    settings: BTreeMap<String, String>,
+    kind: Type,
+    description: Description,
+    /// The best parameters, and of which epoch they are, so that they are read back once.
+    pub best: Option<(usize, Vec<f64>)>,
+    /// The epochs that were done at the last checkpoint.
+    saved: Option<usize>,
+}
+
+/// What must be the same when a training goes on.
+pub fn settings(start: &Start<'_>, (data, validation): (&Data<'_>, Option<&Data<'_>>), fit: &Fit) -> BTreeMap<String, String> {
+    let mut settings = fit.settings();
+    settings.insert("data".into(), data.fingerprint());
+    settings.insert("validation data".into(), validation.map_or("none".into(), Data::fingerprint));
+    for layer in start.network.layers() {
+        let definition = layer.activation.definition();
+        if definition.exports.is_none() {
+            let wgsl = format!("{} with the derivative {}", definition.wgsl_value, definition.wgsl_derivative);
+            settings.insert(format!("activation {}", definition.name), wgsl);
+        }
+    }
+    settings
+}
+
+fn circumstances(start: &Start<'_>, engine: Engine) -> BTreeMap<String, String> {
+    let all = [
+        ("engine", engine.name().to_owned()),
+        ("device", start.device.info().to_string()),
+        ("planner version", plan::VERSION.to_string()),
+        ("shaderprop version", env!("CARGO_PKG_VERSION").into()),
+    ];
+    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+impl Resumed {
+    /// Says in the log where it goes on otherwise than it began.
+    pub fn compare(&self, start: &Start<'_>, engine: Engine) {
+        for (name, is) in circumstances(start, engine) {
+            let was = self.circumstances.get(&name).map_or("none", String::as_str);
+            if was != is {
+                let path = self.path.display();
+                log::warn!(
+                    "{path}: resumed with another {name} (it was {was}, and is {is}): the last bits may be others than without the stop"
+                );
+            }
+        }
+    }
+}
+
+impl Saver {
+    /// Of a training with a checkpoint, after it was made sure that one can be written there.
+    pub fn new(start: &Start<'_>, settings: BTreeMap<String, String>, fit: &Fit, engine: Engine) -> Result<Option<Self>, Error> {
+        let Some(checkpoint) = &fit.checkpoint else { return Ok(None) };
+        let same = |resumed: &Resumed| std::fs::canonicalize(&resumed.path).ok() == std::fs::canonicalize(&checkpoint.path).ok();
+        let own = start.resumed.as_ref().is_some_and(same);
+        let existing = if own || checkpoint.overwrite { Existing::Replaced } else { Existing::Refused };
+        Ok(Some(Self {
+            target: Target::checked(&checkpoint.path, existing)?,
+            circumstances: circumstances(start, engine),
+            settings,
+            kind: if engine == Engine::Cpu { Type::F64 } else { Type::F32 },
+            description: Description::new(start.network, start.preprocessing, 0),
+            best: start.resumed.as_ref().and_then(|resumed| Some((resumed.watch.best_epoch?, resumed.best.clone()?))),
+            saved: None,
+        }))
+    }
+
+    /// Whether what is known of the best epoch's parameters is up to date.
+    pub fn knows_best(&self, epoch: Option<usize>) -> bool {
+        self.best.as_ref().map(|(epoch, _)| *epoch) == epoch
+    }
+
+    /// Whether that many epochs are what the last checkpoint has.
+    pub fn has(&self, done: usize) -> bool {
+        self.saved == Some(done)
+    }
+
+    /// Writes one.
+    pub fn save(&mut self, layout: &Layout, end: &End, state: &State, watch: &Watch, history: &History) -> Result<(), Error> {
+        let mut all = tensors("", layout, &end.parameters, self.kind);
+        for (slot, values) in state.optimizer.definition().slots.iter().zip(&end.slots) {
+            all.extend(tensors(&format!("optimizer.{slot}."), layout, values, self.kind));
+        }
+        if let Some((_, best)) = &self.best {
+            all.extend(tensors("best.", layout, best, self.kind));
+        }
+        for (name, values) in columns(history) {
+            all.push(Tensor { name, shape: vec![values.len()], kind: Type::F64, values: values.to_vec() });
+        }
+        self.description.epochs = state.epochs;
+        self.description.training = Some(Progress {
+            circumstances: self.circumstances.clone(),
+            settings: self.settings.clone(),
+            done: history.loss.len(),
+            steps: state.steps,
+            schedule_began: state.schedule_began,
+            plateau: state.plateau,
+            best_loss: watch.best.unwrap_or(f64::NAN),
+            best_epoch: watch.best_epoch,
+            since_best: watch.since,
+            stopped: history.ended == Ended::EarlyStopping,
+            metrics: history.metrics.keys().cloned().collect(),
+        });
+        let described = self.description.to_json();
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(described.as_bytes());
+        all.iter().for_each(|tensor| hasher.update(&safetensors::bytes(tensor.kind, &tensor.values)));
+        let metadata = [(KEY, described.as_str()), (CHECKSUM, &format!("{:08x}", hasher.finalize()))];
+        let header = safetensors::header(&metadata, &all);
+        let header = header.map_err(|what| Error::Export { format: "a checkpoint".into(), what })?;
+        self.target.write(Existing::Replaced, |file| safetensors::write(file, &header, &all))?;
+        self.saved = Some(history.loss.len());
+        Ok(())
+    }
+}
+
+/// What a history has a number of for each epoch, by the names of tensors.
+fn columns(history: &History) -> Vec<(String, &[f64])> {
+    let mut columns: Vec<(String, &[f64])> = vec![
+        ("history.loss".into(), &history.loss),
+        ("history.validation_loss".into(), &history.validation_loss),
+        ("history.learning_rate".into(), &history.learning_rate),
+    ];
+    for (prefix, metrics) in [("", &history.metrics), ("validation_", &history.validation_metrics)] {
+        columns.extend(metrics.iter().map(|(name, values)| (format!("history.{prefix}metrics.{name}"), values.as_slice())));
+    }
+    columns
+}
+
+/// Refuses a checkpoint that is not as it was written.
+pub fn verify(contents: &Contents, described: &str) -> Result<(), String> {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(described.as_bytes());
+    contents.hash(&mut hasher);
+    match contents.metadata.get(CHECKSUM) {
+        Some(checksum) if *checksum == format!("{:08x}", hasher.finalize()) => Ok(()),
+        _ => Err("a checkpoint that is damaged: its checksum is another".into()),
+    }
+}
+
+/// Reads a checkpoint of a training with these settings.
+pub fn read(path: &Path, start: &Start<'_>, settings: &BTreeMap<String, String>, fit: &Fit) -> Result<Resumed, Error> {
+    let expected = "a checkpoint of this training";
+    let refuse = |message: String| refused(path, expected, message);
+    let contents = safetensors::read(path).map_err(refuse)?;
+    let described = contents.metadata.get(KEY).ok_or_else(|| refuse("a file that shaderprop did not write".into()))?;
+    let mut description = Description::parse(described).map_err(refuse)?;
+    let progress = description.training.take().ok_or_else(|| refuse("a model, which Model::load loads".into()))?;
+    verify(&contents, described).map_err(refuse)?;
+    let network = NetworkText::of(start.network);
+    if description.network != network {
+        let differ =
+            if description.network.sizes() == network.sizes() { ", which differs otherwise than in its sizes" } else { "" };
+        return Err(refuse(format!(
+            "one of a network {}, where the model's is {}{differ}",
+            description.network.sizes(),
+            network.sizes()
+        )));
+    }
+    if description.preprocessing().map_err(refuse)?.as_ref() != start.preprocessing {
+        return Err(refuse("one with another preprocessing than the model's".into()));
+    }
+    for (name, value) in settings.iter().filter(|(name, value)| progress.settings.get(*name) != Some(value)) {
+        let was = progress.settings.get(name).map_or("none", String::as_str);
+        return Err(refuse(format!("one with another setting of {name}: it was {was}, and is {value}")));
+    }
+    if progress.done > fit.epochs {
+        return Err(refuse(format!("one after {} epochs, where {} are asked for in all", progress.done, fit.epochs)));
+    }
+    let resumed = restore(path, &contents, &description, &progress, start, fit).map_err(refuse)?;
+    if fit.on_non_finite == OnNonFinite::Stop {
+        check_finite(start.layout, &resumed.parameters, |value| (*value as f32).is_finite())?;
+    }
+    Ok(resumed)
+}
+
+fn restore(
+    path: &Path,
+    contents: &Contents,
+    description: &Description,
+    progress: &Progress,
+    start: &Start<'_>,
+    fit: &Fit,
+) -> Result<Resumed, String> {
+    let layout = start.layout;
+    let take = |prefix: &str| parameters(contents, prefix, layout, &[Type::F32, Type::F64]);
+    expect_names(contents.names(), "", layout, PREFIXES)?;
+    let slots = fit.optimizer.definition().slots.iter().map(|slot| take(&format!("optimizer.{slot}.")));
+    let slots = slots.collect::<Result<Vec<_>, String>>()?;
+    let looked = fit.early_stopping.filter(|stopping| stopping.restore_best).and(progress.best_epoch);
+    let best = looked.map(|_| take("best.")).transpose()?;
+    let column = |name: &str, length: usize| contents.take(&format!("history.{name}"), &[length], &[Type::F64]);
+    let done = progress.done;
+    let validated = if fit.validation.is_some() { done } else { 0 };
+    let metrics = |prefix: &str, length: usize| -> Result<BTreeMap<String, Vec<f64>>, String> {
+        let named = |name: &String| Ok((name.clone(), column(&format!("{prefix}metrics.{name}"), length)?));
+        progress.metrics.iter().filter(|_| length > 0).map(named).collect()
+    };
+    let measured = if fit.metrics.is_empty() { 0 } else { done };
+    let history = History {
+        loss: column("loss", done)?,
+        metrics: metrics("", measured)?,
+        validation_loss: column("validation_loss", validated)?,
+        validation_metrics: metrics("validation_", validated.min(measured))?,
+        learning_rate: column("learning_rate", done)?,
+        ended: if progress.stopped { Ended::EarlyStopping } else { Ended::Finished },
+        ..History::default()
+    };
+    let state = State {
+        slots,
+        optimizer: fit.optimizer,
+        steps: progress.steps,
+        epochs: description.epochs,
+        schedule: fit.schedule,
+        schedule_began: progress.schedule_began,
+        plateau: progress.plateau,
+    };
+    if state.schedule_began > state.epochs || state.epochs < done as u64 {
+        return Err("one whose epochs are fewer than its own parts".into());
+    }
+    let watch = Watch {
+        best: Some(progress.best_loss).filter(|loss| !loss.is_nan()),
+        best_epoch: progress.best_epoch,
+        since: progress.since_best,
+    };
+    let circumstances = progress.circumstances.clone();
+    Ok(Resumed { parameters: take("")?, state, best, watch, history, path: path.into(), circumstances })
+}

@@ -1,0 +1,151 @@
+//! What a file says of a model beside its weights, in JSON: the network, the fitted preprocessing, the version that wrote it.
+
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::Progress;
+use super::safetensors::shown;
+use crate::activation::Activation;
+use crate::network::Network;
+use crate::table::{Feature, Goal, Preprocessing};
+
+/// The key that it stands under.
+pub const KEY: &str = "shaderprop";
+
+/// The format that is written; others are refused.
+pub const FORMAT: u32 = 1;
+
+/// What a file says of a model.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Description {
+    pub format: u32,
+    /// The version of the library that wrote it.
+    pub version: String,
+    pub network: NetworkText,
+    preprocessing: Option<PreprocessingText>,
+    /// The epochs that the model was trained for.
+    pub epochs: u64,
+    /// Of a checkpoint: where the training stands.
+    pub training: Option<Progress>,
+}
+
+/// A network, its activations by name.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkText {
+    inputs: usize,
+    dropout: f64,
+    layers: Vec<LayerText>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LayerText {
+    units: usize,
+    activation: String,
+    dropout: f64,
+    weight_decay: Option<f64>,
+    frozen: bool,
+}
+
+/// A fitted preprocessing.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PreprocessingText {
+    features: Vec<Feature>,
+    target: Goal,
+}
+
+/// What is looked at before the rest is understood.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+}
+
+impl Description {
+    pub fn new(network: &Network, preprocessing: Option<&Preprocessing>, epochs: u64) -> Self {
+        let preprocessing =
+            preprocessing.cloned().map(|Preprocessing { features, target }| PreprocessingText { features, target });
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").into(),
+            network: NetworkText::of(network),
+            preprocessing,
+            epochs,
+            training: None,
+        }
+    }
+
+    pub fn to_json(&self) -> String {
+        // Strings as keys and finite numbers are all that it holds, so that this cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads one.
+    pub fn parse(json: &str) -> Result<Self, String> {
+        let message = |error: serde_json::Error| format!("a description that cannot be read: {}", brief(&error.to_string()));
+        let head: Head = serde_json::from_str(json).map_err(message)?;
+        if head.format != FORMAT {
+            return Err(format!(
+                "one of format version {}, where this version of shaderprop reads version {FORMAT}",
+                head.format
+            ));
+        }
+        serde_json::from_str(json).map_err(message)
+    }
+
+    /// The fitted preprocessing, if there is any, checked.
+    pub fn preprocessing(&mut self) -> Result<Option<Preprocessing>, String> {
+        let Some(PreprocessingText { features, target }) = self.preprocessing.take() else { return Ok(None) };
+        let preprocessing = Preprocessing { features, target };
+        preprocessing.check()?;
+        Ok(Some(preprocessing))
+    }
+}
+
+impl NetworkText {
+    pub fn of(network: &Network) -> Self {
+        let layer = |layer: &crate::network::Dense| LayerText {
+            units: layer.units,
+            activation: layer.activation.name().into(),
+            dropout: layer.dropout,
+            weight_decay: layer.weight_decay,
+            frozen: layer.frozen,
+        };
+        Self { inputs: network.inputs(), dropout: network.input_dropout(), layers: network.layers().iter().map(layer).collect() }
+    }
+
+    /// The network. Activations that are not built in are looked up among these.
+    pub fn network(&self, custom: &[Activation]) -> Result<Network, String> {
+        let mut network = Network::new(self.inputs).dropout(self.dropout);
+        for layer in &self.layers {
+            let named = || custom.iter().find(|activation| activation.name() == layer.activation).cloned();
+            let activation = Activation::named(&layer.activation).or_else(named).ok_or_else(|| {
+                format!(
+                    "the activation {}, which is none of shaderprop's and none given to Load::custom",
+                    shown(&layer.activation)
+                )
+            })?;
+            network = network.dense(layer.units, activation).dropout(layer.dropout);
+            if let Some(decay) = layer.weight_decay {
+                network = network.weight_decay(decay);
+            }
+            if layer.frozen {
+                network = network.frozen();
+            }
+        }
+        Ok(network)
+    }
+
+    /// In a few words, such as `64-32-10`.
+    pub fn sizes(&self) -> String {
+        let sizes = std::iter::once(self.inputs).chain(self.layers.iter().map(|layer| layer.units));
+        brief(&sizes.map(|size| size.to_string()).collect::<Vec<_>>().join("-"))
+    }
+}
+
+/// A message that quotes what a file says, on one line and not too long.
+pub fn brief(message: &str) -> String {
+    let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+    if line.len() < message.len() { line + "…" } else { line }
+}

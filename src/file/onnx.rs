@@ -1,0 +1,303 @@
+//! ONNX, opset 20: the network with its preprocessing as a graph, for other programs to run.
+
+use super::protobuf::Message;
+use crate::error::Error;
+use crate::model::Model;
+use crate::table::{FeatureKind, Goal, MISSING, Preprocessing};
+
+/// An operator of a graph: of `x`, what goes in, or of `y`, what the operator before gave.
+pub struct Node {
+    pub op: &'static str,
+    pub inputs: &'static [&'static str],
+    pub attributes: &'static [(&'static str, Attribute)],
+}
+
+/// An attribute of an operator.
+#[derive(Clone, Copy, Debug)]
+pub enum Attribute {
+    Int(i64),
+    Float(f32),
+    Text(&'static str),
+}
+
+/// The version of the operators, that of the operators for other than networks, and that of the file's format which has both.
+const OPSET: i64 = 20;
+const ML_OPSET: i64 = 4;
+const IR_VERSION: i64 = 9;
+
+/// Elements' types, as ONNX numbers them.
+const FLOAT: i64 = 1;
+const INT64: i64 = 7;
+const STRING: i64 = 8;
+const DOUBLE: i64 = 11;
+
+/// No message is longer.
+const LONGEST: usize = i32::MAX as usize;
+
+/// The bytes of a model's file.
+///
+/// Without preprocessing a float `input` of shape (rows, inputs) becomes an `output` (rows, outputs). With it, the columns of numbers are one
+/// double `numbers`, NaN where they are missing, and the other columns one string `categories`, each in the order of the table; a row that the
+/// preprocessing refuses has outputs of NaN.
+pub fn model(model: &Model) -> Result<Vec<u8>, Error> {
+    let refuse = |what: String| Error::Export { format: "ONNX".into(), what };
+    let weights = model.weights();
+    let bytes: usize = weights.iter().map(|tensor| tensor.values.len() * 4).sum();
+    if bytes > LONGEST - (1 << 20) {
+        return Err(refuse(format!("{bytes} bytes of weights, of at most 2 GiB")));
+    }
+    let mut graph = Graph::default();
+    let mut properties = vec![("shaderprop", env!("CARGO_PKG_VERSION").to_owned())];
+    let (mut x, mut usable) = ("input".to_owned(), None);
+    match model.preprocessing() {
+        None => graph.input("input", FLOAT, model.network().inputs()),
+        Some(preprocessing) => {
+            (x, usable) = graph.preprocess(preprocessing, &mut properties);
+        }
+    }
+    for (i, layer) in model.network().layers().iter().enumerate() {
+        let [weight, bias] = [&weights[2 * i], &weights[2 * i + 1]];
+        for tensor in [weight, bias] {
+            let bytes: Vec<u8> = tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            graph.constant(&tensor.name, FLOAT, &tensor.shape, &bytes);
+        }
+        let sum = format!("layers.{i}.sum");
+        graph.node("Gemm", &[&x, &weight.name, &bias.name], &sum, &[]);
+        let Some(exports) = &layer.activation.definition().exports else {
+            return Err(refuse(format!("the activation {}, which is WGSL of your own", layer.activation.name())));
+        };
+        let mut y = sum.clone();
+        for (step, Node { op, inputs, attributes }) in exports.onnx.iter().enumerate() {
+            let names = inputs.iter().map(|input| if *input == "x" { sum.as_str() } else { y.as_str() }).collect::<Vec<_>>();
+            let last = step + 1 == exports.onnx.len();
+            let output = if last { format!("layers.{i}.output") } else { format!("layers.{i}.step.{step}") };
+            graph.node(op, &names, &output, attributes);
+            y = output;
+        }
+        x = y;
+    }
+    let mut kind = FLOAT;
+    if let Some(Goal::Number { shift, scale, .. }) = model.preprocessing().map(|preprocessing| &preprocessing.target) {
+        kind = DOUBLE;
+        graph.doubles("target.scale", &[*scale]);
+        graph.doubles("target.shift", &[*shift]);
+        graph.node("Cast", &[&x], "target.scaled", &[("to", Attribute::Int(DOUBLE))]);
+        graph.node("Mul", &["target.scaled", "target.scale"], "target.product", &[]);
+        graph.node("Add", &["target.product", "target.shift"], "target", &[]);
+        x = "target".into();
+    }
+    match usable {
+        None => graph.node("Identity", &[&x], "output", &[]),
+        Some(usable) => {
+            let nan: &[u8] = if kind == FLOAT { &f32::NAN.to_le_bytes() } else { &f64::NAN.to_le_bytes() };
+            graph.constant("refused", kind, &[1], nan);
+            graph.node("Where", &[&usable, &x, "refused"], "output", &[]);
+        }
+    }
+    let output = value_info("output", kind, model.network().outputs());
+    let graph = Message::new()
+        .each(&graph.nodes, |graph, node| graph.message(1, node))
+        .bytes(2, "shaderprop")
+        .each(&graph.constants, |graph, constant| graph.message(5, constant))
+        .each(&graph.inputs, |graph, input| graph.message(11, input))
+        .message(12, &output);
+    let file = Message::new()
+        .int(1, IR_VERSION)
+        .bytes(2, "shaderprop")
+        .bytes(3, env!("CARGO_PKG_VERSION"))
+        .message(7, &graph)
+        .message(8, &Message::new().bytes(1, "").int(2, OPSET))
+        .message(8, &Message::new().bytes(1, "ai.onnx.ml").int(2, ML_OPSET))
+        .each(properties, |file, (key, value)| file.message(14, &Message::new().bytes(1, key).bytes(2, value)))
+        .into_bytes();
+    if file.len() > LONGEST {
+        return Err(refuse(format!("a file of {} bytes, of at most 2 GiB", file.len())));
+    }
+    Ok(file)
+}
+
+/// A graph under construction.
+#[derive(Default)]
+struct Graph {
+    nodes: Vec<Message>,
+    constants: Vec<Message>,
+    inputs: Vec<Message>,
+}
+
+/// The type and shape of what goes in or comes out: any number of rows.
+fn value_info(name: &str, kind: i64, columns: usize) -> Message {
+    let rows = Message::new().bytes(2, "rows");
+    let shape = Message::new().message(1, &rows).message(1, &Message::new().int(1, columns as i64));
+    let tensor = Message::new().int(1, kind).message(2, &shape);
+    Message::new().bytes(1, name).message(2, &Message::new().message(1, &tensor))
+}
+
+impl Graph {
+    fn input(&mut self, name: &str, kind: i64, columns: usize) {
+        self.inputs.push(value_info(name, kind, columns));
+    }
+
+    fn constant(&mut self, name: &str, kind: i64, shape: &[usize], data: &[u8]) {
+        let tensor = Message::new().each(shape, |tensor, n| tensor.int(1, *n as i64));
+        self.constants.push(tensor.int(2, kind).bytes(8, name).bytes(9, data));
+    }
+
+    fn doubles(&mut self, name: &str, values: &[f64]) {
+        let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name, DOUBLE, &[values.len()], &data);
+    }
+
+    fn ints(&mut self, name: &str, values: &[i64]) {
+        let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name, INT64, &[values.len()], &data);
+    }
+
+    fn node(&mut self, op: &str, inputs: &[&str], output: &str, attributes: &[(&str, Attribute)]) {
+        let node = node(op, inputs, output).each(attributes, |node, (name, attribute)| {
+            let named = Message::new().bytes(1, name);
+            node.message(
+                5,
+                &match attribute {
+                    Attribute::Float(value) => named.float(2, *value).int(20, 1),
+                    Attribute::Int(value) => named.int(3, *value).int(20, 2),
+                    Attribute::Text(value) => named.bytes(4, value).int(20, 3),
+                },
+            )
+        });
+        self.nodes.push(node);
+    }
+
+    /// The code of each category's name, `other` for what is none of them.
+    fn codes(&mut self, input: &str, output: &str, names: &[String], codes: &[i64], other: i64) {
+        let strings = Message::new().bytes(1, "cats_strings").int(20, 8).each(names, |strings, name| strings.bytes(9, name));
+        let ints = Message::new().bytes(1, "cats_int64s").int(20, 7).each(codes, |ints, code| ints.int(8, *code));
+        let other = Message::new().bytes(1, "default_int64").int(3, other).int(20, 2);
+        let node = node("CategoryMapper", &[input], output).message(5, &strings).message(5, &ints).message(5, &other);
+        self.nodes.push(node.bytes(7, "ai.onnx.ml"));
+    }
+
+    /// The network's inputs out of a table's columns, and which rows can be used: the names of both.
+    fn preprocess(
+        &mut self,
+        preprocessing: &Preprocessing,
+        properties: &mut Vec<(&'static str, String)>,
+    ) -> (String, Option<String>) {
+        let features = &preprocessing.features;
+        let is_number = |i: usize| matches!(features[i].kind, FeatureKind::Number { .. });
+        let (numbers, categories): (Vec<usize>, Vec<usize>) = (0..features.len()).partition(|i| is_number(*i));
+        let names = |columns: &[usize]| -> String {
+            let names: Vec<&str> = columns.iter().map(|i| features[*i].name.as_str()).collect();
+            serde_json::json!(names).to_string()
+        };
+        properties.push(("numbers", names(&numbers)));
+        properties.push(("categories", names(&categories)));
+        if let Some(classes) = preprocessing.classes() {
+            properties.push(("classes", serde_json::json!(classes).to_string()));
+        }
+        let mut usable = Vec::new();
+        if !numbers.is_empty() {
+            self.numbers(preprocessing, numbers.len());
+            usable.push("numbers.usable".to_owned());
+        }
+        if !categories.is_empty() {
+            self.input("categories", STRING, categories.len());
+        }
+        // Neighbouring columns of numbers go on together.
+        let mut parts: Vec<String> = Vec::new();
+        let (mut number, mut category, mut i) = (0, 0, 0);
+        while i < features.len() {
+            let part = format!("columns.{i}");
+            match &features[i].kind {
+                FeatureKind::Number { .. } => {
+                    let run = (i..features.len()).take_while(|i| is_number(*i)).count();
+                    self.ints(&format!("{part}.places"), &(number..number + run as i64).collect::<Vec<_>>());
+                    self.node("Gather", &["numbers.scaled", &format!("{part}.places")], &part, &[("axis", Attribute::Int(1))]);
+                    (number, i) = (number + run as i64, i + run);
+                }
+                FeatureKind::Categories { names, missing } => {
+                    self.ints(&format!("{part}.place"), &[category]);
+                    let cells = format!("{part}.cells");
+                    self.node("Gather", &["categories", &format!("{part}.place")], &cells, &[("axis", Attribute::Int(1))]);
+                    let others = names.len() as i64;
+                    let (mut known, mut codes): (Vec<String>, Vec<i64>) = names.iter().cloned().zip(0..).unzip();
+                    for spelling in MISSING.iter().flat_map(|word| spellings(word)) {
+                        known.push(spelling);
+                        codes.push(missing.map_or(-1, |place| place as i64));
+                    }
+                    let code = format!("{part}.code");
+                    self.codes(&cells, &code, &known, &codes, others);
+                    self.ints(&format!("{part}.all"), &(0..=others).collect::<Vec<_>>());
+                    self.node("Equal", &[&code, &format!("{part}.all")], &format!("{part}.equal"), &[]);
+                    self.node("Cast", &[&format!("{part}.equal")], &part, &[("to", Attribute::Int(FLOAT))]);
+                    if missing.is_none() {
+                        self.ints(&format!("{part}.none"), &[-1]);
+                        self.node("Greater", &[&code, &format!("{part}.none")], &format!("{part}.present"), &[]);
+                        let usable_part = format!("{part}.usable");
+                        self.node("Cast", &[&format!("{part}.present")], &usable_part, &[("to", Attribute::Int(FLOAT))]);
+                        usable.push(usable_part);
+                    }
+                    (category, i) = (category + 1, i + 1);
+                }
+            }
+            parts.push(part);
+        }
+        let concat = |graph: &mut Self, parts: &[String], output: &str| {
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            graph.node("Concat", &parts, output, &[("axis", Attribute::Int(1))]);
+        };
+        concat(self, &parts, "inputs");
+        if usable.is_empty() {
+            return ("inputs".into(), None);
+        }
+        concat(self, &usable, "usable.columns");
+        self.ints("usable.axis", &[1]);
+        self.node("ReduceMin", &["usable.columns", "usable.axis"], "usable.row", &[("keepdims", Attribute::Int(1))]);
+        self.constant("usable.half", FLOAT, &[1], &0.5f32.to_le_bytes());
+        self.node("Greater", &["usable.row", "usable.half"], "usable", &[]);
+        ("inputs".into(), Some("usable".into()))
+    }
+
+    /// The columns of numbers, filled and scaled, and which are such that an f32 holds them.
+    fn numbers(&mut self, preprocessing: &Preprocessing, count: usize) {
+        let (mut fills, mut shifts, mut scales) = (Vec::new(), Vec::new(), Vec::new());
+        for feature in &preprocessing.features {
+            if let FeatureKind::Number { shift, scale, missing } = feature.kind {
+                fills.push(missing.unwrap_or(f64::NAN));
+                shifts.push(shift);
+                scales.push(scale);
+            }
+        }
+        self.input("numbers", DOUBLE, count);
+        let mut filled = "numbers";
+        if fills.iter().any(|fill| !fill.is_nan()) {
+            filled = "numbers.filled";
+            self.doubles("numbers.fill", &fills);
+            self.node("IsNaN", &["numbers"], "numbers.missing", &[]);
+            self.node("Where", &["numbers.missing", "numbers.fill", "numbers"], filled, &[]);
+        }
+        self.doubles("numbers.shift", &shifts);
+        self.doubles("numbers.scale", &scales);
+        self.node("Sub", &[filled, "numbers.shift"], "numbers.shifted", &[]);
+        self.node("Div", &["numbers.shifted", "numbers.scale"], "numbers.divided", &[]);
+        self.node("Cast", &["numbers.divided"], "numbers.scaled", &[("to", Attribute::Int(FLOAT))]);
+        // Nothing compares with a NaN.
+        self.doubles("numbers.largest", &[f64::from(f32::MAX)]);
+        self.node("Abs", &[filled], "numbers.size", &[]);
+        self.node("LessOrEqual", &["numbers.size", "numbers.largest"], "numbers.finite", &[]);
+        self.node("Cast", &["numbers.finite"], "numbers.usable", &[("to", Attribute::Int(FLOAT))]);
+    }
+}
+
+fn node(op: &str, inputs: &[&str], output: &str) -> Message {
+    Message::new().each(inputs, |node, input| node.bytes(1, input)).bytes(2, output).bytes(3, output).bytes(4, op)
+}
+
+/// A word in every mixture of small and capital letters.
+fn spellings(word: &str) -> Vec<String> {
+    word.chars().fold(vec![String::new()], |spellings, letter| {
+        let mut cases = vec![letter.to_ascii_lowercase(), letter.to_ascii_uppercase()];
+        cases.dedup();
+        let with = |case: char| spellings.iter().map(move |spelling| format!("{spelling}{case}"));
+        cases.into_iter().flat_map(with).collect()
+    })
+}

@@ -1,0 +1,289 @@
+//! safetensors: the length of a header, the header in JSON, the tensors. Written as its documentation says, and read more strictly.
+//!
+//! The format's own library is the tests' second opinion, and not used here: it lets names pass that come twice.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::marker::PhantomData;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+
+/// The longest header, in bytes.
+pub const LONGEST_HEADER: usize = 1 << 20;
+
+/// The most tensors of a file.
+pub const MOST_TENSORS: usize = 4096;
+
+/// The most dimensions of a tensor.
+const HIGHEST_RANK: usize = 4;
+
+/// The type of a tensor's elements, little-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    F32,
+    F64,
+}
+
+/// A tensor to write.
+pub struct Tensor {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub kind: Type,
+    pub values: Vec<f64>,
+}
+
+/// A file that was read.
+pub struct Contents {
+    pub metadata: BTreeMap<String, String>,
+    entries: BTreeMap<String, Entry>,
+    data: Vec<u8>,
+}
+
+/// What the header says of a tensor.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: (usize, usize),
+}
+
+impl Type {
+    fn name(self) -> &'static str {
+        match self {
+            Type::F32 => "F32",
+            Type::F64 => "F64",
+        }
+    }
+
+    fn size(self) -> usize {
+        match self {
+            Type::F32 => 4,
+            Type::F64 => 8,
+        }
+    }
+}
+
+/// The elements of that type as bytes.
+pub fn bytes(kind: Type, values: &[f64]) -> Vec<u8> {
+    match kind {
+        Type::F32 => values.iter().flat_map(|value| (*value as f32).to_le_bytes()).collect(),
+        Type::F64 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    }
+}
+
+/// The header of a file with those tensors, one after the other; what is wrong with it if it would be refused when it is read.
+pub fn header(metadata: &[(&str, &str)], tensors: &[Tensor]) -> Result<String, String> {
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let mut header = String::from("{\"__metadata__\":{");
+    for (i, (key, value)) in metadata.iter().enumerate() {
+        let _ = write!(header, "{}{}:{}", if i > 0 { "," } else { "" }, text(key), text(value));
+    }
+    header.push('}');
+    let mut end = 0;
+    for Tensor { name, shape, kind, values } in tensors {
+        let start = end;
+        end += values.len() * kind.size();
+        let _ = write!(
+            header,
+            ",{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{start},{end}]}}",
+            text(name),
+            kind.name(),
+            serde_json::json!(shape)
+        );
+    }
+    header.push('}');
+    // So that the tensors begin where any of their elements may.
+    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    if tensors.len() > MOST_TENSORS {
+        return Err(format!("{} tensors, of at most {MOST_TENSORS}", tensors.len()));
+    }
+    if header.len() > LONGEST_HEADER {
+        return Err(format!("a description of {} bytes, of at most {LONGEST_HEADER}", header.len()));
+    }
+    Ok(header)
+}
+
+/// Writes a file with that header, and the tensors that it is of.
+pub fn write(file: &mut dyn Write, header: &str, tensors: &[Tensor]) -> io::Result<()> {
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    tensors.iter().try_for_each(|tensor| file.write_all(&bytes(tensor.kind, &tensor.values)))
+}
+
+/// Reads a file, of which nothing is believed: what it claims is held against its length before anything of that size is allocated.
+pub fn read(path: &Path) -> Result<Contents, String> {
+    let message = |error: io::Error| error.to_string();
+    let mut file = File::open(path).map_err(message)?;
+    let about = file.metadata().map_err(message)?;
+    if !about.is_file() {
+        return Err(if about.is_dir() { "a folder".into() } else { "something that is no plain file".into() });
+    }
+    let header = read_header(&mut file, about.len())?;
+    let (metadata, entries) = parse(&header)?;
+    let length = check(&entries)?;
+    let rest = about.len() - 8 - header.len() as u64;
+    if rest != length as u64 {
+        return Err(format!("{rest} bytes of tensors where its header says {length}"));
+    }
+    let mut data = Vec::new();
+    data.try_reserve_exact(length).map_err(|_| format!("{length} bytes, for which there is no memory"))?;
+    file.take(length as u64).read_to_end(&mut data).map_err(message)?;
+    if data.len() != length {
+        return Err("a file that became shorter while it was read".into());
+    }
+    Ok(Contents { metadata, entries, data })
+}
+
+fn read_header(file: &mut File, length: u64) -> Result<Vec<u8>, String> {
+    let mut size = [0; 8];
+    let ends = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => "a file that ends in its header".to_owned(),
+        _ => error.to_string(),
+    };
+    file.read_exact(&mut size).map_err(ends)?;
+    if size.starts_with(b"PK\x03\x04") {
+        return Err("a ZIP archive, as NPZ files are".into());
+    }
+    let size = u64::from_le_bytes(size);
+    if size > LONGEST_HEADER as u64 {
+        return Err(format!("a file that begins with a header of {size} bytes, of at most {LONGEST_HEADER}"));
+    }
+    if size > length - 8 {
+        return Err("a file that ends in its header".into());
+    }
+    let mut header = vec![0; size as usize];
+    file.read_exact(&mut header).map_err(ends)?;
+    Ok(header)
+}
+
+fn parse(header: &[u8]) -> Result<(BTreeMap<String, String>, BTreeMap<String, Entry>), String> {
+    let Pairs(metadata, entries) =
+        serde_json::from_slice(header).map_err(|error| format!("a header that cannot be read: {error}"))?;
+    let metadata = metadata.map_or(vec![], |Pairs(_, texts): Pairs<(), String>| texts);
+    Ok((once_each(metadata)?, once_each(entries)?))
+}
+
+/// The same by name, if no name comes twice.
+fn once_each<T>(pairs: Vec<(String, T)>) -> Result<BTreeMap<String, T>, String> {
+    let mut seen = HashSet::new();
+    if let Some((name, _)) = pairs.iter().find(|(name, _)| !seen.insert(name)) {
+        return Err(format!("two entries named {}", shown(name)));
+    }
+    Ok(pairs.into_iter().collect())
+}
+
+/// Checks types, ranks and sizes, and that the tensors lie one after the other without gaps; gives how many bytes they have.
+fn check(entries: &BTreeMap<String, Entry>) -> Result<usize, String> {
+    let mut places: Vec<(usize, usize)> = Vec::with_capacity(entries.len());
+    for (name, Entry { dtype, shape, data_offsets: (start, end) }) in entries {
+        let name = shown(name);
+        let size = match dtype.as_str() {
+            "F32" => 4,
+            "F64" => 8,
+            _ => return Err(format!("the tensor {name} of type {}, where F32 is read", shown(dtype))),
+        };
+        if shape.len() > HIGHEST_RANK {
+            return Err(format!("the tensor {name} of {} dimensions, of at most {HIGHEST_RANK}", shape.len()));
+        }
+        let bytes = shape.iter().try_fold(size, |bytes: usize, n| bytes.checked_mul(*n));
+        let bytes = bytes.ok_or_else(|| format!("the tensor {name} of shape {shape:?}, which overflows"))?;
+        if start.checked_add(bytes) != Some(*end) {
+            return Err(format!("the tensor {name} of shape {shape:?} at bytes {start} to {end}, which are not as many"));
+        }
+        places.push((*start, *end));
+    }
+    places.sort_unstable();
+    let mut length = 0;
+    for (start, end) in places {
+        if start != length {
+            return Err(format!("tensors that overlap or leave a gap at byte {}", length.min(start)));
+        }
+        length = end;
+    }
+    Ok(length)
+}
+
+impl Contents {
+    /// The names of its tensors.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// Refuses another shape than this one, and another type than one of these, for the tensor of that name.
+    pub fn check(&self, name: &str, shape: &[usize], kinds: &[Type]) -> Result<(), String> {
+        self.find(name, shape, kinds).map(|_| ())
+    }
+
+    fn find(&self, name: &str, shape: &[usize], kinds: &[Type]) -> Result<(Type, &[u8]), String> {
+        let found = self.entries.get(name).filter(|entry| entry.shape == shape);
+        let found = found.and_then(|entry| Some((*kinds.iter().find(|kind| kind.name() == entry.dtype)?, entry)));
+        let (kind, entry) = found.ok_or_else(|| {
+            let kinds: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+            let got =
+                self.entries.get(name).map_or("not there".into(), |entry| format!("{:?} of type {}", entry.shape, entry.dtype));
+            format!("a tensor {name} that is {got}, where {shape:?} of type {} is wanted", kinds.join(" or "))
+        })?;
+        Ok((kind, &self.data[entry.data_offsets.0..entry.data_offsets.1]))
+    }
+
+    /// The values of the tensor of that name, if its shape is this one and its type one of these.
+    pub fn take(&self, name: &str, shape: &[usize], kinds: &[Type]) -> Result<Vec<f64>, String> {
+        let (kind, data) = self.find(name, shape, kinds)?;
+        Ok(match kind {
+            Type::F32 => data.chunks_exact(4).map(|b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect(),
+            Type::F64 => {
+                data.chunks_exact(8).map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])).collect()
+            }
+        })
+    }
+
+    /// The checksum of the tensors.
+    pub fn hash(&self, with: &mut crc32fast::Hasher) {
+        with.update(&self.data);
+    }
+}
+
+/// A name out of a file, as messages can show it: in quotes, on one line, and not too long.
+pub fn shown(name: &str) -> String {
+    let short: String = name.chars().take(60).collect();
+    format!("{short:?}{}", if short.len() < name.len() { "…" } else { "" })
+}
+
+/// The entries of a JSON object in their order, those that come twice and all; apart from them what is under `__metadata__`.
+struct Pairs<M, T>(Option<M>, Vec<(String, T)>);
+
+impl<'de, M: Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for Pairs<M, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<M, T>(PhantomData<(M, T)>);
+        impl<'de, M: Deserialize<'de>, T: Deserialize<'de>> Visitor<'de> for Entries<M, T> {
+            type Value = Pairs<M, T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let (mut metadata, mut pairs) = (None, Vec::new());
+                while let Some(key) = map.next_key::<String>()? {
+                    if key == "__metadata__" {
+                        if metadata.replace(map.next_value()?).is_some() {
+                            return Err(A::Error::custom("two entries named \"__metadata__\""));
+                        }
+                        continue;
+                    }
+                    if pairs.len() == MOST_TENSORS {
+                        return Err(A::Error::custom(format!("more than {MOST_TENSORS} entries")));
+                    }
+                    pairs.push((key, map.next_value()?));
+                }
+                Ok(Pairs(metadata, pairs))
+            }
+        }
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}

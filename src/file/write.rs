@@ -1,0 +1,151 @@
+//! Files that are whole or not there: written beside their place, synced, and put into it in one step.
+//!
+//! A partial file is locked by whoever writes it, so that one that can be locked was left by a killed run, and is removed.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::Error;
+
+/// What becomes of a file that is in the place already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    Refused,
+    Replaced,
+}
+
+/// Writes a file: all of it, or an error and nothing changed.
+pub fn write(path: &Path, existing: Existing, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    Target::new(path, existing)?.write(existing, content)
+}
+
+fn refused(path: &Path, error: &io::Error) -> Error {
+    Error::Write { path: path.display().to_string(), message: error.to_string() }
+}
+
+/// Where a file goes.
+#[derive(Debug)]
+pub struct Target {
+    path: PathBuf,
+    folder: PathBuf,
+    /// What the names of its partial files begin with: of a length that any folder takes.
+    prefix: String,
+}
+
+/// A file that is not in its place yet, locked for as long as this lives.
+struct Partial {
+    path: PathBuf,
+    file: File,
+}
+
+/// What the names of partial files end in.
+const SUFFIX: &str = ".partial";
+
+/// Tells apart the partial files of one process.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+impl Target {
+    /// Refuses a place where no file can be written, before there is anything to write, and removes what killed runs left of it.
+    pub fn checked(path: &Path, existing: Existing) -> Result<Self, Error> {
+        let target = Self::new(path, existing)?;
+        let tried = target.create().and_then(|partial| fs::remove_file(&partial.path));
+        tried.map_err(|error| refused(path, &error))?;
+        Ok(target)
+    }
+
+    /// Writes the file: all of it, or an error and nothing changed.
+    pub fn write(&self, existing: Existing, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+        let partial = self.create().map_err(|error| refused(&self.path, &error))?;
+        let written = self.fill(&partial, content).and_then(|()| self.place(&partial, existing));
+        if written.is_err() {
+            // It holds nothing that is of use, and what is said is why.
+            let _ = fs::remove_file(&partial.path);
+        }
+        written.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Error::Exists { path: self.path.display().to_string() },
+            _ => refused(&self.path, &error),
+        })
+    }
+
+    fn new(path: &Path, existing: Existing) -> Result<Self, Error> {
+        let refuse = |message: &str| Error::Write { path: path.display().to_string(), message: message.into() };
+        // A link stays, and what it points to is replaced.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if path.is_dir() {
+            return Err(refuse("a folder"));
+        }
+        let Some(name) = path.file_name() else { return Err(refuse("no name of a file")) };
+        match fs::symlink_metadata(&path) {
+            Ok(_) if existing == Existing::Refused => return Err(Error::Exists { path: path.display().to_string() }),
+            Ok(metadata) if !metadata.is_file() => return Err(refuse("something that is no plain file")),
+            _ => (),
+        }
+        let prefix = format!(".shaderprop-{:08x}-", crc32fast::hash(name.as_encoded_bytes()));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        let target = Self { path, folder, prefix };
+        target.remove_leftovers();
+        Ok(target)
+    }
+
+    /// Removes partial files that nobody writes any more. Where a folder cannot be listed or locked they stay.
+    fn remove_leftovers(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let own = name.to_str().is_some_and(|name| name.starts_with(&self.prefix) && name.ends_with(SUFFIX));
+            if own && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(entry.path()).is_ok())
+            {
+                log::info!("removed {}, left by a run that was killed", entry.path().display());
+            }
+        }
+    }
+
+    fn create(&self) -> io::Result<Partial> {
+        loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let path = self.folder.join(format!("{}{}-{number}{SUFFIX}", self.prefix, process::id()));
+            let file = match File::create_new(&path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                created => created?,
+            };
+            // Where there are no locks nothing is removed either.
+            let _ = file.try_lock();
+            // Another process may have taken it for a leftover just before.
+            if path.exists() {
+                return Ok(Partial { path, file });
+            }
+        }
+    }
+
+    fn fill(&self, partial: &Partial, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let mut writer = BufWriter::with_capacity(1 << 18, &partial.file);
+        content(&mut writer)?;
+        writer.flush()?;
+        drop(writer);
+        if let Ok(before) = fs::metadata(&self.path) {
+            partial.file.set_permissions(before.permissions())?;
+        }
+        partial.file.sync_all()
+    }
+
+    fn place(&self, partial: &Partial, existing: Existing) -> io::Result<()> {
+        match existing {
+            Existing::Replaced => fs::rename(&partial.path, &self.path)?,
+            // Unlike a rename, a link fails where there is a file by now.
+            Existing::Refused => match fs::hard_link(&partial.path, &self.path) {
+                Ok(()) => fs::remove_file(&partial.path)?,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
+                // Some file systems have no links.
+                Err(_) if !self.path.exists() => fs::rename(&partial.path, &self.path)?,
+                Err(_) => return Err(ErrorKind::AlreadyExists.into()),
+            },
+        }
+        // The name is on the disk once the folder is.
+        #[cfg(unix)]
+        File::open(&self.folder)?.sync_all()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,358 @@
+//! Models as files: what is saved comes back, others can read it, and nothing is lost where something cannot be written.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{device, numbers};
+use safetensors::SafeTensors;
+use shaderprop::{
+    Activation, Checkpoint, Columns, Csv, Device, Error, Fit, Format, Init, Load, Loss, Missing, Model, Network, Optimizer,
+    Predictions, Preprocessing, Save, Table, Tensor,
+};
+
+/// An empty folder for a test.
+fn folder(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("files-{name}"));
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).expect("a folder");
+    path
+}
+
+/// The names of what is in a folder, hidden or not.
+fn listed(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+    names.sort();
+    names
+}
+
+#[track_caller]
+fn refused<T>(result: Result<T, Error>, words: &[&str]) {
+    let Err(error) = result else { panic!("accepted, expected an error about {words:?}") };
+    let message = error.to_string();
+    assert!(message.contains("expected") && message.contains(';') && !message.contains('\n'), "{message}");
+    assert!(message.len() < 1000, "{message}");
+    for word in words {
+        assert!(message.contains(word), "no `{word}` in: {message}");
+    }
+}
+
+/// A network with all that can be said of one.
+fn network() -> Network {
+    Network::new(5)
+        .dropout(0.1)
+        .dense(4, Activation::Gelu)
+        .dropout(0.25)
+        .weight_decay(0.003)
+        .dense(3, Activation::Tanh)
+        .frozen()
+        .dense(2, Activation::Softmax)
+}
+
+const PEOPLE: &str = "name,age,city,height,buys\nann,30,Rome,1.5,yes\nbob,,Oslo,1.7,no\ncid,50,Rome,NA,no\ndan,40,?,1.9,yes\n";
+
+/// A model that was trained, with preprocessing.
+fn model(device: &Device) -> (Model, Table) {
+    let table = Table::from_csv(PEOPLE.as_bytes(), &Csv::new()).expect("a table");
+    let columns = Columns::classes("buys").drop(["name"]).missing(Missing::Median);
+    let fitted = Preprocessing::fit(&table, &columns).expect("it fits");
+    let data = fitted.transform(&table).expect("data");
+    let model = Model::new(device, &network(), &Init::GlorotUniform { seed: 3 }).expect("a model");
+    let mut model = model.with_preprocessing(fitted).expect("it fits");
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).epochs(20);
+    model.fit(&data.inputs, &data.targets, &fit).expect("a training");
+    (model, table)
+}
+
+#[test]
+fn what_is_saved_comes_back() {
+    let folder = folder("round");
+    for device in [device(), Device::cpu()] {
+        let (model, table) = model(&device);
+        for name in ["model.safetensors", "model.npz"] {
+            let path = folder.join(name);
+            model.save(&path, &Save::new().overwrite(true)).expect("it is saved");
+            let loaded = Model::load(&device, &path, &Load::new()).expect("it loads");
+            assert_eq!(loaded.network(), model.network());
+            assert_eq!(loaded.weights(), model.weights());
+            assert_eq!(loaded.preprocessing(), model.preprocessing());
+            assert_eq!(loaded.epochs(), 20);
+            if *device.info() != *Device::cpu().info() {
+                assert_eq!(loaded.predict_table(&table).expect("predictions"), model.predict_table(&table).expect("predictions"));
+            }
+            // The same model makes the same bytes.
+            let first = fs::read(&path).expect("a file");
+            model.save(&path, &Save::new().overwrite(true)).expect("it is saved again");
+            assert_eq!(fs::read(&path).expect("a file"), first, "{name}");
+
+            let mut other = Model::new(&device, &network(), &Init::Zeros).expect("a model");
+            other.load_weights(&path, &Load::new()).expect("weights");
+            assert_eq!(other.weights(), model.weights());
+        }
+    }
+    assert_eq!(listed(&folder), ["model.npz", "model.safetensors"]);
+}
+
+/// The format's own library finds what PyTorch would: the names, and weights of shape (out, in).
+#[test]
+fn safetensors_are_what_their_library_reads() {
+    let path = folder("library").join("model.safetensors");
+    let (model, _) = model(&Device::cpu());
+    model.save(&path, &Save::new()).expect("it is saved");
+    let bytes = fs::read(&path).expect("a file");
+    let (start, metadata) = SafeTensors::read_metadata(&bytes).expect("metadata");
+    assert!((start + 8).is_multiple_of(8), "the tensors are aligned");
+    let description = &metadata.metadata().as_ref().expect("a description")["shaderprop"];
+    let description: serde_json::Value = serde_json::from_str(description).expect("JSON");
+    assert_eq!(description["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(description["preprocessing"]["target"]["classes"]["names"], serde_json::json!(["no", "yes"]));
+    let file = SafeTensors::deserialize(&bytes).expect("tensors");
+    assert_eq!(file.len(), 6);
+    for Tensor { name, shape, values } in model.weights() {
+        let tensor = file.tensor(&name).expect("the tensor");
+        let read: Vec<f32> = tensor.data().chunks(4).map(|b| f32::from_le_bytes(b.try_into().expect("four"))).collect();
+        match *shape {
+            [ins, outs] => {
+                assert_eq!(tensor.shape(), [outs, ins]);
+                let back: Vec<f32> = (0..ins * outs).map(|i| read[i % outs * ins + i / outs]).collect();
+                assert_eq!(back, values, "{name}");
+            }
+            _ => assert_eq!((tensor.shape(), &read), (shape.as_slice(), &values)),
+        }
+    }
+}
+
+/// What other programs write: tensors alone, in any order.
+#[test]
+fn weights_of_others_are_taken() {
+    let folder = folder("others");
+    let network = Network::new(3).dense(2, Activation::Relu);
+    let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model");
+    let (weight, bias) = (numbers(1, 6), numbers(2, 2));
+    let write = |name: &str, tensors: &[(&str, &[usize], &[f32])]| {
+        let views = tensors.iter().map(|(name, shape, values)| {
+            let view =
+                safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytemuck::cast_slice(values));
+            (*name, view.expect("a tensor"))
+        });
+        let path = folder.join(name);
+        fs::write(&path, safetensors::serialize(views, None).expect("bytes")).expect("a file");
+        path
+    };
+    let path = write("torch.safetensors", &[("layers.0.weight", &[2, 3], &weight), ("layers.0.bias", &[2], &bias)]);
+    model.load_weights(&path, &Load::new()).expect("weights");
+    let turned: Vec<f32> = (0..6).map(|i| weight[i % 2 * 3 + i / 2]).collect();
+    assert_eq!(model.weight("layers.0.weight").expect("the weight").values, turned);
+    assert_eq!(model.weight("layers.0.bias").expect("the bias").values, bias);
+    // It says nothing of a network.
+    refused(Model::load(&Device::cpu(), &path, &Load::new()), &["torch.safetensors", "Model::load_weights"]);
+
+    let before = model.weights();
+    for (tensors, words) in [
+        (vec![("layers.0.weight", &[2, 3][..], &weight[..])], vec!["no tensor layers.0.bias of shape [2]"]),
+        (
+            vec![("layers.0.weight", &[3, 2], &weight), ("layers.0.bias", &[2], &bias)],
+            vec!["layers.0.weight", "[3, 2] of type F32", "[2, 3] of type F32 is wanted"],
+        ),
+        (
+            vec![("layers.0.weight", &[2, 3], &weight), ("layers.0.bias", &[2], &bias), ("layers.1.bias", &[2], &bias)],
+            vec!["layers.1.bias", "more than"],
+        ),
+    ] {
+        refused(model.load_weights(write("bad.safetensors", &tensors), &Load::new()), &words);
+    }
+    let nan = [f32::NAN, 0.0];
+    let path = write("nan.safetensors", &[("layers.0.weight", &[2, 3], &weight), ("layers.0.bias", &[2], &nan)]);
+    refused(model.load_weights(&path, &Load::new()), &["layers.0.bias", "NaN"]);
+    assert_eq!(model.weights(), before, "a refused file changes nothing");
+    model.load_weights(&path, &Load::new().allow_non_finite(true)).expect("it was asked for");
+    assert!(model.weight("layers.0.bias").expect("the bias").values[0].is_nan());
+    refused(model.save(folder.join("nan.npz"), &Save::new()), &["layers.0.bias", "NaN"]);
+    model.save(folder.join("nan.npz"), &Save::new().allow_non_finite(true)).expect("it was asked for");
+    refused(Model::load(&Device::cpu(), folder.join("nan.npz"), &Load::new()), &["NaN"]);
+}
+
+#[test]
+fn activations_of_ones_own_are_given_to_load() {
+    let softsign = || {
+        Activation::custom(
+            "softsign",
+            "x / (1.0 + abs(x))",
+            "(1.0 - abs(y)) * (1.0 - abs(y))",
+            |x| x / (1.0 + x.abs()),
+            |_, y| (1.0 - y.abs()) * (1.0 - y.abs()),
+        )
+    };
+    let folder = folder("custom");
+    let network = Network::new(2).dense(3, softsign()).dense(1, Activation::Sigmoid);
+    let model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    for name in ["model.safetensors", "model.npz"] {
+        let path = folder.join(name);
+        model.save(&path, &Save::new()).expect("it is saved");
+        refused(Model::load(&Device::cpu(), &path, &Load::new()), &["softsign", "Load::custom"]);
+        let loaded = Model::load(&Device::cpu(), &path, &Load::new().custom(softsign())).expect("it loads");
+        let x = [[0.3, -2.0]];
+        assert_eq!(loaded.predict(&x).expect("a prediction"), model.predict(&x).expect("a prediction"));
+        assert!(!String::from_utf8_lossy(&fs::read(&path).expect("a file")).contains("abs("), "WGSL in a file");
+    }
+    for name in ["model.onnx", "model.c"] {
+        let error = model.save(folder.join(name), &Save::new()).expect_err("no words for it");
+        assert!(matches!(error, Error::Export { .. }), "{error}");
+        refused::<()>(Err(error), &["softsign"]);
+    }
+    assert_eq!(listed(&folder), ["model.npz", "model.safetensors"]);
+}
+
+#[test]
+fn nothing_is_overwritten_nor_half_written() {
+    let folder = folder("place");
+    let model = Model::new(&Device::cpu(), &Network::new(2).dense(1, Activation::Sigmoid), &Init::default()).expect("a model");
+    for name in ["a.safetensors", "a.npz", "a.onnx", "a.c"] {
+        let path = folder.join(name);
+        fs::write(&path, "precious").expect("a file");
+        for result in [model.save(&path, &Save::new()), Save::new().check(&path)] {
+            assert!(matches!(result, Err(Error::Exists { .. })), "{result:?}");
+            refused(result, &[name, "overwriting"]);
+        }
+        assert_eq!(fs::read(&path).expect("the file"), b"precious");
+        Save::new().overwrite(true).check(&path).expect("a place");
+        assert_eq!(fs::read(&path).expect("the file"), b"precious");
+        model.save(&path, &Save::new().overwrite(true)).expect("it is asked for");
+        assert_ne!(fs::read(&path).expect("the file"), b"precious");
+        fs::remove_file(&path).expect("it goes");
+        Save::new().check(&path).expect("a place");
+        assert!(!path.exists());
+    }
+    refused(model.save(folder.join("a.txt"), &Save::new()), &[".safetensors, .npz, .onnx or .c"]);
+    assert_eq!(Format::of("A.ONNX").expect("a format"), Format::Onnx);
+    fs::create_dir(folder.join("folder.npz")).expect("a folder");
+    for path in [folder.join("folder.npz"), folder.join("none").join("a.npz")] {
+        for save in [Save::new(), Save::new().overwrite(true)] {
+            assert!(matches!(model.save(&path, &save), Err(Error::Write { .. })), "{}", path.display());
+            assert!(matches!(save.check(&path), Err(Error::Write { .. })), "{}", path.display());
+        }
+    }
+    // A device is no place for a file, and not replaced by one.
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("/dev/null", folder.join("null.npz")).expect("a link");
+        refused(model.save(folder.join("null.npz"), &Save::new().overwrite(true)), &["no plain file"]);
+        // What a link points to is replaced, the link stays, and so do the file's permissions.
+        use std::os::unix::fs::PermissionsExt;
+        let (real, link) = (folder.join("real.npz"), folder.join("link.npz"));
+        fs::write(&real, "old").expect("a file");
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).expect("permissions");
+        std::os::unix::fs::symlink(&real, &link).expect("a link");
+        model.save(&link, &Save::new().overwrite(true)).expect("it is asked for");
+        assert!(link.is_symlink() && fs::read(&real).expect("the file").starts_with(b"PK"));
+        assert_eq!(fs::metadata(&real).expect("the file").permissions().mode() & 0o777, 0o640);
+    }
+    refused(Model::load(&Device::cpu(), &folder, &Load::new()), &["a folder"]);
+    refused(Model::load(&Device::cpu(), folder.join("none.npz"), &Load::new()), &["none.npz"]);
+    assert!(listed(&folder).iter().all(|name| !name.starts_with('.')), "{:?}", listed(&folder));
+}
+
+/// A device without room: what was there stays, and nothing else is left.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_what_was_there() {
+    let folder = folder("full");
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(&folder).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        // tests/run.sh says so on its last line.
+        eprintln!("NOT RUN: a full disk, for want of the right to mount one");
+        return;
+    }
+    let model = |units| {
+        Model::new(&Device::cpu(), &Network::new(64).dense(units, Activation::Sigmoid), &Init::default()).expect("a model")
+    };
+    let path = folder.join("model.safetensors");
+    let (small, large) = (model(10), model(1000));
+    small.save(&path, &Save::new()).expect("there is room");
+    let results = [large.save(&path, &Save::new().overwrite(true)), large.save(folder.join("other.npz"), &Save::new())];
+    let weights = Model::load(&Device::cpu(), &path, &Load::new()).map(|model| model.weights());
+    let left = listed(&folder);
+    assert!(Command::new("umount").arg(&folder).status().expect("umount").success());
+    for result in results {
+        assert!(matches!(result, Err(Error::Write { .. })), "{result:?}");
+        refused(result, &["No space left", "make room"]);
+    }
+    assert_eq!(weights.expect("the old one"), small.weights());
+    assert_eq!(left, ["model.safetensors"]);
+}
+
+/// What a killed run leaves is removed at the next start, and what a running one writes is not.
+#[test]
+fn leftovers_are_removed() {
+    let folder = folder("leftovers");
+    let path = folder.join("model.npz");
+    let prefix = format!(".shaderprop-{:08x}-", crc32fast::hash(b"model.npz"));
+    let (left, other) = (folder.join(format!("{prefix}1-0.partial")), folder.join(".shaderprop-00000000-1-0.partial"));
+    let running = folder.join(format!("{prefix}2-0.partial"));
+    for path in [&left, &other, &running] {
+        fs::write(path, "half").expect("a file");
+    }
+    let lock = fs::File::open(&running).expect("the file");
+    lock.lock().expect("a lock");
+    Save::new().check(&path).expect("a place");
+    assert!(!left.exists() && other.exists() && running.exists());
+    drop(lock);
+    let network = Network::new(2).dense(1, Activation::Sigmoid);
+    let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    let fit = Fit::new().checkpoint(Checkpoint::new(&path));
+    model.fit(&[[0.0, 1.0]], &[[1.0]], &fit).expect("a training");
+    assert!(!running.exists() && other.exists() && path.exists());
+}
+
+/// Two that write one file at once: each is whole, and one is last.
+#[test]
+fn writers_at_once_do_not_mix() {
+    let path = folder("at-once").join("model.safetensors");
+    let network = Network::new(8).dense(500, Activation::Sigmoid);
+    let models: Vec<Model> =
+        (0..4).map(|seed| Model::new(&Device::cpu(), &network, &Init::GlorotUniform { seed }).expect("a model")).collect();
+    std::thread::scope(|scope| {
+        for model in &models {
+            scope.spawn(|| (0..25).for_each(|_| model.save(&path, &Save::new().overwrite(true)).expect("it is saved")));
+        }
+        for _ in 0..100 {
+            if let Ok(loaded) = Model::load(&Device::cpu(), &path, &Load::new()) {
+                assert!(models.iter().any(|model| model.weights() == loaded.weights()));
+            }
+        }
+    });
+    let loaded = Model::load(&Device::cpu(), &path, &Load::new()).expect("it loads");
+    assert!(models.iter().any(|model| model.weights() == loaded.weights()));
+    assert_eq!(listed(path.parent().expect("the folder")), ["model.safetensors"]);
+    // Without overwriting one of them is first.
+    let other = path.with_file_name("first.safetensors");
+    let saved: usize = std::thread::scope(|scope| {
+        let writers: Vec<_> = models.iter().map(|model| scope.spawn(|| model.save(&other, &Save::new()).is_ok())).collect();
+        writers.into_iter().map(|writer| usize::from(writer.join().expect("a writer"))).sum()
+    });
+    assert_eq!(saved, 1);
+}
+
+/// Numbers in the description come back to the last bit.
+#[test]
+fn a_regression_comes_back_in_its_units() {
+    let path = folder("regression").join("model.npz");
+    let rows: String = (0..30).map(|i| format!("{},{}\n", 0.1 * f64::from(i), 1e-7 + f64::from(i * i) / 3.0)).collect();
+    let table = Table::from_csv(format!("x,y\n{rows}").as_bytes(), &Csv::new()).expect("a table");
+    let fitted = Preprocessing::fit(&table, &Columns::number("y")).expect("it fits");
+    let model = Model::new(
+        &Device::cpu(),
+        &Network::new(1).dense(1, Activation::Identity),
+        &Init::Uniform { low: -1.0, high: 1.0, seed: 0 },
+    );
+    let model = model.and_then(|model| model.with_preprocessing(fitted)).expect("a model");
+    model.save(&path, &Save::new()).expect("it is saved");
+    let loaded = Model::load(&Device::cpu(), &path, &Load::new()).expect("it loads");
+    assert_eq!(loaded.preprocessing(), model.preprocessing());
+    let Predictions::Numbers(numbers) = loaded.predict_table(&table).expect("predictions") else { panic!("numbers") };
+    assert_eq!(Predictions::Numbers(numbers), model.predict_table(&table).expect("predictions"));
+}

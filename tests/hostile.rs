@@ -1,0 +1,291 @@
+//! Files that nobody meant well with: a typed error or a model, no panic, and no memory beyond a small multiple of the file.
+
+use std::alloc::System;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cap::Cap;
+use shaderprop::{
+    Activation, Checkpoint, Columns, Csv, Device, Error, Fit, Init, Load, Loss, Missing, Model, Network, Optimizer,
+    Preprocessing, Save, Table,
+};
+
+/// Beyond this an allocation fails, and the test with it.
+#[global_allocator]
+static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
+
+const ALLOWED: usize = 16 << 20;
+
+/// Runs something that may not allocate more than that beside what is there already. One test at a time, since it counts for all.
+fn within_memory(work: impl FnOnce()) {
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    MEMORY.set_limit(MEMORY.allocated() + ALLOWED).expect("a limit above what is used");
+    work();
+    MEMORY.set_limit(usize::MAX).expect("no limit");
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("hostile-{name}"))
+}
+
+const PEOPLE: &str = "name,age,city,height,buys\nann,30,Rome,1.5,yes\nbob,,Oslo,1.7,no\ncid,50,Rome,NA,no\ndan,40,?,1.9,yes\n";
+
+/// A model of about 4 KiB, and how the loader and the resuming trainer take a file of it.
+fn model() -> Model {
+    let table = Table::from_csv(PEOPLE.as_bytes(), &Csv::new()).expect("a table");
+    let columns = Columns::classes("buys").drop(["name"]).missing(Missing::Median);
+    let fitted = Preprocessing::fit(&table, &columns).expect("it fits");
+    let network = Network::new(5).dense(40, Activation::Tanh).dense(12, Activation::Relu).dense(2, Activation::Softmax);
+    let model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    model.with_preprocessing(fitted).expect("it fits")
+}
+
+fn saved(name: &str) -> (PathBuf, Vec<u8>, Model) {
+    let (path, model) = (path(name), model());
+    model.save(&path, &Save::new().overwrite(true)).expect("it is saved");
+    let bytes = fs::read(&path).expect("a file");
+    (path, bytes, model)
+}
+
+/// What loading gives is a model, or a typed error that is one sentence.
+#[track_caller]
+fn load(path: &Path) -> Option<Model> {
+    match Model::load(&Device::cpu(), path, &Load::new()) {
+        Ok(model) => Some(model),
+        Err(error) => {
+            let message = error.to_string();
+            assert!(matches!(error, Error::File { .. } | Error::NotFinite { .. }), "{error:?}");
+            assert!(message.contains("expected") && !message.contains('\n') && message.len() < 1000, "{message}");
+            None
+        }
+    }
+}
+
+fn truncated_anywhere_is_refused(name: &str) {
+    let (path, bytes, _) = saved(name);
+    within_memory(|| {
+        for length in 0..bytes.len() {
+            fs::write(&path, &bytes[..length]).expect("a file");
+            assert!(load(&path).is_none(), "{length} of {} bytes were taken for a model", bytes.len());
+        }
+    });
+    fs::write(&path, &bytes).expect("a file");
+    assert!(load(&path).is_some());
+    // And so is more than there should be.
+    fs::write(&path, [&bytes[..], &[0]].concat()).expect("a file");
+    assert!(load(&path).is_none() || name.ends_with("npz"), "a byte more");
+}
+
+#[test]
+fn a_model_that_is_cut_off_is_refused() {
+    truncated_anywhere_is_refused("cut.safetensors");
+    truncated_anywhere_is_refused("cut.npz");
+}
+
+/// A flip in a weight is another weight, one in a string or number of the description another description; all others are refused.
+#[test]
+fn every_flipped_bit_is_refused_or_leaves_a_valid_model() {
+    let (path, bytes, model) = saved("flip.safetensors");
+    assert!((3072..6144).contains(&bytes.len()), "{} bytes", bytes.len());
+    let header = u64::from_le_bytes(bytes[..8].try_into().expect("eight")) as usize;
+    let described = String::from_utf8_lossy(&bytes[8..8 + header]).find(",\"layers.0.weight\"").expect("the tensors");
+    let mut taken = [0; 2];
+    within_memory(|| {
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &flipped).expect("a file");
+            let Some(loaded) = load(&path) else { continue };
+            let place = bit / 8;
+            if place >= 8 + header {
+                taken[0] += 1;
+                let bits = |model: &Model| -> Vec<u32> {
+                    model
+                        .weights()
+                        .iter()
+                        .flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>())
+                        .collect()
+                };
+                let differing: u32 = bits(&loaded).iter().zip(bits(&model)).map(|(a, b)| (a ^ b).count_ones()).sum();
+                assert_eq!(differing, 1, "byte {place}");
+                assert_eq!((loaded.network(), loaded.preprocessing()), (model.network(), model.preprocessing()));
+            } else {
+                taken[1] += 1;
+                assert!((8..8 + described).contains(&place), "byte {place} is neither a weight nor in the description");
+                assert_eq!(loaded.weights(), model.weights(), "byte {place}");
+            }
+        }
+    });
+    // All bits of a weight but those that make it infinite, and some of the description.
+    assert!(taken[0] > (bytes.len() - header) * 7 && taken[1] > 100, "{taken:?}");
+}
+
+/// The archive has checksums of its own, which leave hardly any flip through.
+#[test]
+fn every_flipped_bit_of_an_archive_is_refused_or_leaves_a_valid_model() {
+    let (path, bytes, model) = saved("flip.npz");
+    within_memory(|| {
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &flipped).expect("a file");
+            if let Some(loaded) = load(&path) {
+                assert_eq!(loaded.weights(), model.weights(), "byte {}", bit / 8);
+                assert_eq!((loaded.network(), loaded.preprocessing()), (model.network(), model.preprocessing()));
+            }
+        }
+    });
+}
+
+/// Of a checkpoint nothing may be otherwise than it was written.
+#[test]
+fn every_flipped_bit_of_a_checkpoint_is_refused() {
+    let path = path("flip.checkpoint");
+    let network = Network::new(2).dense(3, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let (x, y) = ([[0.0, 1.0], [1.0, 0.0]], [[0.0], [1.0]]);
+    let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    let fit = Fit::new().optimizer(Optimizer::adam()).epochs(3);
+    let saving = fit.clone().checkpoint(Checkpoint::new(&path).overwrite(true));
+    model.fit(&x, &y, &saving).expect("a training");
+    let bytes = fs::read(&path).expect("a file");
+    let resume = |model: &mut Model| match model.resume(&path, &x, &y, &fit) {
+        Ok(history) => Some(history),
+        Err(Error::File { .. } | Error::NotFinite { .. }) => None,
+        Err(error) => panic!("{error:?}"),
+    };
+    let mut accepted = Vec::new();
+    within_memory(|| {
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &flipped).expect("a file");
+            if resume(&mut model).is_some() {
+                accepted.push(bit / 8);
+            }
+        }
+        for length in 0..bytes.len() {
+            fs::write(&path, &bytes[..length]).expect("a file");
+            assert!(resume(&mut model).is_none(), "{length} of {} bytes", bytes.len());
+        }
+    });
+    assert_eq!(accepted, [0usize; 0]);
+    fs::write(&path, &bytes).expect("a file");
+    assert!(resume(&mut model).is_some());
+}
+
+/// Headers that the format's own library takes, or that would cost it much memory.
+#[test]
+fn headers_that_lie_are_refused() {
+    let (path, bytes, _) = saved("lies.safetensors");
+    let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight")) as usize;
+    let header = std::str::from_utf8(&bytes[8..8 + length]).expect("text").trim_end().to_owned();
+    let file = |header: &str, data: &[u8]| [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat();
+    let data = &bytes[8 + length..];
+    let with = |from: &str, to: &str| {
+        assert!(header.contains(from), "{from} in {header}");
+        file(&header.replacen(from, to, 1), data)
+    };
+    let last = header.rfind('}').expect("an end");
+    let more = |entry: &str| file(&format!("{},{entry}}}", &header[..last]), data);
+    let many: String =
+        (0..5000).map(|i| format!(",\"t{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}")).collect();
+    let lies: Vec<(&str, Vec<u8>)> = vec![
+        ("nothing", vec![]),
+        ("a length alone", 5u64.to_le_bytes().to_vec()),
+        ("a header of all memory", u64::MAX.to_le_bytes().to_vec()),
+        ("a header of 88 MB", [&(88u64 << 20).to_le_bytes()[..], b"{}"].concat()),
+        ("a header that is a list", file("[]", &[])),
+        ("a deep header", file(&"[".repeat(100_000), &[])),
+        ("an object within an object", file(&"{\"a\":".repeat(10_000), &[])),
+        ("a name twice", more("\"layers.0.bias\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}")),
+        ("the metadata twice", more("\"__metadata__\":{}")),
+        ("a name with NUL", more("\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}")),
+        ("a path as a name", more("\"../a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}")),
+        (
+            "an infinite dimension beside none",
+            more("\"a\":{\"dtype\":\"F32\",\"shape\":[18446744073709551615,0],\"data_offsets\":[0,0]}"),
+        ),
+        ("sizes that overflow", more("\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4],\"data_offsets\":[0,0]}")),
+        ("five dimensions", more("\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,0],\"data_offsets\":[0,0]}")),
+        ("5,000 tensors", file(&format!("{}{many}}}", &header[..last]), data)),
+        ("another type", with("\"F32\"", "\"F16\"")),
+        ("a type that is an array", with("\"F32\"", "[]")),
+        ("a gap", with("\"data_offsets\":[0,800]", "\"data_offsets\":[8,800]")),
+        ("an end before the start", with("\"data_offsets\":[0,800]", "\"data_offsets\":[800,0]")),
+        ("bytes beyond the file", with("\"data_offsets\":[0,800]", "\"data_offsets\":[0,8000]")),
+        ("another shape", with("\"shape\":[40,5]", "\"shape\":[5,40]")),
+        ("a field more", with("\"dtype\"", "\"type\":1,\"dtype\"")),
+        ("no description", with("\"shaderprop\"", "\"somebody\"")),
+        ("a later format", with("\\\"format\\\":1", "\\\"format\\\":2")),
+        ("units by the billion", with("\\\"units\\\":40", "\\\"units\\\":4000000000")),
+        ("units beyond all numbers", with("\\\"units\\\":40", "\\\"units\\\":18446744073709551615")),
+        ("no units", with("\\\"units\\\":40", "\\\"units\\\":0")),
+        ("another activation", with("\\\"activation\\\":\\\"tanh\\\"", "\\\"activation\\\":\\\"tan\\\"")),
+        ("a dropout of 2", with("\\\"dropout\\\":0.0", "\\\"dropout\\\":2.0")),
+        ("a column twice", with("\\\"name\\\":\\\"height\\\"", "\\\"name\\\":\\\"age\\\"")),
+        ("a scale of 0", with("\\\"scale\\\":", "\\\"scale\\\":0.0,\\\"x\\\":")),
+        ("a category that is not there", with("\\\"missing\\\":1", "\\\"missing\\\":7")),
+        ("categories out of order", with("\\\"Oslo\\\",\\\"Rome\\\"", "\\\"Rome\\\",\\\"Oslo\\\"")),
+        ("a class twice", with("\\\"no\\\",\\\"yes\\\"", "\\\"no\\\",\\\"no\\\"")),
+        ("a class more than outputs", with("\\\"no\\\",\\\"yes\\\"", "\\\"no\\\",\\\"yes\\\",\\\"maybe\\\"")),
+        ("a ZIP archive", fs::read(saved("lies.npz").0).expect("a file")),
+        ("a picture", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec()),
+    ];
+    within_memory(|| {
+        for (what, bytes) in &lies {
+            fs::write(&path, bytes).expect("a file");
+            assert!(load(&path).is_none(), "{what}");
+        }
+    });
+    // A file that is no archive, by its name.
+    let npz = path.with_extension("npz");
+    fs::write(&npz, &bytes).expect("a file");
+    assert!(load(&npz).is_none());
+    // By its contents where the name says nothing.
+    let plain = path.with_extension("model");
+    fs::write(&plain, &bytes).expect("a file");
+    assert!(load(&plain).is_some());
+}
+
+/// An archive that unpacks to a thousand times its length, and one whose array promises more than it has.
+#[test]
+fn archives_that_blow_up_are_refused() {
+    use std::io::{Cursor, Write};
+    use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+    let path = path("bomb.npz");
+    let archive = |method, entries: &[(&str, Vec<u8>)]| {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, data) in entries {
+            zip.start_file(*name, SimpleFileOptions::default().compression_method(method)).expect("an entry");
+            zip.write_all(data).expect("data");
+        }
+        zip.finish().expect("an archive").into_inner()
+    };
+    let npy = |shape: &str, data: usize| {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &vec![0; data]].concat()
+    };
+    let bomb = archive(CompressionMethod::Deflated, &[("layers.0.weight.npy", npy("(8388608,)", 32 << 20))]);
+    assert!(bomb.len() < 1 << 16, "{} bytes", bomb.len());
+    let promise = archive(CompressionMethod::Stored, &[("layers.0.weight.npy", npy("(4294967296,)", 16))]);
+    let no_array = archive(CompressionMethod::Stored, &[("readme.txt", b"hello".to_vec())]);
+    let many: Vec<(String, Vec<u8>)> = (0..4200).map(|i| (format!("t{i}.npy"), npy("(0,)", 0))).collect();
+    let many =
+        archive(CompressionMethod::Stored, &many.iter().map(|(name, data)| (name.as_str(), data.clone())).collect::<Vec<_>>());
+    let network = Network::new(2).dense(1, Activation::Sigmoid);
+    let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    within_memory(|| {
+        for bytes in [&bomb, &promise, &no_array, &many] {
+            fs::write(&path, bytes).expect("a file");
+            assert!(load(&path).is_none());
+            assert!(matches!(model.load_weights(&path, &Load::new()), Err(Error::File { .. })));
+        }
+    });
+    // What NumPy compresses is taken.
+    let compressed = [("layers.0.weight.npy", npy("(2, 1)", 8)), ("layers.0.bias.npy", npy("(1,)", 4))];
+    fs::write(&path, archive(CompressionMethod::Deflated, &compressed)).expect("a file");
+    model.load_weights(&path, &Load::new()).expect("weights");
+    let fit = Fit::new().loss(Loss::BinaryCrossEntropy);
+    model.fit(&[[0.0, 0.0]], &[[1.0]], &fit).expect("a training");
+}
