@@ -165,7 +165,9 @@ pub fn frame<'a>(
     validation: Option<Rows>,
     limits: Limits,
 ) -> Frame<'a> {
-    let room = if fit.looks_every_epoch() { 1 } else { fit.log_every.unwrap_or(fit.epochs).min(fit.epochs).min(MOST_UNREAD) };
+    let saves = fit.checkpoint.as_ref().map(|checkpoint| checkpoint.every);
+    let looks = [fit.log_every, saves].into_iter().flatten().fold(fit.epochs, usize::min);
+    let room = if fit.looks_every_epoch() { 1 } else { looks.min(MOST_UNREAD) };
     let best = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let good = fit.on_non_finite == OnNonFinite::Stop && room < fit.epochs;
     let snapshots: &[Snapshot] = match (best, good) {

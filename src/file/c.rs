@@ -35,21 +35,21 @@ pub fn source(model: &Model, stem: &str) -> Result<String, Error> {
     };
     let _ = writeln!(c, "{signature};\n");
     for tensor in model.weights() {
-        weights(&mut c, &tensor);
+        weights(&mut c, &name, &tensor);
     }
     let mut written: Vec<&Activation> = Vec::new();
     for activation in layers.iter().map(|layer| &layer.activation) {
         if !written.contains(&activation) {
-            activation_function(&mut c, activation);
+            activation_function(&mut c, &name, activation);
             written.push(activation);
         }
     }
-    network(&mut c, model);
+    network(&mut c, &name, model);
     match model.preprocessing() {
         None => {
-            let _ = writeln!(c, "{signature} {{\n    network(input, output);\n}}");
+            let _ = writeln!(c, "{signature} {{\n    {name}_network(input, output);\n}}");
         }
-        Some(preprocessing) => table(&mut c, &signature, preprocessing, inputs, outputs),
+        Some(preprocessing) => table(&mut c, (&name, &signature), preprocessing, [inputs, outputs]),
     }
     Ok(c)
 }
@@ -110,9 +110,9 @@ fn float(value: f32) -> String {
     format!("{value:?}f")
 }
 
-fn weights(c: &mut String, Tensor { name, shape, values }: &Tensor) {
+fn weights(c: &mut String, prefix: &str, Tensor { name, shape, values }: &Tensor) {
     let dimensions: String = shape.iter().map(|n| format!("[{n}]")).collect();
-    let _ = write!(c, "static const float {}{dimensions} = {{", name.replace('.', "_"));
+    let _ = write!(c, "static const float {prefix}_{}{dimensions} = {{", name.replace('.', "_"));
     let row = |values: &[f32]| values.iter().map(|value| float(*value)).collect::<Vec<_>>().join(", ");
     match **shape {
         [_, columns] => values.chunks(columns).for_each(|values| {
@@ -125,10 +125,11 @@ fn weights(c: &mut String, Tensor { name, shape, values }: &Tensor) {
     *c += "\n};\n\n";
 }
 
-fn activation_function(c: &mut String, activation: &Activation) {
+fn activation_function(c: &mut String, prefix: &str, activation: &Activation) {
     let name = activation.name();
     if *activation == Activation::Softmax {
-        *c += "static void softmax(float *x, int count) {
+        let _ = writeln!(c, "static void {prefix}_softmax(float *x, int count) {{");
+        *c += "\
     float largest = x[0], sum = 0.0f;
     int i;
     for (i = 1; i < count; i++) largest = fmaxf(largest, x[i]);
@@ -138,12 +139,12 @@ fn activation_function(c: &mut String, activation: &Activation) {
         return;
     }
     let expression = activation.definition().exports.as_ref().map_or("", |exports| exports.c);
-    let _ = writeln!(c, "static float {name}(float x) {{\n    return {expression};\n}}\n");
+    let _ = writeln!(c, "static float {prefix}_{name}(float x) {{\n    return {expression};\n}}\n");
 }
 
-fn network(c: &mut String, model: &Model) {
+fn network(c: &mut String, prefix: &str, model: &Model) {
     let shapes: Vec<_> = model.network().shapes().collect();
-    *c += "static void network(const float *input, float *output) {\n";
+    let _ = writeln!(c, "static void {prefix}_network(const float *input, float *output) {{");
     for (i, (_, outs)) in shapes.iter().enumerate().take(shapes.len() - 1) {
         let _ = writeln!(c, "    float output_{i}[{outs}];");
     }
@@ -151,15 +152,15 @@ fn network(c: &mut String, model: &Model) {
     for (i, ((ins, outs), layer)) in shapes.iter().zip(model.network().layers()).enumerate() {
         let from = if i == 0 { "input".into() } else { format!("output_{}", i - 1) };
         let to = if i + 1 == shapes.len() { "output".into() } else { format!("output_{i}") };
-        let _ = writeln!(c, "    for (j = 0; j < {outs}; j++) {to}[j] = layers_{i}_bias[j];");
+        let _ = writeln!(c, "    for (j = 0; j < {outs}; j++) {to}[j] = {prefix}_layers_{i}_bias[j];");
         let _ = writeln!(c, "    for (i = 0; i < {ins}; i++)");
-        let _ = writeln!(c, "        for (j = 0; j < {outs}; j++) {to}[j] += {from}[i] * layers_{i}_weight[i][j];");
+        let _ = writeln!(c, "        for (j = 0; j < {outs}; j++) {to}[j] += {from}[i] * {prefix}_layers_{i}_weight[i][j];");
         match layer.activation {
             Activation::Softmax => {
-                let _ = writeln!(c, "    softmax({to}, {outs});");
+                let _ = writeln!(c, "    {prefix}_softmax({to}, {outs});");
             }
             _ => {
-                let _ = writeln!(c, "    for (j = 0; j < {outs}; j++) {to}[j] = {}({to}[j]);", layer.activation.name());
+                let _ = writeln!(c, "    for (j = 0; j < {outs}; j++) {to}[j] = {prefix}_{}({to}[j]);", layer.activation.name());
             }
         }
     }
@@ -167,7 +168,7 @@ fn network(c: &mut String, model: &Model) {
 }
 
 /// What turns a row of a table into the network's inputs, and its outputs into answers.
-fn table(c: &mut String, signature: &str, preprocessing: &Preprocessing, inputs: usize, outputs: usize) {
+fn table(c: &mut String, (name, signature): (&str, &str), preprocessing: &Preprocessing, [inputs, outputs]: [usize; 2]) {
     let features = &preprocessing.features;
     let numbers: Vec<_> = features.iter().filter(|feature| matches!(feature.kind, FeatureKind::Number { .. })).collect();
     let (mut number, mut category, mut first) = (0, 0, 0);
@@ -191,9 +192,12 @@ fn table(c: &mut String, signature: &str, preprocessing: &Preprocessing, inputs:
                 let list: Vec<_> = names.iter().map(|name| string(name)).collect();
                 // An array has at least one element.
                 let list = if list.is_empty() { "NULL".into() } else { list.join(", ") };
-                let _ = writeln!(c, "static const char *const categories_{category}[] = {{{list}}};\n");
+                let _ = writeln!(c, "static const char *const {name}_categories_{category}[] = {{{list}}};\n");
                 let missing = missing.map_or(-1, |place| place as i64);
-                let _ = writeln!(body, "    place = find(categories[{category}], categories_{category}, {count}, {missing});");
+                let _ = writeln!(
+                    body,
+                    "    place = {name}_find(categories[{category}], {name}_categories_{category}, {count}, {missing});"
+                );
                 if missing < 0 {
                     let _ = writeln!(body, "    if (place < 0) return {};", numbers.len() + category + 1);
                 }
@@ -204,27 +208,32 @@ fn table(c: &mut String, signature: &str, preprocessing: &Preprocessing, inputs:
     }
     if any_category {
         let words: Vec<_> = MISSING.iter().map(|word| string(word)).collect();
-        let _ = writeln!(c, "static const char *const missing_words[] = {{{}}};\n", words.join(", "));
-        *c += "/* Whether two words are the same but for small and capital letters. */
-static int same(const char *a, const char *b) {
-    for (; *a != '\\0' || *b != '\\0'; a++, b++) {
+        let _ = writeln!(c, "static const char *const {name}_missing[] = {{{}}};", words.join(", "));
+        let _ = writeln!(
+            c,
+            "
+/* Whether two words are the same but for small and capital letters. */
+static int {name}_same(const char *a, const char *b) {{
+    for (; *a != '\\0' || *b != '\\0'; a++, b++) {{
         char lower = *a >= 'A' && *a <= 'Z' ? (char)(*a - 'A' + 'a') : *a;
         if (lower != *b) return 0;
-    }
+    }}
     return 1;
-}
+}}
 
 /* The place of a category, the one after the last for what is none of them. */
-static int find(const char *cell, const char *const *names, int count, int missing) {
-    size_t word;
+static int {name}_find(const char *cell, const char *const *names, int count, int missing) {{
     int i;
     if (cell == NULL) return missing;
-    for (word = 0; word < sizeof missing_words / sizeof *missing_words; word++)
-        if (same(cell, missing_words[word])) return missing;
+    for (i = 0; i < {words}; i++)
+        if ({name}_same(cell, {name}_missing[i])) return missing;
     for (i = 0; i < count; i++)
         if (strcmp(cell, names[i]) == 0) return i;
     return count;
-}\n\n";
+}}
+",
+            words = MISSING.len()
+        );
     }
     let _ = writeln!(c, "{signature} {{");
     let _ = writeln!(c, "    float input[{inputs}] = {{0.0f}};");
@@ -237,9 +246,11 @@ static int find(const char *cell, const char *const *names, int count, int missi
     *c += if any_category { "" } else { "    (void)categories;\n" };
     *c += &body;
     match preprocessing.target {
-        Goal::Classes { .. } => *c += "    network(input, output);\n",
+        Goal::Classes { .. } => {
+            let _ = writeln!(c, "    {name}_network(input, output);");
+        }
         Goal::Number { shift, scale, .. } => {
-            let _ = writeln!(c, "    network(input, scaled);\n    output[0] = scaled[0] * {scale:?} + ({shift:?});");
+            let _ = writeln!(c, "    {name}_network(input, scaled);\n    output[0] = scaled[0] * {scale:?} + ({shift:?});");
         }
     }
     *c += "    return 0;\n}\n";

@@ -272,8 +272,9 @@ impl Graph {
         if fills.iter().any(|fill| !fill.is_nan()) {
             filled = "numbers.filled";
             self.doubles("numbers.fill", &fills);
-            self.node("IsNaN", &["numbers"], "numbers.missing", &[]);
-            self.node("Where", &["numbers.missing", "numbers.fill", "numbers"], filled, &[]);
+            // Not IsNaN, which not every engine has of doubles: a NaN alone is unequal to itself.
+            self.node("Equal", &["numbers", "numbers"], "numbers.present", &[]);
+            self.node("Where", &["numbers.present", "numbers", "numbers.fill"], filled, &[]);
         }
         self.doubles("numbers.shift", &shifts);
         self.doubles("numbers.scale", &scales);

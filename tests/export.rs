@@ -1,0 +1,341 @@
+//! Models for other programs: what gcc makes of the C source predicts the same, and the files that other engines are given.
+//!
+//! Files and what they should predict stay in the tests' folder, where tests/onnx (a Rust engine) and tests/exports.py (onnxruntime, PyTorch) find them.
+
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use common::{device, numbers};
+use serde_json::{Value, json};
+use shaderprop::{
+    Activation, Column, Columns, Csv, Device, Error, Fit, Init, Loss, Matrix, Missing, Model, Network, Optimizer, Predictions,
+    Preprocessing, Save, Scaling, Table,
+};
+
+/// The tests' folder of exported files.
+fn folder() -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("exports");
+    fs::create_dir_all(&path).expect("a folder");
+    path
+}
+
+/// A row of a table as exported models take it.
+#[derive(Clone, Default)]
+struct Row {
+    /// NaN where missing.
+    numbers: Vec<f64>,
+    categories: Vec<String>,
+}
+
+/// The rows of a table by these columns.
+fn rows(table: &Table, numbers: &[String], categories: &[String]) -> Vec<Row> {
+    let place = |name: &String| table.names().iter().position(|own| own == name).expect("the column");
+    let row = |row: usize| Row {
+        numbers: numbers.iter().map(|name| table.cell(row, place(name)).parse().unwrap_or(f64::NAN)).collect(),
+        categories: categories.iter().map(|name| table.cell(row, place(name)).to_owned()).collect(),
+    };
+    (0..table.rows()).map(row).collect()
+}
+
+/// Saves a model for all programs, with rows, what it says of them, and how far others may be off.
+fn export(name: &str, model: &Model, rows: &[Row], inputs: &Matrix<'_>, expected: &[f64], bound: f64) {
+    let save = Save::new().overwrite(true);
+    for extension in ["onnx", "c", "safetensors", "npz"] {
+        model.save(folder().join(format!("{name}.{extension}")), &save).unwrap_or_else(|error| panic!("{error}"));
+    }
+    let columns = expected.len() / inputs.rows();
+    let lists = |of: &dyn Fn(&Row) -> Value| -> Vec<Value> { rows.iter().map(of).collect() };
+    let activations: Vec<&str> = model.network().layers().iter().map(|layer| layer.activation.name()).collect();
+    // What is not finite is null in JSON.
+    let case = json!({
+        "activations": activations,
+        "inputs": (0..inputs.rows()).map(|row| inputs.row(row)).collect::<Vec<_>>(),
+        "raw": model.preprocessing().is_some(),
+        "numbers": lists(&|row| json!(row.numbers)),
+        "categories": lists(&|row| json!(row.categories)),
+        "output": expected.chunks(columns).collect::<Vec<_>>(),
+        "bound": bound,
+    });
+    fs::write(folder().join(format!("{name}.json")), case.to_string()).expect("a file");
+}
+
+/// Compiles the C source of that name with a program round it, and gives what it says of each row; nothing for one that it refuses, but
+/// the place of the column.
+fn run_c(name: &str, rows: &[Row], outputs: usize, kind: &str) -> Vec<Result<Vec<f64>, usize>> {
+    let (numbers, categories) = (rows[0].numbers.len(), rows[0].categories.len());
+    let read_categories = if categories == 0 {
+        String::new()
+    } else {
+        format!(
+            "for (i = 0; i < {categories}; i++) {{
+            if (!fgets(cells[i], sizeof cells[i], stdin)) return 1;
+            cells[i][strlen(cells[i]) - 1] = '\\0';
+            categories[i] = strcmp(cells[i], \"(null)\") == 0 ? NULL : cells[i];
+        }}"
+        )
+    };
+    let program = format!(
+        "#include <stdio.h>\n#include <stdlib.h>\n#include \"{name}.c\"\n
+int main(void) {{
+    static char line[1000];
+    static double numbers[{numbers} + 1];
+    static char cells[{categories} + 1][1000];
+    static const char *categories[{categories} + 1];
+    {kind} output[{outputs}] = {{0}};
+    int row, i, refused;
+    (void)cells;
+    for (row = 0; row < {rows}; row++) {{
+        for (i = 0; i < {numbers}; i++) numbers[i] = fgets(line, sizeof line, stdin) ? strtod(line, NULL) : 0.0;
+        {read_categories}
+        refused = {name}_predict(numbers, categories, output);
+        printf(\"%d\", refused);
+        for (i = 0; i < {outputs}; i++) printf(\" %.17g\", (double)output[i]);
+        printf(\"\\n\");
+    }}
+    return 0;
+}}\n",
+        rows = rows.len()
+    );
+    let text: String = rows
+        .iter()
+        .flat_map(|row| {
+            row.numbers.iter().map(|number| format!("{number:?}\n")).chain(row.categories.iter().map(|cell| format!("{cell}\n")))
+        })
+        .collect();
+    let parse = |line: &str| {
+        let mut words = line.split(' ');
+        match words.next().expect("the code") {
+            "0" => Ok(words.map(|word| word.parse().expect("a number")).collect()),
+            place => Err(place.parse().expect("a place")),
+        }
+    };
+    compile_and_run(name, &program, &text).lines().map(parse).collect()
+}
+
+/// Compiles that program in strict C99 without a warning, and gives what it prints.
+fn compile_and_run(name: &str, program: &str, input: &str) -> String {
+    let (source, binary) = (folder().join(format!("{name}-main.c")), folder().join(format!("{name}-main")));
+    fs::write(&source, program).expect("a file");
+    let gcc = Command::new("gcc")
+        .args(["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O2", "-o"])
+        .args([&binary, &source])
+        .arg("-lm")
+        .output()
+        .expect("gcc");
+    assert!(gcc.status.success(), "{}", String::from_utf8_lossy(&gcc.stderr));
+    let mut child = Command::new(&binary).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program");
+    let mut stdin = child.stdin.take().expect("its input");
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().expect("its output");
+    writer.join().expect("a thread").expect("its input is read");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[track_caller]
+fn agree(what: &str, got: &[f64], expected: &[f64], bound: f64) -> f64 {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    let mut worst = 0.0f64;
+    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let error = (got - expected).abs();
+        // A NaN is within nothing.
+        assert!(error <= bound, "{what}: output {i}: {got}, expected {expected}");
+        worst = worst.max(error);
+    }
+    worst
+}
+
+/// A table with columns, trained on all of its rows.
+fn trained(table: &Table, columns: &Columns, hidden: usize, loss: Loss, last: Activation) -> (Model, Matrix<'static>) {
+    let fitted = Preprocessing::fit(table, columns).expect("it fits");
+    let data = fitted.transform(table).expect("data");
+    let network = Network::new(fitted.inputs()).dense(hidden, Activation::Relu).dense(fitted.outputs(), last);
+    let model = Model::new(&device(), &network, &Init::HeUniform { seed: 1 }).expect("a model");
+    let mut model = model.with_preprocessing(fitted).expect("it fits");
+    let fit = Fit::new().loss(loss).optimizer(Optimizer::adam()).learning_rate(0.003).batch_size(64).epochs(30);
+    model.fit(&data.inputs, &data.targets, &fit).expect("a training");
+    (model, data.inputs)
+}
+
+fn probabilities(model: &Model, table: &Table) -> Vec<f64> {
+    match model.predict_table(table).expect("predictions") {
+        Predictions::Classes { probabilities, .. } => probabilities.values().iter().map(|value| f64::from(*value)).collect(),
+        Predictions::Numbers(numbers) => numbers,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn example(path: &str, csv: &Csv) -> Table {
+    Table::read_csv(format!("{}/examples/{path}", env!("CARGO_MANIFEST_DIR")), csv).expect("a table")
+}
+
+/// Names of the columns but these.
+fn columns(table: &Table, without: &[&str]) -> Vec<String> {
+    table.names().iter().filter(|name| !without.contains(&name.as_str())).cloned().collect()
+}
+
+#[test]
+fn digits_are_the_same_in_c() {
+    let table = example("digits/digits.csv.gz", &Csv::new().header(false));
+    let (model, inputs) = trained(
+        &table,
+        &Columns::classes(64).scaling(Scaling::Standardise),
+        64,
+        Loss::CategoricalCrossEntropy,
+        Activation::Softmax,
+    );
+    let rows = rows(&table, &columns(&table, &["64"]), &[]);
+    let expected = probabilities(&model, &table);
+    assert_eq!((rows.len(), expected.len()), (1797, 17970));
+    export("digits", &model, &rows, &inputs, &expected, 1e-5);
+    let got: Vec<f64> = run_c("digits", &rows, 10, "float").into_iter().flat_map(|row| row.expect("taken")).collect();
+    println!("digits in C: {:e}", agree("digits", &got, &expected, 1e-5));
+}
+
+#[test]
+fn a_table_with_words_and_holes_is_the_same_in_c() {
+    let table = example("table/coffee.csv", &Csv::new());
+    let columns = Columns::classes("grade").drop(["lot"]).missing(Missing::Median);
+    let (model, inputs) = trained(&table, &columns, 32, Loss::CategoricalCrossEntropy, Activation::Softmax);
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let rows = rows(&table, &names(&["altitude", "moisture", "days"]), &names(&["origin", "process"]));
+    assert!(
+        rows.iter().any(|row| row.numbers[0].is_nan()) && rows.iter().any(|row| row.categories[0].is_empty()),
+        "there are holes"
+    );
+    let expected = probabilities(&model, &table);
+    assert_eq!((rows.len(), expected.len()), (400, 1200));
+    export("coffee", &model, &rows, &inputs, &expected, 1e-5);
+    let got: Vec<f64> = run_c("coffee", &rows, 3, "float").into_iter().flat_map(|row| row.expect("taken")).collect();
+    println!("coffee in C: {:e}", agree("coffee", &got, &expected, 1e-5));
+    // A hole by any of its names, and no string at all.
+    for hole in ["NA", "n/a", "NaN", "Null", "NONE", "?", "(null)"] {
+        let mut row = rows[0].clone();
+        row.categories[0] = hole.into();
+        let mut empty = row.clone();
+        empty.categories[0] = String::new();
+        let got = run_c("coffee", &[row, empty], 3, "float");
+        assert_eq!(got[0], got[1], "{hole}");
+    }
+}
+
+/// A number to predict, in its units; holes that are refused; words that C, its comments or its trigraphs would stumble over.
+#[test]
+fn awkward_tables_are_the_same_in_c() {
+    let words = ["a\"b", "back\\slash", "what??/", "*/ int x;", "é", "new\nline", "007", "Zürich"];
+    let mut text = String::from("time,\"kind */ ??/\",price\n");
+    for i in 0..64 {
+        text +=
+            &format!("{},\"{}\",{}\n", 1_700_000_000 + 1000 * i, words[i % 8].replace('"', "\"\""), 1e6 + 3.5 * (i * i) as f64);
+    }
+    let table = Table::from_csv(text.as_bytes(), &Csv::new()).expect("a table");
+    let columns = Columns::number("price").categorical([Column::Index(1)]);
+    let (model, inputs) = trained(&table, &columns, 8, Loss::MeanSquaredError, Activation::Identity);
+    let rows = rows(&table, &["time".to_owned()], &["kind */ ??/".to_owned()]);
+    let expected = probabilities(&model, &table);
+    assert!(expected.iter().all(|price| *price > 5e5), "in units of the price");
+    // Of the price's deviation, which is some thousands.
+    let bound = 1e-5 * 4000.0;
+    export("awkward", &model, &rows, &inputs, &expected, bound);
+    // A line of input for a cell: those with a line break in them stay out.
+    let plain: Vec<usize> = (0..rows.len()).filter(|i| !rows[*i].categories[0].contains('\n')).collect();
+    let given: Vec<Row> = plain.iter().map(|i| rows[*i].clone()).collect();
+    let got: Vec<f64> = run_c("awkward", &given, 1, "double").into_iter().flat_map(|row| row.expect("taken")).collect();
+    let expected: Vec<f64> = plain.iter().map(|i| expected[*i]).collect();
+    println!("awkward in C: {:e}", agree("awkward", &got, &expected, bound));
+
+    let with = |number: f64, category: &str| Row { numbers: vec![number], categories: vec![category.into()] };
+    let refused = [
+        with(f64::NAN, "é"),
+        with(f64::INFINITY, "é"),
+        with(1e39, "é"),
+        with(1.7e9, ""),
+        with(1.7e9, "(null)"),
+        with(1.7e9, "nA"),
+    ];
+    let places: Vec<Result<Vec<f64>, usize>> = run_c("awkward", &refused, 1, "double");
+    assert_eq!(places, [Err(1), Err(1), Err(1), Err(2), Err(2), Err(2)]);
+    assert!(run_c("awkward", &[with(1.7e9, "unseen")], 1, "double")[0].is_ok());
+}
+
+/// Every activation, without preprocessing, far from zero too.
+#[test]
+fn every_activation_is_the_same_in_c() {
+    let hidden: Vec<Activation> = Activation::ALL.to_vec();
+    for last in [Activation::Softmax, Activation::Identity] {
+        let name = format!("activations_{}", last.name());
+        let mut network = Network::new(3);
+        for activation in &hidden {
+            network = network.dense(6, activation.clone());
+        }
+        let network = network.dense(4, last.clone());
+        let model = Model::new(&Device::cpu(), &network, &Init::Normal { mean: 0.0, deviation: 0.9, seed: 5 }).expect("a model");
+        let values: Vec<f32> = numbers(9, 300).iter().enumerate().map(|(i, x)| x * [0.5, 3.0, 40.0][i % 3]).collect();
+        let inputs = Matrix::new(100, 3, values).expect("inputs");
+        let expected: Vec<f64> = model.predict(&inputs).expect("predictions").values().iter().map(|y| f64::from(*y)).collect();
+        // Of numbers as large as these.
+        let bound = 1e-5 * expected.iter().fold(1.0f64, |size, y| size.max(y.abs()));
+        export(&name, &model, &[], &inputs, &expected, bound);
+        let program = format!(
+            "#include <stdio.h>\n#include \"{name}.c\"\nint main(void) {{
+    float input[3], output[4];
+    while (scanf(\"%f %f %f\", input, input + 1, input + 2) == 3) {{
+        {name}_predict(input, output);
+        printf(\"%.9g %.9g %.9g %.9g\\n\", output[0], output[1], output[2], output[3]);
+    }}
+    return 0;
+}}\n"
+        );
+        let text: String =
+            (0..100).map(|row| inputs.row(row).iter().map(|x| format!("{x:?} ")).collect::<String>() + "\n").collect();
+        let printed = compile_and_run(&name, &program, &text);
+        let got: Vec<f64> = printed.split_whitespace().map(|word| word.parse().expect("a number")).collect();
+        println!("{name} in C: {:e}", agree(&name, &got, &expected, bound));
+    }
+    // Each alone, to the last digits.
+    for activation in &hidden {
+        let network = Network::new(1).dense(1, activation.clone());
+        let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model");
+        let mut weight = model.weight("layers.0.weight").expect("the weight");
+        weight.values[0] = 1.0;
+        model.set_weights(&[weight]).expect("a weight");
+        let name = format!("one_{}", activation.name());
+        model.save(folder().join(format!("{name}.c")), &Save::new().overwrite(true)).expect("it is saved");
+        let program = format!(
+            "#include <stdio.h>\n#include \"{name}.c\"\nint main(void) {{
+    float x, y;
+    while (scanf(\"%f\", &x) == 1) {{
+        {name}_predict(&x, &y);
+        printf(\"%.9g\\n\", y);
+    }}
+    return 0;
+}}\n"
+        );
+        let xs: Vec<f32> = (-400..=400).map(|i| i as f32 / 20.0).chain([-88.0, 88.0, -1e30, 1e30]).collect();
+        let printed = compile_and_run(&name, &program, &xs.iter().map(|x| format!("{x:?}\n")).collect::<String>());
+        for (x, y) in xs.iter().zip(printed.lines()) {
+            let (y, expected): (f64, f64) = (y.parse().expect("a number"), activation.value(f64::from(*x)));
+            // An f32's rounding, of numbers that an f32 tells from 0.
+            assert!((y - expected).abs() <= 4e-6 * expected.abs() + 1e-7, "{}({x}): {y}, expected {expected}", activation.name());
+        }
+    }
+}
+
+#[test]
+fn names_become_words_of_c() {
+    let model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Sigmoid), &Init::default()).expect("a model");
+    for (file, function) in [("8 digits-é.c", "model_8_digits___predict"), ("A b.c", "A_b_predict")] {
+        let path = folder().join(file);
+        model.save(&path, &Save::new().overwrite(true)).expect("it is saved");
+        let source = fs::read_to_string(&path).expect("text");
+        assert!(source.contains(function), "{source}");
+        assert!(source.is_ascii());
+    }
+    let result: Result<(), Error> = model.save(folder().join("model.h"), &Save::new());
+    assert!(matches!(result, Err(Error::Setting { .. })));
+}

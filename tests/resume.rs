@@ -1,0 +1,329 @@
+//! Trainings that are stopped and resumed: bit by bit what they would have been.
+
+mod common;
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use common::{device, numbers};
+use rand::Rng;
+use shaderprop::{
+    Activation, Cancel, Checkpoint, Columns, Csv, Device, EarlyStopping, Ended, Engine, EngineChoice, Error, Fit, History, Init,
+    Load, Loss, Matrix, Metric, Model, Network, OnNonFinite, Optimizer, Philox, Preprocessing, Save, Schedule, Table,
+};
+
+fn path(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("resume-{name}"));
+    let _ = fs::remove_file(&path);
+    path
+}
+
+fn rows(count: usize, inputs: usize) -> (Matrix<'static>, Matrix<'static>) {
+    let x = numbers(1, count * inputs);
+    let y: Vec<f32> =
+        x.chunks(inputs).zip(numbers(2, count)).map(|(x, noise)| f32::from(x[0] * x[1] + 0.4 * noise > 0.0)).collect();
+    (Matrix::new(count, inputs, x).expect("inputs"), Matrix::column(y))
+}
+
+fn bits(model: &Model) -> Vec<u32> {
+    model.weights().iter().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>()).collect()
+}
+
+/// What a training ended with, and what the same model gives after two epochs more.
+fn end(mut model: Model, history: History, fit: &Fit, (x, y): &(Matrix<'_>, Matrix<'_>)) -> (History, Vec<u32>, Vec<u32>) {
+    let weights = bits(&model);
+    let more = fit.clone().epochs(2);
+    model.fit(x, y, &more).expect("two epochs more");
+    (history, weights, bits(&model))
+}
+
+/// Stops that training so many times at random places, each time in another way, and resumes it.
+fn stopped_anywhere(name: &str, device: &Device, network: &Network, fit: &Fit, epochs: usize, stops: u64, engine: Engine) {
+    let data = rows(230, network.inputs());
+    let fit = fit.clone().epochs(epochs);
+    let new = || Model::new(device, network, &Init::GlorotUniform { seed: 4 }).expect("a model");
+    let mut model = new();
+    let history = model.fit(&data.0, &data.1, &fit).expect("the training without a stop");
+    assert_eq!(history.engine, engine);
+    let ran = history.loss.len();
+    assert!(history.ended == Ended::EarlyStopping && ran > 10 && ran < epochs, "{name}: {:?} after {ran} epochs", history.ended);
+    let expected = end(model, history, &fit, &data);
+
+    let mut random = Philox::new(99, 1000, 0, 0);
+    for trial in 0..stops {
+        let path = path(&format!("{name}-{trial}.checkpoint"));
+        let stop = 1 + random.next_u32() as usize % ran;
+        let saved = fit.clone().checkpoint(Checkpoint::new(&path).every(1 + random.next_u32() as usize % 4));
+        let mut model = new();
+        match trial % 3 {
+            // By the closure.
+            0 => {
+                let stopping =
+                    |log: &shaderprop::Log| if log.epoch == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+                model.fit_with(&data.0, &data.1, &saved.clone().log_every(1), stopping).expect("a part");
+            }
+            // By another thread's switch, or this one's.
+            1 => {
+                let cancel = Cancel::new();
+                let with = saved.clone().cancel(&cancel).log_every(1);
+                model
+                    .fit_with(&data.0, &data.1, &with, |log| {
+                        if log.epoch == stop {
+                            cancel.cancel()
+                        }
+                    })
+                    .expect("a part");
+            }
+            // By its end.
+            _ => {
+                model.fit(&data.0, &data.1, &saved.clone().epochs(stop)).expect("a part");
+            }
+        }
+        // In another process nothing of that model would be left.
+        let mut model = new();
+        let history = model.resume(&path, &data.0, &data.1, &saved).expect("the rest");
+        assert_eq!(end(model, history, &fit, &data), expected, "{name}: stopped at epoch {stop} of {ran}");
+        fs::remove_file(&path).expect("the file goes");
+    }
+}
+
+fn stopping() -> EarlyStopping {
+    EarlyStopping::patience(6)
+}
+
+/// Dropout, Adam, shuffling, a schedule that watches, early stopping, metrics, validation, decay, clipping, class weights.
+fn everything() -> (Network, Fit) {
+    let network = Network::new(4)
+        .dropout(0.05)
+        .dense(24, Activation::Relu)
+        .dropout(0.2)
+        .dense(12, Activation::Gelu)
+        .dense(1, Activation::Sigmoid);
+    let plateau = Schedule::ReduceOnPlateau { factor: 0.5, patience: 2, threshold: 1e-3, cooldown: 1, minimum: 1e-4 };
+    let fit = Fit::new()
+        .loss(Loss::BinaryCrossEntropy)
+        .optimizer(Optimizer::adam())
+        .learning_rate(0.02)
+        .schedule(plateau)
+        .warm_up(5)
+        .weight_decay(1e-4)
+        .clip_norm(1.0)
+        .batch_size(16)
+        .class_weights(shaderprop::ClassWeights::Balanced)
+        .metrics([Metric::Accuracy, Metric::MeanAbsoluteError])
+        .validation_split(0.25)
+        .early_stopping(stopping())
+        .seed(11);
+    (network, fit)
+}
+
+#[test]
+fn the_staged_engine_goes_on_from_anywhere() {
+    let (network, fit) = everything();
+    stopped_anywhere("staged", &device(), &network, &fit, 60, 36, Engine::Staged);
+}
+
+#[test]
+fn the_cpu_engine_goes_on_from_anywhere() {
+    let (network, fit) = everything();
+    stopped_anywhere("cpu", &Device::cpu(), &network, &fit, 60, 34, Engine::Cpu);
+}
+
+/// It takes no dropout and no validation: the loss of training is watched.
+#[test]
+fn the_fused_engine_goes_on_from_anywhere() {
+    let network = Network::new(4).dense(6, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let fit = Fit::new()
+        .loss(Loss::BinaryCrossEntropy)
+        .optimizer(Optimizer::adam())
+        .learning_rate(0.05)
+        .schedule(Schedule::Cosine { epochs: 20, minimum: 0.001 })
+        .batch_size(16)
+        .early_stopping(stopping().min_delta(0.002))
+        .engine(EngineChoice::Fused)
+        .seed(11);
+    stopped_anywhere("fused", &device(), &network, &fit, 200, 30, Engine::Fused);
+}
+
+/// Wide layers, whose optimizer is in the product; momentum; a history of many epochs; no early stopping.
+#[test]
+fn wide_layers_go_on_and_train_longer() {
+    let device = device();
+    let network = Network::new(64).dense(96, Activation::Tanh).dense(1, Activation::Identity);
+    let data = rows(300, 64);
+    let fit = Fit::new().optimizer(Optimizer::nesterov(0.9)).batch_size(64).schedule(Schedule::Step { every: 3, factor: 0.7 });
+    let new = || Model::new(&device, &network, &Init::default()).expect("a model");
+    let mut model = new();
+    let history = model.fit(&data.0, &data.1, &fit.clone().epochs(12)).expect("a training");
+    let expected = end(model, history, &fit, &data);
+
+    let path = path("wide.checkpoint");
+    let saved = fit.clone().checkpoint(Checkpoint::new(&path).every(5));
+    // Finished after 7, resumed twice with more.
+    for (i, epochs) in [7, 10, 12].into_iter().enumerate() {
+        let mut model = new();
+        let history = match i {
+            0 => model.fit(&data.0, &data.1, &saved.clone().epochs(epochs)),
+            _ => model.resume(&path, &data.0, &data.1, &saved.clone().epochs(epochs)),
+        };
+        let history = history.expect("a training");
+        assert_eq!(history.loss.len(), epochs);
+        if epochs == 12 {
+            assert_eq!(end(model, history, &fit, &data), expected);
+        }
+    }
+    // Of a training that is done nothing is left to do.
+    let mut model = new();
+    let history = model.resume(&path, &data.0, &data.1, &saved.epochs(12)).expect("nothing more");
+    assert_eq!(end(model, history, &fit, &data), expected);
+}
+
+/// A checkpoint of a second training of a model goes on with that one.
+#[test]
+fn second_trainings_are_resumed_too() {
+    for device in [device(), Device::cpu()] {
+        let (network, fit) = everything();
+        let data = rows(100, 4);
+        let fit = fit.epochs(4).early_stopping(EarlyStopping::patience(4).restore_best(false));
+        let first = |model: &mut Model| model.fit(&data.0, &data.1, &fit).map(|_| ()).expect("a training");
+        let new = || Model::new(&device, &network, &Init::default()).expect("a model");
+        let mut model = new();
+        first(&mut model);
+        let history = model.fit(&data.0, &data.1, &fit).expect("a second");
+        let expected = end(model, history, &fit, &data);
+
+        let path = path("second.checkpoint");
+        let saved = fit.clone().checkpoint(Checkpoint::new(&path));
+        let mut model = new();
+        first(&mut model);
+        model.fit_with(&data.0, &data.1, &saved.clone().log_every(2), |_| ControlFlow::Break(())).expect("a part");
+        let mut model = new();
+        let history = model.resume(&path, &data.0, &data.1, &saved).expect("the rest");
+        assert_eq!(model.epochs(), 8);
+        assert_eq!(end(model, history, &fit, &data), expected);
+    }
+}
+
+#[track_caller]
+fn refused<T>(result: Result<T, Error>, words: &[&str]) {
+    let Err(error) = result else { panic!("accepted, expected an error about {words:?}") };
+    let message = error.to_string();
+    assert!(message.contains("expected") && message.contains(';') && !message.contains('\n'), "{message}");
+    for word in words {
+        assert!(message.contains(word), "no `{word}` in: {message}");
+    }
+}
+
+#[test]
+fn another_training_is_refused() {
+    let path = path("other.checkpoint");
+    let (network, fit) = everything();
+    let (x, y) = rows(100, 4);
+    let device = Device::cpu();
+    let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+    let fit = fit.epochs(3);
+    let saved = fit.clone().checkpoint(Checkpoint::new(&path));
+    model.fit(&x, &y, &saved).expect("a training");
+    let before = bits(&model);
+
+    // A training that begins anew does not replace it unless told to.
+    let result = model.fit(&x, &y, &saved);
+    assert!(matches!(result, Err(Error::Exists { .. })), "{result:?}");
+    assert_eq!(bits(&model), before);
+
+    let mut resume = |x: &Matrix<'_>, y: &Matrix<'_>, fit: &Fit| model.resume(&path, x, y, fit);
+    refused(resume(&x, &y, &fit.clone().learning_rate(0.5)), &["learning_rate", "it was 0.02, and is 0.5"]);
+    refused(resume(&x, &y, &fit.clone().optimizer(Optimizer::adamw())), &["optimizer", "AdamW"]);
+    refused(resume(&x, &y, &fit.clone().schedule(Schedule::Constant)), &["schedule", "Constant"]);
+    refused(resume(&x, &y, &fit.clone().loss(Loss::Huber)), &["loss", "huber"]);
+    refused(resume(&x, &y, &fit.clone().batch_size(17)), &["batch_size", "it was 16, and is 17"]);
+    refused(resume(&x, &y, &fit.clone().shuffle(false)), &["shuffle"]);
+    refused(resume(&x, &y, &fit.clone().seed(12)), &["setting of"]);
+    refused(resume(&x, &y, &fit.clone().weight_decay(0.0)), &["weight_decay"]);
+    refused(resume(&x, &y, &fit.clone().clip_norm(2.0)), &["clip_norm"]);
+    refused(resume(&x, &y, &fit.clone().warm_up(6)), &["warm_up"]);
+    refused(resume(&x, &y, &fit.clone().metrics([Metric::Accuracy])), &["metrics"]);
+    refused(resume(&x, &y, &fit.clone().early_stopping(EarlyStopping::patience(7))), &["early_stopping"]);
+    refused(resume(&x, &y, &fit.clone().on_non_finite(OnNonFinite::Continue)), &["on_non_finite"]);
+    refused(resume(&x, &y, &fit.clone().validation_split(0.3)), &["data"]);
+    refused(resume(&x, &y, &fit.clone().class_weights(shaderprop::ClassWeights::Given(vec![1.0, 2.0]))), &["data", "checksum"]);
+    refused(resume(&x, &y, &fit.clone().epochs(2)), &["after 3 epochs", "2 are asked for"]);
+    let other: Vec<f32> = x.values().iter().enumerate().map(|(i, x)| if i == 77 { x + 0.5 } else { *x }).collect();
+    refused(resume(&Matrix::new(100, 4, other).expect("inputs"), &y, &fit), &["data", "with the checksum"]);
+    let (fewer, targets) = rows(99, 4);
+    refused(resume(&fewer, &targets, &fit), &["data"]);
+    assert_eq!(bits(&model), before);
+
+    for network in [Network::new(4).dense(1, Activation::Sigmoid), everything().0.dropout(0.0).dense(1, Activation::Sigmoid)] {
+        let mut other = Model::new(&device, &network, &Init::default()).expect("a model");
+        refused(other.resume(&path, &x, &y, &fit), &["4-24-12-1", "where the model's is"]);
+    }
+    let same_sizes = Network::new(4).dense(24, Activation::Relu).dense(12, Activation::Gelu).dense(1, Activation::Sigmoid);
+    let mut other = Model::new(&device, &same_sizes, &Init::default()).expect("a model");
+    refused(other.resume(&path, &x, &y, &fit), &["otherwise than in its sizes"]);
+
+    // A model is no checkpoint; a checkpoint is a model.
+    let model_path = path.with_extension("safetensors");
+    model.save(&model_path, &Save::new().overwrite(true)).expect("it is saved");
+    refused(model.resume(&model_path, &x, &y, &fit), &["Model::load"]);
+    refused(model.resume(path.with_extension("none"), &x, &y, &fit), &["none"]);
+    let loaded = Model::load(&device, &path, &Load::new()).expect("its weights");
+    assert_eq!((loaded.network(), loaded.epochs()), (model.network(), 3));
+
+    // What cannot be written is told before training.
+    let nowhere = fit.clone().checkpoint(Checkpoint::new(path.join("below a file")));
+    let mut epochs = 0;
+    let result = model.fit_with(&x, &y, &nowhere.log_every(1), |_| epochs += 1);
+    assert!(matches!(result, Err(Error::Write { .. })), "{result:?}");
+    assert_eq!(epochs, 0);
+    refused(model.fit(&x, &y, &fit.checkpoint(Checkpoint::new(&path).every(0))), &["checkpoints"]);
+}
+
+/// The preprocessing goes with it, and has to be the same.
+#[test]
+fn preprocessing_is_kept() {
+    let path = path("table.checkpoint");
+    let text: String =
+        (0..20).map(|i| format!("{},{},{}\n", i, ["red", "blue"][i % 2], ["a", "b"][usize::from(i > 9)])).collect();
+    let table = Table::from_csv(format!("size,colour,kind\n{text}").as_bytes(), &Csv::new()).expect("a table");
+    let fitted = Preprocessing::fit(&table, &Columns::classes("kind")).expect("it fits");
+    let data = fitted.transform(&table).expect("data");
+    let network = Network::new(fitted.inputs()).dense(2, Activation::Softmax);
+    let new = || Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    let mut model = new().with_preprocessing(fitted.clone()).expect("it fits");
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).epochs(2).checkpoint(Checkpoint::new(&path));
+    model.fit(&data.inputs, &data.targets, &fit).expect("a training");
+    let loaded = Model::load(&Device::cpu(), &path, &Load::new()).expect("a model");
+    assert_eq!(loaded.preprocessing(), Some(&fitted));
+    refused(new().resume(&path, &data.inputs, &data.targets, &fit), &["preprocessing"]);
+    model.resume(&path, &data.inputs, &data.targets, &fit.epochs(4)).expect("two more");
+}
+
+/// A training that diverges leaves the last checkpoint as it was, and the model with the last finite weights.
+#[test]
+fn a_divergence_is_not_saved() {
+    let (x, y) = ([[1.0, 1.0]], [[0.0]]);
+    for device in [device(), Device::cpu()] {
+        let path = path("diverging.checkpoint");
+        let network = Network::new(2).dense(2, Activation::Identity).dense(1, Activation::Identity);
+        let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+        let fit = Fit::new().learning_rate(2.0).epochs(40).checkpoint(Checkpoint::new(&path));
+        let error = model.fit(&x, &y, &fit).expect_err("it diverges");
+        assert!(matches!(error, Error::Diverged { .. }), "{error}");
+        let loaded = Model::load(&device, &path, &Load::new()).expect("finite weights");
+        assert_eq!(bits(&loaded), bits(&model), "the last finite ones");
+        // Resumed, it diverges again, and goes back to where it was resumed.
+        let mut resumed = Model::new(&device, &network, &Init::Zeros).expect("a model");
+        let error = resumed.resume(&path, &x, &y, &fit).expect_err("it diverges");
+        assert!(matches!(error, Error::Diverged { .. }), "{error}");
+        assert_eq!(bits(&resumed), bits(&model));
+        // Where it may, it goes on, and what is not finite is saved and resumed.
+        let going = fit.on_non_finite(OnNonFinite::Continue).checkpoint(Checkpoint::new(&path).overwrite(true));
+        let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+        model.fit(&x, &y, &going).expect("it goes on");
+        model.resume(&path, &x, &y, &going.epochs(41)).expect("and on");
+        refused(Model::load(&device, &path, &Load::new()), &["finite"]);
+        Model::load(&device, &path, &Load::new().allow_non_finite(true)).expect("it was asked for");
+    }
+}
