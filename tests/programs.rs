@@ -27,6 +27,57 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }
 
+/// Killed with a checkpoint every epoch, 50 times at random moments: it always goes on, and ends bit by bit as without.
+#[test]
+fn a_killed_training_goes_on_from_its_checkpoint() {
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("killed");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let deps = std::env::current_exe().expect("a path");
+    let release = deps.parent().and_then(|deps| deps.parent()).expect("the folder of the build");
+    let program = release.join("examples").join(format!("resume{}", std::env::consts::EXE_SUFFIX));
+    let command = |run: usize| {
+        let mut command = Command::new(&program);
+        let (checkpoint, out) = (folder.join(format!("{run}.checkpoint")), folder.join(format!("{run}.safetensors")));
+        command.arg("--checkpoint").arg(checkpoint).arg("--out").arg(out).args(["--epochs", "60"]);
+        command
+    };
+    let ended = |output: Output| -> Vec<u8> {
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("the CPU engine"), "no adapter was opened");
+        output.stdout
+    };
+    let started = std::time::Instant::now();
+    let expected = ended(command(0).output().expect("the program"));
+    let whole = started.elapsed();
+    let model = |run: usize| std::fs::read(folder.join(format!("{run}.safetensors"))).expect("the model");
+    let (mut random, mut kills, mut run) = (shaderprop::Philox::new(5, 1000, 0, 0), 0, 0);
+    while kills < 50 {
+        run += 1;
+        // A training may well end before it is killed: there is another one then.
+        loop {
+            let mut child = command(run).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("it starts");
+            std::thread::sleep(whole.mul_f32(0.6 * random.uniform()));
+            let running = child.try_wait().expect("its state").is_none();
+            if !running || kills == 50 {
+                assert_eq!(ended(child.wait_with_output().expect("its output")), expected);
+                break;
+            }
+            child.kill().expect("it is killed");
+            child.wait().expect("its end");
+            kills += 1;
+            // Killed when all was done already.
+            if folder.join(format!("{run}.safetensors")).exists() {
+                break;
+            }
+        }
+        assert_eq!(model(run), model(0), "after {kills} kills");
+    }
+    let left: Vec<_> = std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{left:?}");
+    println!("{kills} kills in {run} trainings");
+}
+
 /// No driver is found under these, and no backend but Vulkan is asked for.
 const NO_ADAPTER: [(&str, &str); 4] = [
     ("VK_DRIVER_FILES", "/nonexistent"),
