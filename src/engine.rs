@@ -450,7 +450,7 @@ impl Running {
 }
 
 impl StagedEngine {
-    async fn new(
+    pub async fn new(
         gpu: &Arc<Gpu>,
         setup: &Setup<'_>,
         batches: Batches,
@@ -537,8 +537,13 @@ impl StagedEngine {
         Ok(self.row(step, 0))
     }
 
+    /// The program of a step.
+    pub fn program(&self, step: &Step) -> usize {
+        self.epoch[step.batch as usize]
+    }
+
     /// The row of the step table for a step whose loss goes there.
-    fn row(&self, step: &Step, loss_slot: usize) -> staged::Step {
+    pub fn row(&self, step: &Step, loss_slot: usize) -> staged::Step {
         let optimizer = &self.fit.optimizer;
         staged::Step {
             learning_rate: step.learning_rate as f32,

@@ -36,6 +36,8 @@ const READBACK: &str = "a readback";
 pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
+    /// Whether it is an application's: it has that one's handlers, is polled by it, and gets no submission but that one's.
+    adopted: bool,
     limits: wgpu::Limits,
     software: bool,
     products: Products,
@@ -86,17 +88,13 @@ impl Gpu {
     /// Opens an adapter.
     pub async fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
         let info = adapter.get_info();
-        // Software drivers run a subgroup as the lanes of a CPU's vectors, which our kernels for them make use of.
-        let software = info.device_type == wgpu::DeviceType::Cpu;
-        let subgroups = if software { adapter.features() & wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
-        let timestamps = adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
         let (device, queue) = guarded("opening the adapter", async {
             adapter
                 .request_device(&wgpu::DeviceDescriptor {
                     label: Some("shaderprop"),
                     // All that the adapter has: the defaults are a phone's.
                     required_limits: adapter.limits(),
-                    required_features: subgroups | timestamps,
+                    required_features: features(adapter),
                     ..Default::default()
                 })
                 .await
@@ -104,31 +102,75 @@ impl Gpu {
         .await?
         .map_err(|error| Error::DeviceRequest { adapter: info.name.clone(), message: one_line(&error.to_string()) })?;
 
-        let fault = Arc::new(Mutex::new(None));
-        let sticky = fault.clone();
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        let gpu = Self::new(device, queue, false);
+        let sticky = gpu.fault.clone();
+        gpu.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             keep_first(&sticky, Error::Driver { what: "a device call".into(), message: one_line(&error.to_string()) });
         }));
-        let sticky = fault.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            let mut fault = lock(&sticky);
-            // It is the cause of calls that were refused before it was told.
-            if matches!(*fault, None | Some(Error::Driver { .. })) {
-                *fault = Some(Error::DeviceLost { message: one_line(&format!("{reason:?} {message}")) });
-            }
-        });
-        Ok(Self {
-            limits: device.limits(),
+        let sticky = gpu.fault.clone();
+        gpu.device.set_device_lost_callback(move |reason, message| lose(&sticky, &format!("{reason:?} {message}")));
+        Ok(gpu)
+    }
+
+    /// An application's device: it is given no handler, never polled, and nothing is submitted to it.
+    pub fn adopt(device: &wgpu::Device, queue: &wgpu::Queue) -> Self {
+        Self::new(device.clone(), queue.clone(), true)
+    }
+
+    fn new(device: wgpu::Device, queue: wgpu::Queue, adopted: bool) -> Self {
+        let (info, limits) = (device.adapter_info(), device.limits());
+        let software = is_software(&info);
+        let subgroups = software && device.features().contains(wgpu::Features::SUBGROUP);
+        Self {
             software,
-            products: Products::of(&info, &device.limits(), !subgroups.is_empty()),
+            products: Products::of(&info, &limits, subgroups),
+            limits,
             device,
             queue,
-            fault,
+            adopted,
+            fault: Arc::default(),
             pipelines: Mutex::default(),
             readbacks: AtomicU64::new(0),
             command_buffers: AtomicU64::new(0),
             slowness: Mutex::default(),
-        })
+        }
+    }
+
+    /// Takes note that the device is gone, as its owner tells.
+    pub fn lost(&self, message: &str) {
+        lose(&self.fault, message);
+    }
+
+    /// A clock for compute passes, if the device has one.
+    pub async fn queries(&self, label: &str, count: u32) -> Result<Option<wgpu::QuerySet>, Error> {
+        if !self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+            return Ok(None);
+        }
+        let descriptor = wgpu::QuerySetDescriptor { label: Some(label), ty: wgpu::QueryType::Timestamp, count };
+        self.scoped(label, u64::from(count) * 8, || self.device.create_query_set(&descriptor)).await.map(Some)
+    }
+
+    /// How long that many ticks of the clock are.
+    pub fn ticks(&self, ticks: u64) -> Duration {
+        Duration::from_nanos((ticks as f64 * f64::from(self.queue.get_timestamp_period())) as u64)
+    }
+
+    /// A buffer with that content, to be copied from: unlike what is written to a buffer, it is there for the commands that it is meant
+    /// for, whenever they are submitted.
+    pub async fn filled(&self, label: &str, content: &[u8]) -> Result<wgpu::Buffer, Error> {
+        let filled = || {
+            let size = content.len() as u64;
+            let usage = wgpu::BufferUsages::COPY_SRC;
+            let buffer =
+                self.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: true });
+            // Where there was no memory, the scope knows.
+            if let Ok(mut view) = buffer.get_mapped_range_mut(..) {
+                view.copy_from_slice(content);
+            }
+            buffer.unmap();
+            buffer
+        };
+        self.scoped(label, content.len() as u64, filled).await
     }
 
     /// What the opened device allows.
@@ -253,6 +295,16 @@ impl Gpu {
         self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
     }
 
+    /// Lets what was written go through, of which a copy waits in memory until then. On an application's device it waits for that one's next
+    /// submission.
+    pub async fn settle(&self) -> Result<(), Error> {
+        if self.adopted {
+            return self.check();
+        }
+        let submission = self.submit(vec![])?;
+        self.finished(submission).await
+    }
+
     /// Hands command buffers to the device.
     pub fn submit(&self, commands: Vec<wgpu::CommandBuffer>) -> Result<Submission, Error> {
         self.check()?;
@@ -323,15 +375,7 @@ impl Gpu {
     /// Runs a compute pass and measures how long the device takes for it; nothing where the adapter has no clock.
     pub async fn timed(&self, record: impl FnOnce(&mut wgpu::ComputePass<'_>)) -> Result<Option<Duration>, Error> {
         use wgpu::BufferUsages as Usage;
-        if !self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
-            return Ok(None);
-        }
-        let set = self
-            .scoped("timestamps", 16, || {
-                let descriptor = wgpu::QuerySetDescriptor { label: Some("timestamps"), ty: wgpu::QueryType::Timestamp, count: 2 };
-                self.device.create_query_set(&descriptor)
-            })
-            .await?;
+        let Some(set) = self.queries("timestamps", 2).await? else { return Ok(None) };
         let resolved = self.buffer("timestamps", 16, Usage::QUERY_RESOLVE | Usage::COPY_SRC).await?;
         let staging = self.buffer("staging", 16, Usage::MAP_READ | Usage::COPY_DST).await?;
         let mut encoder = self.encoder();
@@ -346,8 +390,7 @@ impl Gpu {
         self.submit(vec![encoder.finish()])?;
         let read = self.read(&staging, &[Region { buffer: &resolved, offset: 0, size: 16 }]).await?;
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&read[0]);
-        let nanoseconds = ticks[1].saturating_sub(ticks[0]) as f64 * f64::from(self.queue.get_timestamp_period());
-        Ok(Some(Duration::from_nanos(nanoseconds as u64)))
+        Ok(Some(self.ticks(ticks[1].saturating_sub(ticks[0]))))
     }
 
     /// Runs `work` to its end on this thread, polling the device whenever the work waits for it.
@@ -497,13 +540,32 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
+/// What training makes use of where an adapter has it: nothing of it is needed.
+pub fn features(adapter: &wgpu::Adapter) -> wgpu::Features {
+    // Software drivers run a subgroup as the lanes of a CPU's vectors, which our kernels for them make use of.
+    let subgroups = if is_software(&adapter.get_info()) { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
+    adapter.features() & (subgroups | wgpu::Features::TIMESTAMP_QUERY)
+}
+
+fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    info.device_type == wgpu::DeviceType::Cpu
+}
+
+/// Keeps the loss of a device, which is the cause of calls that were refused before it was told.
+fn lose(fault: &Mutex<Option<Error>>, message: &str) {
+    let mut fault = lock(fault);
+    if matches!(*fault, None | Some(Error::Driver { .. })) {
+        *fault = Some(Error::DeviceLost { message: one_line(message) });
+    }
+}
+
 /// Keeps the first fault; returns it.
 fn keep_first(fault: &Mutex<Option<Error>>, error: Error) -> Error {
     lock(fault).get_or_insert(error).clone()
 }
 
 /// The value, even if a thread panicked while it held it: each is written in one assignment.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

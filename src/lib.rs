@@ -68,6 +68,7 @@ mod table;
 mod text;
 mod trace;
 mod train;
+mod trainer;
 
 pub use activation::Activation;
 pub use cross_validation::{Fold, cross_validate};
@@ -93,6 +94,7 @@ pub use summary::{LayerSummary, Summary};
 pub use sweep::{Member, MemberHistory, Sweep, SweepHistory};
 pub use table::{Column, Columns, Csv, Dataset, Missing, Predictions, Preprocessing, Scaling, Table};
 pub use trace::Stage;
+pub use trainer::{Readback, TensorBuffer, Trainer};
 /// The wgpu that this version is built with.
 pub use wgpu;
 

@@ -267,7 +267,12 @@ impl Model {
     }
 
     /// The rows to train on and to measure on, checked.
-    fn parts<'a>(&self, inputs: Matrix<'a>, targets: Matrix<'a>, fit: &'a Fit) -> Result<(Data<'a>, Option<Data<'a>>), Error> {
+    pub(crate) fn parts<'a>(
+        &self,
+        inputs: Matrix<'a>,
+        targets: Matrix<'a>,
+        fit: &'a Fit,
+    ) -> Result<(Data<'a>, Option<Data<'a>>), Error> {
         let data = Data::new(&self.network, fit.loss, inputs, targets)?;
         train::parts(&self.network, data, fit)
     }

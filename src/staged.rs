@@ -151,8 +151,7 @@ impl Staged {
             let at = (offset + i * UPLOAD) as u64 * 4;
             self.gpu.write(&self.buffers[buffer], at, bytemuck::cast_slice(part))?;
             if values.len() > UPLOAD {
-                let submission = self.gpu.submit(vec![])?;
-                self.gpu.finished(submission).await?;
+                self.gpu.settle().await?;
             }
         }
         Ok(())
@@ -168,6 +167,43 @@ impl Staged {
     pub fn write_steps(&self, prefix: &str, steps: &[Step]) -> Result<(), Error> {
         self.write_words(self.plan.find(&format!("{prefix}steps")), bytemuck::cast_slice(steps))?;
         self.write_words(self.plan.find(&format!("{prefix}cursor")), &[0])
+    }
+
+    /// The buffer that a tensor is in, where it begins there, and how long it is, in bytes.
+    pub fn place(&self, tensor: Id) -> (&wgpu::Buffer, u64, u64) {
+        let tensor = &self.plan.tensors[tensor.0];
+        (&self.buffers[tensor.buffer], tensor.offset as u64 * 4, (tensor.rows * tensor.columns) as u64 * 4)
+    }
+
+    /// The most steps that are recorded at once.
+    pub fn table(&self) -> usize {
+        self.plan.tensors[self.plan.find("steps").0].rows
+    }
+
+    /// Records those steps, at most as many as the table has, into somebody else's command buffer, each with its program. The pass takes
+    /// those timestamps.
+    pub async fn record_steps(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        steps: &[(Step, usize)],
+        timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
+    ) -> Result<(), Error> {
+        let rows: Vec<Step> = steps.iter().map(|(step, _)| *step).collect();
+        let rows = self.gpu.filled("rows of steps", bytemuck::cast_slice(&rows)).await?;
+        let (table, at, _) = self.place(self.plan.find("steps"));
+        encoder.copy_buffer_to_buffer(&rows, 0, table, at, rows.size());
+        let (cursor, at, size) = self.place(self.plan.find("cursor"));
+        encoder.clear_buffer(cursor, at, Some(size));
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("training"), timestamp_writes });
+        for (_, program) in steps {
+            self.dispatches[self.programs[*program].clone()].iter().for_each(|dispatch| dispatch.record(&mut pass));
+        }
+        Ok(())
+    }
+
+    /// How long a step of that program takes by its estimate.
+    pub fn estimate(&self, program: usize) -> Duration {
+        Duration::from_nanos(self.dispatches[self.programs[program].clone()].iter().map(|dispatch| dispatch.nanoseconds).sum())
     }
 
     /// Copies one flat buffer to another of the same length.

@@ -56,7 +56,11 @@ fn a_killed_training_goes_on_from_its_checkpoint() {
         run += 1;
         // A training may well end before it is killed: there is another one then.
         loop {
-            let mut child = command(run).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("it starts");
+            let mut child = command(run)
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .expect("it starts");
             std::thread::sleep(whole.mul_f32(0.6 * random.uniform()));
             let running = child.try_wait().expect("its state").is_none();
             if !running || kills == 50 {
@@ -73,7 +77,8 @@ fn a_killed_training_goes_on_from_its_checkpoint() {
         }
         assert_eq!(model(run), model(0), "after {kills} kills");
     }
-    let left: Vec<_> = std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{left:?}");
     println!("{kills} kills in {run} trainings");
 }

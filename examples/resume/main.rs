@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use shaderprop::{
-    Activation, Checkpoint, Columns, Csv, Fit, Init, Loss, Metric, Model, Network, Optimizer, Preprocessing, Save, Schedule, Table,
+    Activation, Checkpoint, Columns, Csv, Fit, Init, Loss, Metric, Model, Network, Optimizer, Preprocessing, Save, Schedule,
+    Table,
 };
 
 #[path = "../common/mod.rs"]
@@ -39,7 +40,8 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     if let Some(out) = &options.out {
         Save::new().check(out)?;
     }
-    let digits = Table::read_csv(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz"), &Csv::new().header(false))?;
+    let digits =
+        Table::read_csv(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz"), &Csv::new().header(false))?;
     let preprocessing = Preprocessing::fit(&digits, &Columns::classes(digits.names().len() - 1))?;
     let data = preprocessing.transform(&digits)?;
     let network = Network::new(preprocessing.inputs())
@@ -57,7 +59,8 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
         .metrics([Metric::Accuracy])
         .log_every(1)
         .checkpoint(Checkpoint::new(&options.checkpoint));
-    let log = |log: &shaderprop::Log| eprintln!("epoch {}: loss {:.4}, accuracy {:.4}", log.epoch, log.loss, log.metrics["accuracy"]);
+    let log =
+        |log: &shaderprop::Log| eprintln!("epoch {}: loss {:.4}, accuracy {:.4}", log.epoch, log.loss, log.metrics["accuracy"]);
     let history = if options.checkpoint.exists() {
         model.resume_with(&options.checkpoint, &data.inputs, &data.targets, &fit, log)?
     } else {
@@ -67,6 +70,11 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
         model.save(out, &Save::new())?;
     }
     let last = history.loss.len() - 1;
-    common::print(&format!("epochs {}, loss {}, accuracy {:.4}", last + 1, history.loss[last], history.metrics["accuracy"][last]));
+    common::print(&format!(
+        "epochs {}, loss {}, accuracy {:.4}",
+        last + 1,
+        history.loss[last],
+        history.metrics["accuracy"][last]
+    ));
     Ok(())
 }

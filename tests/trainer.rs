@@ -1,0 +1,373 @@
+//! Training inside an application: on its device, in its command buffers, and in nobody's way.
+
+mod common;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{device, numbers};
+use shaderprop::wgpu;
+use shaderprop::{
+    Activation, Cancel, Checkpoint, Device, EarlyStopping, EngineChoice, Error, Fit, Init, Loss, Matrix, Metric, Model, Network,
+    Optimizer, Readback, Schedule, Tensor, TensorBuffer, Trainer,
+};
+
+/// An application with a device of its own, on the adapter that the tests run on, and handlers that count.
+struct Application {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    errors: Arc<AtomicUsize>,
+    losses: Arc<AtomicUsize>,
+}
+
+/// What an application asks of an adapter: what training can use, or WebGPU's defaults alone.
+fn application(all: bool) -> Application {
+    let name = device().info().name.clone();
+    pollster::block_on(async {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
+        let adapter = adapters.into_iter().find(|adapter| adapter.get_info().name == name).expect("the adapter");
+        let (required_features, required_limits) = match all {
+            true => (Trainer::required_features(&adapter), adapter.limits()),
+            false => (wgpu::Features::empty(), wgpu::Limits::default()),
+        };
+        let descriptor = wgpu::DeviceDescriptor { required_features, required_limits, ..Default::default() };
+        let (device, queue) = adapter.request_device(&descriptor).await.expect("a device");
+        let (errors, losses) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (count, counted) = (errors.clone(), losses.clone());
+        device.on_uncaptured_error(Arc::new(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+        }));
+        device.set_device_lost_callback(move |_, _| {
+            counted.fetch_add(1, Ordering::SeqCst);
+        });
+        Application { device, queue, errors, losses }
+    })
+}
+
+impl Application {
+    fn encoder(&self) -> wgpu::CommandEncoder {
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+
+    fn submit(&self, encoders: impl IntoIterator<Item = wgpu::CommandEncoder>) {
+        self.queue.submit(encoders.into_iter().map(wgpu::CommandEncoder::finish));
+        self.device.poll(wgpu::PollType::wait_indefinitely()).expect("it is polled");
+    }
+
+    fn read(&self, tensor: TensorBuffer<'_>) -> Vec<f32> {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let descriptor = wgpu::BufferDescriptor { label: None, size: tensor.size, usage, mapped_at_creation: false };
+        let staging = self.device.create_buffer(&descriptor);
+        let mut encoder = self.encoder();
+        encoder.copy_buffer_to_buffer(tensor.buffer, tensor.offset, &staging, 0, tensor.size);
+        encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, .., |result| result.expect("it is mapped"));
+        self.submit([encoder]);
+        bytemuck::pod_collect_to_vec(&staging.get_mapped_range(..).expect("a view")[..])
+    }
+
+    /// Trains so many steps and gives the weights.
+    fn train(&self, trainer: &mut Trainer, steps: usize) -> Vec<Tensor> {
+        let mut encoder = self.encoder();
+        trainer.record_steps(&mut encoder, steps).expect("steps");
+        let weights = trainer.record_weights(&mut encoder).expect("a copy");
+        self.submit([encoder]);
+        taken(&weights)
+    }
+}
+
+fn taken(weights: &Readback) -> Vec<Tensor> {
+    weights.take().expect("they are back").expect("weights")
+}
+
+fn bits(tensors: &[Tensor]) -> Vec<u32> {
+    tensors.iter().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits())).collect()
+}
+
+fn rows(count: usize, inputs: usize) -> (Matrix<'static>, Matrix<'static>) {
+    let x = numbers(1, count * inputs);
+    let y: Vec<f32> = x.chunks(inputs).map(|x| f32::from(x[0] * x[1] > 0.0)).collect();
+    (Matrix::new(count, inputs, x).expect("inputs"), Matrix::column(y))
+}
+
+fn small() -> (Network, Fit) {
+    let network = Network::new(2).dense(12, Activation::Tanh).dropout(0.1).dense(1, Activation::Sigmoid);
+    let fit = Fit::new()
+        .loss(Loss::BinaryCrossEntropy)
+        .optimizer(Optimizer::adam())
+        .schedule(Schedule::Exponential { factor: 0.9 })
+        .learning_rate(0.02)
+        .batch_size(32)
+        .seed(3);
+    (network, fit)
+}
+
+fn wide() -> (Network, Fit) {
+    let network = Network::new(64).dense(128, Activation::Gelu).dense(1, Activation::Identity);
+    (network, Fit::new().optimizer(Optimizer::momentum(0.9)).learning_rate(0.003).batch_size(64))
+}
+
+fn model(network: &Network, seed: u64) -> Model {
+    Model::new(&Device::cpu(), network, &Init::GlorotUniform { seed }).expect("a model")
+}
+
+/// Bit by bit what the library's own device makes of it, whatever the frames are.
+#[test]
+fn frames_of_steps_are_a_training() {
+    let application = application(true);
+    for (network, fit) in [small(), wide()] {
+        let (x, y) = rows(200, network.inputs());
+        // 7 batches of 32, or 4 of 64, the last of them short.
+        let epochs = 6;
+        let steps = epochs * 200usize.div_ceil(if network.inputs() == 2 { 32 } else { 64 });
+        let mut whole = Model::new(&device(), &network, &Init::GlorotUniform { seed: 1 }).expect("a model");
+        let history = whole.fit(&x, &y, &fit.clone().epochs(epochs).engine(EngineChoice::Staged)).expect("a training");
+
+        let mut trainer =
+            Trainer::from_device(&application.device, &application.queue, &model(&network, 1), &x, &y, &fit).expect("a trainer");
+        assert!(trainer.loss().is_none());
+        // One by one, several command buffers at once, more at once than an epoch has.
+        let mut left = steps;
+        application.train(&mut trainer, 1);
+        let (mut first, mut second) = (application.encoder(), application.encoder());
+        trainer.record_steps(&mut first, 2).expect("steps");
+        trainer.record_steps(&mut second, 4).expect("steps");
+        trainer.record_steps(&mut first, 0).expect("none");
+        application.submit([first, second]);
+        left -= 7;
+        let weights = application.train(&mut trainer, left);
+        assert_eq!((trainer.steps(), trainer.epochs()), (steps as u64, epochs as u64));
+        assert_eq!(bits(&weights), bits(&whole.weights()));
+
+        // Each tensor is where it is said to be.
+        for tensor in &weights {
+            let place = trainer.tensor(&tensor.name).expect("its place");
+            assert_eq!((place.offset % 256, place.size as usize), (0, tensor.values.len() * 4));
+            assert_eq!(application.read(place), tensor.values, "{}", tensor.name);
+        }
+        let loss = trainer.loss().expect("a loss");
+        assert_eq!(loss.offset % 256, 0);
+        assert_eq!(f64::from(application.read(loss)[0]), *history.loss.last().expect("a loss"));
+        let last = trainer.tensor(&format!("layers.{}.output", network.layers().len() - 1)).expect("the outputs");
+        let outputs = application.read(last);
+        assert_eq!(outputs.len(), if network.inputs() == 2 { 32 } else { 64 });
+        assert!(outputs.iter().any(|y| *y != 0.0) && outputs.iter().all(|y| y.is_finite()));
+        // Half an epoch later the whole one's loss is still the last epoch's.
+        application.train(&mut trainer, 2);
+        assert_eq!(f64::from(application.read(trainer.loss().expect("a loss"))[0]), *history.loss.last().expect("a loss"));
+        let error = trainer.tensor("layers.9.weight").expect_err("no such tensor");
+        assert!(matches!(&error, Error::UnknownTensor { known, .. } if known.len() == 6), "{error}");
+    }
+    assert_eq!(application.errors.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn webgpus_defaults_are_enough() {
+    let application = application(false);
+    for (network, fit) in [small(), wide()] {
+        let (x, y) = rows(100, network.inputs());
+        let model = model(&network, 1);
+        let before = model.evaluate(&x, &y, Loss::MeanSquaredError).expect("a loss").loss;
+        let mut trainer = Trainer::from_device(&application.device, &application.queue, &model, &x, &y, &fit).expect("a trainer");
+        let mut trained = model.clone();
+        trained.set_weights(&application.train(&mut trainer, 150)).expect("weights");
+        let after = trained.evaluate(&x, &y, Loss::MeanSquaredError).expect("a loss").loss;
+        assert!(after < 0.9 * before, "{before}, {after}");
+    }
+    assert_eq!(application.errors.load(Ordering::SeqCst), 0);
+}
+
+/// Two trainers and the application itself, in the same command buffers: each as if it were alone.
+#[test]
+fn two_trainers_on_one_device() {
+    let application = application(true);
+    let ((small, fit), (wide, wide_fit)) = (small(), wide());
+    let ((x, y), (wide_x, wide_y)) = (rows(200, 2), rows(200, 64));
+    let new = || {
+        let first = Trainer::from_device(&application.device, &application.queue, &model(&small, 1), &x, &y, &fit);
+        let second = Trainer::from_device(&application.device, &application.queue, &model(&wide, 2), &wide_x, &wide_y, &wide_fit);
+        (first.expect("a trainer"), second.expect("a trainer"))
+    };
+    let (mut first, mut second) = new();
+    let alone = (application.train(&mut first, 30), application.train(&mut second, 30));
+    let (mut first, mut second) = new();
+    for _ in 0..10 {
+        let mut encoder = application.encoder();
+        first.record_steps(&mut encoder, 2).expect("steps");
+        second.record_steps(&mut encoder, 3).expect("steps");
+        first.record_steps(&mut encoder, 1).expect("steps");
+        application.submit([encoder]);
+    }
+    assert_eq!(bits(&application.train(&mut first, 0)), bits(&alone.0));
+    assert_eq!(bits(&application.train(&mut second, 0)), bits(&alone.1));
+    // From two threads.
+    let (first, second) = new();
+    let trained: Vec<Vec<Tensor>> = std::thread::scope(|scope| {
+        let train = |mut trainer: Trainer| {
+            let application = &application;
+            scope.spawn(move || {
+                (0..9).for_each(|_| drop(application.train(&mut trainer, 3)));
+                application.train(&mut trainer, 3)
+            })
+        };
+        let threads = [train(first), train(second)];
+        threads.into_iter().map(|thread| thread.join().expect("a thread")).collect()
+    });
+    assert_eq!((bits(&trained[0]), bits(&trained[1])), (bits(&alone.0), bits(&alone.1)));
+}
+
+/// It submits nothing, polls nothing, and leaves the application's handlers where they are.
+#[test]
+fn the_application_keeps_what_is_its_own() {
+    let application = application(true);
+    let number = |index: &wgpu::SubmissionIndex| -> u64 {
+        let digits: String = format!("{index:?}").chars().filter(char::is_ascii_digit).collect();
+        digits.parse().expect("an index")
+    };
+    // Something to be told by a poll.
+    let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+    let descriptor = wgpu::BufferDescriptor { label: None, size: 4, usage, mapped_at_creation: false };
+    let buffer = application.device.create_buffer(&descriptor);
+    let told = Arc::new(Mutex::new(false));
+    let tell = told.clone();
+    let before = number(&application.queue.submit([]));
+    buffer.map_async(wgpu::MapMode::Read, .., move |_| *tell.lock().expect("the flag") = true);
+
+    let (network, fit) = small();
+    // More than is uploaded at a time to a device of the library's own.
+    let large = Network::new(32).dense(1, Activation::Sigmoid);
+    let ((x, y), (large_x, large_y)) = (rows(200, 2), rows(300_000, 32));
+    let mut trainer =
+        Trainer::from_device(&application.device, &application.queue, &model(&network, 1), &x, &y, &fit).expect("a trainer");
+    let mut other = Trainer::from_device(&application.device, &application.queue, &model(&large, 1), &large_x, &large_y, &fit)
+        .expect("a trainer");
+    let mut encoder = application.encoder();
+    trainer.record_steps(&mut encoder, 5).expect("steps");
+    trainer.record_for(&mut encoder, Duration::from_millis(1)).expect("steps");
+    other.record_steps(&mut encoder, 1).expect("steps");
+    let weights = trainer.record_weights(&mut encoder).expect("a copy");
+    let commands = encoder.finish();
+    assert!(weights.take().is_none(), "nothing was submitted");
+    assert!(!*told.lock().expect("the flag"), "it was polled");
+    let index = application.queue.submit([commands]);
+    // The mapping above took a number too.
+    assert_eq!(number(&index), before + 2, "it submitted");
+    assert!(weights.take().is_none(), "nobody has polled");
+    application.device.poll(wgpu::PollType::wait_indefinitely()).expect("it is polled");
+    assert!(*told.lock().expect("the flag"));
+    let before = model(&network, 1).weights();
+    assert_ne!(bits(&taken(&weights)), bits(&before));
+    assert!(weights.take().is_none(), "they are taken once");
+
+    // A command buffer that is thrown away tells nothing, and the clock goes on after any number of them.
+    for _ in 0..10 {
+        let mut encoder = application.encoder();
+        trainer.record_for(&mut encoder, Duration::from_millis(1)).expect("steps");
+        let weights = trainer.record_weights(&mut encoder).expect("a copy");
+        drop(encoder);
+        assert!(weights.take().is_none());
+    }
+    let mut most = 0;
+    for _ in 0..60 {
+        let mut encoder = application.encoder();
+        most = most.max(trainer.record_for(&mut encoder, Duration::from_millis(20)).expect("steps"));
+        application.submit([encoder]);
+    }
+    assert!(most > 4, "{most} steps in 20 ms");
+
+    // An error that no scope of the trainer's is round is the application's.
+    assert_eq!(application.errors.load(Ordering::SeqCst), 0);
+    let descriptor = wgpu::BufferDescriptor { label: None, size: u64::MAX & !3, usage, mapped_at_creation: false };
+    drop(application.device.create_buffer(&descriptor));
+    assert_eq!(application.errors.load(Ordering::SeqCst), 1);
+    assert_eq!(application.losses.load(Ordering::SeqCst), 0);
+    application.device.destroy();
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| application.device.poll(wgpu::PollType::Poll)));
+    assert_eq!(application.losses.load(Ordering::SeqCst), 1, "its own handler heard of the loss");
+    // Which it tells.
+    trainer.device_lost("it was unplugged");
+    let mut encoder = application.encoder();
+    for result in [trainer.record_steps(&mut encoder, 1), trainer.record_for(&mut encoder, Duration::ZERO).map(|_| ())] {
+        assert!(matches!(&result, Err(Error::DeviceLost { message }) if message.contains("unplugged")), "{result:?}");
+    }
+    assert!(matches!(trainer.record_weights(&mut encoder), Err(Error::DeviceLost { .. })));
+}
+
+/// Where the device has no clock, the application says how long steps take.
+#[test]
+fn a_budget_is_kept_by_what_was_told() {
+    let application = application(false);
+    let (network, fit) = small();
+    let (x, y) = rows(200, 2);
+    let mut trainer =
+        Trainer::from_device(&application.device, &application.queue, &model(&network, 1), &x, &y, &fit).expect("a trainer");
+    let frame = |trainer: &mut Trainer, milliseconds| {
+        let mut encoder = application.encoder();
+        let steps = trainer.record_for(&mut encoder, Duration::from_millis(milliseconds)).expect("steps");
+        application.submit([encoder]);
+        steps
+    };
+    assert_eq!([frame(&mut trainer, 1000), frame(&mut trainer, 1000)], [1, 1], "nothing is known yet");
+    // The first time is the driver's.
+    trainer.took(1, Duration::from_secs(10));
+    assert_eq!(frame(&mut trainer, 1000), 1);
+    // 10 ms a step, and what recording takes: at most 99 steps in a second, which it comes to by and by.
+    trainer.took(10, Duration::from_millis(100));
+    let steps: Vec<usize> = (0..12).map(|_| frame(&mut trainer, 1000)).collect();
+    assert!(steps.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] <= 2 * pair[0].max(1)), "{steps:?}");
+    assert!((20..100).contains(&steps[11]), "{steps:?}");
+    // Slower at once.
+    trainer.took(1, Duration::from_millis(500));
+    assert_eq!(frame(&mut trainer, 1000), 1);
+    // A step is always taken.
+    assert_eq!(frame(&mut trainer, 0), 1);
+}
+
+#[test]
+fn settings_of_a_whole_training_are_refused() {
+    let application = application(true);
+    let (network, fit) = small();
+    let (x, y) = rows(20, 2);
+    let plateau = Schedule::ReduceOnPlateau { factor: 0.5, patience: 2, threshold: 0.0, cooldown: 0, minimum: 0.0 };
+    for fit in [
+        fit.clone().metrics([Metric::Accuracy]),
+        fit.clone().validation_split(0.5),
+        fit.clone().early_stopping(EarlyStopping::patience(3)),
+        fit.clone().schedule(plateau),
+        fit.clone().log_every(3),
+        fit.clone().cancel(&Cancel::new()),
+        fit.clone().checkpoint(Checkpoint::new("none")),
+        fit.clone().engine(EngineChoice::Fused),
+        fit.clone().batch_size(0),
+    ] {
+        let error = Trainer::from_device(&application.device, &application.queue, &model(&network, 1), &x, &y, &fit).err();
+        let error = error.expect("it is refused");
+        assert!(matches!(error, Error::Setting { .. }), "{error}");
+        assert!(error.to_string().contains(';'), "{error}");
+    }
+    let none: [[f32; 2]; 0] = [];
+    let targets: [[f32; 1]; 0] = [];
+    assert!(Trainer::from_device(&application.device, &application.queue, &model(&network, 1), &none, &targets, &fit).is_err());
+    // WGSL that does not compile is the caller's to hear of, not the application's handler's.
+    let bad = Activation::custom("bad", "nonsense(x)", "1.0", |x| x, |_, _| 1.0);
+    let network = Network::new(2).dense(1, bad);
+    let result = Trainer::from_device(&application.device, &application.queue, &model(&network, 1), &x, &y, &fit);
+    assert!(matches!(result, Err(Error::Shader { .. })), "{result:?}");
+    assert_eq!(application.errors.load(Ordering::SeqCst), 0);
+}
+
+/// Training goes on where a model's stopped, and the model takes the weights back.
+#[test]
+fn a_model_goes_in_and_comes_out() {
+    let application = application(true);
+    let (network, fit) = small();
+    let (x, y) = rows(128, 2);
+    let staged = fit.clone().engine(EngineChoice::Staged);
+    let mut whole = Model::new(&device(), &network, &Init::default()).expect("a model");
+    whole.fit(&x, &y, &staged.clone().epochs(3)).expect("a training");
+    let mut trainer = Trainer::from_device(&application.device, &application.queue, &whole, &x, &y, &fit).expect("a trainer");
+    let weights = application.train(&mut trainer, 4 * 4);
+    whole.fit(&x, &y, &staged.epochs(4)).expect("the same");
+    assert_eq!(bits(&weights), bits(&whole.weights()));
+}
