@@ -83,6 +83,55 @@ fn a_killed_training_goes_on_from_its_checkpoint() {
     println!("{kills} kills in {run} trainings");
 }
 
+/// Training between frames: pictures of a boundary that moves, and weights that come back.
+#[test]
+fn an_application_trains_between_its_frames() {
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("embed");
+    for old in [folder.clone(), folder.with_file_name("embed-2")] {
+        let _ = std::fs::remove_dir_all(old);
+    }
+    let out = folder.to_str().expect("a path");
+    let output = example("embed", &["--frames", "200", "--out", out], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let lines: Vec<_> = text(&output.stdout).lines().collect();
+    assert!(
+        lines.len() == 3 && lines[1].starts_with("frames without training") && lines[2].starts_with("training adds"),
+        "{lines:?}"
+    );
+    let words: Vec<&str> = lines[0].split([' ', ',']).collect();
+    let (steps, accuracy): (usize, f64) =
+        (words[1].parse().expect("steps"), words[words.len() - 1].parse().expect("an accuracy"));
+    assert!(steps > 400 && accuracy > 0.9, "{lines:?}");
+    let picture = |frame: usize| {
+        let file = std::fs::File::open(folder.join(format!("frame-{frame:05}.png"))).expect("a picture");
+        let mut reader = png::Decoder::new(std::io::BufReader::new(file)).read_info().expect("a PNG");
+        let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
+        let info = reader.next_frame(&mut pixels).expect("pixels");
+        assert_eq!((info.width, info.height, info.color_type), (256, 256, png::ColorType::Rgb));
+        pixels
+    };
+    let (first, last) = (picture(1), picture(200));
+    // Both classes' colours in each, and the boundary where it was not.
+    for pixels in [&first, &last] {
+        let count = |of: fn(&[u8]) -> bool| pixels.chunks(3).filter(|pixel| of(pixel)).count();
+        assert!(count(|p| p[2] > p[0].saturating_add(20)) > 3000 && count(|p| p[0] > p[2].saturating_add(20)) > 3000);
+    }
+    let changed = first.chunks(3).zip(last.chunks(3)).filter(|(a, b)| (a[0] > a[2]) != (b[0] > b[2])).count();
+    assert!(changed > 3000, "{changed} pixels changed sides");
+
+    // Another run takes another folder; a bad budget or place is one line.
+    let output = example("embed", &["--frames", "3", "--out", out], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(folder.with_file_name("embed-2").join("frame-00003.png").exists());
+    for args in [&["--budget", "0"][..], &["--out", "/nonexistent/folder"], &["--frames", "0"]] {
+        let output = example("embed", args, &[]);
+        assert!(!output.status.success() && !text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
+    }
+    let output = example("embed", &["--out", out], &NO_ADAPTER);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no GPU adapter"), "{}", text(&output.stderr));
+}
+
 /// No driver is found under these, and no backend but Vulkan is asked for.
 const NO_ADAPTER: [(&str, &str); 4] = [
     ("VK_DRIVER_FILES", "/nonexistent"),

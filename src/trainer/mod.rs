@@ -128,7 +128,7 @@ struct Pace {
 }
 
 /// How much of an estimate stays when a step took less than that. What took longer is believed at once, so that budgets are kept.
-const INERTIA: f64 = 0.8;
+const INERTIA: f64 = 0.9;
 
 /// By how much a frame's steps may grow from one to the next.
 const GROWTH: usize = 2;
