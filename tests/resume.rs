@@ -280,6 +280,50 @@ fn another_training_is_refused() {
     refused(model.fit(&x, &y, &fit.checkpoint(Checkpoint::new(&path).every(0))), &["checkpoints"]);
 }
 
+/// What is said in the log.
+struct Said(std::sync::Mutex<Vec<String>>);
+
+impl log::Log for Said {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        self.0.lock().expect("the log").push(record.args().to_string());
+    }
+
+    fn flush(&self) {}
+}
+
+/// On another engine it goes on, with other last bits, and the log says so; on the same one the log has nothing to say.
+#[test]
+fn another_engine_is_said() {
+    static SAID: Said = Said(std::sync::Mutex::new(Vec::new()));
+    log::set_logger(&SAID).expect("the only logger");
+    log::set_max_level(log::LevelFilter::Warn);
+    let said = |path: &std::path::Path| -> Vec<String> {
+        let own = path.display().to_string();
+        SAID.0.lock().expect("the log").iter().filter(|line| line.contains(&own)).cloned().collect()
+    };
+    let path = path("engine.checkpoint");
+    let network = Network::new(3).dense(4, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let (x, y) = rows(40, 3);
+    let fit = Fit::new().optimizer(Optimizer::adam()).batch_size(10).checkpoint(Checkpoint::new(&path));
+    let new = |device: &Device| Model::new(device, &network, &Init::default()).expect("a model");
+    let gpu = device();
+    new(&gpu).fit(&x, &y, &fit.clone().epochs(5).engine(EngineChoice::Staged)).expect("a training");
+    new(&gpu).resume(&path, &x, &y, &fit.clone().epochs(6).engine(EngineChoice::Staged)).expect("a training");
+    assert_eq!(said(&path), [""; 0]);
+    let mut other = new(&Device::cpu());
+    let history = other.resume(&path, &x, &y, &fit.clone().epochs(7)).expect("a training");
+    assert_eq!((history.engine, history.loss.len()), (Engine::Cpu, 7));
+    let lines = said(&path);
+    assert!(lines.iter().any(|line| line.contains("another engine (it was staged, and is cpu)")), "{lines:?}");
+    // And back: what was f64 is an f32 again.
+    new(&gpu).resume(&path, &x, &y, &fit.epochs(8).engine(EngineChoice::Fused)).expect("a training");
+    assert!(said(&path).iter().any(|line| line.contains("it was cpu, and is fused")));
+}
+
 /// The preprocessing goes with it, and has to be the same.
 #[test]
 fn preprocessing_is_kept() {

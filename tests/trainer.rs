@@ -278,7 +278,7 @@ fn the_application_keeps_what_is_its_own() {
 
     // An error that no scope of the trainer's is round is the application's.
     assert_eq!(application.errors.load(Ordering::SeqCst), 0);
-    let descriptor = wgpu::BufferDescriptor { label: None, size: u64::MAX & !3, usage, mapped_at_creation: false };
+    let descriptor = wgpu::BufferDescriptor { label: None, size: !3, usage, mapped_at_creation: false };
     drop(application.device.create_buffer(&descriptor));
     assert_eq!(application.errors.load(Ordering::SeqCst), 1);
     assert_eq!(application.losses.load(Ordering::SeqCst), 0);

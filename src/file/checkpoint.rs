@@ -234,7 +234,7 @@ pub fn read(path: &Path, start: &Start<'_>, settings: &BTreeMap<String, String>,
     if description.preprocessing().map_err(refuse)?.as_ref() != start.preprocessing {
         return Err(refuse("one with another preprocessing than the model's".into()));
     }
-    for (name, value) in settings.iter().filter(|(name, value)| progress.settings.get(*name) != Some(value)) {
+    if let Some((name, value)) = settings.iter().find(|(name, value)| progress.settings.get(*name) != Some(value)) {
         let was = progress.settings.get(name).map_or("none", String::as_str);
         return Err(refuse(format!("one with another setting of {name}: it was {was}, and is {value}")));
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Progress;
-use super::safetensors::shown;
+use super::safetensors::{brief, shown};
 use crate::activation::Activation;
 use crate::network::Network;
 use crate::table::{Feature, Goal, Preprocessing};
@@ -142,10 +142,4 @@ impl NetworkText {
         let sizes = std::iter::once(self.inputs).chain(self.layers.iter().map(|layer| layer.units));
         brief(&sizes.map(|size| size.to_string()).collect::<Vec<_>>().join("-"))
     }
-}
-
-/// A message that quotes what a file says, on one line and not too long.
-pub fn brief(message: &str) -> String {
-    let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
-    if line.len() < message.len() { line + "…" } else { line }
 }

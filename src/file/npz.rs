@@ -7,8 +7,8 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use super::description::{Description, KEY, brief};
-use super::safetensors::{LONGEST_HEADER, MOST_TENSORS, shown};
+use super::description::{Description, KEY};
+use super::safetensors::{LONGEST_HEADER, MOST_TENSORS, brief, shown};
 use super::{Load, assemble, layout_of, refused};
 use crate::device::Device;
 use crate::error::Error;

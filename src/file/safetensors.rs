@@ -161,9 +161,12 @@ fn read_header(file: &mut File, length: u64) -> Result<Vec<u8>, String> {
     Ok(header)
 }
 
-fn parse(header: &[u8]) -> Result<(BTreeMap<String, String>, BTreeMap<String, Entry>), String> {
+/// The metadata and the entries of a header.
+type Parsed = (BTreeMap<String, String>, BTreeMap<String, Entry>);
+
+fn parse(header: &[u8]) -> Result<Parsed, String> {
     let Pairs(metadata, entries) =
-        serde_json::from_slice(header).map_err(|error| format!("a header that cannot be read: {error}"))?;
+        serde_json::from_slice(header).map_err(|error| format!("a header that cannot be read: {}", brief(&error.to_string())))?;
     let metadata = metadata.map_or(vec![], |Pairs(_, texts): Pairs<(), String>| texts);
     Ok((once_each(metadata)?, once_each(entries)?))
 }
@@ -246,6 +249,12 @@ impl Contents {
     pub fn hash(&self, with: &mut crc32fast::Hasher) {
         with.update(&self.data);
     }
+}
+
+/// A message that quotes what a file says, on one line and not too long.
+pub fn brief(message: &str) -> String {
+    let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+    if line.len() < message.len() { line + "…" } else { line }
 }
 
 /// A name out of a file, as messages can show it: in quotes, on one line, and not too long.
