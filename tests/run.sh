@@ -1,6 +1,7 @@
 #!/bin/bash
 # tests/run.sh [--all]: runs the tests. Needs Rust, gcc, git and a Vulkan driver; on Debian it installs a software one where none is.
-# --all also runs them on two other software drivers and checks the fixtures with NumPy, PyTorch, scikit-learn and Keras, which it installs under target/.
+# --all also runs them on two other software drivers, checks the fixtures with NumPy, PyTorch, scikit-learn and Keras, and exported models with
+# onnxruntime and PyTorch, which it installs under target/.
 # Its last line says what was not run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,17 +36,22 @@ export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 # One optimised profile serves tests and examples; the examples are built first, since tests run them.
 cargo build --locked --release --examples
 cargo test --locked --release
+# The models that the tests have exported, in an ONNX engine of Rust's.
+cargo run --locked --quiet --manifest-path tests/onnx/Cargo.toml --target-dir target/onnx -- target/tmp/exports
 
+[ "$(id -u)" = 0 ] || [ "$(uname)" != Linux ] || skipped+=("saving to a full disk, for want of the right to mount one")
 [ -n "${SHADERPROP_MNIST-}" ] || skipped+=("training on MNIST, for want of its folder in SHADERPROP_MNIST")
 if [ "$all" = yes ]; then
-    if python3 -m venv target/python && target/python/bin/pip install -q numpy torch keras jax scikit-learn; then
+    if python3 -m venv target/python && target/python/bin/pip install -q numpy torch keras jax scikit-learn onnx onnxruntime safetensors; then
+        echo "exported models in onnxruntime and PyTorch"
+        target/python/bin/python tests/exports.py target/tmp/exports
         for program in tests/fixtures/*.py; do
             echo "making again what $program made"
             target/python/bin/python "$program" target/fixture.json >target/fixture.log 2>&1 || { cat target/fixture.log; exit 1; }
             target/python/bin/python tests/same_numbers.py "${program%.py}.json" target/fixture.json
         done
     else
-        skipped+=("the fixtures, for want of Python with NumPy, PyTorch, scikit-learn and Keras")
+        skipped+=("the fixtures and onnxruntime, for want of Python with NumPy, PyTorch, scikit-learn, Keras and onnxruntime")
     fi
     for driver in mesa25 swiftshader; do
         if environment=$(tests/driver.sh "$driver"); then
@@ -57,6 +63,6 @@ if [ "$all" = yes ]; then
         fi
     done
 else
-    skipped+=("other drivers and the fixtures' programs, which --all runs")
+    skipped+=("other drivers, the fixtures' programs, onnxruntime and PyTorch on exported models, which --all runs")
 fi
 if [ ${#skipped[@]} = 0 ]; then echo "not run: nothing"; else (IFS=';'; echo "not run: ${skipped[*]}"); fi

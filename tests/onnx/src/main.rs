@@ -51,7 +51,8 @@ fn test(path: &Path) -> TractResult<()> {
                 tract_ndarray::Array2::from_shape_vec((rows, columns(values.len())), values)?.into()
             }
             "categories" => {
-                let values: Vec<String> = flat("categories").iter().map(|cell| cell.as_str().unwrap_or_default().into()).collect();
+                let values: Vec<String> =
+                    flat("categories").iter().map(|cell| cell.as_str().unwrap_or_default().into()).collect();
                 tract_ndarray::Array2::from_shape_vec((rows, columns(values.len())), values)?.into()
             }
             other => fail(&format!("{}: an input {other}", path.display())),
