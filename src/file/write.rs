@@ -111,9 +111,8 @@ impl Target {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 created => created?,
             };
-            // Where there are no locks nothing is removed either.
-            let _ = file.try_lock();
-            // Another process may have taken it for a leftover just before.
+            // Where there are no locks nothing is taken for a leftover either. Waits for whoever is about to remove it for one.
+            let _ = file.lock();
             if path.exists() {
                 return Ok(Partial { path, file });
             }
