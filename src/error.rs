@@ -133,6 +133,15 @@ pub enum Error {
         path: String,
     },
 
+    /// A checkpoint of another training than the one that should go on.
+    #[error("{path}: expected a checkpoint of this training, got {message}; give it what it was begun with, or begin anew")]
+    OtherTraining {
+        /// Its path.
+        path: String,
+        /// What differs: how it was, and how it is.
+        message: String,
+    },
+
     /// What a format for other programs has no words for.
     #[error("{format}: expected what it can say, got {what}; change the network, or save it as safetensors")]
     Export {

@@ -179,7 +179,7 @@ impl Model {
     /// others. On another device, engine or version the last bits may differ, and a warning in the log says so.
     ///
     /// # Errors
-    /// [`Error::File`] for a file that is no checkpoint, or one of another network, other data or other settings; and as [`fit`](Self::fit). The
+    /// [`Error::File`] for a file that is no checkpoint, [`Error::OtherTraining`] for one of another network, other data or other settings; and as [`fit`](Self::fit). The
     /// model then is as it was.
     ///
     /// ```

@@ -253,6 +253,7 @@ fn nothing_is_overwritten_nor_half_written() {
     }
     refused(Model::load(&Device::cpu(), &folder, &Load::new()), &["a folder"]);
     refused(Model::load(&Device::cpu(), folder.join("none.npz"), &Load::new()), &["none.npz"]);
+    refused(Model::load(&Device::cpu(), folder.join("none.onnx"), &Load::new()), &["for other programs"]);
     assert!(listed(&folder).iter().all(|name| !name.starts_with('.')), "{:?}", listed(&folder));
 }
 

@@ -221,25 +221,22 @@ pub fn read(path: &Path, start: &Start<'_>, settings: &BTreeMap<String, String>,
     let mut description = Description::parse(described).map_err(refuse)?;
     let progress = description.training.take().ok_or_else(|| refuse("a model, which Model::load loads".into()))?;
     verify(&contents, described).map_err(refuse)?;
+    let other = |message: String| Error::OtherTraining { path: path.display().to_string(), message };
     let network = NetworkText::of(start.network);
     if description.network != network {
-        let differ =
-            if description.network.sizes() == network.sizes() { ", which differs otherwise than in its sizes" } else { "" };
-        return Err(refuse(format!(
-            "one of a network {}, where the model's is {}{differ}",
-            description.network.sizes(),
-            network.sizes()
-        )));
+        let (was, is) = (description.network.sizes(), network.sizes());
+        let differ = if was == is { ", which differs otherwise than in its sizes" } else { "" };
+        return Err(other(format!("one of a network {was}, where the model's is {is}{differ}")));
     }
     if description.preprocessing().map_err(refuse)?.as_ref() != start.preprocessing {
-        return Err(refuse("one with another preprocessing than the model's".into()));
+        return Err(other("one with another preprocessing than the model's".into()));
     }
     if let Some((name, value)) = settings.iter().find(|(name, value)| progress.settings.get(*name) != Some(value)) {
         let was = progress.settings.get(name).map_or("none", String::as_str);
-        return Err(refuse(format!("one with another setting of {name}: it was {was}, and is {value}")));
+        return Err(other(format!("one with another setting of {name}: it was {was}, and is {value}")));
     }
     if progress.done > fit.epochs {
-        return Err(refuse(format!("one after {} epochs, where {} are asked for in all", progress.done, fit.epochs)));
+        return Err(other(format!("one after {} epochs, where {} are asked for in all", progress.done, fit.epochs)));
     }
     let resumed = restore(path, &contents, &description, &progress, start, fit).map_err(refuse)?;
     if fit.on_non_finite == OnNonFinite::Stop {

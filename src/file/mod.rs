@@ -208,7 +208,7 @@ impl Model {
     /// weights that are not; [`Error::TooLarge`] as in [`new`](Self::new).
     pub fn load(device: &Device, path: impl AsRef<Path>, load: &Load) -> Result<Self, Error> {
         let path = path.as_ref();
-        if is_npz(path) {
+        if is_npz(path)? {
             return npz::load(device, path, load);
         }
         let expected = "a model in safetensors";
@@ -245,7 +245,7 @@ impl Model {
         let path = path.as_ref();
         let expected = format!("weights of a network {}", description::NetworkText::of(self.network()).sizes());
         let refuse = |message| refused(path, &expected, message);
-        let parameters = if is_npz(path) {
+        let parameters = if is_npz(path)? {
             npz::weights(path, &self.layout).map_err(refuse)?
         } else {
             let contents = safetensors::read(path).map_err(refuse)?;
@@ -362,13 +362,20 @@ fn too_long(path: &Path, got: String) -> Error {
     Error::Export { format: path.display().to_string(), what: got }
 }
 
-/// Whether that file is to be read as NPZ: by the end of its name, or by its beginning if that says nothing.
-fn is_npz(path: &Path) -> bool {
+/// Whether that file is to be read as NPZ: by the end of its name, or by its beginning if that says nothing. What is written for other
+/// programs alone is refused.
+fn is_npz(path: &Path) -> Result<bool, Error> {
     match Format::of(path) {
-        Ok(format) => format == Format::Npz,
+        Ok(Format::Npz) => Ok(true),
+        Ok(Format::Safetensors) => Ok(false),
+        Ok(Format::Onnx | Format::C) => Err(refused(
+            path,
+            "a model in safetensors or NPZ",
+            "a name of what is written for other programs, and not read".into(),
+        )),
         Err(_) => {
             let mut magic = [0; 4];
-            std::fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok() && magic == *b"PK\x03\x04")
+            Ok(std::fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok() && magic == *b"PK\x03\x04"))
         }
     }
 }

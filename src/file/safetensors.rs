@@ -151,7 +151,9 @@ fn read_header(file: &mut File, length: u64) -> Result<Vec<u8>, String> {
     }
     let size = u64::from_le_bytes(size);
     if size > LONGEST_HEADER as u64 {
-        return Err(format!("a file that begins with a header of {size} bytes, of at most {LONGEST_HEADER}"));
+        return Err(format!(
+            "another kind of file: its first bytes promise a header of {size} bytes, of at most {LONGEST_HEADER}"
+        ));
     }
     if size > length - 8 {
         return Err("a file that ends in its header".into());
