@@ -187,6 +187,7 @@ fn headers_that_lie_are_refused() {
         file(&header.replacen(from, to, 1), data)
     };
     let last = header.rfind('}').expect("an end");
+    let bias = header.find("\"layers.0.bias\"").expect("the bias");
     let more = |entry: &str| file(&format!("{},{entry}}}", &header[..last]), data);
     let many: String =
         (0..5000).map(|i| format!(",\"t{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}")).collect();
@@ -199,6 +200,8 @@ fn headers_that_lie_are_refused() {
         ("a deep header", file(&"[".repeat(100_000), &[])),
         ("an object within an object", file(&"{\"a\":".repeat(10_000), &[])),
         ("a name twice", more("\"layers.0.bias\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}")),
+        ("a name twice, the same each time", more(&header[bias..=bias + header[bias..].find('}').expect("its end")])),
+        ("an overlap", with("\"data_offsets\":[800,960]", "\"data_offsets\":[640,800]")),
         ("the metadata twice", more("\"__metadata__\":{}")),
         ("a name with NUL", more("\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}")),
         ("a path as a name", more("\"../a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}")),
@@ -282,6 +285,9 @@ fn archives_that_blow_up_are_refused() {
             assert!(matches!(model.load_weights(&path, &Load::new()), Err(Error::File { .. })));
         }
     });
+    fs::write(&path, &bomb).expect("a file");
+    let error = model.load_weights(&path, &Load::new()).expect_err("it blows up").to_string();
+    assert!(error.contains("unpacks to more than 64 times"), "{error}");
     // What NumPy compresses is taken.
     let compressed = [("layers.0.weight.npy", npy("(2, 1)", 8)), ("layers.0.bias.npy", npy("(1,)", 4))];
     fs::write(&path, archive(CompressionMethod::Deflated, &compressed)).expect("a file");

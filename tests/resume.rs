@@ -186,7 +186,10 @@ fn second_trainings_are_resumed_too() {
         let (network, fit) = everything();
         let data = rows(100, 4);
         let fit = fit.epochs(4).early_stopping(EarlyStopping::patience(4).restore_best(false));
-        let first = |model: &mut Model| model.fit(&data.0, &data.1, &fit).map(|_| ()).expect("a training");
+        // Another schedule begins where the first training ended.
+        let before = fit.clone();
+        let fit = fit.schedule(Schedule::Exponential { factor: 0.7 });
+        let first = |model: &mut Model| model.fit(&data.0, &data.1, &before).map(|_| ()).expect("a training");
         let new = || Model::new(&device, &network, &Init::default()).expect("a model");
         let mut model = new();
         first(&mut model);
