@@ -57,6 +57,9 @@ pub fn cross_validate(
     if fit.sample_weights.is_some() {
         return setting("sample_weights in cross-validation", "none".into(), "some".into());
     }
+    if fit.checkpoint.is_some() {
+        return setting("checkpoint in cross-validation", "none, since each fold would replace it".into(), "one".into());
+    }
     let mut done = Vec::new();
     for parts in split.k_fold(folds)? {
         let mut model = Model::new(device, network, init)?;

@@ -117,7 +117,8 @@ pub enum Error {
         message: String,
     },
 
-    /// A place that cannot be written. What was there before is as it was.
+    /// A place that cannot be written. What was there before is as it was, unless the system failed to sync the folder at last: then the new file is
+    /// there whole.
     #[error("{path}: expected a place that can be written, got: {message}; choose another, or make room")]
     Write {
         /// Its path.
@@ -143,7 +144,7 @@ pub enum Error {
     },
 
     /// What a format for other programs has no words for.
-    #[error("{format}: expected what it can say, got {what}; change the network, or save it as safetensors")]
+    #[error("{format}: expected what it can say, got {what}; change the network or the preprocessing, or choose another format")]
     Export {
         /// The format.
         format: String,

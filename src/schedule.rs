@@ -66,6 +66,13 @@ pub(crate) struct Plateau {
     scale: f64,
 }
 
+impl Plateau {
+    /// Whether it can stand so after that many epochs.
+    pub fn is_after(&self, epochs: usize) -> bool {
+        self.bad <= epochs && self.scale.is_finite() && self.scale >= 0.0
+    }
+}
+
 impl Default for Plateau {
     fn default() -> Self {
         Self { best: f64::INFINITY, bad: 0, cooldown: 0, scale: 1.0 }

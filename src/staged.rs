@@ -201,11 +201,6 @@ impl Staged {
         Ok(())
     }
 
-    /// How long a step of that program takes by its estimate.
-    pub fn estimate(&self, program: usize) -> Duration {
-        Duration::from_nanos(self.dispatches[self.programs[program].clone()].iter().map(|dispatch| dispatch.nanoseconds).sum())
-    }
-
     /// Copies one flat buffer to another of the same length.
     pub fn copy(&mut self, from: Id, to: Id) -> Result<(), Error> {
         let (from, to) = (&self.plan.tensors[from.0], &self.plan.tensors[to.0]);

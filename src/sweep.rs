@@ -355,6 +355,9 @@ impl Sweep {
         if fit.cancel.is_some() {
             return without("cancel");
         }
+        if fit.checkpoint.is_some() {
+            return without("checkpoint");
+        }
         if matches!(fit.schedule, Schedule::ReduceOnPlateau { .. }) {
             return without("the schedule ReduceOnPlateau");
         }

@@ -224,6 +224,8 @@ pub async fn train<A: Answer>(
     let restores = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let mut end_parameters = None;
     let mut done = history.loss.len();
+    // By early stopping, whatever else may end it in the same epoch.
+    let mut stopped = history.ended == Ended::EarlyStopping;
     while done < fit.epochs && history.ended == Ended::Finished {
         let (end, before) = (fit.next_stop(done).min(done + frame.room), done);
         while done < end && !cancelled() {
@@ -267,23 +269,23 @@ pub async fn train<A: Answer>(
                 best = None;
             }
             if watch.since >= stopping.patience {
-                history.ended = Ended::EarlyStopping;
+                (history.ended, stopped) = (Ended::EarlyStopping, true);
             }
         }
         if let Some(saver) = saver.as_mut().filter(|_| fit.saves(done)) {
             let end = engine.finish(None, end_parameters.clone()).await?;
-            save(saver, (&mut engine, &mut good), (layout, fit), end, (&state, &watch, &history)).await?;
+            save(saver, &mut engine, (layout, fit), end, (&state, &watch, &history), stopped).await?;
         }
-        if fit.logs(done) && !on_log(&log(&history, done)).goes_on() && history.ended == Ended::Finished {
+        if fit.logs(done) && !on_log(&log(&history, done)).goes_on() {
             history.ended = Ended::Asked;
         }
-        if cancelled() && history.ended == Ended::Finished && done < fit.epochs {
+        if cancelled() {
             history.ended = Ended::Cancelled;
         }
     }
     if let Some(saver) = saver.as_mut().filter(|saver| !saver.has(done)) {
         let end = engine.finish(None, end_parameters.clone()).await?;
-        save(saver, (&mut engine, &mut good), (layout, fit), end, (&state, &watch, &history)).await?;
+        save(saver, &mut engine, (layout, fit), end, (&state, &watch, &history), stopped).await?;
     }
     let restores = restores && watch.best_epoch.is_some();
     let snapshot = (restores && best.is_none()).then_some(Snapshot::Best);
@@ -305,25 +307,25 @@ pub async fn train<A: Answer>(
     Ok(Trained { parameters, state, history })
 }
 
-/// Writes a checkpoint, unless the weights are no numbers any more.
+/// Writes a checkpoint, unless the weights are no numbers any more: then the one before stays, and what becomes of the training is found as without.
 async fn save(
     saver: &mut Saver,
-    (engine, good): (&mut Running, &mut Good),
+    engine: &mut Running,
     (layout, fit): (&Layout, &Fit),
     end: End,
     (state, watch, history): (&State, &Watch, &History),
+    stopped: bool,
 ) -> Result<(), Failed> {
     let done = history.loss.len();
-    if fit.on_non_finite == OnNonFinite::Stop
-        && let Some(error) = diverged_parameters(layout, &end.parameters, done, fit)
-    {
-        return Err(Failed { error, kept: good.find(engine).await? });
+    if fit.on_non_finite == OnNonFinite::Stop && diverged_parameters(layout, &end.parameters, done, fit).is_some() {
+        log::warn!("no checkpoint after epoch {done}: its weights are not finite");
+        return Ok(());
     }
     if fit.early_stopping.is_some_and(|stopping| stopping.restore_best) && !saver.knows_best(watch.best_epoch) {
         let best = engine.finish(Some(Snapshot::Best), None).await?.parameters;
         saver.best = watch.best_epoch.map(|epoch| (epoch, best));
     }
-    saver.save(layout, &end, state, watch, history).map_err(|error| {
+    saver.save((layout, &end), state, watch, history, stopped).map_err(|error| {
         // What was trained until then need not be lost with the place that it would have been saved in.
         let state = State { slots: end.slots, ..state.clone() };
         Failed { error, kept: Some((end.parameters, state)) }

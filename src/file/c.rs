@@ -7,7 +7,7 @@ use crate::activation::Activation;
 use crate::error::Error;
 use crate::model::Model;
 use crate::network::Tensor;
-use crate::table::{FeatureKind, Goal, MISSING, Preprocessing};
+use crate::table::{BEYOND_F32, FeatureKind, Goal, MISSING, Preprocessing};
 
 /// The source of a model's file, its functions named after `stem`.
 pub fn source(model: &Model, stem: &str) -> Result<String, Error> {
@@ -16,6 +16,18 @@ pub fn source(model: &Model, stem: &str) -> Result<String, Error> {
         if layer.activation.definition().exports.is_none() {
             let what = format!("the activation {}, which is WGSL of your own", layer.activation.name());
             return Err(Error::Export { format: "C".into(), what });
+        }
+    }
+    let refuse = |what: String| Err(Error::Export { format: "C".into(), what });
+    let weights_of = model.weights();
+    if let Some(tensor) = weights_of.iter().find(|tensor| !tensor.values.iter().all(|value| value.is_finite())) {
+        return refuse(format!("numbers in {} that are not finite", tensor.name));
+    }
+    for feature in model.preprocessing().map_or(&[][..], |preprocessing| &preprocessing.features) {
+        if let FeatureKind::Categories { names, .. } = &feature.kind
+            && let Some(name) = names.iter().find(|name| name.contains('\0'))
+        {
+            return refuse(format!("a category {name:?}, in which a string of C would end"));
         }
     }
     let name = identifier(stem);
@@ -34,7 +46,7 @@ pub fn source(model: &Model, stem: &str) -> Result<String, Error> {
         "#include <math.h>\n\n"
     };
     let _ = writeln!(c, "{signature};\n");
-    for tensor in model.weights() {
+    for tensor in weights_of {
         weights(&mut c, &name, &tensor);
     }
     let mut written: Vec<&Activation> = Vec::new();
@@ -91,7 +103,7 @@ fn table_interface(c: &mut String, name: &str, preprocessing: &Preprocessing) ->
 
 /// Text as a comment can hold it.
 fn comment(text: &str) -> Cow<'_, str> {
-    let plain = |c: char| !c.is_control() && c != '*' && c != '/' && c != '\\' && c != '?';
+    let plain = |c: char| !c.is_control() && c != '*' && c != '/' && c != '\\' && c != '?' && !"\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".contains(c);
     if text.chars().all(plain) { text.into() } else { text.replace(|c| !plain(c), "_").into() }
 }
 
@@ -182,8 +194,10 @@ fn table(c: &mut String, (name, signature): (&str, &str), preprocessing: &Prepro
                 if let Some(missing) = missing {
                     let _ = writeln!(body, "    if (isnan(x)) x = {missing:?};");
                 }
-                let _ = writeln!(body, "    if (!(fabs(x) <= {:?})) return {};", f64::from(f32::MAX), number + 1);
-                let _ = writeln!(body, "    input[{first}] = (float)((x - ({shift:?})) / {scale:?});");
+                let _ = writeln!(body, "    if (!(fabs(x) < {BEYOND_F32:?})) return {};", number + 1);
+                let _ = writeln!(body, "    x = (x - ({shift:?})) / {scale:?};");
+                let _ = writeln!(body, "    if (!(fabs(x) < {BEYOND_F32:?})) return {};", number + 1);
+                let _ = writeln!(body, "    input[{first}] = (float)x;");
                 (number, first) = (number + 1, first + 1);
             }
             FeatureKind::Categories { names, missing } => {

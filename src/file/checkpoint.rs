@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::description::{Description, KEY, NetworkText};
-use super::safetensors::{self, Contents, Tensor, Type};
+use super::safetensors::{self, Contents, MOST_TENSORS, Tensor, Type};
 use super::write::{Existing, Target};
-use super::{bits, check_finite, expect_names, parameters, refused, tensors};
+use super::{Format, bits, check_finite, expect_names, parameters, refused, tensors};
 use crate::data::Data;
 use crate::engine::End;
 use crate::error::Error;
@@ -51,7 +51,6 @@ pub struct Progress {
     since_best: usize,
     /// Whether early stopping has ended it.
     stopped: bool,
-    metrics: Vec<String>,
 }
 
 /// A training that goes on.
@@ -68,9 +67,14 @@ pub struct Resumed {
     circumstances: BTreeMap<String, String>,
 }
 
+/// The most steps of a training: what an f64 counts.
+const MOST_STEPS: u64 = 1 << 53;
+
 /// Writes the checkpoints of a training.
 pub struct Saver {
     target: Target,
+    /// What becomes of a file that is there: after the first checkpoint it is that one.
+    existing: Existing,
     circumstances: BTreeMap<String, String>,
     settings: BTreeMap<String, String>,
     kind: Type,
@@ -128,8 +132,24 @@ impl Saver {
         let same = |resumed: &Resumed| std::fs::canonicalize(&resumed.path).ok() == std::fs::canonicalize(&checkpoint.path).ok();
         let own = start.resumed.as_ref().is_some_and(same);
         let existing = if own || checkpoint.overwrite { Existing::Replaced } else { Existing::Refused };
+        // Model::load goes by the end of a name.
+        if matches!(Format::of(&checkpoint.path), Ok(Format::Npz | Format::Onnx | Format::C)) {
+            return Err(Error::Setting {
+                what: "the name of a checkpoint".into(),
+                expected: "one that does not end as another format's does".into(),
+                got: checkpoint.path.display().to_string(),
+            });
+        }
+        let restores = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
+        let copies = 1 + fit.optimizer.definition().slots.len() + usize::from(restores);
+        let columns = 3 + 2 * fit.metrics.len();
+        if start.layout.places.len() * copies + columns > MOST_TENSORS {
+            let what = format!("{} tensors, {copies} times, of at most {MOST_TENSORS}", start.layout.places.len());
+            return Err(Error::Export { format: "a checkpoint".into(), what });
+        }
         Ok(Some(Self {
             target: Target::checked(&checkpoint.path, existing)?,
+            existing,
             circumstances: circumstances(start, engine),
             settings,
             kind: if engine == Engine::Cpu { Type::F64 } else { Type::F32 },
@@ -150,7 +170,14 @@ impl Saver {
     }
 
     /// Writes one.
-    pub fn save(&mut self, layout: &Layout, end: &End, state: &State, watch: &Watch, history: &History) -> Result<(), Error> {
+    pub fn save(
+        &mut self,
+        (layout, end): (&Layout, &End),
+        state: &State,
+        watch: &Watch,
+        history: &History,
+        stopped: bool,
+    ) -> Result<(), Error> {
         let mut all = tensors("", layout, &end.parameters, self.kind);
         for (slot, values) in state.optimizer.definition().slots.iter().zip(&end.slots) {
             all.extend(tensors(&format!("optimizer.{slot}."), layout, values, self.kind));
@@ -172,8 +199,7 @@ impl Saver {
             best_loss: watch.best.unwrap_or(f64::NAN),
             best_epoch: watch.best_epoch,
             since_best: watch.since,
-            stopped: history.ended == Ended::EarlyStopping,
-            metrics: history.metrics.keys().cloned().collect(),
+            stopped,
         });
         let described = self.description.to_json();
         let mut hasher = crc32fast::Hasher::new();
@@ -182,8 +208,8 @@ impl Saver {
         let metadata = [(KEY, described.as_str()), (CHECKSUM, &format!("{:08x}", hasher.finalize()))];
         let header = safetensors::header(&metadata, &all);
         let header = header.map_err(|what| Error::Export { format: "a checkpoint".into(), what })?;
-        self.target.write(Existing::Replaced, |file| safetensors::write(file, &header, &all))?;
-        self.saved = Some(history.loss.len());
+        self.target.write(self.existing, |file| safetensors::write(file, &header, &all))?;
+        (self.existing, self.saved) = (Existing::Replaced, Some(history.loss.len()));
         Ok(())
     }
 }
@@ -264,8 +290,8 @@ fn restore(
     let done = progress.done;
     let validated = if fit.validation.is_some() { done } else { 0 };
     let metrics = |prefix: &str, length: usize| -> Result<BTreeMap<String, Vec<f64>>, String> {
-        let named = |name: &String| Ok((name.clone(), column(&format!("{prefix}metrics.{name}"), length)?));
-        progress.metrics.iter().filter(|_| length > 0).map(named).collect()
+        let named = |name: String| Ok((name.clone(), column(&format!("{prefix}metrics.{name}"), length)?));
+        fit.metrics.iter().filter(|_| length > 0).map(|metric| named(metric.name().into_owned())).collect()
     };
     let measured = if fit.metrics.is_empty() { 0 } else { done };
     let history = History {
@@ -286,8 +312,10 @@ fn restore(
         schedule_began: progress.schedule_began,
         plateau: progress.plateau,
     };
-    if state.schedule_began > state.epochs || state.epochs < done as u64 {
-        return Err("one whose epochs are fewer than its own parts".into());
+    let counted = state.schedule_began <= state.epochs && done as u64 <= state.epochs && state.steps <= MOST_STEPS;
+    let watched = progress.since_best <= done && progress.best_epoch.is_none_or(|epoch| (1..=done).contains(&epoch));
+    if !counted || !watched || !state.plateau.is_after(done) {
+        return Err("one whose counts of epochs and steps contradict each other".into());
     }
     let watch = Watch {
         best: Some(progress.best_loss).filter(|loss| !loss.is_nan()),

@@ -14,6 +14,9 @@ pub const KEY: &str = "shaderprop";
 /// The format that is written; others are refused.
 pub const FORMAT: u32 = 1;
 
+/// No training has more: the shaders count epochs in 32 bits, and go on counting from there.
+pub const MOST_EPOCHS: u64 = 1 << 31;
+
 /// What a file says of a model.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,7 +94,11 @@ impl Description {
                 head.format
             ));
         }
-        serde_json::from_str(json).map_err(message)
+        let description: Self = serde_json::from_str(json).map_err(message)?;
+        if description.epochs > MOST_EPOCHS {
+            return Err(format!("a model of {} epochs, of at most {MOST_EPOCHS}", description.epochs));
+        }
+        Ok(description)
     }
 
     /// The fitted preprocessing, if there is any, checked.

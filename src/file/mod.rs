@@ -10,6 +10,7 @@ mod safetensors;
 pub(crate) mod write;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -179,8 +180,9 @@ impl Model {
                 write::write(path, save.existing(), |file| safetensors::write(file, &header, &tensors))
             }
             Format::Npz => {
-                let description = self.describe().to_json();
-                write::write(path, save.existing(), |file| file.write_all(&npz::archive(&description, &self.weights())?))
+                let (description, weights) = (self.describe().to_json(), self.weights());
+                npz::check(&description, weights.len()).map_err(|what| too_long(path, what))?;
+                write::write(path, save.existing(), |file| file.write_all(&npz::archive(&description, &weights)?))
             }
             Format::Onnx => whole(onnx::model(self)?),
             Format::C => {
@@ -295,10 +297,10 @@ fn layout_of(network: &Network, tensors: usize) -> Result<Layout, String> {
 
 /// Refuses tensors whose name, behind that prefix, is none of the network's, unless they begin with one of `extra`; and missing ones.
 fn expect_names<'a>(names: impl Iterator<Item = &'a str>, prefix: &str, layout: &Layout, extra: &[&str]) -> Result<(), String> {
-    let names: Vec<&str> = names.collect();
+    let names: HashSet<&str> = names.collect();
+    let own: HashSet<&str> = layout.places.iter().map(|place| place.name.as_str()).collect();
     let known = |name: &&str| {
-        let own = name.strip_prefix(prefix).is_some_and(|name| layout.find(name).is_ok());
-        own || extra.iter().any(|extra| name.starts_with(extra))
+        name.strip_prefix(prefix).is_some_and(|name| own.contains(name)) || extra.iter().any(|extra| name.starts_with(extra))
     };
     if let Some(name) = names.iter().find(|name| !known(name)) {
         let tensors: Vec<&str> = layout.places.iter().map(|place| place.name.as_str()).take(8).collect();
@@ -375,7 +377,8 @@ fn is_npz(path: &Path) -> Result<bool, Error> {
         )),
         Err(_) => {
             let mut magic = [0; 4];
-            Ok(std::fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok() && magic == *b"PK\x03\x04"))
+            let read = safetensors::open_plain(path).is_ok_and(|(mut file, _)| file.read_exact(&mut magic).is_ok());
+            Ok(read && magic == *b"PK\x03\x04")
         }
     }
 }

@@ -8,7 +8,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::description::{Description, KEY};
-use super::safetensors::{LONGEST_HEADER, MOST_TENSORS, brief, shown};
+use super::safetensors::{LONGEST_HEADER, MOST_TENSORS, brief, open_plain, shown};
 use super::{Load, assemble, layout_of, refused};
 use crate::device::Device;
 use crate::error::Error;
@@ -17,7 +17,18 @@ use crate::network::{Layout, Tensor};
 use crate::read::{Array, read_npy};
 
 /// How many times its length an archive may unpack to, and how much more: compressed weights hardly get shorter.
-const MOST_UNPACKED: (u64, u64) = (64, 1 << 20);
+const MOST_UNPACKED: (u64, u64) = (8, 1 << 20);
+
+/// What is wrong with an archive of that description and so many tensors, which would be refused when it is read.
+pub fn check(description: &str, tensors: usize) -> Result<(), String> {
+    if tensors > MOST_TENSORS {
+        return Err(format!("{tensors} tensors, of at most {MOST_TENSORS}"));
+    }
+    if description.len() > LONGEST_HEADER {
+        return Err(format!("a description of {} bytes, of at most {LONGEST_HEADER}", description.len()));
+    }
+    Ok(())
+}
 
 /// The archive of a model.
 pub fn archive(description: &str, tensors: &[Tensor]) -> io::Result<Vec<u8>> {
@@ -49,83 +60,92 @@ pub fn archive(description: &str, tensors: &[Tensor]) -> io::Result<Vec<u8>> {
 pub fn load(device: &Device, path: &Path, load: &Load) -> Result<Model, Error> {
     let expected = "a model in NPZ";
     let refuse = |message| refused(path, expected, message);
-    let mut archive = open(path).map_err(refuse)?;
-    let described = archive.described.take();
-    let described = described.ok_or_else(|| {
+    let mut archive = Archive::open(path).map_err(refuse)?;
+    let described = archive.description().map_err(refuse)?.ok_or_else(|| {
         refuse("one without a description of a network; make a Model of that network, and use Model::load_weights".into())
     })?;
     let mut description = Description::parse(&described).map_err(refuse)?;
     assemble(device, path, load, expected, &mut description, |network| {
-        let layout = layout_of(network, archive.tensors.len())?;
+        let layout = layout_of(network, archive.names.len())?;
         Ok((archive.parameters(&layout)?, layout))
     })
 }
 
 /// The parameters of a network of that layout, flat.
 pub fn weights(path: &Path, layout: &Layout) -> Result<Vec<f64>, String> {
-    open(path)?.parameters(layout)
+    Archive::open(path)?.parameters(layout)
 }
 
-/// An archive that was read.
+/// An archive, of which nothing is unpacked but what is asked for.
 struct Archive {
-    described: Option<String>,
-    tensors: Vec<(String, Array)>,
-}
-
-fn open(path: &Path) -> Result<Archive, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let about = file.metadata().map_err(|error| error.to_string())?;
-    if !about.is_file() {
-        return Err(if about.is_dir() { "a folder".into() } else { "something that is no plain file".into() });
-    }
-    let message = |error: &dyn ToString| format!("an archive that cannot be read: {}", brief(&error.to_string()));
-    let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|error| message(&error))?;
-    // One more is the description.
-    if zip.len() > MOST_TENSORS + 1 {
-        return Err(format!("{} tensors, of at most {MOST_TENSORS}", zip.len()));
-    }
-    let mut room = about.len().saturating_mul(MOST_UNPACKED.0) + MOST_UNPACKED.1;
-    let mut archive = Archive { described: None, tensors: Vec::new() };
-    for i in 0..zip.len() {
-        let mut entry = zip.by_index(i).map_err(|error| message(&error))?;
-        let name = entry.name().map_err(|error| message(&error))?.into_owned();
-        let array = read_npy(Counted { file: &mut entry, left: &mut room });
-        let array = array.map_err(|error| format!("in {}: {}", shown(&name), brief(&error)))?;
-        let name = name.strip_suffix(".npy").ok_or_else(|| format!("a file {} in it that is no NPY file", shown(&name)))?;
-        if name == KEY {
-            archive.described = Some(text(&array)?);
-        } else {
-            archive.tensors.push((name.into(), array));
-        }
-    }
-    Ok(archive)
-}
-
-/// The text of an array of bytes.
-fn text(array: &Array) -> Result<String, String> {
-    let bytes = array.values.iter().map(|byte| *byte as u8).collect();
-    let text = if array.values.len() <= LONGEST_HEADER { String::from_utf8(bytes).ok() } else { None };
-    text.ok_or_else(|| format!("a description that is no text of at most {LONGEST_HEADER} bytes"))
+    zip: ZipArchive<BufReader<File>>,
+    /// Its entries, in their order.
+    names: Vec<String>,
+    /// What it may unpack to, in bytes.
+    room: u64,
 }
 
 impl Archive {
+    fn open(path: &Path) -> Result<Self, String> {
+        let (file, length) = open_plain(path)?;
+        let zip = ZipArchive::new(BufReader::new(file)).map_err(unreadable)?;
+        if zip.has_duplicate_names() {
+            return Err("an archive with two files of a name".into());
+        }
+        // One more is the description.
+        if zip.len() > MOST_TENSORS + 1 {
+            return Err(format!("{} tensors, of at most {MOST_TENSORS}", zip.len()));
+        }
+        let named = |name: &str| {
+            let stem = name.strip_suffix(".npy").map(str::to_owned);
+            stem.ok_or_else(|| format!("a file {} in it that is no NPY file", shown(name)))
+        };
+        let names = zip.file_names().map(|name| named(&name.map_err(unreadable)?)).collect::<Result<_, String>>()?;
+        Ok(Self { zip, names, room: length.saturating_mul(MOST_UNPACKED.0).saturating_add(MOST_UNPACKED.1) })
+    }
+
+    /// Reads the array of that name, if its shape is this one, of as many elements as fit, where there is none.
+    fn read(&mut self, name: &str, expected: Option<&[usize]>) -> Result<Array, String> {
+        let mut entry = self.zip.by_name(&format!("{name}.npy")).map_err(unreadable)?;
+        let accept = |shape: &[usize]| match expected {
+            Some(expected) if shape != expected => Err(format!("a tensor of shape {shape:?}, where {expected:?} is wanted")),
+            Some(_) => Ok(()),
+            None if shape.len() == 1 && shape[0] <= LONGEST_HEADER => Ok(()),
+            None => Err(format!("an array of shape {shape:?}, where one of at most {LONGEST_HEADER} bytes is wanted")),
+        };
+        let read = read_npy(Counted { file: &mut entry, left: &mut self.room }, accept);
+        read.map_err(|error| format!("in {}: {}", shown(name), brief(&error)))
+    }
+
+    fn description(&mut self) -> Result<Option<String>, String> {
+        if !self.names.iter().any(|name| name == KEY) {
+            return Ok(None);
+        }
+        let bytes = self.read(KEY, None)?.values.iter().map(|byte| *byte as u8).collect();
+        String::from_utf8(bytes).map(Some).map_err(|_| "a description that is no text".into())
+    }
+
     fn parameters(&mut self, layout: &Layout) -> Result<Vec<f64>, String> {
-        let names = self.tensors.iter().map(|(name, _)| name.as_str());
-        super::expect_names(names, "", layout, &[])?;
-        let find = |name: &str| self.tensors.iter().find(|(own, _)| own == name).map(|(_, array)| array);
-        for place in &layout.places {
-            let shape = find(&place.name).map_or(&[][..], |array| &array.shape);
-            if shape != place.shape {
-                return Err(format!("a tensor {} of shape {shape:?}, where {:?} is wanted", place.name, place.shape));
-            }
+        super::expect_names(self.names.iter().map(String::as_str).filter(|name| *name != KEY), "", layout, &[])?;
+        // As f32, in which an archive that is not compressed has them too.
+        if layout.places.iter().map(|place| place.len as u64 * 4).sum::<u64>() > self.room {
+            return Err(blown_up());
         }
         let mut flat = vec![0.0; layout.len];
         for place in &layout.places {
-            let values = find(&place.name).map_or(&[][..], |array| &array.values);
-            flat[place.offset..].iter_mut().zip(values).for_each(|(to, value)| *to = f64::from(*value));
+            let values = self.read(&place.name, Some(&place.shape))?.values;
+            flat[place.offset..].iter_mut().zip(values).for_each(|(to, value)| *to = f64::from(value));
         }
         Ok(flat)
     }
+}
+
+fn unreadable(error: zip::result::ZipError) -> String {
+    format!("an archive that cannot be read: {}", brief(&error.to_string()))
+}
+
+fn blown_up() -> String {
+    format!("an archive that unpacks to more than {} times its length; save it uncompressed", MOST_UNPACKED.0)
 }
 
 /// Reads on until so many bytes have come out in all.
@@ -137,10 +157,7 @@ struct Counted<'a, R> {
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
-        let left = self.left.checked_sub(read as u64);
-        *self.left = left.ok_or_else(|| {
-            io::Error::other(format!("it unpacks to more than {} times its length; save it uncompressed", MOST_UNPACKED.0))
-        })?;
+        *self.left = self.left.checked_sub(read as u64).ok_or_else(|| io::Error::other(blown_up()))?;
         Ok(read)
     }
 }

@@ -3,7 +3,7 @@
 use super::protobuf::Message;
 use crate::error::Error;
 use crate::model::Model;
-use crate::table::{FeatureKind, Goal, MISSING, Preprocessing};
+use crate::table::{BEYOND_F32, FeatureKind, Goal, MISSING, Preprocessing};
 
 /// An operator of a graph: of `x`, what goes in, or of `y`, what the operator before gave.
 pub struct Node {
@@ -282,10 +282,14 @@ impl Graph {
         self.node("Div", &["numbers.shifted", "numbers.scale"], "numbers.divided", &[]);
         self.node("Cast", &["numbers.divided"], "numbers.scaled", &[("to", Attribute::Int(FLOAT))]);
         // Nothing compares with a NaN.
-        self.doubles("numbers.largest", &[f64::from(f32::MAX)]);
-        self.node("Abs", &[filled], "numbers.size", &[]);
-        self.node("LessOrEqual", &["numbers.size", "numbers.largest"], "numbers.finite", &[]);
-        self.node("Cast", &["numbers.finite"], "numbers.usable", &[("to", Attribute::Int(FLOAT))]);
+        self.doubles("numbers.beyond", &[BEYOND_F32]);
+        for (values, finite) in [(filled, "numbers.finite"), ("numbers.divided", "numbers.scaled.finite")] {
+            let size = format!("{finite}.size");
+            self.node("Abs", &[values], &size, &[]);
+            self.node("Less", &[&size, "numbers.beyond"], finite, &[]);
+        }
+        self.node("And", &["numbers.finite", "numbers.scaled.finite"], "numbers.both", &[]);
+        self.node("Cast", &["numbers.both"], "numbers.usable", &[("to", Attribute::Int(FLOAT))]);
     }
 }
 

@@ -118,15 +118,11 @@ pub fn write(file: &mut dyn Write, header: &str, tensors: &[Tensor]) -> io::Resu
 /// Reads a file, of which nothing is believed: what it claims is held against its length before anything of that size is allocated.
 pub fn read(path: &Path) -> Result<Contents, String> {
     let message = |error: io::Error| error.to_string();
-    let mut file = File::open(path).map_err(message)?;
-    let about = file.metadata().map_err(message)?;
-    if !about.is_file() {
-        return Err(if about.is_dir() { "a folder".into() } else { "something that is no plain file".into() });
-    }
-    let header = read_header(&mut file, about.len())?;
+    let (mut file, file_length) = open_plain(path)?;
+    let header = read_header(&mut file, file_length)?;
     let (metadata, entries) = parse(&header)?;
     let length = check(&entries)?;
-    let rest = about.len() - 8 - header.len() as u64;
+    let rest = file_length - 8 - header.len() as u64;
     if rest != length as u64 {
         return Err(format!("{rest} bytes of tensors where its header says {length}"));
     }
@@ -137,6 +133,15 @@ pub fn read(path: &Path) -> Result<Contents, String> {
         return Err("a file that became shorter while it was read".into());
     }
     Ok(Contents { metadata, entries, data })
+}
+
+/// Opens a plain file, and gives its length. Anything else is not even opened: a pipe would wait for somebody.
+pub fn open_plain(path: &Path) -> Result<(File, u64), String> {
+    let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !about.is_file() {
+        return Err(if about.is_dir() { "a folder".into() } else { "something that is no plain file".into() });
+    }
+    Ok((File::open(path).map_err(|error| error.to_string())?, about.len()))
 }
 
 fn read_header(file: &mut File, length: u64) -> Result<Vec<u8>, String> {
@@ -155,7 +160,8 @@ fn read_header(file: &mut File, length: u64) -> Result<Vec<u8>, String> {
             "another kind of file: its first bytes promise a header of {size} bytes, of at most {LONGEST_HEADER}"
         ));
     }
-    if size > length - 8 {
+    // Some systems' files say that they are shorter than what is in them.
+    if length.checked_sub(8).is_none_or(|rest| size > rest) {
         return Err("a file that ends in its header".into());
     }
     let mut header = vec![0; size as usize];

@@ -72,35 +72,27 @@ impl Target {
 
     fn new(path: &Path, existing: Existing) -> Result<Self, Error> {
         let refuse = |message: &str| Error::Write { path: path.display().to_string(), message: message.into() };
-        // A link stays, and what it points to is replaced.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // A link stays, and what it points to is replaced. The folder is found once, wherever the program goes meanwhile.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            match (fs::canonicalize(folder), path.file_name()) {
+                (Ok(folder), Some(name)) => folder.join(name),
+                _ => path.to_owned(),
+            }
+        });
         if path.is_dir() {
             return Err(refuse("a folder"));
         }
         let Some(name) = path.file_name() else { return Err(refuse("no name of a file")) };
+        let prefix = format!(".shaderprop-{:08x}-", crc32fast::hash(name.as_encoded_bytes()));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        remove_leftovers(&folder, &prefix);
         match fs::symlink_metadata(&path) {
             Ok(_) if existing == Existing::Refused => return Err(Error::Exists { path: path.display().to_string() }),
             Ok(metadata) if !metadata.is_file() => return Err(refuse("something that is no plain file")),
             _ => (),
         }
-        let prefix = format!(".shaderprop-{:08x}-", crc32fast::hash(name.as_encoded_bytes()));
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        let target = Self { path, folder, prefix };
-        target.remove_leftovers();
-        Ok(target)
-    }
-
-    /// Removes partial files that nobody writes any more. Where a folder cannot be listed or locked they stay.
-    fn remove_leftovers(&self) {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let own = name.to_str().is_some_and(|name| name.starts_with(&self.prefix) && name.ends_with(SUFFIX));
-            if own && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(entry.path()).is_ok())
-            {
-                log::info!("removed {}, left by a run that was killed", entry.path().display());
-            }
-        }
+        Ok(Self { path, folder, prefix })
     }
 
     fn create(&self) -> io::Result<Partial> {
@@ -120,31 +112,53 @@ impl Target {
     }
 
     fn fill(&self, partial: &Partial, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        // First, so that nobody reads who may not.
+        if let Ok(before) = fs::metadata(&self.path) {
+            partial.file.set_permissions(before.permissions())?;
+        }
         let mut writer = BufWriter::with_capacity(1 << 18, &partial.file);
         content(&mut writer)?;
         writer.flush()?;
         drop(writer);
-        if let Ok(before) = fs::metadata(&self.path) {
-            partial.file.set_permissions(before.permissions())?;
-        }
         partial.file.sync_all()
     }
 
     fn place(&self, partial: &Partial, existing: Existing) -> io::Result<()> {
+        // Opened before anything changes; where it may not be read there is nothing to sync.
+        #[cfg(unix)]
+        let folder = File::open(&self.folder).ok();
         match existing {
             Existing::Replaced => fs::rename(&partial.path, &self.path)?,
             // Unlike a rename, a link fails where there is a file by now.
             Existing::Refused => match fs::hard_link(&partial.path, &self.path) {
-                Ok(()) => fs::remove_file(&partial.path)?,
+                // If its other name stays, it is removed at the next start.
+                Ok(()) => drop(fs::remove_file(&partial.path)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
                 // Some file systems have no links.
                 Err(_) if !self.path.exists() => fs::rename(&partial.path, &self.path)?,
                 Err(_) => return Err(ErrorKind::AlreadyExists.into()),
             },
         }
-        // The name is on the disk once the folder is.
+        // The name is on the disk once the folder is. Some file systems do not sync folders.
         #[cfg(unix)]
-        File::open(&self.folder)?.sync_all()?;
+        match folder.map_or(Ok(()), |folder| folder.sync_all()) {
+            Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => return Err(error),
+            _ => (),
+        }
         Ok(())
+    }
+}
+
+/// Removes partial files that nobody writes any more. Where a folder cannot be listed or locked they stay.
+fn remove_leftovers(folder: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let own = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(SUFFIX));
+        // Some file systems lock only what may be written.
+        let open = || File::options().write(true).open(&path);
+        if own && open().is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(&path).is_ok()) {
+            log::info!("removed {}, left by a run that was killed", path.display());
+        }
     }
 }

@@ -38,7 +38,7 @@ impl Array {
     /// [`Error::File`] if it cannot be read, or is no such file.
     pub fn read_npy(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        npy::read(open(path)?).map_err(|message| refused(path, "an NPY file of real numbers", message))
+        npy::read(open(path)?, |_| Ok(())).map_err(|message| refused(path, "an NPY file of real numbers", message))
     }
 
     /// A matrix with a row for each element of the first dimension: images become rows of pixels, and a list a column.
@@ -63,9 +63,9 @@ impl Array {
     }
 }
 
-/// Reads what an NPY file contains.
-pub(crate) fn read_npy(file: impl Read) -> Result<Array, String> {
-    npy::read(file)
+/// Reads what an NPY file contains, if its shape is accepted, which is asked before any element is read.
+pub(crate) fn read_npy(file: impl Read, accept: impl FnOnce(&[usize]) -> Result<(), String>) -> Result<Array, String> {
+    npy::read(file, accept)
 }
 
 /// Opens a file, and unpacks it on the way if it is gzipped: which its first two bytes say, whatever its name.

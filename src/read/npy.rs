@@ -7,7 +7,7 @@ use super::{Array, Kind, elements, take};
 /// No header of an array of numbers is longer.
 const LONGEST_HEADER: usize = 1 << 16;
 
-pub(super) fn read(mut file: impl Read) -> Result<Array, String> {
+pub(super) fn read(mut file: impl Read, accept: impl FnOnce(&[usize]) -> Result<(), String>) -> Result<Array, String> {
     let magic = take(&mut file, 8)?;
     if magic[..6] != *b"\x93NUMPY" {
         return Err("a file that begins otherwise".into());
@@ -45,6 +45,7 @@ pub(super) fn read(mut file: impl Read) -> Result<Array, String> {
     if shape.is_empty() || shape.len() > 32 {
         return Err(format!("an array of {} dimensions", shape.len()));
     }
+    accept(&shape)?;
     let values = elements(file, &shape, kind, descr.starts_with('>'))?;
     Ok(Array { values: if fortran { in_rows(&values, &shape) } else { values }, shape })
 }
@@ -76,7 +77,7 @@ mod tests {
         file.extend((header.len() as u16).to_le_bytes());
         file.extend(header.as_bytes());
         file.extend(data);
-        read(file.as_slice())
+        read(file.as_slice(), |_| Ok(()))
     }
 
     #[test]
@@ -110,7 +111,7 @@ mod tests {
         ] {
             assert!(npy(&header, &data).is_err(), "{header}");
         }
-        assert!(read(b"\x93NUMPY\x01".as_slice()).is_err());
-        assert!(read(b"no such file".as_slice()).is_err());
+        assert!(read(b"\x93NUMPY\x01".as_slice(), |_| Ok(())).is_err());
+        assert!(read(b"no such file".as_slice(), |_| Ok(())).is_err());
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 pub use columns::{Column, Columns, Missing, Scaling};
 pub use preprocessing::{Dataset, Predictions, Preprocessing};
-pub(crate) use preprocessing::{Feature, FeatureKind, Goal, MISSING};
+pub(crate) use preprocessing::{BEYOND_F32, Feature, FeatureKind, Goal, MISSING};
 
 use crate::error::Error;
 use crate::read::{open, refused};

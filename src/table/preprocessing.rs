@@ -83,6 +83,9 @@ pub enum Predictions {
     Numbers(Vec<f64>),
 }
 
+/// The least f64 that no finite f32 is next to: half a step beyond the largest of these.
+pub(crate) const BEYOND_F32: f64 = 3.402_823_567_797_336_6e38;
+
 /// What stands for a missing value, in any case.
 pub(crate) const MISSING: &[&str] = &["", "na", "n/a", "nan", "null", "none", "?"];
 
@@ -279,8 +282,9 @@ impl Preprocessing {
                 }
                 FeatureKind::Categories { names, missing } => {
                     let sorted = names.windows(2).all(|pair| pair[0] < pair[1]);
-                    if !sorted || names.len() > MOST_CATEGORIES || missing.is_some_and(|place| place > names.len()) {
-                        return refuse("with categories that are not in order, too many, or lack the one for missing values");
+                    let known = !names.iter().any(|name| is_missing(name));
+                    if !sorted || !known || names.len() > MOST_CATEGORIES || missing.is_some_and(|place| place > names.len()) {
+                        return refuse("with categories that are not in order, too many, a word for missing values, or lack the one for these");
                     }
                 }
             }
