@@ -147,8 +147,9 @@ impl Model {
     /// # Errors
     /// [`Error::Shape`], [`Error::NotFinite`], [`Error::Setting`] and [`Error::TooLarge`] before anything is allocated;
     /// [`Error::Shader`] for a custom activation's WGSL; [`Error::Diverged`] if a loss or a weight is no longer finite; and the device's
-    /// faults. The model then keeps the weights that it had before; after [`Error::Diverged`], those of the last log point at which all was
-    /// finite, if there was one.
+    /// faults. With a checkpoint also [`Error::Exists`], [`Error::Write`] and [`Error::Export`], before training where that can be known. The model
+    /// then keeps the weights that it had before; after [`Error::Diverged`], those of the last log point or checkpoint at which all was finite, if
+    /// there was one, and where a checkpoint could not be written those reached by then.
     pub fn fit<'x, 'y>(
         &mut self,
         inputs: impl Into<Matrix<'x>>,
@@ -176,11 +177,12 @@ impl Model {
     /// Goes on with a training that wrote a [`Checkpoint`](crate::Checkpoint), with the same network, data and settings: the weights and all else come from the
     /// file, and what comes out is bit by bit what the training would have given without the stop, the history of its first epochs
     /// included. [`Fit::epochs`] is how many there are in all, and may be more than before; so may log points and checkpoints be
-    /// others. On another device, engine or version the last bits may differ, and a warning in the log says so.
+    /// others. On another device, engine or version the last bits may differ, and a warning in the log says so. To go on otherwise, [`load`](Self::load)
+    /// the file, which takes the last weights and nothing that the optimizer keeps.
     ///
     /// # Errors
-    /// [`Error::File`] for a file that is no checkpoint, [`Error::OtherTraining`] for one of another network, other data or other settings; and as [`fit`](Self::fit). The
-    /// model then is as it was.
+    /// [`Error::File`] for a file that is no checkpoint, [`Error::OtherTraining`] for one of another network, other data or other settings: the
+    /// model then is as it was. And as [`fit`](Self::fit).
     ///
     /// ```
     /// use shaderprop::{Activation, Checkpoint, Device, Fit, Init, Model, Network};

@@ -261,6 +261,18 @@ fn awkward_tables_are_the_same_in_c() {
     let places: Vec<Result<Vec<f64>, usize>> = run_c("awkward", &refused, 1, "double");
     assert_eq!(places, [Err(1), Err(1), Err(1), Err(2), Err(2), Err(2)]);
     assert!(run_c("awkward", &[with(1.7e9, "unseen")], 1, "double")[0].is_ok());
+
+    // A number that an f32 holds, but not once it is scaled.
+    let text: String = (0..20).map(|i| format!("{}e-6,{i}\n", i * i)).collect();
+    let table = Table::from_csv(format!("x,y\n{text}").as_bytes(), &Csv::new()).expect("a table");
+    let (model, inputs) = trained(&table, &Columns::number("y"), 4, Loss::MeanSquaredError, Activation::Identity);
+    let large = Table::from_csv("x\n1e36\n".as_bytes(), &Csv::new()).expect("a table");
+    assert!(matches!(model.predict_table(&large), Err(Error::NotFinite { .. })));
+    let row = |number: f64| Row { numbers: vec![number], categories: vec![] };
+    let rows: Vec<Row> = (0..20).map(|i| row(f64::from(i * i) * 1e-6)).collect();
+    export("tiny", &model, &rows, &inputs, &probabilities(&model, &table), 1e-4);
+    let got = run_c("tiny", &[row(1e36), row(1e-6)], 1, "double");
+    assert!(got[0] == Err(1) && got[1].is_ok(), "{got:?}");
 }
 
 /// Every activation, without preprocessing, far from zero too.

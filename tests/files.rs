@@ -257,6 +257,47 @@ fn nothing_is_overwritten_nor_half_written() {
     assert!(listed(&folder).iter().all(|name| !name.starts_with('.')), "{:?}", listed(&folder));
 }
 
+/// What could not be read again, or is no word of the format, is refused before it is written.
+#[test]
+fn what_a_format_cannot_hold_is_refused() {
+    let folder = folder("cannot");
+    let with = |text: String, inputs: fn(&Preprocessing) -> usize| {
+        let table = Table::from_csv(text.as_bytes(), &Csv::new()).expect("a table");
+        let fitted = Preprocessing::fit(&table, &Columns::number("y")).expect("it fits");
+        let network = Network::new(inputs(&fitted)).dense(1, Activation::Identity);
+        Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model").with_preprocessing(fitted).expect("it fits")
+    };
+    // A description beyond 1 MiB: 600 categories of 2,000 letters.
+    let long: String = (0..600).map(|i| format!("{}{i},{i}\n", "x".repeat(2000))).collect();
+    let long = with(format!("word,y\n{long}"), Preprocessing::inputs);
+    for name in ["long.safetensors", "long.npz"] {
+        let error = long.save(folder.join(name), &Save::new()).expect_err("it is too long");
+        assert!(matches!(error, Error::Export { .. }), "{error}");
+        refused::<()>(Err(error), &["bytes, of at most 1048576"]);
+    }
+    // A word in which a string of C would end.
+    let nul = with("word,y\na\0b,1\na\0c,2\n".into(), Preprocessing::inputs);
+    refused(nul.save(folder.join("nul.c"), &Save::new()), &["category", "string of C"]);
+    nul.save(folder.join("nul.safetensors"), &Save::new()).expect("it has no trouble with it");
+    // No number of C.
+    let mut infinite =
+        Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros).expect("a model");
+    let fit = Fit::new().on_non_finite(shaderprop::OnNonFinite::Continue).learning_rate(1e30).epochs(9);
+    infinite.fit(&[[1.0]], &[[1.0]], &fit).expect("it goes on");
+    refused(infinite.save(folder.join("infinite.c"), &Save::new().allow_non_finite(true)), &["not finite"]);
+    assert_eq!(listed(&folder), ["nul.safetensors"]);
+}
+
+/// A pipe is not waited for.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_file() {
+    let pipe = folder("pipe").join("model.safetensors");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    refused(Model::load(&Device::cpu(), &pipe, &Load::new()), &["no plain file"]);
+    refused(Model::load(&Device::cpu(), pipe.with_file_name("none"), &Load::new()), &["none"]);
+}
+
 /// A device without room: what was there stays, and nothing else is left.
 #[cfg(target_os = "linux")]
 #[test]
@@ -290,8 +331,8 @@ fn a_full_disk_leaves_what_was_there() {
 #[test]
 fn leftovers_are_removed() {
     let folder = folder("leftovers");
-    let path = folder.join("model.npz");
-    let prefix = format!(".shaderprop-{:08x}-", crc32fast::hash(b"model.npz"));
+    let path = folder.join("model.safetensors");
+    let prefix = format!(".shaderprop-{:08x}-", crc32fast::hash(b"model.safetensors"));
     let (left, other) = (folder.join(format!("{prefix}1-0.partial")), folder.join(".shaderprop-00000000-1-0.partial"));
     let running = folder.join(format!("{prefix}2-0.partial"));
     for path in [&left, &other, &running] {

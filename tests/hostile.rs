@@ -314,10 +314,13 @@ fn archives_that_blow_up_are_refused() {
     let error = large.load_weights(&path, &Load::new()).expect_err("it blows up").to_string();
     assert!(error.contains("unpacks to more than 8 times"), "{error}");
     // A description that unpacks, in a type that takes more memory than its bytes.
-    let described = archive(CompressionMethod::Deflated, &[("shaderprop.npy", {
-        let header = "{'descr': '|u1', 'fortran_order': True, 'shape': (67108864,), }\n";
-        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &vec![0; 64 << 20]].concat()
-    })]);
+    let described = archive(
+        CompressionMethod::Deflated,
+        &[("shaderprop.npy", {
+            let header = "{'descr': '|u1', 'fortran_order': True, 'shape': (67108864,), }\n";
+            [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &vec![0; 64 << 20]].concat()
+        })],
+    );
     within_memory(|| {
         fs::write(&path, &described).expect("a file");
         assert!(load(&path).is_none());

@@ -283,6 +283,35 @@ fn another_training_is_refused() {
     refused(model.fit(&x, &y, &fit.checkpoint(Checkpoint::new(&path).every(0))), &["checkpoints"]);
 }
 
+/// A file that comes to be in its place while it trains is not replaced; in cross-validation and sweeps there is no place for one.
+#[test]
+fn a_checkpoint_replaces_its_own_alone() {
+    let path = path("raced.checkpoint");
+    let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let (x, y) = rows(30, 2);
+    let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    let fit = Fit::new().epochs(8).checkpoint(Checkpoint::new(&path).every(4)).log_every(1);
+    let result = model.fit_with(&x, &y, &fit, |log| {
+        if log.epoch == 2 {
+            fs::write(&path, "precious").expect("a file")
+        }
+    });
+    assert!(matches!(result, Err(Error::Exists { .. })), "{result:?}");
+    assert_eq!(fs::read(&path).expect("the file"), b"precious");
+    assert_eq!(model.epochs(), 4, "what was trained is not lost");
+    for name in ["run.npz", "run.onnx", "run.c"] {
+        let result = model.fit(&x, &y, &Fit::new().checkpoint(Checkpoint::new(path.with_file_name(name))));
+        assert!(matches!(result, Err(Error::Setting { .. })), "{result:?}");
+    }
+    let fit = Fit::new().checkpoint(Checkpoint::new(path.with_extension("folds")));
+    let folds =
+        shaderprop::cross_validate(&Device::cpu(), &network, &Init::default(), (&x, &y), &fit, &shaderprop::Split::new(30), 3);
+    refused(folds, &["checkpoint in cross-validation"]);
+    let mut sweep =
+        shaderprop::Sweep::new(&Device::cpu(), &network, [shaderprop::Member::new(Init::default())]).expect("a sweep");
+    refused(sweep.fit(&x, &y, &fit), &["checkpoint", "none in a sweep"]);
+}
+
 /// What is said in the log.
 struct Said(std::sync::Mutex<Vec<String>>);
 

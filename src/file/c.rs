@@ -103,7 +103,14 @@ fn table_interface(c: &mut String, name: &str, preprocessing: &Preprocessing) ->
 
 /// Text as a comment can hold it.
 fn comment(text: &str) -> Cow<'_, str> {
-    let plain = |c: char| !c.is_control() && c != '*' && c != '/' && c != '\\' && c != '?' && !"\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".contains(c);
+    let plain = |c: char| {
+        !c.is_control()
+            && c != '*'
+            && c != '/'
+            && c != '\\'
+            && c != '?'
+            && !"\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".contains(c)
+    };
     if text.chars().all(plain) { text.into() } else { text.replace(|c| !plain(c), "_").into() }
 }
 

@@ -8,8 +8,8 @@ use std::io::Read;
 use std::path::Path;
 
 pub use columns::{Column, Columns, Missing, Scaling};
-pub use preprocessing::{Dataset, Predictions, Preprocessing};
 pub(crate) use preprocessing::{BEYOND_F32, Feature, FeatureKind, Goal, MISSING};
+pub use preprocessing::{Dataset, Predictions, Preprocessing};
 
 use crate::error::Error;
 use crate::read::{open, refused};

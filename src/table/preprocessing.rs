@@ -284,7 +284,9 @@ impl Preprocessing {
                     let sorted = names.windows(2).all(|pair| pair[0] < pair[1]);
                     let known = !names.iter().any(|name| is_missing(name));
                     if !sorted || !known || names.len() > MOST_CATEGORIES || missing.is_some_and(|place| place > names.len()) {
-                        return refuse("with categories that are not in order, too many, a word for missing values, or lack the one for these");
+                        return refuse(
+                            "with categories that are not in order, too many, a word for missing values, or lack the one for these",
+                        );
                     }
                 }
             }

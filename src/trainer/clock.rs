@@ -70,7 +70,9 @@ impl Clock {
             // What is not there to be read is not believed.
             if let Ok(view) = staging.get_mapped_range(..) {
                 let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&view[..]);
-                measured.push((*steps, gpu.ticks(ticks[1].saturating_sub(ticks[0]))));
+                // A clock that stood still has measured nothing.
+                let passed = ticks[1].checked_sub(ticks[0]).filter(|passed| *passed > 0);
+                measured.extend(passed.map(|passed| (*steps, gpu.ticks(passed))));
             }
             staging.unmap();
             *lock(state) = State::Free;

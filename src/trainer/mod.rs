@@ -21,7 +21,10 @@ use crate::train::{self, State};
 /// It records training steps into the application's command buffers. It installs no handler on the device, never polls it and never submits
 /// to its queue: errors outside of its calls are the application's to see, and so is the loss of the device, of which it
 /// [tells](Self::device_lost) the trainer. What is recorded runs when the application submits it, in the order of submissions; steps of a
-/// command buffer that is thrown away are lost, and the next ones go on as if they had run.
+/// command buffer that is thrown away are lost, and the next ones go on as if they had run, so that the loss of that epoch is none.
+///
+/// Weights come back by [`record_weights`](Self::record_weights); what the optimizer keeps and the count of epochs stay with the trainer. Whether the
+/// loss is still finite is for the application to look at.
 ///
 /// The wgpu to use is [`shaderprop::wgpu`](crate::wgpu).
 ///
@@ -92,26 +95,50 @@ impl<'a> TensorBuffer<'a> {
 pub struct Readback {
     staging: wgpu::Buffer,
     layout: Layout,
-    mapped: Arc<Mutex<Option<Result<(), wgpu::BufferAsyncError>>>>,
+    state: Arc<Mutex<Mapped>>,
+}
+
+/// How far a readback is; an error is why it will not come.
+#[derive(Debug)]
+enum Mapped {
+    Away,
+    Back(Result<(), String>),
+    Taken,
+}
+
+/// Tells how a readback ended; dropped without, it was never submitted.
+struct Telling(Arc<Mutex<Mapped>>);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0);
+        if matches!(*state, Mapped::Away) {
+            *state = Mapped::Back(Err("the command buffer was thrown away".into()));
+        }
+    }
 }
 
 impl Readback {
     /// All weights and biases, once they are there: nothing before the application has submitted the command buffer and then polled its
     /// device to the end of it, and nothing a second time.
     ///
-    /// [`Error::DeviceLost`] if the device does not give them back.
+    /// [`Error::Driver`] if they do not come: because the command buffer was thrown away, or the device was lost.
     #[must_use]
     pub fn take(&self) -> Option<Result<Vec<Tensor>, Error>> {
-        let refused = |message: String| Error::DeviceLost { message: format!("weights that do not come back: {message}") };
-        let mapped = lock(&self.mapped).take()?;
-        let tensors = mapped.map_err(|error| refused(error.to_string())).and_then(|()| {
+        let refused = |message: String| Error::Driver { what: "weights read back".into(), message };
+        let mut state = lock(&self.state);
+        if !matches!(*state, Mapped::Back(_)) {
+            return None;
+        }
+        let Mapped::Back(mapped) = std::mem::replace(&mut *state, Mapped::Taken) else { return None };
+        Some(mapped.map_err(refused).and_then(|()| {
             let view = self.staging.get_mapped_range(..).map_err(|error| refused(error.to_string()))?;
             let values: Vec<f32> = bytemuck::pod_collect_to_vec(&view[..]);
+            drop(view);
+            self.staging.unmap();
             let flat: Vec<f64> = values.iter().map(|value| f64::from(*value)).collect();
             Ok(self.layout.tensors(&flat))
-        });
-        self.staging.unmap();
-        Some(tensors)
+        }))
     }
 }
 
@@ -208,8 +235,10 @@ impl Trainer {
         (frame.room, frame.snapshots) = (LOSS_SLOTS[1] + 1, &[]);
         let batches = Batches::of(&fit, data.inputs.rows());
         let gathered = [batches.size < batches.rows, false];
-        let state = model.state.going_on(&fit);
-        let setup = Setup { frame, parameters: &model.parameters, slots: &state.slots, data: &data, validation: None };
+        let mut state = model.state.going_on(&fit);
+        // From here on the device has them.
+        let slots = std::mem::take(&mut state.slots);
+        let setup = Setup { frame, parameters: &model.parameters, slots: &slots, data: &data, validation: None };
         // What waits here is an error scope, whose answer is there at once: no device has to be polled for it.
         let (engine, clock) = pollster::block_on(async {
             let planned = plan(&frame, gathered)?;
@@ -251,11 +280,16 @@ impl Trainer {
         let mut recorded = 0;
         while recorded < steps {
             let count = table.min(steps - recorded);
+            let before = (self.state.clone(), self.ahead.clone(), self.steps, self.epochs);
             let rows: Vec<_> = (0..count).map(|_| self.next_step()).collect();
             let ends = (recorded == 0, recorded + count == steps);
             let writes =
                 measurement.zip(self.clock.as_ref()).and_then(|(measurement, clock)| clock.writes(measurement, ends.0, ends.1));
-            pollster::block_on(self.engine.staged.record_steps(encoder, &rows, writes))?;
+            if let Err(error) = pollster::block_on(self.engine.staged.record_steps(encoder, &rows, writes)) {
+                // They are still to come.
+                (self.state, self.ahead, self.steps, self.epochs) = before;
+                return Err(error);
+            }
             recorded += count;
         }
         if let (Some(clock), Some(measurement)) = (&mut self.clock, measurement) {
@@ -316,7 +350,8 @@ impl Trainer {
     }
 
     /// A tensor where the device has it, as it is after what was recorded last: `layers.{i}.weight` of shape (in, out), `layers.{i}.bias`, and
-    /// `layers.{i}.output`, the layer's activations for the rows of the last whole batch, of shape (batch, units). The buffers stay the same.
+    /// `layers.{i}.output`, the layer's activations for the rows of the last batch, of shape (batch, units). A shorter batch at an epoch's end has the
+    /// first rows; those behind them are of the batch before. The buffers stay the same.
     ///
     /// # Errors
     /// [`Error::UnknownTensor`].
@@ -360,13 +395,15 @@ impl Trainer {
         let TensorBuffer { buffer, offset, size } = self.parameters();
         let staging = pollster::block_on(self.gpu.buffer("weights, read back", size, Usage::MAP_READ | Usage::COPY_DST))?;
         encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
-        let mapped = Arc::new(Mutex::new(None));
-        let tell = mapped.clone();
-        encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, .., move |result| *lock(&tell) = Some(result));
-        Ok(Readback { staging, layout: self.layout.clone(), mapped })
+        let state = Arc::new(Mutex::new(Mapped::Away));
+        let telling = Telling(state.clone());
+        encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, .., move |result| {
+            *lock(&telling.0) = Mapped::Back(result.map_err(|error| error.to_string()));
+        });
+        Ok(Readback { staging, layout: self.layout.clone(), state })
     }
 
-    /// Tells that the device is lost, as the application's own handler heard; every later call says so.
+    /// Tells that the device is lost, as the application's own handler heard; all that is recorded later says so.
     pub fn device_lost(&self, message: &str) {
         self.gpu.lost(message);
     }
