@@ -74,7 +74,14 @@ impl Application {
         trainer.record_steps(&mut encoder, steps).expect("steps");
         let weights = trainer.record_weights(&mut encoder).expect("a copy");
         self.submit([encoder]);
-        taken(&weights)
+        // Another thread's poll may be telling of it just now.
+        for _ in 0..10_000 {
+            if let Some(weights) = weights.take() {
+                return weights.expect("weights");
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("the weights did not come back");
     }
 }
 
