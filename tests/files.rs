@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{device, numbers};
+use common::{device, numbers, refused};
 use safetensors::SafeTensors;
 use shaderprop::{
     Activation, Checkpoint, Columns, Csv, Device, Error, Fit, Format, Init, Load, Loss, Missing, Model, Network, Optimizer,
@@ -28,17 +28,6 @@ fn listed(folder: &Path) -> Vec<String> {
         entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
     names.sort();
     names
-}
-
-#[track_caller]
-fn refused<T>(result: Result<T, Error>, words: &[&str]) {
-    let Err(error) = result else { panic!("accepted, expected an error about {words:?}") };
-    let message = error.to_string();
-    assert!(message.contains("expected") && message.contains(';') && !message.contains('\n'), "{message}");
-    assert!(message.len() < 1000, "{message}");
-    for word in words {
-        assert!(message.contains(word), "no `{word}` in: {message}");
-    }
 }
 
 /// A network with all that can be said of one.

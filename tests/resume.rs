@@ -6,7 +6,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use common::{device, numbers};
+use common::{device, numbers, refused};
 use rand::Rng;
 use shaderprop::{
     Activation, Cancel, Checkpoint, Columns, Csv, Device, EarlyStopping, Ended, Engine, EngineChoice, Error, Fit, History, Init,
@@ -205,16 +205,6 @@ fn second_trainings_are_resumed_too() {
         let history = model.resume(&path, &data.0, &data.1, &saved).expect("the rest");
         assert_eq!(model.epochs(), 8);
         assert_eq!(end(model, history, &fit, &data), expected);
-    }
-}
-
-#[track_caller]
-fn refused<T>(result: Result<T, Error>, words: &[&str]) {
-    let Err(error) = result else { panic!("accepted, expected an error about {words:?}") };
-    let message = error.to_string();
-    assert!(message.contains("expected") && message.contains(';') && !message.contains('\n'), "{message}");
-    for word in words {
-        assert!(message.contains(word), "no `{word}` in: {message}");
     }
 }
 

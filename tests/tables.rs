@@ -1,11 +1,14 @@
 //! Tables and arrays as people have them: what they become, and what is refused, with the place.
 
+mod common;
+
 use std::io::Write;
 use std::path::PathBuf;
 
+use common::refused;
 use shaderprop::{
-    Activation, Array, Columns, Csv, Device, Error, Fit, Init, Loss, Missing, Model, Network, Optimizer, Predictions,
-    Preprocessing, Scaling, Table,
+    Activation, Array, Columns, Csv, Device, Fit, Init, Loss, Missing, Model, Network, Optimizer, Predictions, Preprocessing,
+    Scaling, Table,
 };
 
 fn table(text: &str) -> Table {
@@ -23,17 +26,6 @@ fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).expect("bytes");
     encoder.finish().expect("bytes")
-}
-
-/// The message of a refusal: one sentence, with these words in it.
-#[track_caller]
-fn refused<T>(result: Result<T, Error>, words: &[&str]) {
-    let Err(error) = result else { panic!("accepted, expected an error about {words:?}") };
-    let message = error.to_string();
-    assert!(message.contains("expected") && message.contains(';') && !message.contains('\n'), "{message}");
-    for word in words {
-        assert!(message.contains(word), "no `{word}` in: {message}");
-    }
 }
 
 const PEOPLE: &str = "name,age,city,height,buys\nann,30,Rome,1.5,yes\nbob,,Oslo,1.7,no\ncid,50,Rome,NA,no\ndan,40,?,1.9,yes\n";

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use shaderprop::internals::{Gpu, Limits, Plan, Staged, gpu};
-use shaderprop::{Device, DeviceChoice, Loss, Matrix, Philox, Tensor};
+use shaderprop::{Device, DeviceChoice, Error, Loss, Matrix, Philox, Tensor};
 
 /// The device of `SHADERPROP_DEVICE`, else the best adapter; the tests of shaders are worth nothing without one.
 pub fn device() -> Device {
@@ -119,4 +119,16 @@ pub fn change_agrees_within(what: &str, start: &Tensor, got: &Tensor, expected: 
     assert!(norm > 0.0, "{what}: {} did not move", start.name);
     // NaN is not below anything.
     assert!(off <= 1e-3 * norm + roundings * U * size, "{what}: {}: its change is off by {off:e}, of {norm:e}", start.name);
+}
+
+/// The message of a refusal: one sentence, with these words in it.
+#[track_caller]
+pub fn refused<T>(result: Result<T, Error>, words: &[&str]) {
+    let Err(error) = result else { panic!("accepted, expected an error about {words:?}") };
+    let message = error.to_string();
+    assert!(message.contains("expected") && message.contains(';') && !message.contains('\n'), "{message}");
+    assert!(message.len() < 1000, "{message}");
+    for word in words {
+        assert!(message.contains(word), "no `{word}` in: {message}");
+    }
 }
