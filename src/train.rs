@@ -197,7 +197,10 @@ pub async fn train<A: Answer>(
     let setup = Setup { frame, parameters, slots: &slots, data, validation };
     let mut engine = Running::training(device, setup).await?;
     let mut saver = match &fit.checkpoint {
-        Some(_) => Saver::new(start, checkpoint::settings(start, (data, validation), fit), fit, engine.name())?,
+        Some(checkpoint) => {
+            let settings = checkpoint::settings(start, (data, validation), fit);
+            Some(Saver::new(start, checkpoint, settings, fit, engine.name())?)
+        }
         None => None,
     };
     let batches = Batches::of(fit, data.inputs.rows());

@@ -302,6 +302,28 @@ fn a_checkpoint_replaces_its_own_alone() {
     refused(sweep.fit(&x, &y, &fit), &["checkpoint", "none in a sweep"]);
 }
 
+/// The best weights come back though the last ones are no numbers, with a checkpoint as without.
+#[test]
+fn a_checkpoint_changes_nothing() {
+    for device in [device(), Device::cpu()] {
+        let path = path("same.checkpoint");
+        let network = Network::new(1).dense(1, Activation::Identity);
+        // From 0 the second update is beyond all f32, and the losses before it are not.
+        let fit = Fit::new().learning_rate(1e25).epochs(2).early_stopping(EarlyStopping::patience(5)).shuffle(false);
+        let train = |fit: &Fit| {
+            let mut model = Model::new(&device, &network, &Init::Zeros).expect("a model");
+            let history = model.fit(&[[1.0]], &[[1e-8]], fit).expect("the best weights are finite");
+            (history, bits(&model))
+        };
+        let expected = train(&fit);
+        assert_eq!((expected.0.best_epoch, expected.0.loss.len()), (Some(1), 2));
+        assert_eq!(train(&fit.checkpoint(Checkpoint::new(&path))), expected);
+        // The one after the second epoch would have been of no use.
+        let loaded = Model::load(&device, &path, &Load::new()).expect("finite weights");
+        assert_eq!(loaded.epochs(), 1);
+    }
+}
+
 /// What is said in the log.
 struct Said(std::sync::Mutex<Vec<String>>);
 

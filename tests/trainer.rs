@@ -365,6 +365,24 @@ fn settings_of_a_whole_training_are_refused() {
     assert_eq!(application.errors.load(Ordering::SeqCst), 0);
 }
 
+/// What a layer gave for the last batch: behind a shorter one's rows are those of the batch before.
+#[test]
+fn activations_are_of_the_last_batch() {
+    let application = application(true);
+    let network = Network::new(1).dense(1, Activation::Identity);
+    let mut copying = model(&network, 1);
+    let weight = Tensor { name: "layers.0.weight".into(), shape: vec![1, 1], values: vec![1.0] };
+    copying.set_weights(&[weight]).expect("a weight");
+    let rows: Vec<f32> = (0..10u8).map(f32::from).collect();
+    let (x, y) = (Matrix::column(rows.clone()), Matrix::column(rows));
+    let fit = Fit::new().learning_rate(0.0).batch_size(8).shuffle(false);
+    let mut trainer = Trainer::from_device(&application.device, &application.queue, &copying, &x, &y, &fit).expect("a trainer");
+    for expected in [[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], [8.0, 9.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]] {
+        application.train(&mut trainer, 1);
+        assert_eq!(application.read(trainer.tensor("layers.0.output").expect("the outputs")), expected);
+    }
+}
+
 /// Training goes on where a model's stopped, and the model takes the weights back.
 #[test]
 fn a_model_goes_in_and_comes_out() {

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::description::{Description, KEY, NetworkText};
+use super::description::{Description, KEY, MOST_COUNTED, NetworkText};
 use super::safetensors::{self, Contents, MOST_TENSORS, Tensor, Type};
 use super::write::{Existing, Target};
 use super::{Format, bits, check_finite, expect_names, parameters, refused, tensors};
+use crate::activation::Activation;
 use crate::data::Data;
 use crate::engine::End;
 use crate::error::Error;
-use crate::fit::{Fit, OnNonFinite};
+use crate::fit::{Checkpoint, Fit, OnNonFinite};
 use crate::fused::Engine;
 use crate::history::{Ended, History};
 use crate::network::Layout;
@@ -67,9 +68,6 @@ pub struct Resumed {
     circumstances: BTreeMap<String, String>,
 }
 
-/// The most steps of a training: what an f64 counts.
-const MOST_STEPS: u64 = 1 << 53;
-
 /// Writes the checkpoints of a training.
 pub struct Saver {
     target: Target,
@@ -91,8 +89,7 @@ pub fn settings(start: &Start<'_>, (data, validation): (&Data<'_>, Option<&Data<
     settings.insert("data".into(), data.fingerprint());
     settings.insert("validation data".into(), validation.map_or("none".into(), Data::fingerprint));
     for layer in start.network.layers() {
-        let definition = layer.activation.definition();
-        if definition.exports.is_none() {
+        if let Activation::Custom(definition) = &layer.activation {
             let wgsl = format!("{} with the derivative {}", definition.wgsl_value, definition.wgsl_derivative);
             settings.insert(format!("activation {}", definition.name), wgsl);
         }
@@ -126,9 +123,14 @@ impl Resumed {
 }
 
 impl Saver {
-    /// Of a training with a checkpoint, after it was made sure that one can be written there.
-    pub fn new(start: &Start<'_>, settings: BTreeMap<String, String>, fit: &Fit, engine: Engine) -> Result<Option<Self>, Error> {
-        let Some(checkpoint) = &fit.checkpoint else { return Ok(None) };
+    /// Of a training with that checkpoint, after it was made sure that one can be written there.
+    pub fn new(
+        start: &Start<'_>,
+        checkpoint: &Checkpoint,
+        settings: BTreeMap<String, String>,
+        fit: &Fit,
+        engine: Engine,
+    ) -> Result<Self, Error> {
         let same = |resumed: &Resumed| std::fs::canonicalize(&resumed.path).ok() == std::fs::canonicalize(&checkpoint.path).ok();
         let own = start.resumed.as_ref().is_some_and(same);
         let existing = if own || checkpoint.overwrite { Existing::Replaced } else { Existing::Refused };
@@ -147,7 +149,7 @@ impl Saver {
             let what = format!("{} tensors, {copies} times, of at most {MOST_TENSORS}", start.layout.places.len());
             return Err(Error::Export { format: "a checkpoint".into(), what });
         }
-        Ok(Some(Self {
+        Ok(Self {
             target: Target::checked(&checkpoint.path, existing)?,
             existing,
             circumstances: circumstances(start, engine),
@@ -156,7 +158,7 @@ impl Saver {
             description: Description::new(start.network, start.preprocessing, 0),
             best: start.resumed.as_ref().and_then(|resumed| Some((resumed.watch.best_epoch?, resumed.best.clone()?))),
             saved: None,
-        }))
+        })
     }
 
     /// Whether what is known of the best epoch's parameters is up to date.
@@ -312,7 +314,7 @@ fn restore(
         schedule_began: progress.schedule_began,
         plateau: progress.plateau,
     };
-    let counted = state.schedule_began <= state.epochs && done as u64 <= state.epochs && state.steps <= MOST_STEPS;
+    let counted = state.schedule_began <= state.epochs && done as u64 <= state.epochs && state.steps <= MOST_COUNTED;
     let watched = progress.since_best <= done && progress.best_epoch.is_none_or(|epoch| (1..=done).contains(&epoch));
     if !counted || !watched || !state.plateau.is_after(done) {
         return Err("one whose counts of epochs and steps contradict each other".into());

@@ -14,8 +14,8 @@ pub const KEY: &str = "shaderprop";
 /// The format that is written; others are refused.
 pub const FORMAT: u32 = 1;
 
-/// No training has more: the shaders count epochs in 32 bits, and go on counting from there.
-pub const MOST_EPOCHS: u64 = 1 << 31;
+/// The most epochs or steps of a training: what JSON's readers count exactly, and nobody lives to see.
+pub const MOST_COUNTED: u64 = 1 << 53;
 
 /// What a file says of a model.
 #[derive(Debug, Serialize, Deserialize)]
@@ -95,8 +95,8 @@ impl Description {
             ));
         }
         let description: Self = serde_json::from_str(json).map_err(message)?;
-        if description.epochs > MOST_EPOCHS {
-            return Err(format!("a model of {} epochs, of at most {MOST_EPOCHS}", description.epochs));
+        if description.epochs > MOST_COUNTED {
+            return Err(format!("a model of {} epochs, of at most {MOST_COUNTED}", description.epochs));
         }
         Ok(description)
     }

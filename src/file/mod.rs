@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::init::Init;
 use crate::model::Model;
 use crate::network::{Layout, Network};
+use crate::reference::transpose;
 
 /// How a model is saved: not over a file that is there already, and with finite weights alone, where nothing else is set.
 ///
@@ -176,7 +177,9 @@ impl Model {
         let whole = |content: Vec<u8>| write::write(path, save.existing(), |file| file.write_all(&content));
         match format {
             Format::Safetensors => {
-                let (header, tensors) = self.description().map_err(|what| too_long(path, what))?;
+                let tensors = tensors("", &self.layout, &self.parameters, Type::F32);
+                let header = safetensors::header(&[(KEY, &self.describe().to_json())], &tensors);
+                let header = header.map_err(|what| too_long(path, what))?;
                 write::write(path, save.existing(), |file| safetensors::write(file, &header, &tensors))
             }
             Format::Npz => {
@@ -194,12 +197,6 @@ impl Model {
 
     fn describe(&self) -> Description {
         Description::new(self.network(), self.preprocessing(), self.state.epochs)
-    }
-
-    /// The header of its file and the tensors.
-    fn description(&self) -> Result<(String, Vec<Tensor>), String> {
-        let tensors = tensors("", &self.layout, &self.parameters, Type::F32);
-        Ok((safetensors::header(&[(KEY, &self.describe().to_json())], &tensors)?, tensors))
     }
 
     /// Loads a model that [`save`](Self::save) wrote as safetensors or NPZ, or the weights of a [`Checkpoint`](crate::Checkpoint), to that device.
@@ -344,7 +341,7 @@ fn parameters(contents: &safetensors::Contents, prefix: &str, layout: &Layout, k
 /// A matrix of that shape by columns instead of by rows; a vector as it is.
 fn turned(values: &[f64], shape: &[usize]) -> Vec<f64> {
     match *shape {
-        [rows, columns] => (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect(),
+        [rows, columns] => transpose(values, rows, columns),
         _ => values.to_vec(),
     }
 }

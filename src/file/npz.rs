@@ -104,7 +104,7 @@ impl Archive {
         Ok(Self { zip, names, room: length.saturating_mul(MOST_UNPACKED.0).saturating_add(MOST_UNPACKED.1) })
     }
 
-    /// Reads the array of that name, if its shape is this one, of as many elements as fit, where there is none.
+    /// Reads the array of that name, if its shape is this one; without one, if it is a list no longer than a description may be.
     fn read(&mut self, name: &str, expected: Option<&[usize]>) -> Result<Array, String> {
         let mut entry = self.zip.by_name(&format!("{name}.npy")).map_err(unreadable)?;
         let accept = |shape: &[usize]| match expected {

@@ -127,10 +127,13 @@ impl Readback {
     pub fn take(&self) -> Option<Result<Vec<Tensor>, Error>> {
         let refused = |message: String| Error::Driver { what: "weights read back".into(), message };
         let mut state = lock(&self.state);
-        if !matches!(*state, Mapped::Back(_)) {
-            return None;
-        }
-        let Mapped::Back(mapped) = std::mem::replace(&mut *state, Mapped::Taken) else { return None };
+        let mapped = match std::mem::replace(&mut *state, Mapped::Taken) {
+            Mapped::Back(mapped) => mapped,
+            other => {
+                *state = other;
+                return None;
+            }
+        };
         Some(mapped.map_err(refused).and_then(|()| {
             let view = self.staging.get_mapped_range(..).map_err(|error| refused(error.to_string()))?;
             let values: Vec<f32> = bytemuck::pod_collect_to_vec(&view[..]);
