@@ -36,6 +36,26 @@ pub struct DeviceInfo {
     pub backend: String,
     /// The driver and its version, as it gives them.
     pub driver: String,
+    /// What it allows; none of the CPU engine.
+    pub limits: Option<DeviceLimits>,
+}
+
+/// What a device allows, as far as training needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceLimits {
+    /// The longest buffer, in bytes.
+    pub buffer: u64,
+    /// The longest part of one that a shader is given, in bytes: longer data goes through in pieces.
+    pub binding: u64,
+    /// The memory that a workgroup shares, in bytes.
+    pub workgroup_memory: u32,
+    /// The most invocations in a workgroup.
+    pub workgroup_invocations: u32,
+    /// The fewest and the most lanes of a subgroup.
+    pub subgroup: (u32, u32),
+    /// Whether it has a clock of its own, by which kernels are measured.
+    pub clock: bool,
 }
 
 /// What a device is.
@@ -103,7 +123,7 @@ impl From<&str> for DeviceChoice {
 /// ```
 pub fn devices() -> Result<Vec<DeviceInfo>, Error> {
     let adapters = pollster::block_on(gpu::adapters())?;
-    Ok(adapters.iter().map(|adapter| info_of(&adapter.get_info())).chain([cpu_info()]).collect())
+    Ok(adapters.iter().map(|adapter| info_of(adapter)).chain([cpu_info()]).collect())
 }
 
 impl Device {
@@ -119,7 +139,7 @@ impl Device {
         }
         pollster::block_on(async {
             let adapters = gpu::adapters().await?;
-            let kind = |adapter: &wgpu::Adapter| info_of(&adapter.get_info()).kind;
+            let kind = |adapter: &wgpu::Adapter| info_of(adapter).kind;
             let fits = |adapter: &wgpu::Adapter| match choice {
                 DeviceChoice::Hardware => kind(adapter) == DeviceKind::Hardware,
                 DeviceChoice::Software => kind(adapter) == DeviceKind::Software,
@@ -136,12 +156,7 @@ impl Device {
             for adapter in adapters.iter().filter(|adapter| fits(adapter)) {
                 match Gpu::open(adapter).await {
                     Ok(gpu) => {
-                        return Ok(Self {
-                            info: info_of(&adapter.get_info()),
-                            gpu: Some(Arc::new(gpu)),
-                            fallback: None,
-                            limits: None,
-                        });
+                        return Ok(Self { info: info_of(adapter), gpu: Some(Arc::new(gpu)), fallback: None, limits: None });
                     }
                     Err(error) if *choice == DeviceChoice::Auto => {
                         log::warn!("{error}");
@@ -225,10 +240,11 @@ impl fmt::Display for DeviceInfo {
 }
 
 fn cpu_info() -> DeviceInfo {
-    DeviceInfo { name: "cpu".into(), kind: DeviceKind::Cpu, backend: "none".into(), driver: "none".into() }
+    DeviceInfo { name: "cpu".into(), kind: DeviceKind::Cpu, backend: "none".into(), driver: "none".into(), limits: None }
 }
 
-fn info_of(info: &wgpu::AdapterInfo) -> DeviceInfo {
+fn info_of(adapter: &wgpu::Adapter) -> DeviceInfo {
+    let (info, limits) = (adapter.get_info(), adapter.limits());
     let kind = match info.device_type {
         wgpu::DeviceType::Cpu => DeviceKind::Software,
         _ => DeviceKind::Hardware,
@@ -238,5 +254,13 @@ fn info_of(info: &wgpu::AdapterInfo) -> DeviceInfo {
         kind,
         backend: format!("{:?}", info.backend),
         driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
+        limits: Some(DeviceLimits {
+            buffer: limits.max_buffer_size,
+            binding: limits.max_storage_buffer_binding_size,
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+            subgroup: (info.subgroup_min_size, info.subgroup_max_size),
+            clock: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+        }),
     }
 }

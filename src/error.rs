@@ -91,13 +91,16 @@ pub enum Error {
 
     /// A cell of a table that has no meaning.
     #[error(
-        "{table}, row {row}, column `{column}`: expected {expected}, got `{got}`; correct it, or choose another treatment of the column"
+        "{table}, {}row {row}, column `{column}`: expected {expected}, got `{got}`; correct it, or choose another treatment of the column",
+        .line.map(|line| format!("line {line}, ")).unwrap_or_default()
     )]
     Cell {
         /// The table.
         table: String,
-        /// The row, counted from 1 below the header.
-        row: usize,
+        /// The row of the file, counted from 1 below the header.
+        row: u64,
+        /// Its line, counted from 1, if the file has lines.
+        line: Option<u64>,
         /// The column's name.
         column: String,
         /// What it may be.

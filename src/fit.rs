@@ -204,6 +204,13 @@ pub enum OnNonFinite {
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
+impl From<Arc<AtomicBool>> for Cancel {
+    /// The switch that is thrown when that flag is set, as a handler of signals does.
+    fn from(flag: Arc<AtomicBool>) -> Self {
+        Self(flag)
+    }
+}
+
 impl Cancel {
     /// A switch that is not thrown yet.
     pub fn new() -> Self {

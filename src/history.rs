@@ -95,6 +95,33 @@ impl Evaluation {
     pub fn confusion_matrix(&self) -> Vec<Vec<u64>> {
         confusion(&self.measured.counts, &self.scale).unwrap_or_default()
     }
+
+    /// The confusion matrix as text, under the classes' names.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Init, Loss, Model, Network};
+    /// let model = Model::new(&Device::cpu(), &Network::new(1).dense(2, Activation::Softmax), &Init::Zeros)?;
+    /// let evaluation = model.evaluate(&[[0.0], [0.0]], &[[0.0], [1.0]], Loss::CategoricalCrossEntropy)?;
+    /// let text = evaluation.confusion_text(&["no".to_owned(), "yes".to_owned()]);
+    /// assert_eq!(text.lines().last(), Some("          yes |   1   0"));
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn confusion_text(&self, classes: &[String]) -> String {
+        let counts = self.confusion_matrix();
+        let longest = counts.iter().flatten().map(|count| count.to_string().len());
+        let width = classes.iter().map(|class| class.chars().count()).chain(longest).max().unwrap_or(0) + 1;
+        let corner = "is, taken for";
+        let first = width.max(corner.len());
+        let row = |head: &str, cells: &mut dyn Iterator<Item = String>| {
+            cells.fold(format!("{head:>first$} |"), |line, cell| line + &format!("{cell:>width$}"))
+        };
+        let mut lines = vec![row(corner, &mut classes.iter().cloned())];
+        lines.push("-".repeat(lines[0].chars().count()));
+        for (class, counts) in classes.iter().zip(&counts) {
+            lines.push(row(class, &mut counts.iter().map(u64::to_string)));
+        }
+        lines.join("\n")
+    }
 }
 
 impl History {

@@ -72,7 +72,7 @@ mod trainer;
 
 pub use activation::Activation;
 pub use cross_validation::{Fold, cross_validate};
-pub use device::{Device, DeviceChoice, DeviceInfo, DeviceKind, devices};
+pub use device::{Device, DeviceChoice, DeviceInfo, DeviceKind, DeviceLimits, devices};
 pub use error::Error;
 pub use file::{Format, Load, Save};
 pub use fit::{Answer, Cancel, Checkpoint, ClassWeights, EarlyStopping, EngineChoice, Fit, OnNonFinite};
@@ -92,7 +92,7 @@ pub use schedule::Schedule;
 pub use split::{Parts, Split};
 pub use summary::{LayerSummary, Summary};
 pub use sweep::{Member, MemberHistory, Sweep, SweepHistory};
-pub use table::{Column, Columns, Csv, Dataset, Missing, Predictions, Preprocessing, Scaling, Table};
+pub use table::{Column, Columns, Csv, Dataset, Missing, Predictions, Preprocessing, Scaling, Table, TableReader};
 pub use trace::Stage;
 pub use trainer::{Readback, TensorBuffer, Trainer};
 /// The wgpu that this version is built with.
@@ -122,6 +122,23 @@ pub mod internals {
     /// The same device, planned for as if it had these limits.
     pub fn limited(device: &crate::Device, limits: Limits) -> crate::Device {
         device.with_limits(limits)
+    }
+
+    /// The kernels that a training dispatches, by their labels.
+    ///
+    /// # Errors
+    /// As [`Model::summary`](crate::Model::summary).
+    pub fn kernels(
+        model: &crate::Model,
+        fit: &crate::Fit,
+        rows: usize,
+    ) -> Result<std::collections::BTreeSet<String>, crate::Error> {
+        model.kernels(fit, rows)
+    }
+
+    /// Files that are whole or not there.
+    pub mod files {
+        pub use crate::file::write::{Existing, Target, write};
     }
 
     /// The device's GPU.

@@ -31,9 +31,9 @@ pub enum Metric {
     Recall,
     /// 2 · precision · recall / (precision + recall): of yes, or the mean over the classes.
     F1,
-    /// The mean of |y − t|.
+    /// The mean of |y − t|, in the target's own units where the model has a preprocessing that scales it.
     MeanAbsoluteError,
-    /// The root of the mean of (y − t)².
+    /// The root of the mean of (y − t)², in the same units.
     RootMeanSquaredError,
     /// One minus the squared errors over the targets' squared distances from their means, over all outputs together.
     RSquared,
@@ -56,6 +56,8 @@ pub(crate) struct Scale {
     pub counts: Option<Counts>,
     /// The mean of the targets' squared distances from their column's mean.
     pub variance: f64,
+    /// What an error of 1 is in the target's own units.
+    pub unit: f64,
 }
 
 impl Metric {
@@ -121,8 +123,8 @@ impl Metric {
             Metric::Precision => mean_over_classes(counts, scale, |right, taken, _| share(right, taken)),
             Metric::Recall => mean_over_classes(counts, scale, |right, _, of| share(right, of)),
             Metric::F1 => mean_over_classes(counts, scale, |right, taken, of| share(2 * right, taken + of)),
-            Metric::MeanAbsoluteError => error(2),
-            Metric::RootMeanSquaredError => error(1).sqrt(),
+            Metric::MeanAbsoluteError => error(2) * scale.unit,
+            Metric::RootMeanSquaredError => error(1).sqrt() * scale.unit,
             Metric::RSquared => 1.0 - error(1) / scale.variance,
         }
     }

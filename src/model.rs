@@ -1,6 +1,7 @@
 //! A network with weights on a device: the trainer, and what can be asked of a trained network.
 
 use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::data::{Data, check_inputs, check_rows};
@@ -21,7 +22,7 @@ use crate::plan::{Counts, EVALUATION, Evaluation as Task, Id, Limits, Plan, Scor
 use crate::product::choice::Products;
 use crate::reference::Reference;
 use crate::staged::Staged;
-use crate::summary::{Summary, planned};
+use crate::summary::{self, Summary, planned};
 use crate::table::{Predictions, Preprocessing, Table};
 use crate::trace::{self, Stage};
 use crate::train::{self, Start, State, Trained};
@@ -55,6 +56,8 @@ pub struct Model {
     pub(crate) parameters: Vec<f64>,
     pub(crate) state: State,
     preprocessing: Option<Preprocessing>,
+    /// What files say of the model beside.
+    pub(crate) notes: BTreeMap<String, String>,
 }
 
 /// Predictions and evaluations go over the rows in pieces of about this many values in the widest layer.
@@ -81,19 +84,40 @@ impl Model {
             parameters,
             state: State::default(),
             preprocessing: None,
+            notes: BTreeMap::new(),
         })
     }
 
     /// A model as it was when it had these parameters and was in that state.
     pub(crate) fn restore(device: &Device, network: &Network, layout: &Layout, parameters: Vec<f64>, state: State) -> Self {
         let (device, network, layout) = (device.clone(), network.clone(), layout.clone());
-        Self { device, network, layout, parameters, state, preprocessing: None }
+        Self { device, network, layout, parameters, state, preprocessing: None, notes: BTreeMap::new() }
     }
 
     /// Its parameters, and what that optimizer keeps of them if it has begun, flat.
     pub(crate) fn into_numbers(self, optimizer: &Optimizer) -> (Vec<f64>, Vec<Vec<f64>>) {
         let slots = if self.state.optimizer == *optimizer { self.state.slots } else { Vec::new() };
         (self.parameters, slots)
+    }
+
+    /// How it was trained, by the names of settings and such, and what else was noted: it goes into files and comes back out of them. Each training
+    /// notes what it was given, on how many rows, and what trained where.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Fit, Init, Model, Network};
+    /// let mut model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::default())?;
+    /// model.fit(&[[1.0]], &[[2.0]], &Fit::new().learning_rate(0.5))?;
+    /// model.note("trained for", "a doctest");
+    /// assert_eq!(model.notes()["learning_rate"], "0.5");
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn notes(&self) -> &BTreeMap<String, String> {
+        &self.notes
+    }
+
+    /// Notes something of the model, in place of what stands under that name.
+    pub fn note(&mut self, name: impl Into<String>, text: impl Into<String>) {
+        self.notes.insert(name.into(), text.into());
     }
 
     /// The device it trains on.
@@ -121,6 +145,15 @@ impl Model {
         let choice = fused::choose(&frame);
         let engine = if choice.fused.is_some() { fused::Engine::Fused } else { fused::Engine::Staged };
         Ok(EngineReport { engine, why: choice.why })
+    }
+
+    /// The kernels that such a training dispatches, by their labels; none on the CPU engine.
+    pub(crate) fn kernels(&self, fit: &Fit, rows: usize) -> Result<BTreeSet<String>, Error> {
+        self.check_rows_of(fit, rows)?;
+        match self.device.gpu {
+            None => Ok(BTreeSet::new()),
+            Some(_) => summary::kernels((&self.network, &self.layout, fit), rows, self.device.limits()),
+        }
     }
 
     /// Refuses settings without meaning, and a number of rows that cannot be trained on.
@@ -252,6 +285,11 @@ impl Model {
         }
         let Trained { parameters, state, history } = trained?;
         (self.parameters, self.state) = (parameters, state);
+        self.notes.extend(fit.settings());
+        let rows = |data: &Data<'_>| data.inputs.rows().to_string();
+        self.notes.insert("rows".into(), rows(&data));
+        self.notes.insert("validation_rows".into(), validation.as_ref().map_or("none".into(), rows));
+        self.notes.extend(checkpoint::circumstances(&self.device, history.engine));
         Ok(history)
     }
 
@@ -363,7 +401,8 @@ impl Model {
             }
             Ok(measured)
         })?;
-        let scale = Scale { rows, outputs, counts: Some(counts), variance: data.variance(outputs) };
+        let unit = self.preprocessing.as_ref().map_or(1.0, Preprocessing::unit);
+        let scale = Scale { rows, outputs, counts: Some(counts), variance: data.variance(outputs), unit };
         let accuracy = Metric::Accuracy.value(&measured, &scale);
         Ok(Evaluation { loss: measured.losses[0], accuracy, measured, scale })
     }
@@ -488,14 +527,28 @@ impl Model {
     /// # Errors
     /// [`Error::Setting`] without preprocessing; [`Error::UnknownColumn`] and [`Error::Cell`]; and as [`predict`](Self::predict).
     pub fn predict_table(&self, table: &Table) -> Result<Predictions, Error> {
-        let Some(preprocessing) = &self.preprocessing else {
-            return Err(Error::Setting {
-                what: "predicting from a table".into(),
-                expected: "a model with preprocessing".into(),
-                got: "one without".into(),
-            });
-        };
+        let preprocessing = self.preprocessing_for("predicting from a table")?;
         preprocessing.interpret(self.predict(preprocessing.transform_inputs(table)?)?)
+    }
+
+    /// [`evaluate`](Self::evaluate) for a table's rows as they are, by categorical cross-entropy for classes and by the mean squared error of
+    /// scaled numbers otherwise. Metrics that are errors are in the target's own units.
+    ///
+    /// # Errors
+    /// As [`predict_table`](Self::predict_table); the table needs the target's column.
+    pub fn evaluate_table(&self, table: &Table) -> Result<Evaluation, Error> {
+        let preprocessing = self.preprocessing_for("evaluating on a table")?;
+        let data = preprocessing.transform(table)?;
+        let loss = if preprocessing.classes().is_some() { Loss::CategoricalCrossEntropy } else { Loss::MeanSquaredError };
+        self.evaluate(&data.inputs, &data.targets, loss)
+    }
+
+    fn preprocessing_for(&self, what: &str) -> Result<&Preprocessing, Error> {
+        self.preprocessing.as_ref().ok_or_else(|| Error::Setting {
+            what: what.into(),
+            expected: "a model with preprocessing".into(),
+            got: "one without".into(),
+        })
     }
 
     /// All weights and biases, `layers.0.weight` first.

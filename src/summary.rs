@@ -1,5 +1,6 @@
 //! What a network is and what training it takes, before anything is allocated.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::data::Data;
@@ -101,6 +102,17 @@ pub(crate) fn planned<'a>(names: (&'a Network, &'a Layout, &'a Fit), rows: usize
     let weighted = fit.sample_weights.is_some() || fit.class_weights.is_some();
     let weights = if weighted { Weights::Given } else { Weights::Equal };
     Ok(frame(names, Rows { weights, ..equal(train) }, validation, limits))
+}
+
+/// The kernels that a training dispatches, by their labels.
+pub(crate) fn kernels(names: (&Network, &Layout, &Fit), rows: usize, limits: Limits) -> Result<BTreeSet<String>, Error> {
+    let frame = planned(names, rows, limits)?;
+    if let Some(fused) = fused::choose(&frame).fused {
+        return Ok([fused.label()].into());
+    }
+    let planned = ways(&frame).into_iter().map(|gathered| plan(&frame, gathered)).find(Result::is_ok);
+    let (plan, ..) = planned.unwrap_or_else(|| plan(&frame, [false, false]))?;
+    Ok(plan.dispatches.iter().map(|dispatch| dispatch.kernel.label()).collect())
 }
 
 /// The bytes of the staged engine.

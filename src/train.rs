@@ -209,6 +209,7 @@ pub async fn train<A: Answer>(
         outputs: network.outputs(),
         counts: frame.scores.counts,
         variance: if frame.scores.errors { data.variance(network.outputs()) } else { f64::NAN },
+        unit: start.preprocessing.map_or(1.0, Preprocessing::unit),
     };
     let scales = (scale(data), validation.map(scale));
     let cancelled = || fit.cancel.as_ref().is_some_and(|cancel| cancel.is_cancelled());

@@ -60,22 +60,6 @@ pub fn print(line: &str) {
     }
 }
 
-/// A confusion matrix as text: a row for what is, a column for what it was taken for.
-pub fn confusion_matrix(classes: &[String], counts: &[Vec<u64>]) -> String {
-    let longest = counts.iter().flatten().map(|count| count.to_string().len());
-    let width = classes.iter().map(|class| class.chars().count()).chain(longest).max().unwrap_or(0) + 2;
-    let row = |head: &str, cells: &mut dyn Iterator<Item = String>| {
-        cells.fold(format!("{head:>width$} |"), |line, cell| line + &format!("{cell:>width$}"))
-    };
-    let mut lines = vec![row("is, taken for", &mut classes.iter().cloned())];
-    let head = lines[0].chars().count();
-    lines.push("-".repeat(head));
-    for (class, counts) in classes.iter().zip(counts) {
-        lines.push(row(&format!("{class:>13}"), &mut counts.iter().map(u64::to_string)));
-    }
-    lines.join("\n")
-}
-
 /// Prints an epoch stage by stage.
 pub fn explain(epoch: usize, stages: &[Stage]) {
     print(&format!("Epoch {epoch}, {} stages", stages.len()));

@@ -57,7 +57,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
 
     let evaluation = model.evaluate(&test.inputs, &test.targets, loss)?;
     let classes = preprocessing.classes().unwrap_or_default();
-    common::print(&common::confusion_matrix(classes, &evaluation.confusion_matrix()));
+    common::print(&evaluation.confusion_text(classes));
     common::print(&format!("accuracy {:.4}", evaluation.accuracy));
     Ok(())
 }

@@ -24,7 +24,7 @@ fn main() -> std::process::ExitCode {
 
         let evaluation = model.evaluate(&test.inputs, &test.targets, Loss::CategoricalCrossEntropy)?;
         let classes = preprocessing.classes().unwrap_or_default();
-        common::print(&common::confusion_matrix(classes, &evaluation.confusion_matrix()));
+        common::print(&evaluation.confusion_text(classes));
         common::print(&format!("accuracy {:.4}", evaluation.accuracy));
         Ok(())
     })

@@ -25,7 +25,7 @@ pub fn check(path: &Path) -> Result<(), Box<dyn Error>> {
 /// Draws a curve for each kind of network; gives where the picture is.
 pub fn draw(path: &Path, rates: &[f64], curves: &[(&str, Vec<Option<f64>>)]) -> Result<PathBuf, Box<dyn Error>> {
     // Fails only if it is no font.
-    let _ = register_font("sans-serif", FontStyle::Normal, include_bytes!("../common/font/DejaVuSans-subset.ttf"));
+    let _ = register_font("sans-serif", FontStyle::Normal, include_bytes!("../../assets/font/DejaVuSans-subset.ttf"));
     let mut pixels = vec![0; (SIZE.0 * SIZE.1 * 3) as usize];
     {
         let root = BitMapBackend::with_buffer(&mut pixels, SIZE).into_drawing_area();

@@ -13,6 +13,7 @@ use super::write::{Existing, Target};
 use super::{Format, bits, check_finite, expect_names, parameters, refused, tensors};
 use crate::activation::Activation;
 use crate::data::Data;
+use crate::device::Device;
 use crate::engine::End;
 use crate::error::Error;
 use crate::fit::{Checkpoint, Fit, OnNonFinite};
@@ -97,20 +98,28 @@ pub fn settings(start: &Start<'_>, (data, validation): (&Data<'_>, Option<&Data<
     settings
 }
 
-fn circumstances(start: &Start<'_>, engine: Engine) -> BTreeMap<String, String> {
+/// What trains, where, and by which planner.
+pub fn circumstances(device: &Device, engine: Engine) -> BTreeMap<String, String> {
     let all = [
         ("engine", engine.name().to_owned()),
-        ("device", start.device.info().to_string()),
+        ("device", device.info().to_string()),
         ("planner version", plan::VERSION.to_string()),
         ("shaderprop version", env!("CARGO_PKG_VERSION").into()),
     ];
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+impl Progress {
+    /// How it was trained, as a model's notes say it.
+    pub fn notes(&self) -> BTreeMap<String, String> {
+        self.settings.iter().chain(&self.circumstances).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
 impl Resumed {
     /// Says in the log where it goes on otherwise than it began.
     pub fn compare(&self, start: &Start<'_>, engine: Engine) {
-        for (name, is) in circumstances(start, engine) {
+        for (name, is) in circumstances(start.device, engine) {
             let was = self.circumstances.get(&name).map_or("none", String::as_str);
             if was != is {
                 let path = self.path.display();
@@ -135,7 +144,7 @@ impl Saver {
         let own = start.resumed.as_ref().is_some_and(same);
         let existing = if own || checkpoint.overwrite { Existing::Replaced } else { Existing::Refused };
         // Model::load goes by the end of a name.
-        if matches!(Format::of(&checkpoint.path), Ok(Format::Npz | Format::Onnx | Format::C)) {
+        if matches!(Format::of(&checkpoint.path), Ok(Format::Npz | Format::Onnx | Format::Json | Format::C)) {
             return Err(Error::Setting {
                 what: "the name of a checkpoint".into(),
                 expected: "one that does not end as another format's does".into(),
@@ -152,10 +161,10 @@ impl Saver {
         Ok(Self {
             target: Target::checked(&checkpoint.path, existing)?,
             existing,
-            circumstances: circumstances(start, engine),
+            circumstances: circumstances(start.device, engine),
             settings,
             kind: if engine == Engine::Cpu { Type::F64 } else { Type::F32 },
-            description: Description::new(start.network, start.preprocessing, 0),
+            description: Description::new(start.network, start.preprocessing, 0, BTreeMap::new()),
             best: start.resumed.as_ref().and_then(|resumed| Some((resumed.watch.best_epoch?, resumed.best.clone()?))),
             saved: None,
         })

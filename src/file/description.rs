@@ -1,5 +1,7 @@
 //! What a file says of a model beside its weights, in JSON: the network, the fitted preprocessing, the version that wrote it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Progress;
@@ -28,6 +30,9 @@ pub struct Description {
     preprocessing: Option<PreprocessingText>,
     /// The epochs that the model was trained for.
     pub epochs: u64,
+    /// How, and what else was noted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notes: BTreeMap<String, String>,
     /// Of a checkpoint: where the training stands.
     pub training: Option<Progress>,
 }
@@ -66,7 +71,7 @@ struct Head {
 }
 
 impl Description {
-    pub fn new(network: &Network, preprocessing: Option<&Preprocessing>, epochs: u64) -> Self {
+    pub fn new(network: &Network, preprocessing: Option<&Preprocessing>, epochs: u64, notes: BTreeMap<String, String>) -> Self {
         let preprocessing =
             preprocessing.cloned().map(|Preprocessing { features, target }| PreprocessingText { features, target });
         Self {
@@ -75,6 +80,7 @@ impl Description {
             network: NetworkText::of(network),
             preprocessing,
             epochs,
+            notes,
             training: None,
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod c;
 pub(crate) mod checkpoint;
 mod description;
+mod json;
 mod npz;
 pub(crate) mod onnx;
 mod protobuf;
@@ -54,6 +55,8 @@ pub enum Format {
     Npz,
     /// `.onnx`: for other programs, with the preprocessing. It is not loaded again.
     Onnx,
+    /// `.json`: for other programs, to be read by eye too: all of the model, weights nested by rows of the shape (in, out). It is not loaded again.
+    Json,
     /// `.c`: for other programs, with the preprocessing. It is not loaded again.
     C,
 }
@@ -131,10 +134,11 @@ impl Format {
             Some("safetensors") => Ok(Self::Safetensors),
             Some("npz") => Ok(Self::Npz),
             Some("onnx") => Ok(Self::Onnx),
+            Some("json") => Ok(Self::Json),
             Some("c") => Ok(Self::C),
             _ => Err(Error::Setting {
                 what: "the name of a model's file".into(),
-                expected: "one that ends in .safetensors, .npz, .onnx or .c".into(),
+                expected: "one that ends in .safetensors, .npz, .onnx, .json or .c".into(),
                 got: path.display().to_string(),
             }),
         }
@@ -188,6 +192,7 @@ impl Model {
                 write::write(path, save.existing(), |file| file.write_all(&npz::archive(&description, &weights)?))
             }
             Format::Onnx => whole(onnx::model(self)?),
+            Format::Json => whole(json::text(self)?.into_bytes()),
             Format::C => {
                 let stem = path.file_stem().map_or(Cow::Borrowed("model"), |stem| stem.to_string_lossy());
                 whole(c::source(self, &stem)?.into_bytes())
@@ -195,8 +200,8 @@ impl Model {
         }
     }
 
-    fn describe(&self) -> Description {
-        Description::new(self.network(), self.preprocessing(), self.state.epochs)
+    pub(crate) fn describe(&self) -> Description {
+        Description::new(self.network(), self.preprocessing(), self.state.epochs, self.notes.clone())
     }
 
     /// Loads a model that [`save`](Self::save) wrote as safetensors or NPZ, or the weights of a [`Checkpoint`](crate::Checkpoint), to that device.
@@ -278,6 +283,8 @@ fn assemble(
     let mut model = Model::new(device, &network, &Init::Zeros)?;
     model.parameters = parameters;
     model.state.epochs = description.epochs;
+    let notes = description.training.as_ref().map(checkpoint::Progress::notes);
+    model.notes = notes.unwrap_or_else(|| std::mem::take(&mut description.notes));
     match preprocessing {
         Some(preprocessing) => model.with_preprocessing(preprocessing).map_err(|error| refuse(error.to_string())),
         None => Ok(model),
@@ -367,7 +374,7 @@ fn is_npz(path: &Path) -> Result<bool, Error> {
     match Format::of(path) {
         Ok(Format::Npz) => Ok(true),
         Ok(Format::Safetensors) => Ok(false),
-        Ok(Format::Onnx | Format::C) => Err(refused(
+        Ok(Format::Onnx | Format::Json | Format::C) => Err(refused(
             path,
             "a model in safetensors or NPZ",
             "a name of what is written for other programs, and not read".into(),

@@ -13,7 +13,9 @@ use crate::error::Error;
 /// What becomes of a file that is in the place already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
+    /// It stays, and the new one is refused.
     Refused,
+    /// The new one takes its place.
     Replaced,
 }
 

@@ -49,6 +49,8 @@ pub enum Scaling {
     Standardise,
     /// From 0, the least seen in fitting, to 1, the greatest; a constant column to 0.
     MinMax,
+    /// From 0, the least of all these columns together, to 1, the greatest: for pixels, of which some columns hardly vary.
+    MinMaxTogether,
     /// As they are.
     None,
 }

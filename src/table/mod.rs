@@ -1,20 +1,25 @@
-//! Tables as people have them: columns with names, cells of text, out of CSV.
+//! Tables as people have them: columns with names, cells of text out of CSV, or the numbers of arrays.
 
+mod cells;
 mod columns;
+mod csv;
 mod preprocessing;
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
-pub use columns::{Column, Columns, Missing, Scaling};
-pub(crate) use preprocessing::{BEYOND_F32, Feature, FeatureKind, Goal, MISSING};
-pub use preprocessing::{Dataset, Predictions, Preprocessing};
-
+use self::cells::Cells;
+pub(crate) use self::cells::MISSING;
+pub use self::columns::{Column, Columns, Missing, Scaling};
+pub use self::csv::{Csv, TableReader};
+pub(crate) use self::preprocessing::{BEYOND_F32, Feature, FeatureKind, Goal};
+pub use self::preprocessing::{Dataset, Predictions, Preprocessing};
 use crate::error::Error;
-use crate::read::{open, refused};
+use crate::matrix::Matrix;
+use crate::read::{Array, refused};
 
-/// A table of text: named columns, and rows of cells. What they mean is said by [`Columns`].
+/// A table: named columns, and rows of cells. What they mean is said by [`Columns`].
 ///
 /// ```
 /// use shaderprop::{Csv, Table};
@@ -23,108 +28,87 @@ use crate::read::{open, refused};
 /// assert_eq!(table.cell(1, 1), "blue");
 /// # Ok::<(), shaderprop::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     /// What messages call it: a path.
     source: String,
     names: Vec<String>,
-    /// Row by row.
-    cells: Vec<String>,
+    /// One for each name, all of the same length.
+    columns: Vec<Cells>,
+    /// Where each row was.
+    places: Vec<Place>,
 }
 
-/// How a CSV file is written: with a header and commas, where nothing else is set.
+/// Where a row stands in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Csv {
-    header: bool,
-    delimiter: u8,
-}
-
-impl Default for Csv {
-    fn default() -> Self {
-        Self { header: true, delimiter: b',' }
-    }
-}
-
-impl Csv {
-    /// With a header and commas.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Whether the first line has the columns' names. Without, they are called `0`, `1` and so on.
-    #[must_use]
-    pub fn header(mut self, header: bool) -> Self {
-        self.header = header;
-        self
-    }
-
-    /// What stands between cells.
-    #[must_use]
-    pub fn delimiter(mut self, delimiter: u8) -> Self {
-        self.delimiter = delimiter;
-        self
-    }
+struct Place {
+    /// Counted from 1, below the header.
+    row: u64,
+    /// Counted from 1, if it has lines.
+    line: Option<u64>,
 }
 
 impl Table {
+    fn empty(source: String, names: Vec<String>) -> Self {
+        Self { source, columns: names.iter().map(|_| Cells::text()).collect(), names, places: Vec::new() }
+    }
+
     /// Reads a CSV file, plain or gzipped.
     ///
     /// # Errors
     /// [`Error::File`] if it cannot be read, has no rows, rows of different lengths or two columns of a name.
     pub fn read_csv(path: impl AsRef<Path>, csv: &Csv) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let table = Self::parse(open(path)?, csv).map_err(|message| refused(path, "a table", message))?;
-        Ok(Self { source: path.display().to_string(), ..table })
+        Self::all(TableReader::open(path, csv)?)
     }
 
     /// Reads CSV.
     ///
     /// # Errors
     /// As [`read_csv`](Self::read_csv).
-    pub fn from_csv(text: impl Read, csv: &Csv) -> Result<Self, Error> {
-        Self::parse(text, csv).map_err(|message| refused(Path::new("table"), "a table", message))
+    pub fn from_csv(mut text: impl Read, csv: &Csv) -> Result<Self, Error> {
+        let mut whole = Vec::new();
+        text.read_to_end(&mut whole).map_err(|error| refused(Path::new("table"), "a table", error.to_string()))?;
+        Self::all(TableReader::new(std::io::Cursor::new(whole), csv)?)
     }
 
-    fn parse(text: impl Read, csv: &Csv) -> Result<Self, String> {
-        let mut reader =
-            csv::ReaderBuilder::new().has_headers(csv.header).delimiter(csv.delimiter).trim(csv::Trim::All).from_reader(text);
-        let message = |error: csv::Error| match error.kind() {
-            csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-                let line = pos.as_ref().map_or(0, csv::Position::line);
-                format!("{len} cells in line {line}, where the lines before have {expected_len}")
-            }
-            csv::ErrorKind::Utf8 { pos, .. } => {
-                format!("text that is not UTF-8, in line {}", pos.as_ref().map_or(0, csv::Position::line))
-            }
-            _ => error.to_string(),
+    fn all(mut reader: TableReader) -> Result<Self, Error> {
+        let all = reader.read(usize::MAX)?;
+        all.ok_or_else(|| refused(Path::new(reader.source()), "a table", "none: it has no rows".into()))
+    }
+
+    /// The table of arrays: inputs, whose columns are called `0`, `1` and so on, and targets if there are any, a number for each row, called
+    /// `target`. NaN is a missing value. Messages call it by `source`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for inputs without rows or columns, and for targets that are not one number for each row.
+    pub fn from_arrays(source: impl Into<String>, inputs: Array, targets: Option<Array>) -> Result<Self, Error> {
+        let inputs = inputs.into_matrix()?;
+        let (rows, width) = (inputs.rows(), inputs.columns());
+        let shape = |what: &str, expected: String, got: String| Error::Shape {
+            what: what.into(),
+            expected,
+            got,
+            advice: "give a row of inputs, and one target, for each".into(),
         };
-        let mut names: Vec<String> = Vec::new();
-        if csv.header {
-            let header = reader.headers().map_err(message)?;
-            // A byte order mark is no part of a name.
-            names.extend(header.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()));
+        if rows == 0 || width == 0 {
+            return Err(shape("the inputs of a table", "rows and columns".into(), format!("{rows} rows of {width}")));
         }
-        let mut cells = Vec::new();
-        for record in reader.records() {
-            let record = record.map_err(message)?;
-            if names.is_empty() {
-                names.extend((0..record.len()).map(|column| column.to_string()));
+        let mut names: Vec<String> = (0..width).map(|column| column.to_string()).collect();
+        let mut columns: Vec<Cells> = (0..width).map(|column| Cells::Numbers(column_of(&inputs, column))).collect();
+        if let Some(targets) = targets {
+            if targets.values.len() != rows {
+                return Err(shape("the targets of a table", format!("{rows} numbers"), format!("{:?}", targets.shape)));
             }
-            cells.extend(record.iter().map(str::to_owned));
+            names.push("target".into());
+            columns.push(Cells::Numbers(targets.values));
         }
-        if cells.is_empty() {
-            return Err("none: it has no rows".into());
-        }
-        let mut seen = HashSet::new();
-        if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
-            return Err(format!("two columns named `{name}`"));
-        }
-        Ok(Self { source: "table".into(), names, cells })
+        let places = (1..=rows as u64).map(|row| Place { row, line: None }).collect();
+        Ok(Self { source: source.into(), names, columns, places })
     }
 
     /// How many rows it has.
     pub fn rows(&self) -> usize {
-        self.cells.len() / self.names.len()
+        self.places.len()
     }
 
     /// Its columns' names.
@@ -132,13 +116,12 @@ impl Table {
         &self.names
     }
 
-    /// A cell, both counted from 0.
+    /// A cell as text, both counted from 0.
     ///
     /// # Panics
     /// If there is no such cell, as slices do.
-    pub fn cell(&self, row: usize, column: usize) -> &str {
-        assert!(column < self.names.len(), "column {column} of a table of {}", self.names.len());
-        &self.cells[row * self.names.len() + column]
+    pub fn cell(&self, row: usize, column: usize) -> Cow<'_, str> {
+        self.columns[column].get(row)
     }
 
     /// The table of those rows, in that order.
@@ -146,17 +129,23 @@ impl Table {
     /// # Panics
     /// If there is no such row, as slices do.
     pub fn select(&self, rows: &[usize]) -> Self {
-        let columns = self.names.len();
-        let cells = rows.iter().flat_map(|row| &self.cells[row * columns..(row + 1) * columns]).cloned().collect();
-        Self { source: self.source.clone(), names: self.names.clone(), cells }
+        Self {
+            source: self.source.clone(),
+            names: self.names.clone(),
+            columns: self.columns.iter().map(|column| column.select(rows)).collect(),
+            places: rows.iter().map(|row| self.places[*row]).collect(),
+        }
     }
 
-    /// Which column that is; near names are offered where there is none.
-    pub(crate) fn find(&self, column: &Column) -> Result<usize, Error> {
-        let name = match column {
-            Column::Index(index) if *index < self.names.len() => return Ok(*index),
+    /// Where that column stands, counted from 0.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] offers near names.
+    pub fn find(&self, column: impl Into<Column>) -> Result<usize, Error> {
+        let name = match column.into() {
+            Column::Index(index) if index < self.names.len() => return Ok(index),
             Column::Index(index) => format!("number {index}, from 0"),
-            Column::Name(name) => name.clone(),
+            Column::Name(name) => name,
         };
         self.names.iter().position(|own| *own == name).ok_or_else(|| {
             let distance = |own: &String| strsim::damerau_levenshtein(&own.to_lowercase(), &name.to_lowercase());
@@ -167,14 +156,26 @@ impl Table {
         })
     }
 
-    /// The error for a cell, rows counted from 1 below the header.
+    /// One more row. The record has a cell for each column.
+    fn push(&mut self, record: &::csv::StringRecord, place: Place) {
+        self.columns.iter_mut().zip(record).for_each(|(column, cell)| column.push(cell));
+        self.places.push(place);
+    }
+
+    /// The error for a cell.
     fn refuse(&self, row: usize, column: usize, expected: &str) -> Error {
+        let Place { row: number, line } = self.places[row];
         Error::Cell {
             table: self.source.clone(),
-            row: row + 1,
+            row: number,
+            line,
             column: self.names[column].clone(),
             expected: expected.into(),
             got: self.cell(row, column).into(),
         }
     }
+}
+
+fn column_of(inputs: &Matrix<'_>, column: usize) -> Vec<f32> {
+    (0..inputs.rows()).map(|row| inputs.row(row)[column]).collect()
 }

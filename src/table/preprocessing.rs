@@ -1,10 +1,13 @@
 //! From tables to matrices, by what was fitted on the training rows, and from predictions back.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::Table;
+use super::cells::{Value, is_missing};
 use super::columns::{Column, Columns, Missing, Scaling, Target};
 use crate::error::Error;
 use crate::matrix::Matrix;
@@ -86,13 +89,6 @@ pub enum Predictions {
 /// The least f64 that no finite f32 is next to: half a step beyond the largest of these.
 pub(crate) const BEYOND_F32: f64 = 3.402_823_567_797_336_6e38;
 
-/// What stands for a missing value, in any case.
-pub(crate) const MISSING: &[&str] = &["", "na", "n/a", "nan", "null", "none", "?"];
-
-fn is_missing(cell: &str) -> bool {
-    MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing))
-}
-
 impl Preprocessing {
     /// Learns from a table: the rows that will be trained on.
     ///
@@ -108,9 +104,9 @@ impl Preprocessing {
                 advice: "give some rows".into(),
             });
         }
-        let find = |columns: &[Column]| columns.iter().map(|column| table.find(column)).collect::<Result<Vec<_>, _>>();
+        let find = |columns: &[Column]| columns.iter().map(|column| table.find(column.clone())).collect::<Result<Vec<_>, _>>();
         let target = match &columns.target {
-            Target::Classes(column) | Target::Number(column) => table.find(column)?,
+            Target::Classes(column) | Target::Number(column) => table.find(column.clone())?,
         };
         let (dropped, categorical) = (find(&columns.dropped)?, find(&columns.categorical)?);
         for (what, listed) in [("dropped", &dropped), ("categorical", &categorical)] {
@@ -123,12 +119,21 @@ impl Preprocessing {
             }
         }
         let mut features = Vec::new();
+        // The least and the greatest of all numbers.
+        let mut range = (f64::INFINITY, f64::NEG_INFINITY);
         for column in (0..table.names.len()).filter(|column| *column != target && !dropped.contains(column)) {
             let kind = match is_number(table, column) && !categorical.contains(&column) {
-                true => fit_number(table, column, columns)?,
+                true => fit_number(table, column, columns, &mut range)?,
                 false => fit_categories(table, column, columns)?,
             };
             features.push(Feature { name: table.names[column].clone(), kind });
+        }
+        if columns.scaling == Scaling::MinMaxTogether {
+            for feature in &mut features {
+                if let FeatureKind::Number { shift, scale, .. } = &mut feature.kind {
+                    (*shift, *scale) = from_0_to_1(range);
+                }
+            }
         }
         if features.is_empty() {
             return Err(Error::Setting {
@@ -163,6 +168,13 @@ impl Preprocessing {
         self.classes().map_or(1, <[String]>::len)
     }
 
+    /// The column that is learned.
+    pub fn target(&self) -> &str {
+        match &self.target {
+            Goal::Classes { column, .. } | Goal::Number { column, .. } => column,
+        }
+    }
+
     /// The classes' names, in the order of their indices: sorted, as numbers if all are.
     pub fn classes(&self) -> Option<&[String]> {
         match &self.target {
@@ -179,17 +191,17 @@ impl Preprocessing {
         let inputs = self.transform_inputs(table)?;
         let targets = match &self.target {
             Goal::Classes { column, names } => {
-                let column = table.find(&Column::Name(column.clone()))?;
+                let column = table.find(column.as_str())?;
+                let places: HashMap<&str, usize> = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
                 let class = |row: usize| {
-                    let cell = table.cell(row, column);
-                    let place = names.iter().position(|name| name == cell);
+                    let place = places.get(&*table.cell(row, column));
                     let expected = || format!("one of the classes {}", names.join(", "));
-                    place.map(|place| place as f32).ok_or_else(|| table.refuse(row, column, &expected()))
+                    place.map(|place| *place as f32).ok_or_else(|| table.refuse(row, column, &expected()))
                 };
                 (0..table.rows()).map(class).collect::<Result<Vec<_>, _>>()?
             }
             Goal::Number { column, shift, scale } => {
-                let (values, _) = numbers(table, table.find(&Column::Name(column.clone()))?, None)?;
+                let (values, _) = numbers(table, table.find(column.as_str())?, None)?;
                 values.iter().map(|value| ((value - shift) / scale) as f32).collect()
             }
         };
@@ -211,7 +223,7 @@ impl Preprocessing {
         let mut values = vec![0.0; len];
         let mut first = 0;
         for feature in &self.features {
-            let column = table.find(&Column::Name(feature.name.clone()))?;
+            let column = table.find(feature.name.as_str())?;
             match &feature.kind {
                 FeatureKind::Number { shift, scale, missing } => {
                     for (row, value) in numbers(table, column, *missing)?.0.iter().enumerate() {
@@ -222,11 +234,11 @@ impl Preprocessing {
                 FeatureKind::Categories { names, missing } => {
                     for row in 0..rows {
                         let cell = table.cell(row, column);
-                        let place = match (is_missing(cell), missing) {
+                        let place = match (is_missing(&cell), missing) {
                             (true, Some(missing)) => *missing,
                             (true, None) => return Err(table.refuse(row, column, "a category, where missing ones are refused")),
                             // The last column is that of the others.
-                            (false, _) => names.binary_search_by(|name| name.as_str().cmp(cell)).unwrap_or(names.len()),
+                            (false, _) => names.binary_search_by(|name| name.as_str().cmp(&*cell)).unwrap_or(names.len()),
                         };
                         values[row * width + first + place] = 1.0;
                     }
@@ -262,7 +274,59 @@ impl Preprocessing {
     }
 }
 
+/// A line for each column, and one for the target.
+impl fmt::Display for Preprocessing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let longest = self.features.iter().map(|feature| feature.name.chars().count()).max().unwrap_or(0);
+        for Feature { name, kind } in &self.features {
+            write!(f, "{name:longest$}  ")?;
+            match kind {
+                FeatureKind::Number { shift, scale, missing } => {
+                    write!(f, "number: (x - {shift}) / {scale}")?;
+                    missing.map_or(Ok(()), |missing| write!(f, "; missing: {missing}"))?;
+                }
+                FeatureKind::Categories { names, missing } => {
+                    write!(f, "{} categories: {}", names.len(), listed(names))?;
+                    let stand_in = |place: usize| names.get(place).map_or("another", String::as_str);
+                    missing.map_or(Ok(()), |missing| write!(f, "; missing: {}", stand_in(missing)))?;
+                }
+            }
+            writeln!(f)?;
+        }
+        match &self.target {
+            Goal::Classes { column, names } => write!(f, "target {column}  {} classes: {}", names.len(), listed(names)),
+            Goal::Number { column, shift, scale } => write!(f, "target {column}  number: y * {scale} + {shift}"),
+        }
+    }
+}
+
+/// The first of them.
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(12).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > 12 { shown + ", …" } else { shown }
+}
+
 impl Preprocessing {
+    /// The columns of numbers that the network is given, in the order of its inputs: the name, and what is taken off and divided by.
+    pub fn numbers(&self) -> Vec<(&str, f64, f64)> {
+        let number = |feature: &'_ Feature| match feature.kind {
+            FeatureKind::Number { shift, scale, .. } => Some((shift, scale)),
+            FeatureKind::Categories { .. } => None,
+        };
+        self.features
+            .iter()
+            .filter_map(|feature| number(feature).map(|(shift, scale)| (feature.name.as_str(), shift, scale)))
+            .collect()
+    }
+
+    /// What the numbers that a network learns are multiplied with to be in the target's units.
+    pub(crate) fn unit(&self) -> f64 {
+        match &self.target {
+            Goal::Classes { .. } => 1.0,
+            Goal::Number { scale, .. } => *scale,
+        }
+    }
+
     /// What is wrong with one that was read from a file.
     pub(crate) fn check(&self) -> Result<(), String> {
         let refuse = |what: &str| Err(format!("a preprocessing {what}"));
@@ -309,26 +373,24 @@ const MOST_VALUES: usize = 4 << 30;
 
 /// Whether all cells that are not missing are numbers, and there is one.
 fn is_number(table: &Table, column: usize) -> bool {
-    let mut cells = (0..table.rows()).map(|row| table.cell(row, column)).filter(|cell| !is_missing(cell)).peekable();
-    cells.peek().is_some() && cells.all(|cell| cell.parse::<f64>().is_ok())
+    let cells = &table.columns[column];
+    let mut values = (0..table.rows()).map(|row| cells.value(row)).filter(|value| *value != Value::Missing).peekable();
+    values.peek().is_some() && values.all(|value| matches!(value, Value::Number(_)))
 }
 
 /// A column's numbers, with what stands for missing ones, and which rows have none; an error where nothing stands for them.
 fn numbers(table: &Table, column: usize, missing: Option<f64>) -> Result<(Vec<f64>, Vec<usize>), Error> {
     let (mut values, mut holes) = (Vec::with_capacity(table.rows()), Vec::new());
     for row in 0..table.rows() {
-        let cell = table.cell(row, column);
-        match (is_missing(cell), missing) {
-            (true, Some(missing)) => {
+        match (table.columns[column].value(row), missing) {
+            (Value::Missing, Some(missing)) => {
                 values.push(missing);
                 holes.push(row);
             }
-            (true, None) => return Err(table.refuse(row, column, "a number, where missing ones are refused")),
+            (Value::Missing, None) => return Err(table.refuse(row, column, "a number, where missing ones are refused")),
             // f32 is what the network computes in.
-            (false, _) => match cell.parse::<f64>() {
-                Ok(value) if (value as f32).is_finite() => values.push(value),
-                _ => return Err(table.refuse(row, column, "a finite number")),
-            },
+            (Value::Number(value), _) if (value as f32).is_finite() => values.push(value),
+            _ => return Err(table.refuse(row, column, "a finite number")),
         }
     }
     Ok((values, holes))
@@ -342,19 +404,34 @@ fn moments(values: &[f64]) -> (f64, f64) {
     if varies && variance > 0.0 { (mean, variance.sqrt()) } else { (values[0], 1.0) }
 }
 
-fn fit_number(table: &Table, column: usize, columns: &Columns) -> Result<FeatureKind, Error> {
+/// The shift and the scale that take the least to 0 and the greatest to 1.
+fn from_0_to_1((least, greatest): (f64, f64)) -> (f64, f64) {
+    (least, if greatest > least { greatest - least } else { 1.0 })
+}
+
+/// The one in the middle, or the mean of both; sorts some.
+fn median(values: &mut [f64]) -> f64 {
+    let (middle, even) = (values.len() / 2, values.len().is_multiple_of(2));
+    let (before, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    let lower = before.iter().copied().max_by(f64::total_cmp).filter(|_| even).unwrap_or(upper);
+    (lower + upper) / 2.0
+}
+
+fn fit_number(table: &Table, column: usize, columns: &Columns, range: &mut (f64, f64)) -> Result<FeatureKind, Error> {
     let refused = columns.missing == Missing::Error;
     let (mut values, holes) = numbers(table, column, Some(f64::NAN).filter(|_| !refused))?;
     let mut present: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
-    present.sort_by(f64::total_cmp);
+    let own = present
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), value| (value.min(least), value.max(greatest)));
+    *range = (range.0.min(own.0), range.1.max(own.1));
     let missing = match columns.missing {
         Missing::Error => None,
-        Missing::Median => {
-            let middle = present.len() / 2;
-            Some(if present.len().is_multiple_of(2) { (present[middle - 1] + present[middle]) / 2.0 } else { present[middle] })
-        }
+        Missing::Median => Some(median(&mut present)),
         // Runs of equal numbers; the first of the longest.
         Missing::MostFrequent => {
+            present.sort_by(f64::total_cmp);
             let longest =
                 present.chunk_by(|a, b| a == b).fold(&present[..0], |best, run| if run.len() > best.len() { run } else { best });
             longest.first().copied()
@@ -364,21 +441,19 @@ fn fit_number(table: &Table, column: usize, columns: &Columns) -> Result<Feature
         values[row] = missing.unwrap_or(f64::NAN);
     }
     let (shift, scale) = match columns.scaling {
-        Scaling::None => (0.0, 1.0),
+        // Together: what they are is known when all columns are.
+        Scaling::None | Scaling::MinMaxTogether => (0.0, 1.0),
         Scaling::Standardise => moments(&values),
-        Scaling::MinMax => {
-            let (least, greatest) = (present[0], present[present.len() - 1]);
-            (least, if greatest > least { greatest - least } else { 1.0 })
-        }
+        Scaling::MinMax => from_0_to_1(own),
     };
     Ok(FeatureKind::Number { shift, scale, missing })
 }
 
 fn fit_categories(table: &Table, column: usize, columns: &Columns) -> Result<FeatureKind, Error> {
-    let mut cells: Vec<&str> = Vec::new();
+    let mut cells: Vec<Cow<'_, str>> = Vec::new();
     for row in 0..table.rows() {
         let cell = table.cell(row, column);
-        match is_missing(cell) {
+        match is_missing(&cell) {
             true if columns.missing == Missing::Error => {
                 return Err(table.refuse(row, column, "a category, where missing ones are refused"));
             }
@@ -387,8 +462,8 @@ fn fit_categories(table: &Table, column: usize, columns: &Columns) -> Result<Fea
         }
     }
     cells.sort_unstable();
-    let runs: Vec<&[&str]> = cells.chunk_by(|a, b| a == b).collect();
-    let names: Vec<String> = runs.iter().map(|run| run[0].to_owned()).collect();
+    let runs: Vec<&[Cow<'_, str>]> = cells.chunk_by(|a, b| a == b).collect();
+    let names: Vec<String> = runs.iter().map(|run| run[0].clone().into_owned()).collect();
     if names.len() > MOST_CATEGORIES {
         let word = cells.iter().find(|cell| cell.parse::<f64>().is_err()).unwrap_or(&cells[0]);
         return Err(Error::Setting {
@@ -404,16 +479,18 @@ fn fit_categories(table: &Table, column: usize, columns: &Columns) -> Result<Fea
 }
 
 fn fit_classes(table: &Table, column: usize) -> Result<Vec<String>, Error> {
-    let mut names: Vec<String> = Vec::new();
+    let mut names = HashSet::new();
     for row in 0..table.rows() {
         let cell = table.cell(row, column);
-        if is_missing(cell) {
+        if is_missing(&cell) {
             return Err(table.refuse(row, column, "a class"));
         }
-        names.push(cell.into());
+        if !names.contains(&*cell) {
+            names.insert(cell.into_owned());
+        }
     }
+    let mut names: Vec<String> = names.into_iter().collect();
     names.sort_unstable();
-    names.dedup();
     if names.len() < 2 {
         return Err(Error::Setting {
             what: format!("the classes of column {}", table.names[column]),

@@ -1,0 +1,236 @@
+//! What is trained on: a CSV file, a pair of arrays, or a folder of MNIST's files; and its rows in parts.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use shaderprop::{Array, Column, Columns, Csv, Missing, Scaling, Split, Table, TableReader};
+
+use crate::options::Format;
+use crate::recipe::Task;
+use crate::talk::{Failure, Talk};
+
+/// A table, and what is known of it beside.
+pub struct Data {
+    pub table: Table,
+    /// Rows that are to be measured on, where the data has some of its own.
+    pub test: Option<Table>,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// CSV, with a header or without.
+    Text { header: bool },
+    /// Arrays of numbers.
+    Numbers,
+    /// Pixels.
+    Images,
+}
+
+/// The rows of three parts, by their places in the table.
+pub struct Parts {
+    pub train: Vec<usize>,
+    pub validation: Vec<usize>,
+    pub test: Vec<usize>,
+}
+
+/// The most classes that are learned.
+const MOST_CLASSES: usize = 1000;
+
+/// Numbers are taken for classes if there are no more different ones than this, and all are whole.
+const FEW: usize = 20;
+
+/// How an array is written.
+enum Stored {
+    Npy,
+    Idx,
+}
+
+/// What a file of that name is, if it is no CSV.
+fn array_kind(path: &Path) -> Option<Stored> {
+    let name = path.file_name()?.to_string_lossy().to_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    match name {
+        name if name.ends_with(".npy") => Some(Stored::Npy),
+        name if name.ends_with("-ubyte") || name.ends_with(".idx") => Some(Stored::Idx),
+        _ => None,
+    }
+}
+
+fn array(path: &Path) -> Result<(Array, Kind), Failure> {
+    match array_kind(path) {
+        Some(Stored::Npy) => Ok((Array::read_npy(path)?, Kind::Numbers)),
+        Some(Stored::Idx) => Ok((Array::read_idx(path)?, Kind::Images)),
+        None => Err(Failure::Arguments(format!(
+            "{}: expected an array, whose name ends in .npy, .idx or -ubyte (or these and .gz), beside another file; give one CSV file, or two arrays",
+            path.display()
+        ))),
+    }
+}
+
+/// Reads data: one CSV file, or inputs and targets as arrays, or a folder.
+pub fn read(paths: &[PathBuf], format: &Format) -> Result<Data, Failure> {
+    match paths {
+        [folder] if folder.is_dir() => mnist(folder),
+        [path] if array_kind(path).is_none() => {
+            let (table, header) = csv(path, &format.csv())?;
+            Ok(Data { table, test: None, kind: Kind::Text { header } })
+        }
+        [inputs] => {
+            let (inputs_of, kind) = array(inputs)?;
+            Ok(Data { table: Table::from_arrays(inputs.display().to_string(), inputs_of, None)?, test: None, kind })
+        }
+        [inputs, targets, ..] => pair(inputs, targets).map(|(table, kind)| Data { table, test: None, kind }),
+        [] => Err(Failure::Arguments("DATA: expected a file, got none; give one".into())),
+    }
+}
+
+fn csv(path: &Path, csv: &Csv) -> Result<(Table, bool), Failure> {
+    let mut reader = TableReader::open(path, csv)?;
+    let header = reader.has_header();
+    match reader.read(usize::MAX)? {
+        Some(table) => Ok((table, header)),
+        None => Err(Failure::Run(format!(
+            "{}: expected rows below the header, got none; check the file, or give --header no",
+            path.display()
+        ))),
+    }
+}
+
+fn pair(inputs: &Path, targets: &Path) -> Result<(Table, Kind), Failure> {
+    let ((inputs_of, kind), (targets_of, _)) = (array(inputs)?, array(targets)?);
+    Ok((Table::from_arrays(inputs.display().to_string(), inputs_of, Some(targets_of))?, kind))
+}
+
+/// A folder with the files of MNIST, or of a set that goes by the same names.
+fn mnist(folder: &Path) -> Result<Data, Failure> {
+    let find = |name: &str| {
+        let ways = [name.to_owned(), name.replacen("-idx", ".idx", 1)];
+        let mut ways = ways.iter().flat_map(|name| [folder.join(name), folder.join(format!("{name}.gz"))]);
+        ways.find(|path| path.is_file()).ok_or_else(|| {
+            Failure::Run(format!(
+                "{}: expected a file, or a folder with MNIST's files, got a folder without {name} (or {name}.gz); name the file itself",
+                folder.display()
+            ))
+        })
+    };
+    let (table, kind) = pair(&find("train-images-idx3-ubyte")?, &find("train-labels-idx1-ubyte")?)?;
+    let (test, _) = pair(&find("t10k-images-idx3-ubyte")?, &find("t10k-labels-idx1-ubyte")?)?;
+    Ok(Data { table, test: Some(test), kind })
+}
+
+/// A column by its name, or by its place if none is called so.
+pub fn column(table: &Table, text: &str) -> Result<Column, Failure> {
+    if !table.names().iter().any(|name| name == text)
+        && let Ok(index) = text.parse::<usize>()
+    {
+        table.find(index)?;
+        return Ok(index.into());
+    }
+    table.find(text)?;
+    Ok(text.into())
+}
+
+/// What the cells of the target are.
+pub struct Target {
+    pub place: usize,
+    pub task: Task,
+    /// Which class each row is of; empty for numbers.
+    pub labels: Vec<usize>,
+}
+
+/// Finds out what is to be learned.
+pub fn target(table: &Table, place: usize, task: Option<Task>) -> Result<Target, Failure> {
+    let mut classes = BTreeMap::new();
+    let (mut labels, mut numbers, mut whole) = (Vec::with_capacity(table.rows()), true, true);
+    for row in 0..table.rows() {
+        let cell = table.cell(row, place);
+        let number = cell.parse::<f64>();
+        numbers &= number.is_ok();
+        whole &= number.is_ok_and(|number| number.fract() == 0.0);
+        let next = classes.len();
+        labels.push(*classes.entry(cell.into_owned()).or_insert(next));
+    }
+    let few = classes.len() <= FEW && whole && 3 * classes.len() <= table.rows().max(6);
+    let task = task.unwrap_or(if !numbers || few { Task::Classify } else { Task::Regress });
+    let name = &table.names()[place];
+    if task == Task::Classify && classes.len() > MOST_CLASSES.min(table.rows() / 2).max(FEW) {
+        let (most, got) = (MOST_CLASSES.min(table.rows() / 2).max(FEW), classes.len());
+        let advice = if numbers { "its cells are numbers: give --task regress" } else { "choose another column by --target" };
+        return Err(Failure::Arguments(format!(
+            "the target `{name}`: expected at most {most} classes in {} rows, got {got}; {advice}",
+            table.rows()
+        )));
+    }
+    if task == Task::Regress && !numbers {
+        let word = classes.keys().find(|cell| cell.parse::<f64>().is_err()).map_or("", String::as_str);
+        return Err(Failure::Arguments(format!(
+            "the target `{name}`: expected numbers, got `{word}`; give --task classify, or another --target"
+        )));
+    }
+    if task == Task::Regress {
+        labels.clear();
+    }
+    Ok(Target { place, task, labels })
+}
+
+/// The rows whose target is there: those without one teach nothing.
+pub fn with_target(table: Table, place: usize, talk: Talk) -> Table {
+    let missing =
+        |cell: &str| cell.is_empty() || ["na", "n/a", "nan", "null", "none", "?"].contains(&cell.to_lowercase().as_str());
+    let rows: Vec<usize> = (0..table.rows()).filter(|row| !missing(&table.cell(*row, place))).collect();
+    if rows.is_empty() || rows.len() == table.rows() {
+        return table;
+    }
+    talk.say(format!("{} rows without `{}` are left out", table.rows() - rows.len(), table.names()[place]));
+    table.select(&rows)
+}
+
+/// Parts of the rows by the seed; of classes each has the same shares, and the part that is trained on has all of them.
+pub fn parts(rows: usize, labels: &[usize], (test, validation): (f64, f64), seed: u64) -> Result<Parts, Failure> {
+    let hold_out = |rows: Vec<usize>, share: f64| -> Result<(Vec<usize>, Vec<usize>), Failure> {
+        if share == 0.0 {
+            return Ok((rows, Vec::new()));
+        }
+        let split = match labels {
+            [] => Split::new(rows.len()),
+            labels => Split::stratified(&rows.iter().map(|row| labels[*row]).collect::<Vec<_>>()),
+        };
+        let parts = split.seed(seed).hold_out(share)?;
+        let of = |places: &[usize]| places.iter().map(|place| rows[*place]).collect::<Vec<_>>();
+        Ok((of(&parts.train), of(&parts.test)))
+    };
+    let (rest, test) = hold_out((0..rows).collect(), test)?;
+    let (mut train, validation) = hold_out(rest, validation)?;
+    // A class with a row or two may be in one part alone.
+    let mut known: HashSet<usize> = train.iter().filter_map(|row| labels.get(*row)).copied().collect();
+    let mut keep = |rows: Vec<usize>| -> Vec<usize> {
+        rows.into_iter()
+            .filter(|row| match labels.get(*row) {
+                Some(label) if known.insert(*label) => {
+                    train.push(*row);
+                    false
+                }
+                _ => true,
+            })
+            .collect()
+    };
+    let (validation, test) = (keep(validation), keep(test));
+    train.sort_unstable();
+    Ok(Parts { train, validation, test })
+}
+
+/// What the columns mean, by the options.
+pub fn columns(target: &Target, kind: Kind, missing: Missing, (categorical, dropped): (&[Column], &[Column])) -> Columns {
+    let columns = match target.task {
+        Task::Classify => Columns::classes(target.place),
+        Task::Regress => Columns::number(target.place),
+    };
+    let scaling = if kind == Kind::Images { Scaling::MinMaxTogether } else { Scaling::Standardise };
+    columns.drop(dropped.iter().cloned()).categorical(categorical.iter().cloned()).missing(missing).scaling(scaling)
+}
+
+/// Whether that is the name of an array's file.
+pub fn is_array(path: &Path) -> bool {
+    array_kind(path).is_some()
+}

@@ -1,0 +1,113 @@
+//! `evaluate`: how good a model is on rows whose target is known.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use shaderprop::{Load, Model, Predictions, Table};
+
+use crate::data;
+use crate::options::{self, Format, OnDevice};
+use crate::picture::{self, confusion::Confusion, scatter::Scatter};
+use crate::recipe::{self, Task};
+use crate::report::{self, Score};
+use crate::talk::{self, Failure, Talk};
+
+/// Measures a trained model on rows whose target is known
+///
+/// Example:
+///   shaderprop train examples/iris/iris.csv --out iris.safetensors
+///   shaderprop evaluate iris.safetensors examples/iris/iris.csv --plot confusion.png
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub struct Options {
+    /// A model or a checkpoint that `train` wrote: .safetensors or .npz
+    model: PathBuf,
+    /// Rows with the target's column, as `train` takes them; of a folder of MNIST its test images
+    #[arg(required = true, num_args = 1..=2, value_name = "DATA")]
+    data: Vec<PathBuf>,
+    #[command(flatten)]
+    format: Format,
+    #[command(flatten)]
+    device: OnDevice,
+    /// Where a picture goes, .png or .svg: the confusion matrix, or predictions against what is
+    #[arg(long, value_name = "FILE", value_parser = picture::file, help_heading = "Files")]
+    plot: Option<PathBuf>,
+    /// Replace a file that is there already
+    #[arg(long, help_heading = "Files")]
+    force: bool,
+    /// An object with all numbers on stdout instead of text
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+    /// Say nothing on stderr but errors
+    #[arg(short, long, help_heading = "Output")]
+    quiet: bool,
+}
+
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let talk = Talk { quiet: options.quiet };
+    options::check_places([("--plot", options.plot.as_ref())], options.force)?;
+    let model = load(&options.model, &options.device, 1024)?;
+    let preprocessing = fitted(&model, &options.model)?;
+    let data = data::read(&options.data, &options.format)?;
+    let table = data.test.unwrap_or(data.table);
+    talk.device(model.device());
+    let task = if preprocessing.classes().is_some() { Task::Classify } else { Task::Regress };
+    let evaluation = model.evaluate_table(&table)?;
+    let score = Score::of("this model", task, &evaluation);
+    let classes = preprocessing.classes().unwrap_or_default();
+    if let Some(path) = &options.plot {
+        match task {
+            Task::Classify => {
+                let counts = evaluation.confusion_matrix();
+                picture::save(path, options.force, picture::SIZE, &Confusion { classes, counts: &counts })?;
+            }
+            Task::Regress => {
+                let target = preprocessing.target();
+                let points = points(&model, &table, table.find(target)?)?;
+                picture::save(path, options.force, picture::SIZE, &Scatter { target, points: &points })?;
+            }
+        }
+        talk.say(format!("picture: {}", path.display()));
+    }
+    if options.json {
+        let object = json!({
+            "rows": table.rows(),
+            "loss": evaluation.loss,
+            "metrics": score.json(),
+            "classes": classes,
+            "confusion_matrix": if task == Task::Classify { evaluation.confusion_matrix() } else { vec![] },
+        });
+        return talk::print(&object.to_string());
+    }
+    talk::print(&format!("On {} rows: loss {:.4}\n\n{}", table.rows(), evaluation.loss, report::table(&[score])))?;
+    if task == Task::Classify {
+        talk::print(&format!("\n{}", evaluation.confusion_text(classes)))?;
+    }
+    Ok(())
+}
+
+/// What is, and what the model says.
+fn points(model: &Model, table: &Table, column: usize) -> Result<Vec<(f64, f64)>, Failure> {
+    let Predictions::Numbers(numbers) = model.predict_table(table)? else { return Ok(Vec::new()) };
+    let is = |row: usize| table.cell(row, column).parse().unwrap_or(f64::NAN);
+    Ok(numbers.into_iter().enumerate().map(|(row, predicted)| (is(row), predicted)).collect())
+}
+
+/// Loads a model to a device, for so many rows at once.
+pub fn load(path: &PathBuf, device: &OnDevice, rows: usize) -> Result<Model, Failure> {
+    // What it is decides how the device is opened; and a bad file is told first.
+    let known = Model::load(&shaderprop::Device::cpu(), path, &Load::new())?;
+    let device = device.open(recipe::work(known.network(), rows))?;
+    Ok(Model::load(&device, path, &Load::new())?)
+}
+
+/// What is known of the columns that a model takes.
+pub fn fitted<'a>(model: &'a Model, path: &std::path::Path) -> Result<&'a shaderprop::Preprocessing, Failure> {
+    model.preprocessing().ok_or_else(|| {
+        Failure::Run(format!(
+            "{}: expected a model that knows a table's columns, got one without; train it by `shaderprop train`",
+            path.display()
+        ))
+    })
+}

@@ -1,0 +1,41 @@
+//! `export`: a trained model for other programs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use shaderprop::{Device, Load, Model, Save};
+
+use crate::options;
+use crate::talk::{Failure, Talk};
+
+/// Writes a model for other programs: ONNX, NPZ, JSON or C, by the ends of the names
+///
+/// Example:
+///   shaderprop train examples/iris/iris.csv --out iris.safetensors
+///   shaderprop export iris.safetensors iris.onnx iris.c iris.json
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub struct Options {
+    /// A model or a checkpoint: .safetensors or .npz
+    model: PathBuf,
+    /// Where it goes: .onnx, .npz, .json, .c or .safetensors
+    #[arg(required = true, value_name = "OUT")]
+    outs: Vec<PathBuf>,
+    /// Replace files that are there already
+    #[arg(long)]
+    force: bool,
+    /// Say nothing on stderr but errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let talk = Talk { quiet: options.quiet };
+    options::check_places(options.outs.iter().map(|out| ("--out", Some(out))), options.force)?;
+    let model = Model::load(&Device::cpu(), &options.model, &Load::new())?;
+    for out in &options.outs {
+        model.save(out, &Save::new().overwrite(options.force))?;
+        talk.say(format!("saved: {}", out.display()));
+    }
+    Ok(())
+}

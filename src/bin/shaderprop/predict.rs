@@ -1,0 +1,105 @@
+//! `predict`: what a model says of rows, some at a time, so that their number is no limit.
+
+use std::io::{BufWriter, Write, stdin, stdout};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use shaderprop::{Model, Predictions, Table, TableReader};
+
+use crate::data;
+use crate::evaluate::{fitted, load};
+use crate::options::{Format, OnDevice};
+use crate::talk::{Failure, Talk, stdout_failed};
+
+/// Predicts, and prints a CSV with a line for each row: `prediction`, and of classes `probability_CLASS` for each
+///
+/// Example:
+///   shaderprop train examples/iris/iris.csv --out iris.safetensors
+///   shaderprop predict iris.safetensors examples/iris/iris.csv > predictions.csv
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub struct Options {
+    /// A model or a checkpoint that `train` wrote: .safetensors or .npz
+    model: PathBuf,
+    /// Rows as `train` takes them, with the target's column or without; `-` for CSV on stdin
+    data: PathBuf,
+    #[command(flatten)]
+    format: Format,
+    #[command(flatten)]
+    device: OnDevice,
+    /// Say nothing on stderr but errors
+    #[arg(short, long, help_heading = "Output")]
+    quiet: bool,
+}
+
+/// Rows that are read and predicted at once.
+const ROWS: usize = 8192;
+
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let talk = Talk { quiet: options.quiet };
+    let model = load(&options.model, &options.device, 1024)?;
+    fitted(&model, &options.model)?;
+    let csv = options.format.csv();
+    let mut rows = match &options.data {
+        path if path == Path::new("-") => Rows::Read(Box::new(TableReader::new(stdin(), &csv)?)),
+        path if path.is_dir() || data::is_array(path) => {
+            let data = data::read(std::slice::from_ref(path), &options.format)?;
+            Rows::Whole(Some(Box::new(data.test.unwrap_or(data.table))))
+        }
+        path => Rows::Read(Box::new(TableReader::open(path, &csv)?)),
+    };
+    talk.device(model.device());
+    let mut out = csv::Writer::from_writer(BufWriter::new(stdout().lock()));
+    let mut header = true;
+    let mut line = csv::StringRecord::new();
+    while let Some(table) = rows.next()? {
+        let predictions = model.predict_table(&table)?;
+        if std::mem::take(&mut header) {
+            write(&mut out, &names(&model))?;
+        }
+        for row in 0..table.rows() {
+            line.clear();
+            match &predictions {
+                Predictions::Classes { classes, probabilities } => {
+                    line.push_field(&classes[row]);
+                    probabilities.row(row).iter().for_each(|probability| line.push_field(&probability.to_string()));
+                }
+                Predictions::Numbers(numbers) => line.push_field(&numbers[row].to_string()),
+                _ => return Err(Failure::Run("predictions: expected classes or numbers, got another kind; report it".into())),
+            }
+            write(&mut out, &line)?;
+        }
+    }
+    if header {
+        write(&mut out, &names(&model))?;
+    }
+    out.flush().map_err(stdout_failed)
+}
+
+/// Where rows come from.
+enum Rows {
+    Read(Box<TableReader>),
+    Whole(Option<Box<Table>>),
+}
+
+impl Rows {
+    fn next(&mut self) -> Result<Option<Table>, Failure> {
+        match self {
+            Self::Read(reader) => Ok(reader.read(ROWS)?),
+            Self::Whole(table) => Ok(table.take().map(|table| *table)),
+        }
+    }
+}
+
+fn names(model: &Model) -> csv::StringRecord {
+    let classes = model.preprocessing().and_then(|preprocessing| preprocessing.classes()).unwrap_or_default();
+    let probabilities = classes.iter().map(|class| format!("probability_{class}"));
+    std::iter::once("prediction".to_owned()).chain(probabilities).collect::<Vec<_>>().into()
+}
+
+fn write<W: Write>(out: &mut csv::Writer<W>, record: &csv::StringRecord) -> Result<(), Failure> {
+    out.write_record(record).map_err(|error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => stdout_failed(error),
+        other => Failure::Run(format!("stdout: expected to write CSV, got: {other:?}; report it")),
+    })
+}

@@ -1,0 +1,125 @@
+//! How far a training is: a bar on a terminal, plain lines elsewhere, an object a line for other programs.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Map, Value, json};
+use shaderprop::Log;
+
+use crate::talk::{self, Failure, Talk};
+
+/// Times a second that the bar is drawn.
+const DRAWN: u8 = 10;
+
+/// Shows the epochs of a training.
+pub struct Progress {
+    talk: Talk,
+    bar: Option<ProgressBar>,
+    json: bool,
+    every: usize,
+    epochs: usize,
+    rows: usize,
+    /// When the first epoch ended that this run trained, and which it was: before it there is the compiling of shaders.
+    first: Option<(Instant, usize)>,
+    last: Option<Log>,
+    shown: usize,
+    /// The first failure of stdout.
+    failed: Option<Failure>,
+}
+
+impl Progress {
+    /// Of a training of so many epochs on so many rows; every so many epochs are logged where there is no bar.
+    pub fn new(talk: Talk, json: bool, (epochs, every): (usize, usize), rows: usize) -> Self {
+        let bar = (!talk.quiet && std::io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::with_draw_target(Some(epochs as u64), ProgressDrawTarget::stderr_with_hz(DRAWN));
+            // The template is ours and right.
+            let style = ProgressStyle::with_template("{bar:20.cyan/blue} epoch {pos}/{len} {wide_msg} {eta} left");
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─"))
+        });
+        if let Some(bar) = &bar {
+            bar.set_message("compiling shaders");
+            bar.enable_steady_tick(Duration::from_millis(250));
+        }
+        Self { talk, bar, json, every, epochs, rows, first: None, last: None, shown: 0, failed: None }
+    }
+
+    /// After an epoch.
+    pub fn epoch(&mut self, log: &Log) {
+        self.first.get_or_insert((Instant::now(), log.epoch));
+        if let Some(bar) = &self.bar {
+            bar.set_position(log.epoch as u64);
+            bar.set_message(format!(
+                "{}{}",
+                in_words(log),
+                self.speed(log).map_or(String::new(), |speed| format!("  {speed:.0} samples/s"))
+            ));
+        }
+        if (log.epoch - 1).is_multiple_of(self.every) {
+            self.show(log);
+        }
+        self.last = Some(log.clone());
+    }
+
+    /// Rows that were trained on in a second, since the first epoch ended.
+    fn speed(&self, log: &Log) -> Option<f64> {
+        let (begun, first) = self.first?;
+        let epochs = log.epoch.checked_sub(first).filter(|epochs| *epochs > 0)?;
+        Some((self.rows * epochs) as f64 / begun.elapsed().as_secs_f64().max(1e-9))
+    }
+
+    fn show(&mut self, log: &Log) {
+        self.shown = log.epoch;
+        if self.bar.is_none() {
+            let speed = self.speed(log).map_or(String::new(), |speed| format!(", {speed:.0} samples/s"));
+            self.talk.say(format!("epoch {}/{}: {}{speed}", log.epoch, self.epochs, in_words(log)));
+        }
+        if self.json && self.failed.is_none() {
+            self.failed = talk::print(&object(log, self.speed(log)).to_string()).err();
+        }
+    }
+
+    /// After the last one: shows it, and leaves the terminal as it was.
+    pub fn end(mut self) -> Result<(), Failure> {
+        if let Some(last) = self.last.take().filter(|last| last.epoch != self.shown) {
+            self.show(&last);
+        }
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.failed.take().map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// An epoch's numbers, those of validation rows behind.
+fn in_words(log: &Log) -> String {
+    let mut words = vec![format!("loss {:.4}", log.loss)];
+    words.extend(log.metrics.iter().map(|(name, value)| format!("{} {value:.4}", spaced(name))));
+    words.extend(log.validation_loss.map(|loss| format!("validation loss {loss:.4}")));
+    words.extend(log.validation_metrics.iter().map(|(name, value)| format!("validation {} {value:.4}", spaced(name))));
+    words.join(", ")
+}
+
+pub fn spaced(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+fn object(log: &Log, speed: Option<f64>) -> Value {
+    let mut object = Map::new();
+    object.insert("epoch".into(), json!(log.epoch));
+    object.insert("loss".into(), json!(log.loss));
+    object.extend(log.metrics.iter().map(|(name, value)| (name.clone(), json!(value))));
+    object.extend(log.validation_loss.map(|loss| ("validation_loss".to_owned(), json!(loss))));
+    object.extend(log.validation_metrics.iter().map(|(name, value)| (format!("validation_{name}"), json!(value))));
+    object.insert("learning_rate".into(), json!(log.learning_rate));
+    object.extend(speed.map(|speed| ("samples_per_second".to_owned(), json!(speed.round()))));
+    Value::Object(object)
+}

@@ -1,0 +1,329 @@
+//! What is learned, by which network, and how: the options that `train` and `sweep` share, and what they become.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use shaderprop::{
+    Activation, ClassWeights, Column, Fit, Init, Loss, Metric, Missing, Network, Optimizer, Preprocessing, Schedule, Table,
+};
+
+use crate::data::{self, Data, Kind, Target};
+use crate::options::{self, Format};
+use crate::talk::{Failure, Talk};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Task {
+    /// Which class a row is of
+    Classify,
+    /// A number
+    Regress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Holes {
+    /// The median of a column of numbers, the most frequent of words
+    Median,
+    /// The most frequent of either
+    Frequent,
+    /// Nothing: they are refused
+    Error,
+}
+
+/// What is learned of which data.
+#[derive(Args, Clone, Debug)]
+pub struct What {
+    /// A CSV file (plain or gzipped); or inputs and targets as two NPY or IDX files; or a folder with MNIST's four files
+    #[arg(required = true, num_args = 1..=2, value_name = "DATA")]
+    pub data: Vec<PathBuf>,
+    /// The column to learn, by its name or its place from 0 [default: the last]
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub target: Option<String>,
+    /// Whether its cells are classes or numbers [default: classes if there are words, or few different whole numbers]
+    #[arg(long, value_enum, help_heading = "Data")]
+    pub task: Option<Task>,
+    /// Columns of categories; auto: those with words in them
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', default_value = "auto", help_heading = "Data")]
+    pub categorical: Vec<String>,
+    /// What stands for missing cells: empty ones, NA, NaN, null, none and ?
+    #[arg(long, value_enum, default_value_t = Holes::Median, help_heading = "Data")]
+    pub missing: Holes,
+    /// Columns to leave out
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Data")]
+    pub drop: Vec<String>,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// By which network, and how.
+#[derive(Args, Clone, Debug)]
+pub struct How {
+    /// The units of the hidden layers, first to last; `none` for a linear model
+    #[arg(long, value_name = "UNITS", value_parser = hidden, default_value = "64,32", help_heading = "Network")]
+    pub hidden: Hidden,
+    /// The activation of hidden layers: sigmoid, tanh, relu, leaky_relu, elu, gelu, gelu_tanh, silu, softplus or identity
+    #[arg(long, value_parser = activation, default_value = "relu", help_heading = "Network")]
+    pub activation: Activation,
+    /// What is made small [default: categorical_cross_entropy for classes, mean_squared_error (or mean_absolute_error, huber) for numbers]
+    #[arg(long, value_parser = loss, help_heading = "Training")]
+    pub loss: Option<Loss>,
+    /// sgd, momentum, nesterov, rmsprop, adam or adamw
+    #[arg(long, value_parser = optimizer, default_value = "adam", help_heading = "Training")]
+    pub optimizer: Optimizer,
+    /// How it changes: constant, step:EPOCHS:FACTOR, exponential:FACTOR, cosine[:MINIMUM] or plateau[:FACTOR[:PATIENCE]]
+    #[arg(long, value_parser = schedule, default_value = "constant", help_heading = "Training")]
+    pub schedule: Plan,
+    /// The rows of a step [default: a twentieth of them, as a power of two from 8 to 256]
+    #[arg(long, value_name = "ROWS", value_parser = options::at_least_one, help_heading = "Training")]
+    pub batch_size: Option<usize>,
+    /// How often all rows are gone through, at most
+    #[arg(long, value_parser = options::at_least_one, default_value = "200", help_heading = "Training")]
+    pub epochs: usize,
+    /// How strongly weights are drawn to 0 [default: 0.0001; of adamw 0.01]
+    #[arg(long, value_name = "DECAY", value_parser = options::not_negative, help_heading = "Training")]
+    pub weight_decay: Option<f64>,
+    /// How much rows of a class count: balanced, or as no=1,yes=5
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Training")]
+    pub class_weight: Option<String>,
+    /// What the split, the first weights and the order of the rows depend on
+    #[arg(long, default_value_t = 0, help_heading = "Training")]
+    pub seed: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hidden(pub Vec<usize>);
+
+fn hidden(text: &str) -> Result<Hidden, String> {
+    if text == "none" {
+        return Ok(Hidden(Vec::new()));
+    }
+    let units: Result<Vec<usize>, String> = text.split(',').map(|units| options::at_least_one(units.trim())).collect();
+    units.map(Hidden).map_err(|_| "expected units of at least 1, as 64,32, or none".into())
+}
+
+fn activation(name: &str) -> Result<Activation, String> {
+    let named = Activation::ALL.iter().find(|activation| activation.name() == name);
+    named.cloned().ok_or_else(|| one_of(Activation::ALL.iter().map(Activation::name)))
+}
+
+fn loss(name: &str) -> Result<Loss, String> {
+    Loss::ALL.iter().find(|loss| loss.name() == name).copied().ok_or_else(|| one_of(Loss::ALL.iter().map(|loss| loss.name())))
+}
+
+fn optimizer(name: &str) -> Result<Optimizer, String> {
+    let named = Optimizer::ALL.iter().find(|optimizer| optimizer.name() == name);
+    named.copied().ok_or_else(|| one_of(Optimizer::ALL.iter().map(|optimizer| optimizer.name())))
+}
+
+fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    format!("expected one of {}", names.collect::<Vec<_>>().join(", "))
+}
+
+/// A schedule as it was given; some depend on how many epochs there are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Plan {
+    As(Schedule),
+    Cosine { minimum: f64 },
+}
+
+fn schedule(text: &str) -> Result<Plan, String> {
+    let refuse = || {
+        "expected constant, step:EPOCHS:FACTOR, exponential:FACTOR, cosine[:MINIMUM] or plateau[:FACTOR[:PATIENCE]]".to_owned()
+    };
+    let (name, numbers) = text.split_once(':').map_or((text, Vec::new()), |(name, rest)| (name, rest.split(':').collect()));
+    let number = |i: usize, default: Option<f64>| match numbers.get(i) {
+        Some(text) => text.parse::<f64>().map_err(|_| refuse()),
+        None => default.ok_or_else(refuse),
+    };
+    let count = |i: usize, default: Option<usize>| match numbers.get(i) {
+        Some(text) => text.parse::<usize>().map_err(|_| refuse()),
+        None => default.ok_or_else(refuse),
+    };
+    let (plan, most) = match name {
+        "constant" => (Plan::As(Schedule::Constant), 0),
+        "step" => (Plan::As(Schedule::Step { every: count(0, None)?, factor: number(1, None)? }), 2),
+        "exponential" => (Plan::As(Schedule::Exponential { factor: number(0, None)? }), 1),
+        "cosine" => (Plan::Cosine { minimum: number(0, Some(0.0))? }, 1),
+        "plateau" => {
+            let (factor, patience) = (number(0, Some(0.5))?, count(1, Some(5))?);
+            (Plan::As(Schedule::ReduceOnPlateau { factor, patience, threshold: 1e-4, cooldown: 0, minimum: 0.0 }), 2)
+        }
+        _ => return Err(refuse()),
+    };
+    if numbers.len() > most { Err(refuse()) } else { Ok(plan) }
+}
+
+impl Plan {
+    fn of(self, epochs: usize) -> Schedule {
+        match self {
+            Self::As(schedule) => schedule,
+            Self::Cosine { minimum } => Schedule::Cosine { epochs, minimum },
+        }
+    }
+}
+
+/// Data of which it is known what is to be learned.
+pub struct Learned {
+    pub table: Table,
+    pub test: Option<Table>,
+    pub kind: Kind,
+    pub target: Target,
+    columns: shaderprop::Columns,
+}
+
+impl What {
+    /// Reads the data, and finds out what is to be learned; says what was guessed.
+    pub fn read(&self, talk: Talk) -> Result<Learned, Failure> {
+        let Data { table, test, kind } = data::read(&self.data, &self.format)?;
+        let last = table.names().len() - 1;
+        if !matches!(kind, Kind::Text { .. }) && self.data.len() == 1 && test.is_none() {
+            return Err(Failure::Arguments(format!(
+                "{}: expected two arrays, of inputs and of targets, got one; give the targets' file too",
+                self.data[0].display()
+            )));
+        }
+        let shown: Vec<_> = self.data.iter().map(|path| path.display().to_string()).collect();
+        let names = match kind {
+            Kind::Text { header: false } => format!(" (no header: they are called 0 to {last})"),
+            Kind::Text { header: true } | Kind::Numbers | Kind::Images => String::new(),
+        };
+        talk.say(format!("data: {}, {} rows of {} columns{names}", shown.join(" and "), table.rows(), last + 1));
+        let place = match &self.target {
+            Some(text) => table.find(data::column(&table, text)?)?,
+            None => last,
+        };
+        let table = if self.missing == Holes::Error { table } else { data::with_target(table, place, talk) };
+        let target = data::target(&table, place, self.task)?;
+        let guessed = match (&self.target, self.task) {
+            (None, None) => " (guessed: --target and --task tell)",
+            (None, Some(_)) => " (the last column: --target tells)",
+            (Some(_), None) => " (guessed: --task tells)",
+            (Some(_), Some(_)) => "",
+        };
+        let name = &table.names()[place];
+        match target.task {
+            Task::Classify => {
+                let classes = target.labels.iter().max().map_or(0, |most| most + 1);
+                talk.say(format!("target: `{name}`, {classes} classes{guessed}"));
+            }
+            Task::Regress => talk.say(format!("target: `{name}`, numbers{guessed}")),
+        }
+        let listed = |texts: &[String]| texts.iter().map(|text| data::column(&table, text)).collect::<Result<Vec<Column>, _>>();
+        let categorical = if self.categorical == ["auto"] { Vec::new() } else { listed(&self.categorical)? };
+        let missing = match self.missing {
+            Holes::Median => Missing::Median,
+            Holes::Frequent => Missing::MostFrequent,
+            Holes::Error => Missing::Error,
+        };
+        let columns = data::columns(&target, kind, missing, (&categorical, &listed(&self.drop)?));
+        Ok(Learned { table, test, kind, target, columns })
+    }
+}
+
+impl Learned {
+    /// What is learned of those rows' columns, and what the network is given of them.
+    pub fn fit(&self, rows: &Table) -> Result<Preprocessing, Failure> {
+        Ok(Preprocessing::fit(rows, &self.columns)?)
+    }
+}
+
+impl How {
+    /// The network between what the preprocessing gives and takes.
+    pub fn network(&self, hidden: &[usize], dropout: f64, preprocessing: &Preprocessing) -> Network {
+        let mut network = Network::new(preprocessing.inputs());
+        for units in hidden {
+            network = network.dense(*units, self.activation.clone());
+            if dropout > 0.0 {
+                network = network.dropout(dropout);
+            }
+        }
+        let last = if preprocessing.classes().is_some() { Activation::Softmax } else { Activation::Identity };
+        network.dense(preprocessing.outputs(), last)
+    }
+
+    /// The first weights of a network by a seed.
+    pub fn init(&self, seed: u64) -> Init {
+        match self.activation {
+            Activation::Sigmoid | Activation::Tanh | Activation::Softplus | Activation::Identity => Init::GlorotUniform { seed },
+            _ => Init::HeUniform { seed },
+        }
+    }
+
+    /// The rows of a step.
+    pub fn batch(&self, rows: usize) -> usize {
+        self.batch_size.unwrap_or_else(|| (rows / 20).next_power_of_two().clamp(8, 256)).min(rows.max(1))
+    }
+
+    fn decay(&self) -> f64 {
+        self.weight_decay.unwrap_or(if matches!(self.optimizer, Optimizer::AdamW { .. }) { 0.01 } else { 1e-4 })
+    }
+
+    /// The settings of a training on so many rows.
+    pub fn settings(&self, task: Task, preprocessing: &Preprocessing, rows: usize) -> Result<Fit, Failure> {
+        let loss = self.loss.unwrap_or(match task {
+            Task::Classify => Loss::CategoricalCrossEntropy,
+            Task::Regress => Loss::MeanSquaredError,
+        });
+        let fits = match task {
+            Task::Classify => loss == Loss::CategoricalCrossEntropy,
+            Task::Regress => matches!(loss, Loss::MeanSquaredError | Loss::MeanAbsoluteError | Loss::Huber),
+        };
+        if !fits {
+            let expected = match task {
+                Task::Classify => "categorical_cross_entropy for classes",
+                Task::Regress => "mean_squared_error, mean_absolute_error or huber for numbers",
+            };
+            return Err(Failure::Arguments(format!("--loss: expected {expected}, got {}; change it, or --task", loss.name())));
+        }
+        let mut fit = Fit::new()
+            .loss(loss)
+            .optimizer(self.optimizer)
+            .schedule(self.schedule.of(self.epochs))
+            .batch_size(self.batch(rows))
+            .epochs(self.epochs)
+            .weight_decay(self.decay())
+            .seed(self.seed);
+        if let Some(text) = &self.class_weight {
+            fit = fit.class_weights(class_weights(text, preprocessing)?);
+        }
+        Ok(fit)
+    }
+}
+
+/// About how many multiply-adds a step of so many rows takes.
+pub fn work(network: &Network, rows: usize) -> usize {
+    let units = network.layers().iter().map(|layer| layer.units);
+    let products = std::iter::once(network.inputs()).chain(units.clone()).zip(units).map(|(ins, outs)| ins * outs);
+    3 * rows * products.sum::<usize>()
+}
+
+/// What a training measures beside the loss.
+pub fn metric(task: Task) -> Metric {
+    match task {
+        Task::Classify => Metric::Accuracy,
+        Task::Regress => Metric::RootMeanSquaredError,
+    }
+}
+
+fn class_weights(text: &str, preprocessing: &Preprocessing) -> Result<ClassWeights, Failure> {
+    let refuse =
+        |got: &str, expected: &str| Failure::Arguments(format!("--class-weight: expected {expected}, got `{got}`; correct it"));
+    let Some(classes) = preprocessing.classes() else {
+        return Err(refuse(text, "none, since numbers are learned"));
+    };
+    if text == "balanced" {
+        return Ok(ClassWeights::Balanced);
+    }
+    let mut weights = vec![1.0; classes.len()];
+    for pair in text.split(',') {
+        let named = pair.rsplit_once('=').and_then(|(name, weight)| {
+            let place = classes.iter().position(|class| class == name.trim())?;
+            let weight = weight.trim().parse::<f32>().ok().filter(|weight| weight.is_finite() && *weight >= 0.0)?;
+            Some((place, weight))
+        });
+        let (place, weight) = named.ok_or_else(|| {
+            refuse(pair, &format!("balanced, or a weight of some of {}, as {}=2", classes.join(", "), classes[0]))
+        })?;
+        weights[place] = weight;
+    }
+    Ok(ClassWeights::Given(weights))
+}

@@ -1,0 +1,101 @@
+//! How good a model is: its metrics on some rows, beside what it takes no network to reach.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+use shaderprop::{Evaluation, Metric, Table};
+
+use crate::progress::spaced;
+use crate::recipe::Task;
+
+/// A name, and its metrics by theirs.
+pub struct Score {
+    pub name: String,
+    pub values: Vec<(String, f64)>,
+}
+
+/// The metrics of results.
+fn metrics(task: Task) -> &'static [Metric] {
+    match task {
+        Task::Classify => &[Metric::Accuracy, Metric::Precision, Metric::Recall, Metric::F1],
+        Task::Regress => &[Metric::RootMeanSquaredError, Metric::MeanAbsoluteError, Metric::RSquared],
+    }
+}
+
+impl Score {
+    pub fn of(name: &str, task: Task, evaluation: &Evaluation) -> Self {
+        let values = metrics(task).iter().map(|metric| (metric.name().into_owned(), evaluation.metric(*metric))).collect();
+        Self { name: name.into(), values }
+    }
+
+    pub fn json(&self) -> Value {
+        Value::Object(self.values.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<Map<_, _>>())
+    }
+
+    /// The metric that results go by.
+    pub fn first(&self) -> (&str, f64) {
+        self.values.first().map_or(("loss", f64::NAN), |(name, value)| (name, *value))
+    }
+}
+
+/// What the most frequent class of the rows trained on, or their mean, reaches on other rows. Their targets are there.
+pub fn trivial(task: Task, train: &Table, other: &Table, column: usize) -> Score {
+    match task {
+        Task::Classify => majority(train, other, column),
+        Task::Regress => mean(train, other, column),
+    }
+}
+
+fn majority(train: &Table, other: &Table, column: usize) -> Score {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    (0..train.rows()).for_each(|row| *counts.entry(train.cell(row, column).into_owned()).or_default() += 1);
+    let most = counts.iter().max_by_key(|(name, count)| (**count, std::cmp::Reverse(*name)));
+    let most = most.map_or("", |(name, _)| name);
+    let right = (0..other.rows()).filter(|row| other.cell(*row, column) == most).count() as f64;
+    let (share, classes) = (right / other.rows() as f64, counts.len() as f64);
+    // As the library has them: the means over the classes, of which all but one are never answered.
+    let values = [
+        ("accuracy", share),
+        ("precision", share / classes),
+        ("recall", 1.0 / classes),
+        ("f1", 2.0 * share / (1.0 + share) / classes),
+    ];
+    Score { name: format!("always `{most}`"), values: values.map(|(name, value)| (name.to_owned(), value)).to_vec() }
+}
+
+fn mean(train: &Table, other: &Table, column: usize) -> Score {
+    let numbers =
+        |table: &Table| -> Vec<f64> { (0..table.rows()).filter_map(|row| table.cell(row, column).parse().ok()).collect() };
+    let average = |numbers: &[f64]| numbers.iter().sum::<f64>() / numbers.len() as f64;
+    let (mean, numbers) = (average(&numbers(train)), numbers(other));
+    let squares = |around: f64| average(&numbers.iter().map(|number| (number - around).powi(2)).collect::<Vec<_>>());
+    let absolute = average(&numbers.iter().map(|number| (number - mean).abs()).collect::<Vec<_>>());
+    let values = [
+        ("root_mean_squared_error", squares(mean).sqrt()),
+        ("mean_absolute_error", absolute),
+        ("r_squared", 1.0 - squares(mean) / squares(average(&numbers))),
+    ];
+    Score { name: "always the mean".into(), values: values.map(|(name, value)| (name.to_owned(), value)).to_vec() }
+}
+
+/// Scores under each other.
+pub fn table(scores: &[Score]) -> String {
+    let first = scores.iter().map(|score| score.name.chars().count()).max().unwrap_or(0);
+    let names: Vec<String> = scores.first().map_or(vec![], |score| score.values.iter().map(|(name, _)| spaced(name)).collect());
+    let number = |value: f64| match value.abs() {
+        // A metric of money has other digits than a share.
+        large if large >= 1e5 => format!("{value:.0}"),
+        large if large >= 100.0 => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    };
+    let mut lines = vec![names.iter().fold(" ".repeat(first), |line, name| format!("{line}  {name:>9}"))];
+    for score in scores {
+        let cells = score
+            .values
+            .iter()
+            .zip(&names)
+            .map(|((_, value), name)| format!("  {:>width$}", number(*value), width = name.len().max(9)));
+        lines.push(format!("{:first$}{}", score.name, cells.collect::<String>()));
+    }
+    lines.join("\n")
+}
