@@ -13,6 +13,8 @@ use shaderprop::{Activation, Device, DeviceChoice, Loss, Network, Optimizer, Phi
 
 #[path = "../common/mod.rs"]
 mod common;
+// The command `doctor` measures it too.
+#[path = "../../src/bin/shaderprop/doctor/peak.rs"]
 mod peak;
 
 /// Measures a training step (sigmoid, mean squared error, SGD) beside its products alone, or a matrix product; prints key=value lines.

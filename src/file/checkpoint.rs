@@ -265,11 +265,19 @@ pub fn read(path: &Path, start: &Start<'_>, settings: &BTreeMap<String, String>,
         let differ = if was == is { ", which differs otherwise than in its sizes" } else { "" };
         return Err(other(format!("one of a network {was}, where the model's is {is}{differ}")));
     }
+    // What is known of the data last: other options, such as a seed, change it too.
+    let mut in_order: Vec<_> = settings.iter().collect();
+    in_order.sort_by_key(|(name, _)| name.ends_with("data"));
+    let differs = |(name, value): &&(&String, &String)| progress.settings.get(*name) != Some(*value);
+    if let Some((name, value)) = in_order.iter().find(differs).filter(|(name, _)| !name.ends_with("data")) {
+        let was = progress.settings.get(*name).map_or("none", String::as_str);
+        return Err(other(format!("one with another setting of {name}: it was {was}, and is {value}")));
+    }
     if description.preprocessing().map_err(refuse)?.as_ref() != start.preprocessing {
         return Err(other("one with another preprocessing than the model's".into()));
     }
-    if let Some((name, value)) = settings.iter().find(|(name, value)| progress.settings.get(*name) != Some(value)) {
-        let was = progress.settings.get(name).map_or("none", String::as_str);
+    if let Some((name, value)) = in_order.iter().find(differs) {
+        let was = progress.settings.get(*name).map_or("none", String::as_str);
         return Err(other(format!("one with another setting of {name}: it was {was}, and is {value}")));
     }
     if progress.done > fit.epochs {

@@ -24,13 +24,15 @@ pub struct Progress {
     first: Option<(Instant, usize)>,
     last: Option<Log>,
     shown: usize,
+    /// Where a training that goes on stood, until that was said.
+    resumed: Option<u64>,
     /// The first failure of stdout.
     failed: Option<Failure>,
 }
 
 impl Progress {
     /// Of a training of so many epochs on so many rows; every so many epochs are logged where there is no bar.
-    pub fn new(talk: Talk, json: bool, (epochs, every): (usize, usize), rows: usize) -> Self {
+    pub fn new(talk: Talk, json: bool, (epochs, every): (usize, usize), rows: usize, resumed: Option<u64>) -> Self {
         let bar = (!talk.quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(Some(epochs as u64), ProgressDrawTarget::stderr_with_hz(DRAWN));
             // The template is ours and right.
@@ -41,11 +43,12 @@ impl Progress {
             bar.set_message("compiling shaders");
             bar.enable_steady_tick(Duration::from_millis(250));
         }
-        Self { talk, bar, json, every, epochs, rows, first: None, last: None, shown: 0, failed: None }
+        Self { talk, bar, json, every, epochs, rows, first: None, last: None, shown: 0, resumed, failed: None }
     }
 
     /// After an epoch.
     pub fn epoch(&mut self, log: &Log) {
+        self.tell_resumed();
         self.first.get_or_insert((Instant::now(), log.epoch));
         if let Some(bar) = &self.bar {
             bar.set_position(log.epoch as u64);
@@ -68,6 +71,21 @@ impl Progress {
         Some((self.rows * epochs) as f64 / begun.elapsed().as_secs_f64().max(1e-9))
     }
 
+    /// Once the checkpoint was accepted.
+    fn tell_resumed(&mut self) {
+        if let Some(epoch) = self.resumed.take() {
+            self.beside(|| self.talk.say(format!("resumed at epoch {epoch}")));
+        }
+    }
+
+    /// Writes beside the bar, if there is one.
+    fn beside<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
     fn show(&mut self, log: &Log) {
         self.shown = log.epoch;
         if self.bar.is_none() {
@@ -75,17 +93,15 @@ impl Progress {
             self.talk.say(format!("epoch {}/{}: {}{speed}", log.epoch, self.epochs, in_words(log)));
         }
         if self.json && self.failed.is_none() {
-            self.failed = talk::print(&object(log, self.speed(log)).to_string()).err();
+            self.failed = self.beside(|| talk::print(&object(log, self.speed(log)).to_string())).err();
         }
     }
 
     /// After the last one: shows it, and leaves the terminal as it was.
     pub fn end(mut self) -> Result<(), Failure> {
+        self.tell_resumed();
         if let Some(last) = self.last.take().filter(|last| last.epoch != self.shown) {
             self.show(&last);
-        }
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
         }
         self.failed.take().map_or(Ok(()), Err)
     }

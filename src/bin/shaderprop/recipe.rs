@@ -78,7 +78,7 @@ pub struct How {
     /// How often all rows are gone through, at most
     #[arg(long, value_parser = options::at_least_one, default_value = "200", help_heading = "Training")]
     pub epochs: usize,
-    /// How strongly weights are drawn to 0 [default: 0.0001; of adamw 0.01]
+    /// How strongly weights are drawn to 0 [default: 0.001; of adamw 0.01]
     #[arg(long, value_name = "DECAY", value_parser = options::not_negative, help_heading = "Training")]
     pub weight_decay: Option<f64>,
     /// How much rows of a class count: balanced, or as no=1,yes=5
@@ -165,7 +165,6 @@ impl Plan {
 pub struct Learned {
     pub table: Table,
     pub test: Option<Table>,
-    pub kind: Kind,
     pub target: Target,
     columns: shaderprop::Columns,
 }
@@ -215,7 +214,7 @@ impl What {
             Holes::Error => Missing::Error,
         };
         let columns = data::columns(&target, kind, missing, (&categorical, &listed(&self.drop)?));
-        Ok(Learned { table, test, kind, target, columns })
+        Ok(Learned { table, test, target, columns })
     }
 }
 
@@ -240,12 +239,10 @@ impl How {
         network.dense(preprocessing.outputs(), last)
     }
 
-    /// The first weights of a network by a seed.
+    /// The first weights of a network by a seed. Glorot's for every activation, as in Keras and scikit-learn: He's, which are larger, fit noise in tables of few
+    /// columns (docs/performance.md).
     pub fn init(&self, seed: u64) -> Init {
-        match self.activation {
-            Activation::Sigmoid | Activation::Tanh | Activation::Softplus | Activation::Identity => Init::GlorotUniform { seed },
-            _ => Init::HeUniform { seed },
-        }
+        Init::GlorotUniform { seed }
     }
 
     /// The rows of a step.
@@ -254,7 +251,7 @@ impl How {
     }
 
     fn decay(&self) -> f64 {
-        self.weight_decay.unwrap_or(if matches!(self.optimizer, Optimizer::AdamW { .. }) { 0.01 } else { 1e-4 })
+        self.weight_decay.unwrap_or(if matches!(self.optimizer, Optimizer::AdamW { .. }) { 0.01 } else { 1e-3 })
     }
 
     /// The settings of a training on so many rows.

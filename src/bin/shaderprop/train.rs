@@ -207,26 +207,15 @@ impl Options {
             self.how.optimizer.name(),
             self.how.batch(rows.train.rows())
         ));
-        // Where it stood, which is said once the checkpoint was accepted.
-        let mut resumed = match &self.resume {
-            Some(path) => Some(Model::load(&Device::cpu(), path, &Load::new())?.epochs()),
-            None => None,
-        };
-        let mut progress = Progress::new(talk, self.json, (self.how.epochs, self.every()), rows.train.rows());
-        let mut on_log = |log: &Log| {
-            if let Some(epoch) = resumed.take() {
-                talk.say(format!("resumed at epoch {epoch}"));
-            }
-            progress.epoch(log);
-        };
+        let stood = self.resume.as_ref().map(|path| Model::load(&Device::cpu(), path, &Load::new())).transpose()?;
+        let shown = (self.how.epochs, self.every());
+        let mut progress = Progress::new(talk, self.json, shown, rows.train.rows(), stood.map(|model| model.epochs()));
+        let on_log = |log: &Log| progress.epoch(log);
         let history = match &self.resume {
-            Some(path) => model.resume_with(path, &data.inputs, &data.targets, &fit, &mut on_log)?,
-            None => model.fit_with(&data.inputs, &data.targets, &fit, &mut on_log)?,
+            Some(path) => model.resume_with(path, &data.inputs, &data.targets, &fit, on_log)?,
+            None => model.fit_with(&data.inputs, &data.targets, &fit, on_log)?,
         };
         progress.end()?;
-        if let Some(epoch) = resumed {
-            talk.say(format!("resumed at epoch {epoch}"));
-        }
         self.tell_end(&history, talk);
         if history.ended == Ended::Cancelled {
             signals.check()?;
