@@ -36,7 +36,7 @@ fn rows(table: &Table, numbers: &[String], categories: &[String]) -> Vec<Row> {
     let place = |name: &String| table.names().iter().position(|own| own == name).expect("the column");
     let row = |row: usize| Row {
         numbers: numbers.iter().map(|name| table.cell(row, place(name)).parse().unwrap_or(f64::NAN)).collect(),
-        categories: categories.iter().map(|name| table.cell(row, place(name)).to_owned()).collect(),
+        categories: categories.iter().map(|name| table.cell(row, place(name)).into_owned()).collect(),
     };
     (0..table.rows()).map(row).collect()
 }

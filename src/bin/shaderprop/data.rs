@@ -154,6 +154,12 @@ pub fn target(table: &Table, place: usize, task: Option<Task>) -> Result<Target,
     let few = classes.len() <= FEW && whole && 3 * classes.len() <= table.rows().max(6);
     let task = task.unwrap_or(if !numbers || few { Task::Classify } else { Task::Regress });
     let name = &table.names()[place];
+    if task == Task::Classify && classes.len() < 2 {
+        let got = classes.keys().next().map_or("", String::as_str);
+        return Err(Failure::Arguments(format!(
+            "the target `{name}`: expected at least 2 classes, got `{got}` in all rows; choose another column by --target"
+        )));
+    }
     if task == Task::Classify && classes.len() > MOST_CLASSES.min(table.rows() / 2).max(FEW) {
         let (most, got) = (MOST_CLASSES.min(table.rows() / 2).max(FEW), classes.len());
         let advice = if numbers { "its cells are numbers: give --task regress" } else { "choose another column by --target" };

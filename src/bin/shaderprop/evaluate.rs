@@ -7,7 +7,7 @@ use serde_json::json;
 use shaderprop::{Load, Model, Predictions, Table};
 
 use crate::data;
-use crate::options::{self, Format, OnDevice};
+use crate::options::{self, Format, OnDevice, Place};
 use crate::picture::{self, confusion::Confusion, scatter::Scatter};
 use crate::recipe::{self, Task};
 use crate::report::{self, Score};
@@ -46,7 +46,7 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<(), Failure> {
     let talk = Talk { quiet: options.quiet };
-    options::check_places([("--plot", options.plot.as_ref())], options.force)?;
+    options::check_places([Place::of("--plot", options.plot.as_ref())], options.force)?;
     let model = load(&options.model, &options.device, 1024)?;
     let preprocessing = fitted(&model, &options.model)?;
     let data = data::read(&options.data, &options.format)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use shaderprop::{Device, Load, Model, Save};
 
-use crate::options;
+use crate::options::{self, Place};
 use crate::talk::{Failure, Talk};
 
 /// Writes a model for other programs: ONNX, NPZ, JSON or C, by the ends of the names
@@ -31,7 +31,7 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<(), Failure> {
     let talk = Talk { quiet: options.quiet };
-    options::check_places(options.outs.iter().map(|out| ("--out", Some(out))), options.force)?;
+    options::check_places(options.outs.iter().map(|out| Place::of_model("OUT", Some(out))), options.force)?;
     let model = Model::load(&Device::cpu(), &options.model, &Load::new())?;
     for out in &options.outs {
         model.save(out, &Save::new().overwrite(options.force))?;

@@ -134,20 +134,36 @@ fn contradiction(engine: &str, expected: &str, got: &str) -> Failure {
     Failure::Arguments(format!("--engine {engine}: expected {expected}, got {got}; leave one of both out"))
 }
 
+/// A file that an option asks for.
+pub struct Place<'a> {
+    pub option: &'static str,
+    pub path: &'a Path,
+    /// Whether it will be a model, in a format that its name says.
+    pub model: bool,
+}
+
+impl<'a> Place<'a> {
+    /// Of an option that may be there.
+    pub fn of(option: &'static str, path: Option<&'a PathBuf>) -> Option<Self> {
+        path.map(|path| Self { option, path, model: false })
+    }
+
+    pub fn of_model(option: &'static str, path: Option<&'a PathBuf>) -> Option<Self> {
+        path.map(|path| Self { option, path, model: true })
+    }
+}
+
 /// Refuses places where files could not be written later, before there is anything to write.
-pub fn check_places<'a>(
-    places: impl IntoIterator<Item = (&'static str, Option<&'a PathBuf>)>,
-    force: bool,
-) -> Result<(), Failure> {
+pub fn check_places<'a>(places: impl IntoIterator<Item = Option<Place<'a>>>, force: bool) -> Result<(), Failure> {
     let mut taken: Vec<(&str, PathBuf)> = Vec::new();
-    for (option, path) in places.into_iter().filter_map(|(option, path)| Some((option, path?))) {
-        let written = match option {
-            "--out" => Save::new().overwrite(force).check(path),
-            _ => Target::checked(path, existing(force)).map(drop),
+    for Place { option, path, model } in places.into_iter().flatten() {
+        let checked = match model {
+            true => Save::new().overwrite(force).check(path),
+            false => Target::checked(path, existing(force)).map(drop),
         };
-        written.map_err(|error| place_failed(option, path, error))?;
+        checked.map_err(|error| place_failed(option, path, error))?;
         // Two names of one file are two only as long as it is not there.
-        let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         if let Some((other, _)) = taken.iter().find(|(_, other)| *other == whole) {
             let path = path.display();
             return Err(Failure::Arguments(format!(

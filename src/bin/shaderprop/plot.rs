@@ -8,7 +8,7 @@ use shaderprop::{Csv, Model, Predictions, Table};
 
 use crate::data;
 use crate::evaluate::{fitted, load};
-use crate::options::{self, Format, OnDevice};
+use crate::options::{self, Format, OnDevice, Place};
 use crate::picture::{self, boundary::Boundary, boundary::Said, curves::Curves, curves::Run};
 use crate::talk::{Failure, Talk};
 
@@ -17,8 +17,8 @@ use crate::talk::{Failure, Talk};
 /// Examples:
 ///   shaderprop train examples/iris/iris.csv --history iris.csv
 ///   shaderprop plot iris.csv --out iris.png
-///   shaderprop train examples/iris/iris.csv --drop sepal_length,sepal_width --out petals.safetensors
-///   shaderprop plot petals.safetensors examples/iris/iris.csv --out petals.png
+///   shaderprop train examples/iris/iris.csv --drop sepal_length,sepal_width --out petals.npz
+///   shaderprop plot petals.npz examples/iris/iris.csv --out petals.png
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub struct Options {
@@ -48,7 +48,7 @@ const GRID: (usize, usize) = (200, 120);
 
 pub fn run(options: &Options) -> Result<(), Failure> {
     let talk = Talk { quiet: options.quiet };
-    options::check_places([("--out", Some(&options.out))], options.force)?;
+    options::check_places([Place::of("--out", Some(&options.out))], options.force)?;
     let is_model = |path: &Path| path.extension().is_some_and(|end| end == "safetensors" || end == "npz");
     match options.files.as_slice() {
         [model] if is_model(model) => boundary(options, model, None)?,

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use shaderprop::{Member, Parts, Save, Split, Sweep};
 
-use crate::options::{self, OnEngine};
+use crate::options::{self, OnEngine, Place};
 use crate::recipe::{self, How, Task, What, metric};
 use crate::talk::{self, Failure, Talk};
 
@@ -16,7 +16,7 @@ use crate::talk::{self, Failure, Talk};
 /// Scales and categories are learned of all rows. With --out the best rate's network that was trained on all rows is saved.
 ///
 /// Example:
-///   shaderprop sweep examples/iris/iris.csv --learning-rates 0.001,0.01,0.1 --hidden 16 --epochs 50
+///   shaderprop sweep examples/iris/iris.csv --learning-rates 0.001,0.01,0.1 --hidden 16
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub struct Options {
@@ -65,7 +65,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if options.folds < 2 {
         return Err(Failure::Arguments("--folds: expected at least 2, got 1; give more".into()));
     }
-    options::check_places([("--out", options.out.as_ref())], options.force)?;
+    options::check_places([Place::of_model("--out", options.out.as_ref())], options.force)?;
     let learned = options.what.read(talk)?;
     let task = learned.target.task;
     let table = &learned.table;

@@ -10,7 +10,7 @@ use shaderprop::{
 };
 
 use crate::data::{self, Parts};
-use crate::options::{self, OnEngine};
+use crate::options::{self, OnEngine, Place};
 use crate::picture;
 use crate::progress::Progress;
 use crate::recipe::{self, How, Learned, Task, What, metric};
@@ -22,8 +22,8 @@ use crate::talk::{self, Failure, Talk};
 ///
 /// Examples:
 ///   shaderprop train examples/iris/iris.csv
-///   shaderprop train examples/digits/digits.csv.gz --target 64 --out digits.safetensors --plot digits.png
-///   shaderprop train examples/table/coffee.csv --target grade --drop lot --checkpoint coffee.checkpoint
+///   shaderprop train examples/digits/digits.csv.gz --target 64 --out digits.npz --plot digits.png
+///   shaderprop train examples/table/coffee.csv --drop lot --checkpoint coffee.checkpoint
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub struct Options {
@@ -123,10 +123,10 @@ impl Options {
         let checkpoint = self.checkpoint.as_ref().filter(|checkpoint| !same(checkpoint));
         options::check_places(
             [
-                ("--out", self.out.as_ref()),
-                ("--history", self.history.as_ref()),
-                ("--plot", self.plot.as_ref()),
-                ("--checkpoint", checkpoint),
+                Place::of_model("--out", self.out.as_ref()),
+                Place::of("--history", self.history.as_ref()),
+                Place::of("--plot", self.plot.as_ref()),
+                Place::of("--checkpoint", checkpoint),
             ],
             self.force,
         )
@@ -193,7 +193,7 @@ impl Options {
         let engine = model.engine(&fit, rows.train.rows())?;
         if self.engine.engine() == shaderprop::EngineChoice::Fused && engine.engine != Engine::Fused {
             return Err(Failure::Arguments(format!(
-                "--engine fused: expected a training that it takes, got one of which {}; choose another",
+                "--engine fused: expected a training that it takes, got another: {}; choose another engine",
                 engine.why
             )));
         }
