@@ -36,7 +36,7 @@ impl Progress {
         let bar = (!talk.quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(Some(epochs as u64), ProgressDrawTarget::stderr_with_hz(DRAWN));
             // The template is ours and right.
-            let style = ProgressStyle::with_template("{bar:20.cyan/blue} epoch {pos}/{len} {wide_msg} {eta} left");
+            let style = ProgressStyle::with_template("{bar:8.cyan/blue} epoch {pos}/{len} {wide_msg} {eta} left");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─"))
         });
         if let Some(bar) = &bar {
@@ -52,11 +52,8 @@ impl Progress {
         self.first.get_or_insert((Instant::now(), log.epoch));
         if let Some(bar) = &self.bar {
             bar.set_position(log.epoch as u64);
-            bar.set_message(format!(
-                "{}{}",
-                in_words(log),
-                self.speed(log).map_or(String::new(), |speed| format!("  {speed:.0} samples/s"))
-            ));
+            let speed = self.speed(log).map_or(String::new(), |speed| format!(" {}/s", rounded(speed)));
+            bar.set_message(in_short(log) + &speed);
         }
         if (log.epoch - 1).is_multiple_of(self.every) {
             self.show(log);
@@ -122,6 +119,30 @@ fn in_words(log: &Log) -> String {
     words.extend(log.validation_loss.map(|loss| format!("validation loss {loss:.4}")));
     words.extend(log.validation_metrics.iter().map(|(name, value)| format!("validation {} {value:.4}", spaced(name))));
     words.join(", ")
+}
+
+/// The same for a line that has little room: the loss, and what is watched.
+fn in_short(log: &Log) -> String {
+    let mut words = vec![format!("loss {:.4}", log.loss)];
+    words.extend(log.validation_loss.map(|loss| format!("val {loss:.4}")));
+    let metrics = if log.validation_metrics.is_empty() { &log.metrics } else { &log.validation_metrics };
+    // As wide as one name of a metric may be.
+    words.extend(
+        metrics
+            .iter()
+            .take(1)
+            .map(|(name, value)| format!("{} {value:.4}", spaced(name).replace("root mean squared error", "rmse"))),
+    );
+    words.join(" ")
+}
+
+/// A count in a few characters, as 158k.
+fn rounded(count: f64) -> String {
+    match count {
+        count if count >= 1e7 => format!("{:.0}M", count / 1e6),
+        count if count >= 1e4 => format!("{:.0}k", count / 1e3),
+        _ => format!("{count:.0}"),
+    }
 }
 
 pub fn spaced(name: &str) -> String {

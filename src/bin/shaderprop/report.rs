@@ -78,23 +78,24 @@ fn mean(train: &Table, other: &Table, column: usize) -> Score {
     Score { name: "always the mean".into(), values: values.map(|(name, value)| (name.to_owned(), value)).to_vec() }
 }
 
-/// Scores under each other.
+/// Scores under each other; in a narrow terminal the last metrics are left out.
 pub fn table(scores: &[Score]) -> String {
+    let width = console::Term::stdout().size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
     let first = scores.iter().map(|score| score.name.chars().count()).max().unwrap_or(0);
     let names: Vec<String> = scores.first().map_or(vec![], |score| score.values.iter().map(|(name, _)| spaced(name)).collect());
+    let column = |name: &str| name.len().max(9);
+    let fits = |count: usize| first + names[..count].iter().map(|name| column(name) + 2).sum::<usize>() <= width;
+    let shown = (1..=names.len()).rev().find(|count| fits(*count)).unwrap_or(1).min(names.len());
     let number = |value: f64| match value.abs() {
         // A metric of money has other digits than a share.
         large if large >= 1e5 => format!("{value:.0}"),
         large if large >= 100.0 => format!("{value:.2}"),
         _ => format!("{value:.4}"),
     };
-    let mut lines = vec![names.iter().fold(" ".repeat(first), |line, name| format!("{line}  {name:>9}"))];
+    let mut lines = vec![names[..shown].iter().fold(" ".repeat(first), |line, name| format!("{line}  {name:>9}"))];
     for score in scores {
-        let cells = score
-            .values
-            .iter()
-            .zip(&names)
-            .map(|((_, value), name)| format!("  {:>width$}", number(*value), width = name.len().max(9)));
+        let cells = score.values.iter().zip(&names[..shown]);
+        let cells = cells.map(|((_, value), name)| format!("  {:>width$}", number(*value), width = column(name)));
         lines.push(format!("{:first$}{}", score.name, cells.collect::<String>()));
     }
     lines.join("\n")

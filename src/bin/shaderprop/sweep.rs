@@ -18,7 +18,7 @@ use crate::talk::{self, Failure, Talk};
 /// Example:
 ///   shaderprop sweep examples/iris/iris.csv --learning-rates 0.001,0.01,0.1 --hidden 16
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, allow_negative_numbers = true)]
 pub struct Options {
     #[command(flatten)]
     what: What,

@@ -25,7 +25,7 @@ use crate::talk::{self, Failure, Talk};
 ///   shaderprop train examples/digits/digits.csv.gz --target 64 --out digits.npz --plot digits.png
 ///   shaderprop train examples/table/coffee.csv --drop lot --checkpoint coffee.checkpoint
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, allow_negative_numbers = true)]
 pub struct Options {
     #[command(flatten)]
     what: What,

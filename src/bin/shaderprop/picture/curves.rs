@@ -153,6 +153,12 @@ impl Curves<'_> {
                 }
             }
         }
+        // Nothing is drawn by it but what it means.
+        if self.0.len() > 1 && lines.iter().any(|line| line.label.is_empty()) {
+            let style = BLACK.mix(0.45).stroke_width(1);
+            let nothing = chart.draw_series(LineSeries::new(std::iter::empty::<(usize, f64)>(), style))?;
+            nothing.label("thin: training").legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+        }
         if let [Run { best_epoch: Some(best), .. }] = self.0 {
             let range = chart.y_range();
             let style = BLACK.mix(0.5).stroke_width(1);
