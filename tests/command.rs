@@ -365,18 +365,19 @@ fn checkpoints_change_nothing_and_go_on() {
     fails(&folder, &train(&["--resume", "a.safetensors"]), 1, &["a.safetensors", "checkpoint"]);
 }
 
-/// Waits for a line on stderr that has this.
+/// Reads stderr until it has this, and then on to its end beside.
 #[cfg(unix)]
-fn wait_for(child: &mut std::process::Child, said: &str) -> String {
+fn wait_for(child: &mut std::process::Child, said: &str) -> std::thread::JoinHandle<String> {
     use std::io::BufRead;
     let mut reader = std::io::BufReader::new(child.stderr.take().expect("stderr"));
     let mut all = String::new();
     while !all.contains(said) {
         assert!(reader.read_line(&mut all).expect("a line") > 0, "it ended: {all}");
     }
-    // The pipe stays open, and is read on beside.
-    std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
-    all
+    std::thread::spawn(move || {
+        std::io::Read::read_to_string(&mut reader, &mut all).expect("text");
+        all
+    })
 }
 
 #[cfg(unix)]
@@ -389,47 +390,53 @@ fn signal(child: &std::process::Child, name: &str) {
 #[test]
 fn signals_end_a_training_with_a_checkpoint() {
     let folder = folder("signals");
-    let args = ["train", DIGITS, "--target", "64", "--patience", "0", "--epochs", "40", "--log-every", "1"];
+    let args = ["train", DIGITS, "--target", "64", "--patience", "0", "--epochs", "150", "--log-every", "1"];
     done(&folder, &[&args[..], &["--out", "whole.safetensors"]].concat());
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let (out, checkpoint) = (format!("with space {name}.safetensors"), format!("{name}.checkpoint"));
         let all = [&args[..], &["--out", &out, "--checkpoint", &checkpoint]].concat();
         let mut child = command(&folder, &all).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
-        wait_for(&mut child, "epoch 2/");
+        let words = wait_for(&mut child, "epoch 2/");
         signal(&child, name);
         assert_eq!(child.wait().expect("its end").code(), Some(code));
+        assert!(words.join().expect("its words").contains(&format!("--resume {checkpoint}")));
         assert!(!folder.join(&out).exists());
-        // Stopped anew by a run whose words are read whole.
-        let mut child = command(&folder, &[&all[..], &["--resume", &checkpoint]].concat());
-        let child = child.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
-        std::thread::sleep(Duration::from_millis(450));
+        let resuming = command(&folder, &[&all[..], &["--resume", &checkpoint]].concat());
+        let mut child = { resuming }.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+        let words = wait_for(&mut child, "resumed at epoch ");
         signal(&child, name);
-        let output = child.wait_with_output().expect("its end");
-        if output.status.code() == Some(code) {
-            let err = text(&output.stderr);
+        let ended = child.wait().expect("its end");
+        let err = words.join().expect("its words");
+        // It may have been done before.
+        assert!(ended.code() == Some(code) || ended.code() == Some(0), "{err}");
+        if ended.code() == Some(code) {
             let how = err.lines().find_map(|line| line.split_once("; to go on: ")).expect("how to go on").1;
             let path = Path::new(env!("CARGO_BIN_EXE_shaderprop")).parent().expect("a folder");
             let path = format!("{}:{}", path.display(), std::env::var("PATH").unwrap_or_default());
             let went_on = Command::new("sh").args(["-c", how]).current_dir(&folder).env("PATH", path).output().expect("a shell");
             assert_eq!(went_on.status.code(), Some(0), "{how}: {}", text(&went_on.stderr));
-        } else {
-            // It was done before.
-            assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         }
         assert!(
             std::fs::read(folder.join(out)).expect("a model")
                 == std::fs::read(folder.join("whole.safetensors")).expect("a model")
         );
     }
-    // Without a checkpoint there is nothing to go on from, which is said.
+    // A second one ends it at once.
     let mut child = command(&folder, &[&args[..7], &["100000", "--batch-size", "8"]].concat());
     let mut child = child.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
-    wait_for(&mut child, "network: ");
+    let words = wait_for(&mut child, "network: ");
     signal(&child, "INT");
     let begun = Instant::now();
     signal(&child, "INT");
     assert_eq!(child.wait().expect("its end").code(), Some(130));
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(5) && !words.join().expect("its words").contains("panicked"));
+    // Without a checkpoint there is nothing to go on from, which is said.
+    let child = command(&folder, &[&args[..7], &["100000"]].concat()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let mut child = child.expect("it starts");
+    let words = wait_for(&mut child, "epoch 1/");
+    signal(&child, "TERM");
+    assert_eq!(child.wait().expect("its end").code(), Some(143));
+    assert!(words.join().expect("its words").contains("nothing was saved; with --checkpoint FILE"));
 }
 
 /// NPY and IDX files, plain or gzipped, in pairs or as MNIST's folder: trained on, evaluated and predicted.

@@ -7,7 +7,7 @@ use shaderprop::Cancel;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::talk::Failure;
+use crate::talk::{Failure, Talk};
 
 /// Listens from when it is made.
 pub struct Signals {
@@ -34,11 +34,12 @@ impl Signals {
         self.thrown.clone().into()
     }
 
-    /// An error if one came.
-    pub fn check(&self) -> Result<(), Failure> {
-        match self.thrown.load(Ordering::SeqCst) {
-            false => Ok(()),
-            true => Err(Failure::Signal(self.which.load(Ordering::SeqCst) as u8)),
+    /// An error if one came; says that the command ends, and where it was.
+    pub fn check(&self, talk: Talk, place: impl FnOnce() -> String) -> Result<(), Failure> {
+        if !self.thrown.load(Ordering::SeqCst) {
+            return Ok(());
         }
+        talk.say(format!("interrupted {}", place()));
+        Err(Failure::Signal(self.which.load(Ordering::SeqCst) as u8))
     }
 }

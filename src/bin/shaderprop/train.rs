@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 use shaderprop::{
-    Checkpoint, Device, EarlyStopping, Ended, Engine, Fit, History, Load, Log, Model, Network, Optimizer, Preprocessing, Save,
-    Table,
+    Checkpoint, Device, EarlyStopping, Ended, Engine, EngineChoice, Fit, History, Load, Log, Model, Network, Optimizer,
+    Preprocessing, Save, Table,
 };
 
 use crate::data::{self, Parts};
@@ -37,9 +37,9 @@ pub struct Options {
     validation_split: f64,
     #[command(flatten)]
     how: How,
-    /// The share of each hidden layer's outputs that are left out at random
-    #[arg(long, value_name = "SHARE", value_parser = options::share, default_value = "0", help_heading = "Network")]
-    dropout: f64,
+    /// The share of each hidden layer's outputs that are left out at random [default: 0.1; 0 of --engine fused, which has none]
+    #[arg(long, value_name = "SHARE", value_parser = options::share, help_heading = "Network")]
+    dropout: Option<f64>,
     /// How far a step goes [default: 0.003 for rmsprop, adam and adamw, 0.03 for the others]
     #[arg(long, value_name = "RATE", value_parser = options::not_negative, help_heading = "Training")]
     learning_rate: Option<f64>,
@@ -96,7 +96,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let talk = Talk { quiet: options.quiet };
     let signals = Signals::listen();
     options.engine.choice()?;
-    if options.engine.engine() == shaderprop::EngineChoice::Fused && options.validation_split > 0.0 {
+    if options.engine.engine() == EngineChoice::Fused && options.validation_split > 0.0 {
         return Err(Failure::Arguments(
             "--engine fused: expected no validation, which it does not measure, got a --validation-split; give --validation-split 0".into(),
         ));
@@ -106,10 +106,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let task = learned.target.task;
     let rows = options.rows(&learned, talk)?;
     let settings = options.settings(task, &rows)?;
-    let network = options.how.network(&options.how.hidden.0, options.dropout, &rows.preprocessing);
+    let network = options.how.network(&options.how.hidden.0, options.dropout(), &rows.preprocessing);
     let device = options.engine.open(recipe::work(&network, options.how.batch(rows.train.rows())))?;
     talk.device(&device);
-    signals.check()?;
+    signals.check(talk, || "before the training began".into())?;
     let (model, history) = options.train(&network, &device, &rows, &settings, (&signals, talk))?;
     options.finish(&learned, (&rows, model, &history), (&settings, &signals, talk))
 }
@@ -157,6 +157,10 @@ impl Options {
         })
     }
 
+    fn dropout(&self) -> f64 {
+        self.dropout.unwrap_or(if self.engine.engine() == EngineChoice::Fused { 0.0 } else { 0.1 })
+    }
+
     fn every(&self) -> usize {
         self.log_every.unwrap_or(self.how.epochs / 20).max(1)
     }
@@ -191,7 +195,7 @@ impl Options {
             fit = fit.checkpoint(Checkpoint::new(path).overwrite(self.force));
         }
         let engine = model.engine(&fit, rows.train.rows())?;
-        if self.engine.engine() == shaderprop::EngineChoice::Fused && engine.engine != Engine::Fused {
+        if self.engine.engine() == EngineChoice::Fused && engine.engine != Engine::Fused {
             return Err(Failure::Arguments(format!(
                 "--engine fused: expected a training that it takes, got another: {}; choose another engine",
                 engine.why
@@ -216,10 +220,14 @@ impl Options {
             None => model.fit_with(&data.inputs, &data.targets, &fit, on_log)?,
         };
         progress.end()?;
-        self.tell_end(&history, talk);
         if history.ended == Ended::Cancelled {
-            signals.check()?;
+            let done = history.loss.len();
+            signals.check(talk, || match &self.checkpoint {
+                Some(path) => format!("after epoch {done}; to go on: {}", resuming(path)),
+                None => format!("after epoch {done}, and nothing was saved; with --checkpoint FILE it could go on"),
+            })?;
         }
+        self.tell_end(&history, talk);
         Ok((model, history))
     }
 
@@ -227,11 +235,6 @@ impl Options {
     fn tell_end(&self, history: &History, talk: Talk) {
         let done = history.loss.len();
         match (history.ended, history.best_epoch) {
-            (Ended::Cancelled, _) => match &self.checkpoint {
-                Some(path) => talk.say(format!("interrupted after epoch {done}; to go on: {}", resuming(path))),
-                None => talk
-                    .say(format!("interrupted after epoch {done}, and nothing was saved; with --checkpoint FILE it could go on")),
-            },
             (Ended::EarlyStopping, Some(best)) => {
                 talk.say(format!(
                     "stopped after epoch {done}: no better validation loss for {} epochs; the weights are those of epoch {best}",
@@ -285,6 +288,7 @@ impl Options {
             talk.say(format!("picture: {}", path.display()));
         }
         let linear = self.linear(&model, rows, measured, (task, settings, signals))?;
+        signals.check(talk, || "after the training; what was to be saved is saved".into())?;
         let trivial = report::trivial(task, &rows.train, measured, learned.target.place);
         if self.json {
             let result = json!({"result": {
@@ -329,7 +333,6 @@ impl Options {
         let fit = settings.clone().optimizer(Optimizer::adam()).learning_rate(0.01).cancel(&signals.cancel());
         let data = rows.preprocessing.transform(&rows.train)?;
         linear.fit(&data.inputs, &data.targets, &fit)?;
-        signals.check()?;
         Ok(Score::of("linear model", task, &linear.evaluate_table(measured)?))
     }
 }

@@ -384,7 +384,7 @@ mod tests {
             history.metrics.insert("accuracy".into(), vec![accuracy]);
             history
         };
-        assert_eq!(apart(&history(1.0, 0.5), &history(1.0, 0.54), 100), 0.0);
+        assert_eq!(apart(&history(1.0, 0.5), &history(1.0, 0.53), 100), 0.0);
         assert!(
             apart(&history(1.0, 0.5), &history(1.0, 0.6), 100) > 0.1 && apart(&history(1.1, 0.5), &history(1.0, 0.5), 100) > 0.09
         );
