@@ -70,6 +70,8 @@ fn what_is_saved_comes_back() {
             assert_eq!(loaded.weights(), model.weights());
             assert_eq!(loaded.preprocessing(), model.preprocessing());
             assert_eq!(loaded.epochs(), 20);
+            assert_eq!(loaded.notes(), model.notes());
+            assert!(model.notes().contains_key("optimizer"));
             if *device.info() != *Device::cpu().info() {
                 assert_eq!(loaded.predict_table(&table).expect("predictions"), model.predict_table(&table).expect("predictions"));
             }
@@ -216,7 +218,7 @@ fn nothing_is_overwritten_nor_half_written() {
         Save::new().check(&path).expect("a place");
         assert!(!path.exists());
     }
-    refused(model.save(folder.join("a.txt"), &Save::new()), &[".safetensors, .npz, .onnx or .c"]);
+    refused(model.save(folder.join("a.txt"), &Save::new()), &[".safetensors, .npz, .onnx, .json or .c"]);
     assert_eq!(Format::of("A.ONNX").expect("a format"), Format::Onnx);
     fs::create_dir(folder.join("folder.npz")).expect("a folder");
     for path in [folder.join("folder.npz"), folder.join("none").join("a.npz")] {

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use common::refused;
 use shaderprop::{
-    Activation, Array, Columns, Csv, Device, Fit, Init, Loss, Missing, Model, Network, Optimizer, Predictions, Preprocessing,
-    Scaling, Table,
+    Activation, Array, Columns, Csv, Device, Fit, Init, Loss, Metric, Missing, Model, Network, Optimizer, Predictions,
+    Preprocessing, Scaling, Table, TableReader,
 };
 
 fn table(text: &str) -> Table {
@@ -115,6 +115,116 @@ fn files_as_they_come() {
     }
 }
 
+/// Header and delimiter as the first line suggests, in pieces of any size, with places of the whole file.
+#[test]
+fn tables_are_guessed_and_read_in_pieces() {
+    for (text, names, rows) in [
+        ("a,b\n1,2\n", &["a", "b"][..], 1),
+        ("1,2\n3,4\n", &["0", "1"], 2),
+        ("x;1,5\ny;2,5\n", &["x", "1,5"], 1),
+        ("a\tb\n1\t2\n", &["a", "b"], 1),
+        ("a|b|c\n1|2|3", &["a", "b", "c"], 1),
+        ("\"a,b\";c\n1;2\n", &["a,b", "c"], 1),
+        ("red,1e3\nblue,2\n", &["0", "1"], 2),
+        ("nan,b\n1,2\n", &["nan", "b"], 1),
+        ("7\n8\n9", &["0"], 3),
+    ] {
+        let table = Table::from_csv(text.as_bytes(), &Csv::guess()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(
+            (table.names(), table.rows()),
+            (names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().as_slice(), rows),
+            "{text}"
+        );
+    }
+    assert_eq!(Table::from_csv("1,2\n3,4\n".as_bytes(), &Csv::guess().header(true)).expect("a table").names(), ["1", "2"]);
+    // Cells with line ends in them: lines are not rows.
+    let text = "a,b\n\"x\ny\",1\nz,2\nw,bad\n";
+    let whole = table(text);
+    for size in 1..5 {
+        let mut reader = TableReader::new(text.as_bytes(), &Csv::new()).expect("a table");
+        let mut read = Vec::new();
+        while let Some(piece) = reader.read(size).expect("rows") {
+            assert!(piece.rows() <= size);
+            read.extend((0..piece.rows()).map(|row| (piece.cell(row, 0).into_owned(), piece.cell(row, 1).into_owned())));
+        }
+        let expected: Vec<_> = (0..3).map(|row| (whole.cell(row, 0).into_owned(), whole.cell(row, 1).into_owned())).collect();
+        assert_eq!(read, expected);
+        assert!(reader.read(size).expect("nothing").is_none());
+    }
+    let columns = Columns::number("b");
+    refused(Preprocessing::fit(&whole, &columns), &["table, line 5, row 3, column `b`", "`bad`"]);
+    refused(Preprocessing::fit(&whole.select(&[1, 2]), &columns), &["table, line 5, row 3, column `b`"]);
+    let mut reader = TableReader::new("a,b\n1,2\n3\n".as_bytes(), &Csv::new()).expect("a table");
+    assert_eq!(reader.read(1).expect("a row").map(|table| table.rows()), Some(1));
+    refused(reader.read(1), &["line 3"]);
+}
+
+/// Arrays are tables of numbers: with scales of their own or one of all, medians, and classes by number.
+#[test]
+fn arrays_become_tables() {
+    let idx = |name: &str, shape: &[u32], data: &[u8]| {
+        let mut bytes = vec![0, 0, 8, shape.len() as u8];
+        shape.iter().for_each(|n| bytes.extend(n.to_be_bytes()));
+        bytes.extend(data);
+        Array::read_idx(file(name, &bytes)).expect("an array")
+    };
+    let table = Table::from_arrays(
+        "images",
+        idx("pixels.idx", &[3, 1, 2], &[0, 10, 50, 20, 100, 30]),
+        Some(idx("labels.idx", &[3], &[7, 9, 7])),
+    );
+    let table = table.expect("a table");
+    assert_eq!(
+        (table.names(), &*table.cell(1, 0), &*table.cell(1, 2)),
+        (["0", "1", "target"].map(str::to_owned).as_slice(), "50", "9")
+    );
+    let columns = Columns::classes("target");
+    let fitted = |scaling| {
+        let fitted = Preprocessing::fit(&table, &columns.clone().scaling(scaling)).expect("it fits");
+        (fitted.transform(&table).expect("data"), fitted)
+    };
+    let (together, fitted_together) = fitted(Scaling::MinMaxTogether);
+    assert_eq!(
+        (together.inputs.values(), together.targets.values()),
+        ([0.0, 0.1, 0.5, 0.2, 1.0, 0.3].as_slice(), [0.0, 1.0, 0.0].as_slice())
+    );
+    assert_eq!(fitted(Scaling::MinMax).0.inputs.values(), [0.0, 0.0, 0.5, 0.5, 1.0, 1.0]);
+    assert_eq!((fitted_together.classes(), fitted_together.target()), (Some(["7", "9"].map(str::to_owned).as_slice()), "target"));
+    assert!(fitted_together.to_string().ends_with("target target  2 classes: 7, 9"), "{fitted_together}");
+    assert_eq!(fitted_together.numbers(), [("0", 0.0, 100.0), ("1", 0.0, 100.0)]);
+    refused(
+        Table::from_arrays("a", idx("few.idx", &[2, 1], &[1, 2]), Some(idx("more.idx", &[3], &[1, 2, 3]))),
+        &["targets", "2 numbers", "[3]"],
+    );
+    refused(Table::from_arrays("a", idx("none.idx", &[0, 3], &[]), None), &["rows and columns"]);
+}
+
+/// What is measured of numbers is in the target's units, after a training and during it; classes are counted.
+#[test]
+fn tables_are_evaluated_in_their_units() {
+    let rows: String = (0..40).map(|i| format!("{i},{}\n", 1000.0 + 25.0 * f64::from(i * 7 % 40))).collect();
+    let table = table(&format!("x,price\n{rows}"));
+    let fitted = Preprocessing::fit(&table, &Columns::number("price")).expect("it fits");
+    let data = fitted.transform(&table).expect("data");
+    let network = Network::new(1).dense(1, Activation::Identity);
+    // Nothing is learned: the mean is predicted.
+    let model = Model::new(&Device::cpu(), &network, &Init::Zeros).and_then(|model| model.with_preprocessing(fitted));
+    let mut model = model.expect("a model");
+    let deviation = 25.0 * ((40f64 * 40.0 - 1.0) / 12.0).sqrt();
+    let evaluation = model.evaluate_table(&table).expect("an evaluation");
+    assert!((evaluation.metric(Metric::RootMeanSquaredError) - deviation).abs() < 1e-3 && (evaluation.loss - 1.0).abs() < 1e-6);
+    assert!(
+        (evaluation.metric(Metric::MeanAbsoluteError) - 250.0).abs() < 1e-3 && evaluation.metric(Metric::RSquared).abs() < 1e-6
+    );
+    let fit = Fit::new().learning_rate(0.0).metrics([Metric::RootMeanSquaredError]).validation_split(0.5);
+    let history = model.fit(&data.inputs, &data.targets, &fit).expect("a training");
+    assert!((history.metrics["root_mean_squared_error"][0] - deviation).abs() < 60.0, "{history:?}");
+    refused(
+        Model::new(&Device::cpu(), &network, &Init::Zeros).and_then(|model| model.evaluate_table(&table)),
+        &["preprocessing"],
+    );
+}
+
 #[test]
 fn tables_that_are_none_are_refused() {
     let from = |text: &[u8]| Table::from_csv(text, &Csv::new());
@@ -134,7 +244,7 @@ fn columns_that_have_no_meaning_are_refused() {
     let people = table(PEOPLE);
     let fit = |columns: &Columns| Preprocessing::fit(&people, columns);
     let columns = Columns::classes("buys").drop(["name"]);
-    refused(fit(&columns), &["table, row 2, column `age`", "got ``"]);
+    refused(fit(&columns), &["table, line 3, row 2, column `age`", "got ``"]);
     refused(fit(&Columns::classes("buy")), &["unknown column `buy`", "buys"]);
     refused(fit(&Columns::classes("Zebra")), &["unknown column `Zebra`", "name, age, city, height, buys"]);
     refused(fit(&Columns::classes(7)), &["unknown column `number 7, from 0`"]);

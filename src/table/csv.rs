@@ -195,7 +195,9 @@ fn likely_delimiter(line: &[u8]) -> u8 {
         });
         unquoted.count()
     };
-    [b';', b'\t', b'|'].into_iter().fold(b',', |best, other| if count(other) > count(best) { other } else { best })
+    // As often as commas, the others count more: commas are also in numbers and sentences.
+    let better = |best: u8, other: u8| count(other) > 0 && count(other) >= count(best);
+    [b';', b'\t', b'|'].into_iter().fold(b',', |best, other| if better(best, other) { other } else { best })
 }
 
 fn is_finite_number(cell: &str) -> bool {
