@@ -36,6 +36,8 @@ export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 # One optimised profile serves tests and examples; the examples are built first, since tests run them.
 cargo build --locked --release --examples
 cargo test --locked --release
+# The commands of the README, with the command installed as it says.
+tests/readme.sh
 # The models that the tests have exported, in an ONNX engine of Rust's.
 cargo run --locked --quiet --manifest-path tests/onnx/Cargo.toml --target-dir target/onnx -- target/tmp/exports
 
@@ -45,6 +47,8 @@ if [ "$all" = yes ]; then
     if python3 -m venv target/python && target/python/bin/pip install -q numpy torch keras jax scikit-learn onnx onnxruntime safetensors; then
         echo "exported models in onnxruntime and PyTorch"
         target/python/bin/python tests/exports.py target/tmp/exports
+        echo "a table beside scikit-learn"
+        target/python/bin/python tests/sklearn_table.py target/release/shaderprop
         for program in tests/fixtures/*.py; do
             echo "making again what $program made"
             target/python/bin/python "$program" target/fixture.json >target/fixture.log 2>&1 || { cat target/fixture.log; exit 1; }

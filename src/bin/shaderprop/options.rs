@@ -52,8 +52,8 @@ pub struct OnDevice {
     pub device: Option<String>,
 }
 
-/// The multiply-adds of a step from which a software driver's threads gain more than they cost.
-const WORTH_THREADS: usize = 1 << 21;
+/// The multiply-adds of a step from which a software driver's threads gain more than they cost: docs/performance.md.
+const WORTH_THREADS: usize = 1 << 24;
 
 impl OnDevice {
     /// Opens it, for steps of about so many multiply-adds.

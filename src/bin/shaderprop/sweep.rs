@@ -54,6 +54,8 @@ struct Ranked {
     rate: f64,
     /// Of each network that was measured on rows it had not seen.
     scores: Vec<f64>,
+    /// The sum of their losses.
+    loss: f64,
     diverged: usize,
     /// The member that was trained on all rows, by the first seed.
     whole: usize,
@@ -99,7 +101,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let loss =
         if task == Task::Classify { shaderprop::Loss::CategoricalCrossEntropy } else { shaderprop::Loss::MeanSquaredError };
     for (i, rate) in options.learning_rates.iter().enumerate() {
-        let mut rank = Ranked { rate: *rate, scores: Vec::new(), diverged: 0, whole: options.place(i, 0, options.folds) };
+        let mut rank =
+            Ranked { rate: *rate, scores: Vec::new(), loss: 0.0, diverged: 0, whole: options.place(i, 0, options.folds) };
         for seed in 0..options.seeds {
             for (fold, parts) in folds.iter().enumerate() {
                 let member = options.place(i, seed, fold);
@@ -110,16 +113,20 @@ pub fn run(options: &Options) -> Result<(), Failure> {
                 let model = sweep.model(member)?.with_preprocessing(preprocessing.clone())?;
                 let evaluation = model.evaluate(data.inputs.select(&parts.test), data.targets.select(&parts.test), loss)?;
                 rank.scores.push(evaluation.metric(metric(task)));
+                rank.loss += evaluation.loss;
             }
         }
         ranked.push(rank);
     }
-    // Those of which none diverged first; accuracies fall, errors rise.
+    // Those of which none diverged first; accuracies fall, errors rise; of equal ones the lesser loss.
     let key = |rank: &Ranked| {
         let (mean, _) = rank.mean_and_deviation();
-        (rank.diverged, if task == Task::Classify { -mean } else { mean })
+        (if task == Task::Classify { -mean } else { mean }, rank.loss)
     };
-    ranked.sort_by(|a, b| key(a).0.cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1)));
+    ranked.sort_by(|a, b| {
+        let ((mean, loss), (other_mean, other_loss)) = (key(a), key(b));
+        a.diverged.cmp(&b.diverged).then(mean.total_cmp(&other_mean)).then(loss.total_cmp(&other_loss))
+    });
     options.print(&ranked, task)?;
     if let (Some(path), Some(best)) = (&options.out, ranked.first()) {
         if best.diverged > 0 || history.members[best.whole].diverged {
