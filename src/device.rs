@@ -123,7 +123,7 @@ impl From<&str> for DeviceChoice {
 /// ```
 pub fn devices() -> Result<Vec<DeviceInfo>, Error> {
     let adapters = pollster::block_on(gpu::adapters())?;
-    Ok(adapters.iter().map(|adapter| info_of(adapter)).chain([cpu_info()]).collect())
+    Ok(adapters.iter().map(info_of).chain([cpu_info()]).collect())
 }
 
 impl Device {

@@ -9,7 +9,7 @@ use shaderprop::{Csv, Model, Predictions, Table};
 use crate::data;
 use crate::evaluate::{fitted, load};
 use crate::options::{self, Format, OnDevice, Place};
-use crate::picture::{self, boundary::Boundary, boundary::Said, curves::Curves, curves::Run};
+use crate::picture::{self, boundary::Boundary, boundary::Row, boundary::Said, curves::Curves, curves::Run};
 use crate::talk::{Failure, Talk};
 
 /// Draws losses and metrics of one history or several, or what a model of two inputs says of each point
@@ -159,7 +159,7 @@ fn boundary(options: &Options, path: &Path, rows: Option<&PathBuf>) -> Result<()
 }
 
 /// The rows of a table as they are drawn: by what they are, where it says so.
-fn drawn_rows(model: &Model, table: &Table, names: [&str; 2], scale: (f64, f64)) -> Result<Vec<((f64, f64), Said)>, Failure> {
+fn drawn_rows(model: &Model, table: &Table, names: [&str; 2], scale: (f64, f64)) -> Result<Vec<Row>, Failure> {
     let Some(preprocessing) = model.preprocessing() else { return Ok(Vec::new()) };
     let (x, y, target) = (table.find(names[0])?, table.find(names[1])?, table.find(preprocessing.target())?);
     let row = |row: usize| {

@@ -83,7 +83,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         gradient <= ALLOWED_GRADIENT,
         format!("gradients: {gradient:.1e} of the greatest from central differences, {ALLOWED_GRADIENT:.0e} allowed"),
     )?;
-    if !(gradient <= ALLOWED_GRADIENT) {
+    if gradient.is_nan() || gradient > ALLOWED_GRADIENT {
         wrong.push(format!("gradients, by {gradient:.1e}"));
     }
 
@@ -140,14 +140,12 @@ fn check_kernels(device: &Device, limits: &Limits, talk: Talk) -> Result<(BTreeM
         }
         let products = case.products.unwrap_or(limits.products);
         let device = internals::limited(device, Limits { products, ..*limits });
-        let (labels, difference) = match difference(&device, case) {
-            Ok(found) => found,
-            // What the driver says counts as wrong; what is ours to mend ends the check.
-            Err((labels, error)) => {
-                talk.say(format!("{}: {error}", case.name));
-                (labels, f64::INFINITY)
-            }
-        };
+        let (labels, difference) = difference(&device, case);
+        // What the driver says counts as wrong.
+        let difference = difference.unwrap_or_else(|error| {
+            talk.say(format!("{}: {error}", case.name));
+            f64::INFINITY
+        });
         for label in labels {
             let found = kernels.entry(name_of(&label)).or_default();
             found.trainings += 1;
@@ -170,22 +168,28 @@ fn name_of(label: &str) -> String {
 }
 
 /// The kernels that a case runs, and how far what comes out is from the reference.
-fn difference(device: &Device, case: &Case) -> Result<(Vec<String>, f64), (Vec<String>, shaderprop::Error)> {
-    let model = |device: &Device| Model::new(device, &case.network, &Init::GlorotUniform { seed: 5 });
-    let mut on_device = model(device).map_err(|error| (Vec::new(), error))?;
-    let mut reference = model(&Device::cpu()).map_err(|error| (Vec::new(), error))?;
-    let labels: Vec<String> =
-        internals::kernels(&on_device, &case.fit, case.inputs.rows()).map_err(|error| (Vec::new(), error))?.into_iter().collect();
+fn difference(device: &Device, case: &Case) -> (Vec<String>, Result<f64, shaderprop::Error>) {
+    let init = Init::GlorotUniform { seed: 5 };
+    let models = |device: &Device| Model::new(device, &case.network, &init);
+    let (mut on_device, mut reference) = match (models(device), models(&Device::cpu())) {
+        (Ok(on_device), Ok(reference)) => (on_device, reference),
+        (Err(error), _) | (_, Err(error)) => return (Vec::new(), Err(error)),
+    };
+    let labels = match internals::kernels(&on_device, &case.fit, case.inputs.rows()) {
+        Ok(labels) => labels.into_iter().collect(),
+        Err(error) => return (Vec::new(), Err(error)),
+    };
     let start = reference.weights();
-    let mut trained = || -> Result<f64, shaderprop::Error> {
+    let mut trained = || {
         let got = on_device.fit(&case.inputs, &case.targets, &case.fit)?;
         let expected = reference.fit(&case.inputs, &case.targets, &case.fit.clone().engine(EngineChoice::Auto))?;
-        let outputs = [&on_device, &reference].map(|model| model.predict(&case.inputs));
-        let [y, t] = outputs;
+        let (outputs, expected_outputs) = (on_device.predict(&case.inputs)?, reference.predict(&case.inputs)?);
         let moved = furthest(&on_device.weights(), &reference.weights(), &start);
-        Ok(moved.max(apart(&got, &expected, case.inputs.rows())).max(relative(y?.values(), t?.values())))
+        let measured = apart(&got, &expected, case.inputs.rows());
+        Ok(greatest([moved, measured, relative(outputs.values(), expected_outputs.values())].into_iter()))
     };
-    trained().map(|difference| (labels.clone(), difference)).map_err(|error| (labels, error))
+    let difference = trained();
+    (labels, difference)
 }
 
 /// How far tensors are from others, relative to how far those went from the start.

@@ -12,6 +12,9 @@ pub enum Said {
     Number(f64),
 }
 
+/// Where a row is, and what it is.
+pub type Row = ((f64, f64), Said);
+
 pub struct Boundary<'a> {
     /// The names of both inputs.
     pub names: [&'a str; 2],
@@ -20,7 +23,7 @@ pub struct Boundary<'a> {
     pub grid: (usize, usize),
     pub said: &'a [Said],
     /// Rows, and what they are.
-    pub rows: &'a [((f64, f64), Said)],
+    pub rows: &'a [Row],
     /// The names of classes; or the least and the greatest number.
     pub legend: &'a [String],
 }
