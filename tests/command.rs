@@ -119,6 +119,7 @@ fn train_says_what_it_does_and_prints_what_it_found() {
     for said in [
         "400 rows of 7 columns",
         "target: `grade`, 3 classes (guessed: --target and --task tell)",
+        "columns: 3 of numbers, 2 of categories: `origin` (5), `process` (3)\n",
         "256 to train on, 64 to validate on after each epoch, 80 to test on",
         "device: ",
         "network: 13-64-32-3",
@@ -445,7 +446,7 @@ fn arrays_are_data_too() {
     let folder = folder("arrays");
     // Bright left or right halves of 4 x 4 pixels.
     let image = |i: usize| -> Vec<u8> {
-        (0..16).map(|p| if (p % 4 < 2) == (i % 2 == 0) { 200 + (i * 7 + p) % 50 } else { (i + p) % 60 } as u8).collect()
+        (0..16).map(|p| if (p % 4 < 2) == i.is_multiple_of(2) { 200 + (i * 7 + p) % 50 } else { (i + p) % 60 } as u8).collect()
     };
     let idx = |dimensions: &[u32], data: Vec<u8>| {
         let mut bytes = vec![0, 0, 8, dimensions.len() as u8];
@@ -838,6 +839,9 @@ fn bad_input_is_one_sentence() {
     );
     assert!(!folder.join("x.npz").exists());
     fails(&folder, &["inspect", "none.npz"], 1, &["none.npz"]);
+    // Columns of words that look like none are named.
+    let (_, err) = done(&folder, &["train", COFFEE, "--epochs", "1"]);
+    assert!(err.contains("notice: `lot` has 256 different categories in 256 rows, such as `lot-0"), "{err}");
     // Rows without a target are left out, and single rows of a class are trained on.
     let rows: String = (0..60)
         .map(|i| {

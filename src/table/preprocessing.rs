@@ -319,6 +319,17 @@ impl Preprocessing {
             .collect()
     }
 
+    /// The columns of categories, in the order of the network's inputs: the name, and the categories that were seen.
+    pub fn categories(&self) -> Vec<(&str, &[String])> {
+        fn categories(feature: &Feature) -> Option<(&str, &[String])> {
+            match &feature.kind {
+                FeatureKind::Number { .. } => None,
+                FeatureKind::Categories { names, .. } => Some((feature.name.as_str(), names.as_slice())),
+            }
+        }
+        self.features.iter().filter_map(categories).collect()
+    }
+
     /// What the numbers that a network learns are multiplied with to be in the target's units.
     pub(crate) fn unit(&self) -> f64 {
         match &self.target {

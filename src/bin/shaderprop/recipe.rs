@@ -161,6 +161,9 @@ impl Plan {
     }
 }
 
+/// So many categories are never too many.
+const FEW_WORDS: usize = 20;
+
 /// Data of which it is known what is to be learned.
 pub struct Learned {
     pub table: Table,
@@ -219,9 +222,27 @@ impl What {
 }
 
 impl Learned {
-    /// What is learned of those rows' columns, and what the network is given of them.
-    pub fn fit(&self, rows: &Table) -> Result<Preprocessing, Failure> {
-        Ok(Preprocessing::fit(rows, &self.columns)?)
+    /// What is learned of those rows' columns; says what they are, and which words look like none.
+    pub fn fit(&self, rows: &Table, talk: Talk) -> Result<Preprocessing, Failure> {
+        let preprocessing = Preprocessing::fit(rows, &self.columns)?;
+        let categories = preprocessing.categories();
+        let named: Vec<_> = categories.iter().map(|(name, words)| format!("`{name}` ({})", words.len())).collect();
+        let of_words = match (named.len(), named.get(..8)) {
+            (0, _) => String::new(),
+            (count, Some(first)) => format!(", {count} of categories: {}, …", first.join(", ")),
+            (count, None) => format!(", {count} of categories: {}", named.join(", ")),
+        };
+        talk.say(format!("columns: {} of numbers{of_words}", preprocessing.numbers().len()));
+        for (name, words) in categories.iter().filter(|(_, words)| words.len() > FEW_WORDS.max(rows.rows() / 3)) {
+            let example = words.iter().find(|word| word.contains(char::is_alphanumeric)).map_or("", String::as_str);
+            talk.say(format!(
+                "notice: `{name}` has {} different categories in {} rows, such as `{example}`: if they are names, give --drop; if they are numbers, \
+                 write them as 1.5",
+                words.len(),
+                rows.rows()
+            ));
+        }
+        Ok(preprocessing)
     }
 }
 

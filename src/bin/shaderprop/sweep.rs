@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let learned = options.what.read(talk)?;
     let task = learned.target.task;
     let table = &learned.table;
-    let preprocessing = learned.fit(table)?;
+    let preprocessing = learned.fit(table, talk)?;
     let data = preprocessing.transform(table)?;
     let split = match learned.target.labels.as_slice() {
         [] => Split::new(table.rows()),

@@ -39,6 +39,9 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
+            Error::Exists { path } => {
+                Self::Run(format!("{path}: expected no file there yet, got one; choose another name, or give --force"))
+            }
             Error::Setting { .. } | Error::UnknownColumn { .. } => Self::Arguments(error.to_string()),
             _ => Self::Run(error.to_string()),
         }

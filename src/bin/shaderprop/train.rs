@@ -140,7 +140,7 @@ impl Options {
             data::parts(table.rows(), &learned.target.labels, (test, self.validation_split), self.how.seed)?;
         let own = table.select(&test);
         let rows = (table.select(&train), table.select(&validation), learned.test.clone().unwrap_or(own));
-        let preprocessing = learned.fit(&rows.0)?;
+        let preprocessing = learned.fit(&rows.0, talk)?;
         talk.say(format!(
             "rows: {} to train on, {} to validate on after each epoch, {} to test on at the end",
             rows.0.rows(),
@@ -271,22 +271,8 @@ impl Options {
             }
         }
         model.note("measured on", format!("{} {kind}", measured.rows()));
-        // First of all what cannot be had again.
-        if let Some(path) = &self.out {
-            model.save(path, &Save::new().overwrite(self.force))?;
-            talk.say(format!("saved: {}", path.display()));
-        }
-        if let Some(path) = &self.history {
-            let json = path.extension().is_some_and(|end| end == "json");
-            let text = if json { history.to_json() + "\n" } else { history.to_csv() };
-            options::write(path, self.force, text.as_bytes())?;
-            talk.say(format!("history: {}", path.display()));
-        }
-        if let Some(path) = &self.plot {
-            let run = picture::curves::Run::of("", history);
-            picture::save(path, self.force, picture::SIZE, &picture::curves::Curves(&[run]))?;
-            talk.say(format!("picture: {}", path.display()));
-        }
+        // First what cannot be had again. Where it cannot be written the result is told all the same.
+        let saved = self.save(&model, history, talk);
         let linear = self.linear(&model, rows, measured, (task, settings, signals))?;
         signals.check(talk, || "after the training; what was to be saved is saved".into())?;
         let trivial = report::trivial(task, &rows.train, measured, learned.target.place);
@@ -306,7 +292,8 @@ impl Options {
                 "linear_model": linear.json(),
                 "trivial": trivial.json(),
             }});
-            return talk::print(&result.to_string());
+            talk::print(&result.to_string())?;
+            return saved;
         }
         talk::print(&format!("On {} {kind}:\n\n{}", measured.rows(), report::table(&[score, linear, trivial])))?;
         if let Some(validation) = &validation {
@@ -315,6 +302,26 @@ impl Options {
         }
         if self.out.is_none() {
             talk.say("the model was not saved: give --out FILE to keep it");
+        }
+        saved
+    }
+
+    /// Writes the files that were asked for.
+    fn save(&self, model: &Model, history: &History, talk: Talk) -> Result<(), Failure> {
+        if let Some(path) = &self.out {
+            model.save(path, &Save::new().overwrite(self.force))?;
+            talk.say(format!("saved: {}", path.display()));
+        }
+        if let Some(path) = &self.history {
+            let json = path.extension().is_some_and(|end| end == "json");
+            let text = if json { history.to_json() + "\n" } else { history.to_csv() };
+            options::write(path, self.force, text.as_bytes())?;
+            talk.say(format!("history: {}", path.display()));
+        }
+        if let Some(path) = &self.plot {
+            let run = picture::curves::Run::of("", history);
+            picture::save(path, self.force, picture::SIZE, &picture::curves::Curves(&[run]))?;
+            talk.say(format!("picture: {}", path.display()));
         }
         Ok(())
     }
