@@ -536,6 +536,17 @@ impl Model {
     ///
     /// # Errors
     /// As [`predict_table`](Self::predict_table); the table needs the target's column.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Columns, Csv, Device, Init, Metric, Model, Network, Preprocessing, Table};
+    /// let table = Table::from_csv("size,price\n1,100\n2,300\n".as_bytes(), &Csv::new())?;
+    /// let preprocessing = Preprocessing::fit(&table, &Columns::number("price"))?;
+    /// // A network that says 0: the mean price, 200.
+    /// let model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros)?;
+    /// let evaluation = model.with_preprocessing(preprocessing)?.evaluate_table(&table)?;
+    /// assert_eq!(evaluation.metric(Metric::RootMeanSquaredError), 100.0);
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
     pub fn evaluate_table(&self, table: &Table) -> Result<Evaluation, Error> {
         let preprocessing = self.preprocessing_for("evaluating on a table")?;
         let data = preprocessing.transform(table)?;

@@ -241,6 +241,7 @@ fn train_takes_every_option() {
         (&["--engine", "cpu", "--device", "auto"][..], &["--engine cpu", "auto"][..]),
         (&["--engine", "fused", "--device", "cpu"], &["--engine fused", "cpu"]),
         (&["--engine", "fused"], &["--validation-split 0"]),
+        (&["--patience", "3", "--validation-split", "0"], &["--patience", "--validation-split 0"]),
         (&["--engine", "fused", "--validation-split", "0", "--dropout", "0.5"], &["--engine fused", "dropout"]),
         (&["--loss", "huber"], &["--loss", "categorical_cross_entropy", "huber"]),
         (&["--class-weight", "bad=2"], &["--class-weight", "poor", "bad=2"]),

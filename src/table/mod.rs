@@ -81,6 +81,17 @@ impl Table {
     ///
     /// # Errors
     /// [`Error::Shape`] for inputs without rows or columns, and for targets that are not one number for each row.
+    ///
+    /// ```
+    /// use shaderprop::{Array, Table};
+    /// // Two rows of two bytes: type 8, two dimensions.
+    /// let path = std::env::temp_dir().join("shaderprop-doc-table.idx");
+    /// std::fs::write(&path, [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4])?;
+    /// let table = Table::from_arrays("pixels", Array::read_idx(&path)?, None)?;
+    /// assert_eq!((table.rows(), &*table.names()[1], &*table.cell(1, 0)), (2, "1", "3"));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_arrays(source: impl Into<String>, inputs: Array, targets: Option<Array>) -> Result<Self, Error> {
         let inputs = inputs.into_matrix()?;
         let (rows, width) = (inputs.rows(), inputs.columns());

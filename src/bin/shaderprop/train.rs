@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use shaderprop::{
     Checkpoint, Device, EarlyStopping, Ended, Engine, EngineChoice, Fit, History, Load, Log, Model, Network, Optimizer,
-    Preprocessing, Save, Table,
+    Preprocessing, Save, Schedule, Table,
 };
 
 use crate::data::{self, Parts};
@@ -43,9 +43,9 @@ pub struct Options {
     /// How far a step goes [default: 0.003 for rmsprop, adam and adamw, 0.03 for the others]
     #[arg(long, value_name = "RATE", value_parser = options::not_negative, help_heading = "Training")]
     learning_rate: Option<f64>,
-    /// Stop after so many epochs without a better validation loss, and keep the best weights; 0: never
-    #[arg(long, value_name = "EPOCHS", default_value = "20", help_heading = "Training")]
-    patience: usize,
+    /// Stop after so many epochs without a better validation loss, and keep the best weights; 0: never [default: 20]
+    #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
+    patience: Option<usize>,
     #[command(flatten)]
     engine: OnEngine,
     /// Where the model goes: .safetensors, .npz, .onnx, .json or .c
@@ -99,6 +99,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if options.engine.engine() == EngineChoice::Fused && options.validation_split > 0.0 {
         return Err(Failure::Arguments(
             "--engine fused: expected no validation, which it does not measure, got a --validation-split; give --validation-split 0".into(),
+        ));
+    }
+    if options.patience.is_some_and(|epochs| epochs > 0) && options.validation_split == 0.0 {
+        return Err(Failure::Arguments(
+            "--patience: expected validation rows to watch, got --validation-split 0; leave one of both out".into(),
         ));
     }
     options.check_places()?;
@@ -161,6 +166,10 @@ impl Options {
         self.dropout.unwrap_or(if self.engine.engine() == EngineChoice::Fused { 0.0 } else { 0.1 })
     }
 
+    fn patience(&self) -> usize {
+        self.patience.unwrap_or(20)
+    }
+
     fn every(&self) -> usize {
         self.log_every.unwrap_or(self.how.epochs / 20).max(1)
     }
@@ -173,8 +182,8 @@ impl Options {
             let validation = rows.preprocessing.transform(&rows.validation)?;
             fit = fit.validation_data(validation.inputs, validation.targets).metrics([metric(task)]).log_every(1);
         }
-        if self.patience > 0 && rows.validation.rows() > 0 {
-            fit = fit.early_stopping(EarlyStopping::patience(self.patience));
+        if self.patience() > 0 && rows.validation.rows() > 0 {
+            fit = fit.early_stopping(EarlyStopping::patience(self.patience()));
         }
         Ok(fit)
     }
@@ -238,7 +247,7 @@ impl Options {
             (Ended::EarlyStopping, Some(best)) => {
                 talk.say(format!(
                     "stopped after epoch {done}: no better validation loss for {} epochs; the weights are those of epoch {best}",
-                    self.patience
+                    self.patience()
                 ));
             }
             (_, Some(best)) => talk.say(format!("finished after epoch {done}; the weights are those of epoch {best}, the best")),
@@ -259,21 +268,31 @@ impl Options {
             () if rows.validation.rows() > 0 => (&rows.validation, "validation rows, which chose the epoch"),
             () => (&rows.train, "rows, which were trained on"),
         };
-        let score = Score::of("this network", task, &model.evaluate_table(measured)?);
-        let validation = match rows.validation.rows() {
-            0 => None,
-            _ => Some(Score::of("validation", task, &model.evaluate_table(&rows.validation)?)),
+        let measuring = || -> Result<(Score, Option<Score>), Failure> {
+            let score = Score::of("this network", task, &model.evaluate_table(measured)?);
+            let validated = match rows.validation.rows() {
+                0 => None,
+                _ => Some(Score::of("validation", task, &model.evaluate_table(&rows.validation)?)),
+            };
+            Ok((score, validated))
+        };
+        let (score, validation) = match measuring() {
+            Ok(scores) => scores,
+            Err(failure) => {
+                // What was trained is not lost with it.
+                self.save(&model, history, talk)?;
+                return Err(failure);
+            }
         };
         for (name, score) in [("measured", Some(&score)), ("validation", validation.as_ref())] {
-            if let Some(score) = score {
-                let (metric, value) = score.first();
+            if let Some((metric, value)) = score.map(Score::first) {
                 model.note(format!("{name} {metric}"), value.to_string());
             }
         }
         model.note("measured on", format!("{} {kind}", measured.rows()));
         // First what cannot be had again. Where it cannot be written the result is told all the same.
         let saved = self.save(&model, history, talk);
-        let linear = self.linear(&model, rows, measured, (task, settings, signals))?;
+        let linear = self.linear(&model, rows, measured, (task, settings, signals, talk))?;
         signals.check(talk, || "after the training; what was to be saved is saved".into())?;
         let trivial = report::trivial(task, &rows.train, measured, learned.target.place);
         if self.json {
@@ -289,13 +308,14 @@ impl Options {
                 "measured_on": kind.split(',').next(),
                 "network": score.json(),
                 "validation": validation.map(|score| score.json()),
-                "linear_model": linear.json(),
+                "linear_model": linear.as_ref().map(Score::json),
                 "trivial": trivial.json(),
             }});
             talk::print(&result.to_string())?;
             return saved;
         }
-        talk::print(&format!("On {} {kind}:\n\n{}", measured.rows(), report::table(&[score, linear, trivial])))?;
+        let scores: Vec<Score> = [Some(score), linear, Some(trivial)].into_iter().flatten().collect();
+        talk::print(&format!("On {} {kind}:\n\n{}", measured.rows(), report::table(&scores)))?;
         if let Some(validation) = &validation {
             let (name, value) = validation.first();
             talk::print(&format!("\nOn the validation rows: {} {value:.4}", crate::progress::spaced(name)))?;
@@ -326,21 +346,31 @@ impl Options {
         Ok(())
     }
 
-    /// What a linear model reaches, trained on the same rows.
+    /// What a linear model reaches, trained on the same rows; none if it diverges.
     fn linear(
         &self,
         model: &Model,
         rows: &Rows,
         measured: &Table,
-        (task, settings, signals): (Task, &Fit, &Signals),
-    ) -> Result<Score, Failure> {
+        (task, settings, signals, talk): (Task, &Fit, &Signals, Talk),
+    ) -> Result<Option<Score>, Failure> {
         let network = self.how.network(&[], 0.0, &rows.preprocessing);
-        let init = shaderprop::Init::Zeros;
-        let mut linear = Model::new(model.device(), &network, &init)?.with_preprocessing(rows.preprocessing.clone())?;
-        let fit = settings.clone().optimizer(Optimizer::adam()).learning_rate(0.01).cancel(&signals.cancel());
+        let linear = Model::new(model.device(), &network, &shaderprop::Init::Zeros)?;
+        let mut linear = linear.with_preprocessing(rows.preprocessing.clone())?;
+        // Its own optimizer, whatever the network's was: what it reaches is to be the same.
+        let fit = settings.clone().optimizer(Optimizer::adam()).learning_rate(0.01).schedule(Schedule::Constant);
+        let fit = fit.engine(EngineChoice::Auto).cancel(&signals.cancel());
         let data = rows.preprocessing.transform(&rows.train)?;
-        linear.fit(&data.inputs, &data.targets, &fit)?;
-        Ok(Score::of("linear model", task, &linear.evaluate_table(measured)?))
+        match linear.fit(&data.inputs, &data.targets, &fit) {
+            Err(error @ shaderprop::Error::Diverged { .. }) => {
+                talk.say(format!("notice: the linear model beside: {error}"));
+                Ok(None)
+            }
+            trained => {
+                trained?;
+                Ok(Some(Score::of("linear model", task, &linear.evaluate_table(measured)?)))
+            }
+        }
     }
 }
 
