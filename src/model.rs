@@ -101,7 +101,7 @@ impl Model {
     }
 
     /// How it was trained, by the names of settings and such, and what else was noted: it goes into files and comes back out of them. Each training
-    /// notes what it was given, on how many rows, and what trained where.
+    /// begins them anew: what it was given, on how many rows, and what trained where.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Fit, Init, Model, Network};
@@ -285,7 +285,7 @@ impl Model {
         }
         let Trained { parameters, state, history } = trained?;
         (self.parameters, self.state) = (parameters, state);
-        self.notes.extend(fit.settings());
+        self.notes = fit.settings();
         let rows = |data: &Data<'_>| data.inputs.rows().to_string();
         self.notes.insert("rows".into(), rows(&data));
         self.notes.insert("validation_rows".into(), validation.as_ref().map_or("none".into(), rows));

@@ -105,7 +105,7 @@ impl TableReader {
         let refuse = |message: String| refused(Path::new(&source), "a table", message);
         let mut head = Vec::new();
         let mut chunk = [0; 8192];
-        while head.len() < FIRST_LINE && !head.contains(&b'\n') {
+        while head.len() < FIRST_LINE && !head.trim_ascii_start().contains(&b'\n') {
             match text.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(count) => head.extend(&chunk[..count]),
@@ -117,7 +117,8 @@ impl TableReader {
         if head.starts_with(b"\xef\xbb\xbf") {
             head.drain(..3);
         }
-        let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // Empty lines are no rows.
+        let first = head.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
         let delimiter = csv.delimiter.unwrap_or_else(|| likely_delimiter(first));
         let builder = || {
             let mut builder = csv::ReaderBuilder::new();
@@ -195,8 +196,11 @@ fn likely_delimiter(line: &[u8]) -> u8 {
         });
         unquoted.count()
     };
-    // As often as commas, the others count more: commas are also in numbers and sentences.
-    let better = |best: u8, other: u8| count(other) > 0 && count(other) >= count(best);
+    // A comma in each cell is one in its number.
+    let better = |best: u8, other: u8| {
+        let room = usize::from(best == b',');
+        count(other) > 0 && count(other) + room >= count(best)
+    };
     [b';', b'\t', b'|'].into_iter().fold(b',', |best, other| if better(best, other) { other } else { best })
 }
 

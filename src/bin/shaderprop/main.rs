@@ -57,7 +57,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn,wgpu=error,wgpu_hal=off,naga=error"))
+    let quiet = std::env::args_os().any(|word| word == "--quiet" || word == "-q");
+    let filter = if quiet { "error,wgpu_hal=off" } else { "warn,wgpu=error,wgpu_hal=off,naga=error" };
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter))
         .format(|out, record| {
             use std::io::Write;
             writeln!(out, "{}: {}", record.level().as_str().to_lowercase(), record.args())

@@ -163,7 +163,9 @@ pub fn check_places<'a>(places: impl IntoIterator<Item = Option<Place<'a>>>, for
         };
         checked.map_err(|error| place_failed(option, path, error))?;
         // Two names of one file are two only as long as it is not there.
-        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        let whole = std::fs::canonicalize(path).unwrap_or_else(|_| folder.join(path.file_name().unwrap_or_default()));
         if let Some((other, _)) = taken.iter().find(|(_, other)| *other == whole) {
             let path = path.display();
             return Err(Failure::Arguments(format!(

@@ -161,7 +161,8 @@ fn boundary(options: &Options, path: &Path, rows: Option<&PathBuf>) -> Result<()
 /// The rows of a table as they are drawn: by what they are, where it says so.
 fn drawn_rows(model: &Model, table: &Table, names: [&str; 2], scale: (f64, f64)) -> Result<Vec<Row>, Failure> {
     let Some(preprocessing) = model.preprocessing() else { return Ok(Vec::new()) };
-    let (x, y, target) = (table.find(names[0])?, table.find(names[1])?, table.find(preprocessing.target())?);
+    let (x, y) = (table.find(names[0])?, table.find(names[1])?);
+    let Ok(target) = table.find(preprocessing.target()) else { return Ok(Vec::new()) };
     let row = |row: usize| {
         let number = |column: usize| table.cell(row, column).parse::<f64>().ok().filter(|value| value.is_finite());
         let said = match preprocessing.classes() {

@@ -1,4 +1,4 @@
-//! `predict`: what a model says of rows, some at a time, so that their number is no limit.
+//! `predict`: what a model says of rows, of CSV some at a time, so that their number is no limit.
 
 use std::io::{BufWriter, Write, stdin, stdout};
 use std::path::{Path, PathBuf};

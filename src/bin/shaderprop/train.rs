@@ -98,7 +98,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     options.engine.choice()?;
     if options.engine.engine() == EngineChoice::Fused && options.validation_split > 0.0 {
         return Err(Failure::Arguments(
-            "--engine fused: expected no validation, which it does not measure, got a --validation-split; give --validation-split 0".into(),
+            "--engine fused: expected no validation, which it does not measure, got a share of the rows for it; give --validation-split 0".into(),
         ));
     }
     if options.patience.is_some_and(|epochs| epochs > 0) && options.validation_split == 0.0 {
@@ -146,6 +146,10 @@ impl Options {
         let own = table.select(&test);
         let rows = (table.select(&train), table.select(&validation), learned.test.clone().unwrap_or(own));
         let preprocessing = learned.fit(&rows.0, talk)?;
+        // What cannot be measured on is told before the training instead of after it.
+        for part in [&rows.1, &rows.2].into_iter().filter(|part| part.rows() > 0) {
+            preprocessing.transform(part)?;
+        }
         talk.say(format!(
             "rows: {} to train on, {} to validate on after each epoch, {} to test on at the end",
             rows.0.rows(),
@@ -228,7 +232,8 @@ impl Options {
             Some(path) => model.resume_with(path, &data.inputs, &data.targets, &fit, on_log)?,
             None => model.fit_with(&data.inputs, &data.targets, &fit, on_log)?,
         };
-        progress.end()?;
+        // Where nobody reads stdout any more the model is still wanted: that is told at the end, when the result cannot be printed either.
+        let told = progress.end();
         if history.ended == Ended::Cancelled {
             let done = history.loss.len();
             signals.check(talk, || match &self.checkpoint {
@@ -237,6 +242,10 @@ impl Options {
             })?;
         }
         self.tell_end(&history, talk);
+        if let Err(failure) = told {
+            self.save(&model, &history, talk)?;
+            return Err(failure);
+        }
         Ok((model, history))
     }
 
@@ -292,8 +301,14 @@ impl Options {
         model.note("measured on", format!("{} {kind}", measured.rows()));
         // First what cannot be had again. Where it cannot be written the result is told all the same.
         let saved = self.save(&model, history, talk);
-        let linear = self.linear(&model, rows, measured, (task, settings, signals, talk))?;
-        signals.check(talk, || "after the training; what was to be saved is saved".into())?;
+        let linear = self.linear(&model, rows, measured, (task, settings, signals, talk));
+        if saved.is_ok() {
+            signals.check(talk, || "after the training; what was to be saved is saved".into())?;
+        }
+        let linear = match linear {
+            Ok(linear) => linear,
+            Err(failure) => return saved.and(Err(failure)),
+        };
         let trivial = report::trivial(task, &rows.train, measured, learned.target.place);
         if self.json {
             let result = json!({"result": {
@@ -326,18 +341,31 @@ impl Options {
         saved
     }
 
-    /// Writes the files that were asked for.
+    /// Writes the files that were asked for: all that can be, and then the first failure.
     fn save(&self, model: &Model, history: &History, talk: Talk) -> Result<(), Failure> {
+        let written = [self.save_model(model, talk), self.save_history(history, talk), self.save_plot(history, talk)];
+        written.into_iter().collect()
+    }
+
+    fn save_model(&self, model: &Model, talk: Talk) -> Result<(), Failure> {
         if let Some(path) = &self.out {
             model.save(path, &Save::new().overwrite(self.force))?;
             talk.say(format!("saved: {}", path.display()));
         }
+        Ok(())
+    }
+
+    fn save_history(&self, history: &History, talk: Talk) -> Result<(), Failure> {
         if let Some(path) = &self.history {
             let json = path.extension().is_some_and(|end| end == "json");
             let text = if json { history.to_json() + "\n" } else { history.to_csv() };
             options::write(path, self.force, text.as_bytes())?;
             talk.say(format!("history: {}", path.display()));
         }
+        Ok(())
+    }
+
+    fn save_plot(&self, history: &History, talk: Talk) -> Result<(), Failure> {
         if let Some(path) = &self.plot {
             let run = picture::curves::Run::of("", history);
             picture::save(path, self.force, picture::SIZE, &picture::curves::Curves(&[run]))?;
@@ -357,7 +385,7 @@ impl Options {
         let network = self.how.network(&[], 0.0, &rows.preprocessing);
         let linear = Model::new(model.device(), &network, &shaderprop::Init::Zeros)?;
         let mut linear = linear.with_preprocessing(rows.preprocessing.clone())?;
-        // Its own optimizer, whatever the network's was: what it reaches is to be the same.
+        // By Adam, whatever the network's optimizer was; on the same rows, as long at most.
         let fit = settings.clone().optimizer(Optimizer::adam()).learning_rate(0.01).schedule(Schedule::Constant);
         let fit = fit.engine(EngineChoice::Auto).cancel(&signals.cancel());
         let data = rows.preprocessing.transform(&rows.train)?;
@@ -376,7 +404,7 @@ impl Options {
 
 /// The command with which an interrupted one goes on.
 fn resuming(checkpoint: &Path) -> String {
-    let mut words: Vec<String> = std::env::args().collect();
+    let mut words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     if let Some(first) = words.first_mut() {
         *first = "shaderprop".into();
     }
@@ -393,7 +421,8 @@ fn resuming(checkpoint: &Path) -> String {
         }
         kept.push(word);
     }
-    kept.extend(["--resume".into(), checkpoint.display().to_string()]);
+    // Behind `train`: what follows `--` is no option.
+    kept.splice(2.min(kept.len())..2.min(kept.len()), ["--resume".into(), checkpoint.display().to_string()]);
     kept.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
