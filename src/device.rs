@@ -169,6 +169,31 @@ impl Device {
         })
     }
 
+    /// Opens the same adapter anew, after this device was lost: its clones stay as they are. The CPU engine is never lost, and is given back.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDevice`] if the adapter is not there any more, or not yet again; [`Error::DeviceRequest`] and [`Error::Panicked`]
+    /// if the driver does not open it.
+    ///
+    /// ```
+    /// use shaderprop::Device;
+    /// assert_eq!(Device::cpu().reopen()?.info(), Device::cpu().info());
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn reopen(&self) -> Result<Self, Error> {
+        if self.gpu.is_none() {
+            return Ok(self.clone());
+        }
+        pollster::block_on(async {
+            let adapters = gpu::adapters().await?;
+            let Some(adapter) = adapters.iter().find(|adapter| info_of(adapter) == self.info) else {
+                let known = adapters.iter().map(|adapter| adapter.get_info().name).collect();
+                return Err(Error::UnknownDevice { name: self.info.name.clone(), known });
+            };
+            Ok(Self { gpu: Some(Arc::new(Gpu::open(adapter).await?)), ..self.clone() })
+        })
+    }
+
     /// Opens the device of that choice, or the CPU engine where [`DeviceChoice::Auto`] finds no adapter that opens: what a program
     /// wants. [`notice`](Self::notice) then says so.
     ///

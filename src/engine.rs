@@ -5,14 +5,14 @@ use std::sync::Arc;
 use crate::data::Data;
 use crate::device::Device;
 use crate::error::Error;
-use crate::fit::{EngineChoice, Fit};
+use crate::fit::{EngineChoice, Fit, OnNonFinite};
 use crate::fused::{self, FusedEngine};
 use crate::gpu::Gpu;
 use crate::loss::Loss;
 use crate::metric::{Measured, largest};
 use crate::network::{Layout, Network};
 use crate::order::Order;
-use crate::plan::{Counts, EVALUATION, Evaluation, Id, Limits, Plan, Scores, Source, Table, Training};
+use crate::plan::{Counts, EVALUATION, Evaluation, Id, NOT_FINITE, Limits, Plan, Scores, Source, Table, Training};
 use crate::reference::{Batch, Chance, Passed, Reference, Update};
 use crate::shader::Weights;
 use crate::staged::{self, Staged};
@@ -56,6 +56,8 @@ pub struct Frame<'a> {
     pub room: usize,
     /// The snapshots that will be taken.
     pub snapshots: &'a [Snapshot],
+    /// Whether parameters that are no numbers are looked for wherever losses are read.
+    pub scanned: bool,
     /// The device's, but may choose how products are computed.
     pub limits: Limits,
 }
@@ -83,10 +85,8 @@ impl Rows {
 pub enum Snapshot {
     /// Those of the best epoch.
     Best,
-    /// Those of the last epoch that was looked at, or of the one before: they take turns.
+    /// Those of the last epoch that was looked at.
     Good,
-    /// The other of the two.
-    OtherGood,
 }
 
 impl Snapshot {
@@ -94,7 +94,6 @@ impl Snapshot {
         match self {
             Snapshot::Best => "best parameters",
             Snapshot::Good => "good parameters",
-            Snapshot::OtherGood => "other good parameters",
         }
     }
 }
@@ -127,6 +126,8 @@ pub struct Losses {
     pub measured: Measured,
     /// The parameters, where they came along.
     pub parameters: Option<Vec<f64>>,
+    /// Whether all parameters are numbers, as far as that is looked at.
+    pub finite: bool,
 }
 
 /// How the rows of an epoch become batches.
@@ -175,6 +176,8 @@ pub struct StagedEngine {
     layout_len: usize,
     scores: Scores,
     loss_slots: usize,
+    /// The program that looks at the parameters, if that is done.
+    look: Option<usize>,
     /// The epochs whose losses are on the device and have not been read.
     unread: usize,
     fit: Fit,
@@ -307,6 +310,9 @@ pub fn plan(frame: &Frame<'_>, gathered: [bool; 2]) -> Result<(Plan, Passes, Pas
         let buffer = plan.buffer(snapshot.name(), frame.layout.len, &limits)?;
         plan.view(snapshot.name(), buffer, 0, 1, frame.layout.len);
     }
+    if frame.scanned {
+        plan = plan.and(Plan::look(network, limits)?);
+    }
     Ok((plan, epoch, passes))
 }
 
@@ -408,10 +414,7 @@ impl Running {
                 let (from, to) = (engine.staged.plan.find("parameters"), engine.staged.plan.find(snapshot.name()));
                 engine.staged.copy(from, to)
             }
-            Self::Fused(engine) => {
-                engine.keep(snapshot);
-                Ok(())
-            }
+            Self::Fused(engine) => engine.keep(snapshot),
             Self::Cpu(engine) => {
                 engine.snapshots[snapshot as usize] = engine.reference.parameters(&engine.layout);
                 Ok(())
@@ -459,7 +462,9 @@ impl StagedEngine {
     ) -> Result<Self, Error> {
         let Setup { frame: Frame { network, layout, fit, scores, room, .. }, data, .. } = *setup;
         let counts = scores.counts.map_or(0, |counts| counts.len(network.outputs()));
-        let mut staged = Staged::new(gpu.clone(), plan, layout.len + room * scores.losses() + counts).await?;
+        let look = setup.frame.scanned.then(|| plan.programs().len() - 1);
+        let readable = layout.len + room * scores.losses() + counts + usize::from(look.is_some());
+        let mut staged = Staged::new(gpu.clone(), plan, readable).await?;
         let find = |staged: &Staged, name: &str| staged.plan.find(name);
         staged.write(find(&staged, "parameters"), &narrowed(setup.parameters))?;
         for (name, values) in fit.optimizer.definition().slots.iter().zip(setup.slots) {
@@ -504,6 +509,7 @@ impl StagedEngine {
             layout_len: layout.len,
             scores,
             loss_slots,
+            look,
             unread: 0,
             fit: fit.clone(),
         })
@@ -559,10 +565,11 @@ impl StagedEngine {
     async fn losses(&mut self, last: bool) -> Result<Losses, Error> {
         let losses = (self.staged.plan.find("losses"), std::mem::take(&mut self.unread) * self.loss_slots);
         let parameters = last.then(|| (self.staged.plan.find("parameters"), self.layout_len));
-        let read = read_measured(&mut self.staged, losses, self.scores, "", parameters).await?;
+        let read = read_measured(&mut self.staged, losses, self.scores, "", (parameters, self.look)).await?;
         let epochs = read.losses.chunks(self.loss_slots);
         let measured = Measured { losses: epochs.clone().next_back().unwrap_or_default().to_vec(), counts: read.counts };
-        Ok(Losses { epochs: epochs.map(|losses| losses[0]).collect(), measured, parameters: read.parameters })
+        let (parameters, finite) = (read.parameters, read.finite);
+        Ok(Losses { epochs: epochs.map(|losses| losses[0]).collect(), measured, parameters, finite })
     }
 
     async fn validate(&mut self) -> Result<Option<Measured>, Error> {
@@ -584,7 +591,7 @@ impl StagedEngine {
             }
         }
         let losses = (self.staged.plan.find("evaluation.losses"), self.loss_slots);
-        let read = read_measured(&mut self.staged, losses, self.scores, EVALUATION, None).await?;
+        let read = read_measured(&mut self.staged, losses, self.scores, EVALUATION, (None, None)).await?;
         Ok(Some(Measured { losses: read.losses, counts: read.counts }))
     }
 
@@ -622,21 +629,24 @@ pub struct Read {
     pub losses: Vec<f64>,
     pub counts: Vec<u64>,
     pub parameters: Option<Vec<f64>>,
+    pub finite: bool,
 }
 
-/// Losses, counts and where they are asked for the parameters, in one readback; the counts begin again.
+/// Losses, counts and where they are asked for the parameters and what the program `look` says of them, in one readback; the counts begin
+/// again.
 pub async fn read_measured(
     staged: &mut Staged,
     losses: (Id, usize),
     scores: Scores,
     prefix: &str,
-    parameters: Option<(Id, usize)>,
+    (parameters, look): (Option<(Id, usize)>, Option<usize>),
 ) -> Result<Read, Error> {
     let counts = scores.counts.map(|_| staged.plan.find(&format!("{prefix}counts")));
     let mut wanted = vec![losses];
     wanted.extend(counts.map(|counts| (counts, staged.plan.tensors[counts.0].columns)));
+    wanted.extend(look.map(|_| (staged.plan.find(NOT_FINITE), 1)));
     wanted.extend(parameters);
-    let read = staged.read_words(&wanted).await?;
+    let read = staged.read_words(look, &wanted).await?;
     if let Some(counts) = counts {
         staged.clear(counts)?;
     }
@@ -644,6 +654,7 @@ pub async fn read_measured(
     Ok(Read {
         losses: floats(&read[0]),
         counts: counts.map_or(vec![], |_| read[1].iter().map(|count| u64::from(*count)).collect()),
+        finite: look.is_none() || read[1 + usize::from(counts.is_some())] == [0],
         parameters: parameters.map(|_| floats(&read[read.len() - 1])),
     })
 }
@@ -659,7 +670,7 @@ pub struct CpuEngine {
     columns: [usize; 2],
     total: f64,
     scores: Scores,
-    snapshots: [Vec<f64>; 3],
+    snapshots: [Vec<f64>; 2],
     losses: Vec<f64>,
     measured: Measured,
     fit: Fit,
@@ -684,7 +695,7 @@ impl CpuEngine {
             columns: [network.inputs(), outputs],
             total: data.total_weight(),
             scores: setup.frame.scores,
-            snapshots: [vec![], vec![], vec![]],
+            snapshots: [vec![], vec![]],
             losses: Vec::new(),
             measured: Measured::default(),
             fit: fit.clone(),
@@ -716,7 +727,9 @@ impl CpuEngine {
     }
 
     fn losses(&mut self) -> Losses {
-        Losses { epochs: std::mem::take(&mut self.losses), measured: self.measured.clone(), parameters: None }
+        let numbers = || self.reference.parameters(&self.layout).iter().all(|value| (*value as f32).is_finite());
+        let finite = self.fit.on_non_finite == OnNonFinite::Continue || numbers();
+        Losses { epochs: std::mem::take(&mut self.losses), measured: self.measured.clone(), parameters: None, finite }
     }
 
     fn validate(&self) -> Option<Measured> {

@@ -3,9 +3,8 @@
 /// What went wrong.
 ///
 /// Those about shapes, settings, numbers, names and sizes are found before anything is allocated, and leave model and device as they
-/// were. Of those that come from the driver, most concern one call, and the device stays usable; after [`DeviceLost`](Error::DeviceLost), [`Timeout`](Error::Timeout),
-/// [`Panicked`](Error::Panicked) or an error that no call was waiting for, the device answers every later call with the
-/// same error; open a new one.
+/// were. Of those that come from the driver, most concern one call, and the device stays usable; after those that
+/// [need a new device](Error::needs_new_device) it answers every later call with the same error.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -173,11 +172,11 @@ pub enum Error {
         what: String,
     },
 
-    /// Training left the finite numbers. The model keeps the weights of one of the last two log points if they are finite, else those that it had
-    /// before.
+    /// Training left the finite numbers, as was found at a log point. The model keeps the weights of the one before, else those that it had
+    /// before the training.
     #[error(
         "training diverged: expected finite {what}, got {value} by epoch {epoch}; lower the learning rate \
-         ({learning_rate}) or scale the inputs (the model keeps the last finite weights of a log point, else those it had before)"
+         ({learning_rate}) or scale the inputs (the model keeps the weights of the log point before, else those it had before)"
     )]
     Diverged {
         /// `a loss`, or the name of a tensor.
@@ -215,12 +214,14 @@ pub enum Error {
     },
 
     /// The device has not enough memory. What was allocated for the call is freed; a smaller one can follow.
-    #[error("{what}: expected the device to have {bytes} bytes free, it has not; use fewer rows or narrower layers")]
+    #[error("{what}: expected the device to have {bytes} bytes free, got {taken} and no more; use fewer rows or narrower layers")]
     OutOfMemory {
         /// What was to be allocated.
         what: String,
-        /// How much.
+        /// How much, in all.
         bytes: u64,
+        /// How much of it the device gave, before it was freed again.
+        taken: u64,
     },
 
     /// The driver refused a call.
@@ -235,6 +236,13 @@ pub enum Error {
     /// The device is gone: removed, reset by a watchdog, or its driver crashed.
     #[error("device lost: expected it to stay, got: {message}; open a new device")]
     DeviceLost {
+        /// The driver's words.
+        message: String,
+    },
+
+    /// The driver refused something that no call was waiting for, so that what the device holds is unknown.
+    #[error("device failed: expected it to take all that it is given, got: {message}; open a new device")]
+    DeviceFailed {
         /// The driver's words.
         message: String,
     },
@@ -256,6 +264,20 @@ pub enum Error {
         /// The panic's message.
         message: String,
     },
+}
+
+impl Error {
+    /// Whether the device is of no use any more: it answers every later call with this error, and has to be opened anew, as
+    /// [`Model::recover`](crate::Model::recover) does.
+    ///
+    /// ```
+    /// use shaderprop::Error;
+    /// assert!(Error::DeviceLost { message: "unplugged".into() }.needs_new_device());
+    /// assert!(!Error::NoAdapter.needs_new_device());
+    /// ```
+    pub fn needs_new_device(&self) -> bool {
+        matches!(self, Self::DeviceLost { .. } | Self::DeviceFailed { .. } | Self::Timeout { .. } | Self::Panicked { .. })
+    }
 }
 
 fn or_none(names: &[String]) -> String {

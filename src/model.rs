@@ -1,8 +1,8 @@
 //! A network with weights on a device: the trainer, and what can be asked of a trained network.
 
-use std::cell::LazyCell;
+use std::cell::{Cell, LazyCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::data::{Data, check_inputs, check_rows};
 use crate::device::Device;
@@ -58,6 +58,15 @@ pub struct Model {
     preprocessing: Option<Preprocessing>,
     /// What files say of the model beside.
     pub(crate) notes: BTreeMap<String, String>,
+    /// The training that a fault has ended.
+    broken_off: Option<BrokenOff>,
+}
+
+/// A training that a fault has ended, and how it goes on.
+#[derive(Clone, Debug)]
+struct BrokenOff {
+    /// Its last checkpoint; none before the first.
+    checkpoint: Option<PathBuf>,
 }
 
 /// Predictions and evaluations go over the rows in pieces of about this many values in the widest layer.
@@ -85,13 +94,14 @@ impl Model {
             state: State::default(),
             preprocessing: None,
             notes: BTreeMap::new(),
+            broken_off: None,
         })
     }
 
     /// A model as it was when it had these parameters and was in that state.
     pub(crate) fn restore(device: &Device, network: &Network, layout: &Layout, parameters: Vec<f64>, state: State) -> Self {
         let (device, network, layout) = (device.clone(), network.clone(), layout.clone());
-        Self { device, network, layout, parameters, state, preprocessing: None, notes: BTreeMap::new() }
+        Self { device, network, layout, parameters, state, preprocessing: None, notes: BTreeMap::new(), broken_off: None }
     }
 
     /// Its parameters, and what that optimizer keeps of them if it has begun, flat.
@@ -257,6 +267,65 @@ impl Model {
         self.train(Some(path.as_ref()), inputs.into(), targets.into(), fit, on_log)
     }
 
+    /// Goes on with a training that ended because the device was lost, hung, or its driver broke: opens the device anew, as the model's from
+    /// then on, and resumes from the training's last [`Checkpoint`](crate::Checkpoint), or begins again where there was none yet. What comes
+    /// out is bit by bit what the training would have given without the fault. Data and settings are the same as before.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if no training was broken off by an [`error`](Error::needs_new_device) of the kind; what [`Device::reopen`] and
+    /// [`resume`](Self::resume) refuse. It can be called again then.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Checkpoint, Device, Error, Fit, Init, Model, Network};
+    /// let path = std::env::temp_dir().join("shaderprop-doc-recover.checkpoint");
+    /// let network = Network::new(1).dense(3, Activation::Tanh).dense(1, Activation::Sigmoid);
+    /// let mut model = Model::new(&Device::cpu(), &network, &Init::default())?;
+    /// let (inputs, targets) = ([[0.0], [1.0]], [[1.0], [0.0]]);
+    /// let fit = Fit::new().epochs(100).checkpoint(Checkpoint::new(&path).every(10).overwrite(true));
+    /// let mut history = model.fit(&inputs, &targets, &fit);
+    /// for _ in 0..3 {
+    ///     if history.as_ref().is_err_and(Error::needs_new_device) {
+    ///         history = model.recover(&inputs, &targets, &fit);
+    ///     }
+    /// }
+    /// assert_eq!(history?.loss.len(), 100);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recover<'x, 'y>(
+        &mut self,
+        inputs: impl Into<Matrix<'x>>,
+        targets: impl Into<Matrix<'y>>,
+        fit: &Fit,
+    ) -> Result<History, Error> {
+        self.recover_with(inputs, targets, fit, |_| ())
+    }
+
+    /// The same, calling `on_log` as [`fit_with`](Self::fit_with) does: at epochs after the checkpoint a second time.
+    ///
+    /// # Errors
+    /// As [`recover`](Self::recover).
+    pub fn recover_with<'x, 'y, A: Answer>(
+        &mut self,
+        inputs: impl Into<Matrix<'x>>,
+        targets: impl Into<Matrix<'y>>,
+        fit: &Fit,
+        on_log: impl FnMut(&Log) -> A,
+    ) -> Result<History, Error> {
+        let Some(BrokenOff { checkpoint }) = self.broken_off.clone() else {
+            return Err(Error::Setting {
+                what: "recover".into(),
+                expected: "a training that a fault of the device has ended".into(),
+                got: "none".into(),
+            });
+        };
+        // Another model may have found the device lost, and this one's been opened anew already.
+        if self.device.gpu.as_ref().is_some_and(|gpu| gpu.check().is_err()) {
+            self.device = self.device.reopen()?;
+        }
+        self.train(checkpoint.as_deref(), inputs.into(), targets.into(), fit, on_log)
+    }
+
     fn train<A: Answer>(
         &mut self,
         checkpoint: Option<&Path>,
@@ -272,6 +341,8 @@ impl Model {
             let settings = checkpoint::settings(&start, (&data, validation.as_ref()), fit);
             start.resumed = Some(checkpoint::read(path, &start, &settings, fit)?);
         }
+        let saved = Cell::new(false);
+        start.saved = Some(&saved);
         let mut kept = None;
         let trained = self.device.block_on(async {
             let trained = train::train(&start, (&data, validation.as_ref()), fit, &mut on_log).await;
@@ -283,6 +354,12 @@ impl Model {
         if let Some(kept) = kept {
             (self.parameters, self.state) = kept;
         }
+        self.broken_off = trained.as_ref().is_err_and(Error::needs_new_device).then(|| BrokenOff {
+            checkpoint: match &fit.checkpoint {
+                Some(own) if saved.get() => Some(own.path.clone()),
+                _ => checkpoint.map(Path::to_owned),
+            },
+        });
         let Trained { parameters, state, history } = trained?;
         (self.parameters, self.state) = (parameters, state);
         self.notes = fit.settings();
@@ -303,6 +380,7 @@ impl Model {
             parameters: &self.parameters,
             state: &self.state,
             resumed: None,
+            saved: None,
         }
     }
 
@@ -396,7 +474,7 @@ impl Model {
                 staged.write_steps(EVALUATION, &evaluation_steps(1, piece.len()))?;
                 staged.replay(1).await?;
                 let losses = (staged.plan.find("evaluation.losses"), scores.losses());
-                let read = read_measured(staged, losses, scores, EVALUATION, None).await?;
+                let read = read_measured(staged, losses, scores, EVALUATION, (None, None)).await?;
                 add(Measured { losses: read.losses, counts: read.counts }, share);
             }
             Ok(measured)

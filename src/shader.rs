@@ -45,6 +45,8 @@ pub enum Shader {
     PartialLoss,
     /// The mean of the loss; it ends the step.
     Loss,
+    /// Whether all parameters are numbers.
+    Finite,
 }
 
 /// A shader with the functions chosen for it: what a pipeline is made of.
@@ -105,6 +107,8 @@ pub enum Kernel {
     PartialLoss(Loss, Activation, Weights),
     /// [`Shader::Loss`] of what [`Kernel::PartialLoss`] left.
     TotalLoss,
+    /// [`Shader::Finite`].
+    Finite,
     /// A product by blocks, whose WGSL is emitted.
     Product(Box<Product>),
     /// What adds the slices of a product and finishes its sums.
@@ -174,6 +178,7 @@ impl Shader {
         Shader::ScoreBinary,
         Shader::PartialLoss,
         Shader::Loss,
+        Shader::Finite,
     ];
 
     /// Its file in `shaders/`.
@@ -210,6 +215,7 @@ impl Shader {
             Shader::ScoreBinary => file!("score_binary.wgsl"),
             Shader::PartialLoss => file!("partial_loss.wgsl"),
             Shader::Loss => file!("loss.wgsl"),
+            Shader::Finite => file!("finite.wgsl"),
         }
     }
 }
@@ -238,6 +244,7 @@ impl Kernel {
             Kernel::ScoreClasses,
             Kernel::ScoreBinary,
             Kernel::TotalLoss,
+            Kernel::Finite,
         ];
         for width in [1, 2, 4] {
             for classes in [false, true] {
@@ -286,6 +293,7 @@ impl Kernel {
             Kernel::ScoreBinary => Some(Shader::ScoreBinary),
             Kernel::PartialLoss(..) => Some(Shader::PartialLoss),
             Kernel::Loss(..) | Kernel::TotalLoss => Some(Shader::Loss),
+            Kernel::Finite => Some(Shader::Finite),
             Kernel::Product(_) | Kernel::SumSlices { .. } | Kernel::Fused(_) => None,
         }
     }
@@ -346,7 +354,8 @@ impl Kernel {
             | Kernel::SquareSum
             | Kernel::Clip
             | Kernel::ScoreClasses
-            | Kernel::ScoreBinary => String::new(),
+            | Kernel::ScoreBinary
+            | Kernel::Finite => String::new(),
             Kernel::Order => format!("{STEP}\n{PHILOX}"),
             Kernel::Gather { width, classes, weights } => {
                 let target = match classes {

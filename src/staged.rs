@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytemuck::{Pod, Zeroable};
 
 use crate::error::Error;
-use crate::gpu::{Gpu, Region, Submission};
+use crate::gpu::{Gpu, RECORDING, Region, Submission};
 use crate::plan::{Id, PARAMS_STRIDE, Plan, Tensor};
 
 /// A row of the step table: `Step` in shaders/step.wgsl.
@@ -73,6 +73,9 @@ struct InFlight {
     nanoseconds: u64,
 }
 
+/// What data is read back by way of.
+const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
+
 /// The elements that are uploaded at a time: 32 MiB.
 const UPLOAD: usize = 8 << 20;
 
@@ -97,16 +100,21 @@ impl Staged {
         for dispatch in &plan.dispatches {
             pipelines.push(gpu.pipeline(&dispatch.kernel).await?);
         }
+        let planned: u64 = plan.buffers.iter().map(|buffer| buffer.len as u64 * 4).sum();
+        let of_params = (plan.dispatches.len() * PARAMS_STRIDE) as u64;
+        let staged = readable.max(1) as u64 * 4;
+        let mut room = gpu.room("buffers of the staged engine", planned + of_params + staged);
         let mut buffers = Vec::with_capacity(plan.buffers.len());
         for buffer in &plan.buffers {
             let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
-            buffers.push(gpu.buffer(&buffer.name, buffer.len as u64 * 4, usage).await?);
+            buffers.push(room.buffer(&buffer.name, buffer.len as u64 * 4, usage).await?);
         }
+        let params = room.buffer("params", of_params, Usage::UNIFORM | Usage::COPY_DST).await?;
+        let staging = room.buffer("staging", staged, STAGING).await?;
         let mut words = vec![0u32; plan.dispatches.len() * PARAMS_STRIDE / 4];
         for (row, dispatch) in words.chunks_mut(PARAMS_STRIDE / 4).zip(&plan.dispatches) {
             row[..dispatch.params.len()].copy_from_slice(&dispatch.params);
         }
-        let params = gpu.buffer("params", words.len() as u64 * 4, Usage::UNIFORM | Usage::COPY_DST).await?;
         gpu.write(&params, 0, bytemuck::cast_slice(&words))?;
 
         let mut dispatches = Vec::with_capacity(plan.dispatches.len());
@@ -126,7 +134,6 @@ impl Staged {
             let (workgroups, nanoseconds) = (dispatch.workgroups, dispatch.nanoseconds);
             dispatches.push(Recorded { pipeline, bind_group, workgroups, nanoseconds });
         }
-        let staging = staging(&gpu, readable).await?;
         let (in_flight, last_finished, measured) = (VecDeque::new(), Instant::now(), (Duration::ZERO, 0));
         let programs = plan.programs();
         Ok(Self { gpu, plan, buffers, dispatches, programs, staging, in_flight, last_finished, measured, warm: false })
@@ -191,22 +198,23 @@ impl Staged {
         let rows: Vec<Step> = steps.iter().map(|(step, _)| *step).collect();
         let rows = self.gpu.filled("rows of steps", bytemuck::cast_slice(&rows)).await?;
         let (table, at, _) = self.place(self.plan.find("steps"));
-        encoder.copy_buffer_to_buffer(&rows, 0, table, at, rows.size());
-        let (cursor, at, size) = self.place(self.plan.find("cursor"));
-        encoder.clear_buffer(cursor, at, Some(size));
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("training"), timestamp_writes });
-        for (_, program) in steps {
-            self.dispatches[self.programs[*program].clone()].iter().for_each(|dispatch| dispatch.record(&mut pass));
-        }
-        Ok(())
+        let (cursor, start, size) = self.place(self.plan.find("cursor"));
+        self.gpu.call(RECORDING, || {
+            encoder.copy_buffer_to_buffer(&rows, 0, table, at, rows.size());
+            encoder.clear_buffer(cursor, start, Some(size));
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("training"), timestamp_writes });
+            for (_, program) in steps {
+                self.dispatches[self.programs[*program].clone()].iter().for_each(|dispatch| dispatch.record(&mut pass));
+            }
+        })
     }
 
     /// Copies one flat buffer to another of the same length.
     pub fn copy(&mut self, from: Id, to: Id) -> Result<(), Error> {
         let (from, to) = (&self.plan.tensors[from.0], &self.plan.tensors[to.0]);
-        let mut encoder = self.gpu.encoder();
-        encoder.copy_buffer_to_buffer(&self.buffers[from.buffer], 0, &self.buffers[to.buffer], 0, from.columns as u64 * 4);
-        self.gpu.submit(vec![encoder.finish()])?;
+        let (from, to, bytes) = (&self.buffers[from.buffer], &self.buffers[to.buffer], from.columns as u64 * 4);
+        let commands = self.gpu.record(|encoder| encoder.copy_buffer_to_buffer(from, 0, to, 0, bytes))?;
+        self.gpu.submit(vec![commands])?;
         Ok(())
     }
 
@@ -260,7 +268,7 @@ impl Staged {
                     self.submit(std::mem::take(&mut commands), std::mem::take(&mut nanoseconds)).await?;
                 }
                 nanoseconds += estimates[range.clone()].iter().sum::<u64>();
-                commands.push(self.record(&order[range.clone()]));
+                commands.push(self.record(&order[range.clone()])?);
             }
         }
         self.submit(commands, nanoseconds).await
@@ -275,14 +283,11 @@ impl Staged {
     }
 
     /// A command buffer with those dispatches.
-    fn record(&self, order: &[usize]) -> wgpu::CommandBuffer {
-        let mut encoder = self.gpu.encoder();
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for dispatch in order {
-            self.dispatches[*dispatch].record(&mut pass);
-        }
-        drop(pass);
-        encoder.finish()
+    fn record(&self, order: &[usize]) -> Result<wgpu::CommandBuffer, Error> {
+        self.gpu.record(|encoder| {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            order.iter().for_each(|dispatch| self.dispatches[*dispatch].record(&mut pass));
+        })
     }
 
     /// Hands command buffers on, after waiting until few enough are in flight: one while the device's speed is unknown.
@@ -317,15 +322,15 @@ impl Staged {
 
     /// Reads the first `count` elements of each tensor, in one readback.
     pub async fn read(&mut self, wanted: &[(Id, usize)]) -> Result<Vec<Vec<f32>>, Error> {
-        let read = self.read_words(wanted).await?;
+        let read = self.read_words(None, wanted).await?;
         Ok(read.iter().map(|words| bytemuck::pod_collect_to_vec(words)).collect())
     }
 
-    /// The same, as the words that they are.
-    pub async fn read_words(&mut self, wanted: &[(Id, usize)]) -> Result<Vec<Vec<u32>>, Error> {
+    /// The same, as the words that they are, once that program has run, which goes with it in one submission.
+    pub async fn read_words(&mut self, program: Option<usize>, wanted: &[(Id, usize)]) -> Result<Vec<Vec<u32>>, Error> {
         let total = wanted.iter().map(|(_, count)| count).sum::<usize>();
         if total as u64 * 4 > self.staging.size() {
-            self.staging = staging(&self.gpu, total).await?;
+            self.staging = self.gpu.buffer("staging", total as u64 * 4, STAGING).await?;
         }
         let regions: Vec<_> = wanted
             .iter()
@@ -334,7 +339,11 @@ impl Staged {
                 Region { buffer: &self.buffers[tensor.buffer], offset: tensor.offset as u64 * 4, size: *count as u64 * 4 }
             })
             .collect();
-        let read = self.gpu.read(&self.staging, &regions).await?;
+        let mut commands = Vec::new();
+        if let Some(program) = program {
+            commands.push(self.record(&self.programs[program].clone().collect::<Vec<_>>())?);
+        }
+        let read = self.gpu.read_after(commands, &self.staging, &regions).await?;
         // What came before the readback is done.
         if let Some(submitted) = self.in_flight.front().map(|oldest| oldest.submitted) {
             let nanoseconds = self.in_flight.drain(..).map(|work| work.nanoseconds).sum();
@@ -355,13 +364,9 @@ impl Staged {
 
     /// Runs one dispatch alone: for looking at a step stage by stage.
     pub async fn run_one(&mut self, index: usize) -> Result<(), Error> {
-        let commands = vec![self.record(&[index])];
+        let commands = vec![self.record(&[index])?];
         self.gpu.finished(self.gpu.submit(commands)?).await
     }
-}
-
-async fn staging(gpu: &Gpu, elements: usize) -> Result<wgpu::Buffer, Error> {
-    gpu.buffer("staging", elements.max(1) as u64 * 4, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST).await
 }
 
 /// The step whole if it fits the budget, else in as few parts as each fit it, none empty.

@@ -118,7 +118,7 @@ pub(crate) fn kernels(names: (&Network, &Layout, &Fit), rows: usize, limits: Lim
 /// The bytes of the staged engine.
 fn staged_bytes(frame: &Frame<'_>) -> Result<u64, Error> {
     let counts = frame.scores.counts.map_or(0, |counts| counts.len(frame.network.outputs()));
-    let readable = frame.layout.len + frame.room * frame.scores.losses() + counts;
+    let readable = frame.layout.len + frame.room * frame.scores.losses() + counts + usize::from(frame.scanned);
     let planned = |gathered| plan(frame, gathered).map(|(plan, ..)| plan.total_bytes(readable));
     let mut tried = ways(frame).into_iter().map(planned);
     // The first way that fits; if none does, what the last is refused for.

@@ -424,7 +424,7 @@ impl Sweep {
         let places = fused.places();
         let mut logged = Vec::with_capacity(self.len());
         let mut state = start.clone();
-        let size = |networks| Size { networks, kept, copies: 0, longest: fused.longest(&limits, fit.epochs) };
+        let size = |networks| Size { networks, kept, copies: 0, longest: fused.longest(&limits, fit.epochs), scanned: false };
         let mut most = fitting(fused, kept, &limits);
         let mut first = 0;
         while first < self.len() {
@@ -461,7 +461,8 @@ impl Sweep {
             population.write_members(&settings)?;
             population.write_losses(&numbers.losses[members.clone()])?;
             state = self.run(&mut population, fit, start.clone()).await?;
-            let (losses, packed) = population.read_all(kept).await?;
+            let fused::Read { losses, parameters, .. } = population.read_losses(kept, true).await?;
+            let packed = parameters.unwrap_or_default();
             let count = members.len();
             numbers.losses[members.clone()].copy_from_slice(&losses[..count]);
             logged.extend((0..count).map(|k| losses[count..].iter().skip(k).step_by(count).copied().collect()));

@@ -87,7 +87,7 @@ async fn look(
             "steps" => show("learning_rate".into(), vec![1], &staged.read(&[(id, 1)]).await?[0]),
             // Which rows, and how many: whole numbers.
             name @ ("order" | "counts") => {
-                let words = staged.read_words(&[(id, tensor.columns)]).await?.remove(0);
+                let words = staged.read_words(None, &[(id, tensor.columns)]).await?.remove(0);
                 show(name.into(), vec![tensor.columns], &words.iter().map(|word| *word as f32).collect::<Vec<_>>());
             }
             "losses" => show("loss".into(), vec![1], &staged.read(&[(id, 1)]).await?[0]),

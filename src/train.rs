@@ -1,5 +1,6 @@
 //! The trainer: owns batches, learning rates, validation and stopping, whatever the engine.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::data::Data;
@@ -120,6 +121,8 @@ pub struct Start<'a> {
     pub state: &'a State,
     /// The training that goes on, if it does, instead of the parameters and the state.
     pub resumed: Option<Resumed>,
+    /// Is told once a checkpoint is written.
+    pub saved: Option<&'a Cell<bool>>,
 }
 
 /// The losses that wait on the device until they are read: a run without log points reads them this often.
@@ -169,15 +172,15 @@ pub fn frame<'a>(
     let looks = [fit.log_every, saves].into_iter().flatten().fold(fit.epochs, usize::min);
     let room = if fit.looks_every_epoch() { 1 } else { looks.min(MOST_UNREAD) };
     let best = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
-    let good = fit.on_non_finite == OnNonFinite::Stop && room < fit.epochs;
-    let snapshots: &[Snapshot] = match (best, good) {
-        (true, true) => &[Snapshot::Best, Snapshot::Good, Snapshot::OtherGood],
+    let scanned = fit.on_non_finite == OnNonFinite::Stop;
+    let snapshots: &[Snapshot] = match (best, scanned && room < fit.epochs) {
+        (true, true) => &[Snapshot::Best, Snapshot::Good],
         (true, false) => &[Snapshot::Best],
-        (false, true) => &[Snapshot::Good, Snapshot::OtherGood],
+        (false, true) => &[Snapshot::Good],
         (false, false) => &[],
     };
     let scores = Metric::scores(&fit.metrics, network, fit.loss);
-    Frame { network, layout, fit, rows, validation, scores, room, snapshots, limits }
+    Frame { network, layout, fit, rows, validation, scores, room, snapshots, scanned, limits }
 }
 
 /// Trains: from one point at which somebody looks to the next.
@@ -223,7 +226,7 @@ pub async fn train<A: Answer>(
         resumed.compare(start, engine.name());
         history = History { engine: engine.name(), ..resumed.history.clone() };
         (watch, best) = (resumed.watch.clone(), resumed.best.clone());
-        good.first = Some((resumed.parameters.clone(), state.clone()));
+        good = Good::Resumed(resumed.parameters.clone(), state.clone());
     }
     let restores = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let mut end_parameters = None;
@@ -248,7 +251,7 @@ pub async fn train<A: Answer>(
             history.ended = Ended::Cancelled;
             break;
         }
-        let Losses { epochs: losses, measured, parameters } = engine.losses(done == fit.epochs).await?;
+        let Losses { epochs: losses, measured, parameters, finite } = engine.losses(done == fit.epochs).await?;
         end_parameters = parameters;
         let validated = engine.validate().await?;
         history.loss.extend(&losses);
@@ -260,8 +263,14 @@ pub async fn train<A: Answer>(
         if let Some(error) = not_finite(&history, losses.len(), fit) {
             return Err(Failed { error, kept: good.find(&mut engine).await? });
         }
+        if !finite {
+            let parameters = engine.finish(None, end_parameters).await?.parameters;
+            let error = diverged_parameters(layout, &parameters, done, fit);
+            return Err(Failed { error, kept: good.find(&mut engine).await? });
+        }
         if frame.snapshots.contains(&Snapshot::Good) && done < fit.epochs {
-            good.keep(&mut engine, &state)?;
+            engine.keep(Snapshot::Good)?;
+            good = Good::Snapshot(state.clone());
         }
         let watched = history.validation_loss.last().or(history.loss.last()).copied().unwrap_or(f64::NAN);
         if fit.looks_every_epoch() {
@@ -279,6 +288,7 @@ pub async fn train<A: Answer>(
         if let Some(saver) = saver.as_mut().filter(|_| fit.saves(done)) {
             let end = engine.finish(None, end_parameters.clone()).await?;
             save(saver, &mut engine, (layout, fit), end, (&state, &watch, &history), stopped).await?;
+            start.saved.inspect(|saved| saved.set(true));
         }
         if fit.logs(done) && !on_log(&log(&history, done)).goes_on() {
             history.ended = Ended::Asked;
@@ -297,11 +307,6 @@ pub async fn train<A: Answer>(
     if let Some(best) = best.filter(|_| restores) {
         parameters = best;
     }
-    if fit.on_non_finite == OnNonFinite::Stop
-        && let Some(error) = diverged_parameters(layout, &parameters, done, fit)
-    {
-        return Err(Failed { error, kept: good.find(&mut engine).await? });
-    }
     history.best_epoch = watch.best_epoch;
     state.slots = slots;
     if restores {
@@ -311,7 +316,7 @@ pub async fn train<A: Answer>(
     Ok(Trained { parameters, state, history })
 }
 
-/// Writes a checkpoint, unless the weights are no numbers any more: then the one before stays, and what becomes of the training is found as without.
+/// Writes a checkpoint.
 async fn save(
     saver: &mut Saver,
     engine: &mut Running,
@@ -320,11 +325,6 @@ async fn save(
     (state, watch, history): (&State, &Watch, &History),
     stopped: bool,
 ) -> Result<(), Failed> {
-    let done = history.loss.len();
-    if fit.on_non_finite == OnNonFinite::Stop && diverged_parameters(layout, &end.parameters, done, fit).is_some() {
-        log::warn!("no checkpoint after epoch {done}: its weights are not finite");
-        return Ok(());
-    }
     if fit.early_stopping.is_some_and(|stopping| stopping.restore_best) && !saver.knows_best(watch.best_epoch) {
         let best = engine.finish(Some(Snapshot::Best), None).await?.parameters;
         saver.best = watch.best_epoch.map(|epoch| (epoch, best));
@@ -360,38 +360,26 @@ impl Watch {
 
 /// The parameters to which a training that diverges goes back.
 #[derive(Default)]
-struct Good {
-    /// Where it was resumed.
-    first: Option<(Vec<f64>, State)>,
-    /// The last two points that were looked at.
-    kept: Vec<(Snapshot, State)>,
+enum Good {
+    /// Those that the model had before.
+    #[default]
+    Before,
+    /// Those of the checkpoint that it was resumed from.
+    Resumed(Vec<f64>, State),
+    /// Those of the last look, and the state then.
+    Snapshot(State),
 }
 
 impl Good {
-    /// Takes a snapshot of the parameters as they are now.
-    fn keep(&mut self, engine: &mut Running, state: &State) -> Result<(), Error> {
-        // Weights may be infinite already while the losses are still finite: the look before is kept as well.
-        let last = self.kept.last().map(|(snapshot, _)| *snapshot);
-        let next = if last == Some(Snapshot::Good) { Snapshot::OtherGood } else { Snapshot::Good };
-        engine.keep(next)?;
-        self.kept.push((next, state.clone()));
-        self.kept.drain(..self.kept.len().saturating_sub(2));
-        Ok(())
-    }
-
-    /// The parameters of the last of them that is finite, and the state that goes on from them.
-    async fn find(&mut self, engine: &mut Running) -> Result<Option<(Vec<f64>, State)>, Error> {
-        for (snapshot, mut state) in self.kept.drain(..).rev() {
-            let parameters = engine.finish(Some(snapshot), None).await?.parameters;
-            if parameters.iter().all(|value| (*value as f32).is_finite()) {
-                state.forget_optimizer();
-                return Ok(Some((parameters, state)));
-            }
-        }
-        Ok(self.first.take().map(|(parameters, mut state)| {
-            state.forget_optimizer();
-            (parameters, state)
-        }))
+    /// The parameters and the state that goes on from them; none if they are those of before.
+    async fn find(self, engine: &mut Running) -> Result<Option<(Vec<f64>, State)>, Error> {
+        let (parameters, mut state) = match self {
+            Good::Before => return Ok(None),
+            Good::Resumed(parameters, state) => (parameters, state),
+            Good::Snapshot(state) => (engine.finish(Some(Snapshot::Good), None).await?.parameters, state),
+        };
+        state.forget_optimizer();
+        Ok(Some((parameters, state)))
     }
 }
 
@@ -429,12 +417,14 @@ fn not_finite(history: &History, count: usize, fit: &Fit) -> Option<Error> {
     Some(diverged("a validation loss", *validation, history.loss.len(), fit))
 }
 
-fn diverged_parameters(layout: &Layout, parameters: &[f64], epoch: usize, fit: &Fit) -> Option<Error> {
-    layout.places.iter().find_map(|place| {
+/// The error for parameters of which one is not finite.
+fn diverged_parameters(layout: &Layout, parameters: &[f64], epoch: usize, fit: &Fit) -> Error {
+    let found = layout.places.iter().find_map(|place| {
         let values = &parameters[place.offset..place.offset + place.len];
-        let value = values.iter().find(|value| !(**value as f32).is_finite())?;
-        Some(diverged(&place.name, *value, epoch, fit))
-    })
+        values.iter().find(|value| !(**value as f32).is_finite()).map(|value| (place.name.as_str(), *value))
+    });
+    let (what, value) = found.unwrap_or(("a weight", f64::NAN));
+    diverged(what, value, epoch, fit)
 }
 
 fn diverged(what: &str, value: f64, epoch: usize, fit: &Fit) -> Error {

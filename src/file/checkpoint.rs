@@ -245,6 +245,8 @@ pub fn verify(contents: &Contents, described: &str) -> Result<(), String> {
     contents.hash(&mut hasher);
     match contents.metadata.get(CHECKSUM) {
         Some(checksum) if *checksum == format!("{:08x}", hasher.finalize()) => Ok(()),
+        // What is behind it is to be reached by more than luck.
+        Some(_) if cfg!(fuzzing) => Ok(()),
         _ => Err("a checkpoint that is damaged: its checksum is another".into()),
     }
 }

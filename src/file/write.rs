@@ -107,7 +107,8 @@ impl Target {
             };
             // Where there are no locks nothing is taken for a leftover either. Waits for whoever is about to remove it for one.
             let _ = file.lock();
-            if path.exists() {
+            // Gone is only what is known to be.
+            if path.try_exists().unwrap_or(true) {
                 return Ok(Partial { path, file });
             }
         }
@@ -130,14 +131,14 @@ impl Target {
         #[cfg(unix)]
         let folder = File::open(&self.folder).ok();
         match existing {
-            Existing::Replaced => fs::rename(&partial.path, &self.path)?,
+            Existing::Replaced => rename(&partial.path, &self.path)?,
             // Unlike a rename, a link fails where there is a file by now.
             Existing::Refused => match fs::hard_link(&partial.path, &self.path) {
                 // If its other name stays, it is removed at the next start.
                 Ok(()) => drop(fs::remove_file(&partial.path)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
                 // Some file systems have no links.
-                Err(_) if !self.path.exists() => fs::rename(&partial.path, &self.path)?,
+                Err(_) if !self.path.exists() => rename(&partial.path, &self.path)?,
                 Err(_) => return Err(ErrorKind::AlreadyExists.into()),
             },
         }
@@ -148,6 +149,16 @@ impl Target {
             _ => (),
         }
         Ok(())
+    }
+}
+
+/// Renames a file, again where a signal came between: what reads, writes and syncs does so by itself.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    loop {
+        match fs::rename(from, to) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => (),
+            renamed => return renamed,
+        }
     }
 }
 

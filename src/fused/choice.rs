@@ -166,7 +166,7 @@ pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, l
     if fused.workgroup_memory() > WORKGROUP_MEMORY {
         return Err("what its lanes tell each other does not fit the memory of a workgroup".into());
     }
-    let least = Size { networks: 1, kept: 0, copies: 0, longest: 1 };
+    let least = Size { networks: 1, kept: 0, copies: 0, longest: 1, scanned: false };
     if fused.bytes(&least, rows).1 > limits.binding.min(limits.buffer) {
         return Err("the data does not fit a binding".into());
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytemuck::{Pod, Zeroable};
 
+use super::scan::Scan;
 use super::kernel::Fused;
 use crate::error::Error;
 use crate::gpu::{Gpu, Region, Submission};
@@ -93,6 +94,18 @@ pub struct Size {
     pub copies: usize,
     /// The epochs of a dispatch: see [`Fused::longest`].
     pub longest: usize,
+    /// Whether parameters that are no numbers are looked for.
+    pub scanned: bool,
+}
+
+/// What came back of the losses of all networks, and with them.
+pub struct Read {
+    /// The last ones, then those kept.
+    pub losses: Vec<f32>,
+    /// All numbers of all networks, packed, if they were asked for.
+    pub parameters: Option<Vec<f32>>,
+    /// Whether all parameters are numbers, as far as that is looked at.
+    pub finite: bool,
 }
 
 /// Networks of one kernel on a device.
@@ -109,6 +122,7 @@ pub struct Population {
     steps: Option<wgpu::Buffer>,
     orders: Option<Orders>,
     copies: Vec<wgpu::Buffer>,
+    scan: Option<Scan>,
     staging: wgpu::Buffer,
     /// The networks that fill the device.
     filling: usize,
@@ -172,7 +186,7 @@ impl Fused {
 
     /// The bytes on the device for that; also the longest buffer's.
     pub fn bytes(&self, size: &Size, weights: usize) -> (u64, u64) {
-        let &Size { networks, kept, copies, longest } = size;
+        let &Size { networks, kept, copies, longest, .. } = size;
         let number = |count: usize, each: usize| (count as u64).saturating_mul(each as u64).saturating_mul(NUMBER as u64);
         let parameters = number(networks, self.network_numbers());
         let losses = number(networks, kept.saturating_add(1));
@@ -229,14 +243,15 @@ impl Population {
         let pipeline = gpu.pipeline(&Kernel::Fused(Box::new(fused.clone()))).await?;
         let storage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
         let bytes = |numbers: usize| (numbers * NUMBER) as u64;
-        let &Size { networks, kept, copies, longest } = size;
-        let params = gpu.buffer("params", size_of::<Params>() as u64, Usage::UNIFORM | Usage::COPY_DST).await?;
-        let members = gpu.buffer("members", (networks * size_of::<Member>()) as u64, storage).await?;
-        let parameters = gpu.buffer("parameters", bytes(networks * fused.network_numbers()), storage).await?;
-        let losses = gpu.buffer("losses", bytes(networks * (1 + kept)), storage).await?;
+        let &Size { networks, kept, copies, longest, scanned } = size;
+        let mut room = gpu.room("buffers of the fused engine", fused.bytes(size, rows.weights.len()).0);
+        let params = room.buffer("params", size_of::<Params>() as u64, Usage::UNIFORM | Usage::COPY_DST).await?;
+        let members = room.buffer("members", (networks * size_of::<Member>()) as u64, storage).await?;
+        let parameters = room.buffer("parameters", bytes(networks * fused.network_numbers()), storage).await?;
+        let losses = room.buffer("losses", bytes(networks * (1 + kept)), storage).await?;
         let mut buffers = vec![(0, params.clone()), (1, members.clone())];
         for (binding, name, values) in [(2, "inputs", rows.inputs), (3, "targets", rows.targets)] {
-            let buffer = gpu.buffer(name, bytes(values.len()), storage).await?;
+            let buffer = room.buffer(name, bytes(values.len()), storage).await?;
             gpu.write(&buffer, 0, bytemuck::cast_slice(values))?;
             buffers.push((binding, buffer));
         }
@@ -244,18 +259,18 @@ impl Population {
         let mut orders = None;
         if fused.shuffled {
             let order = Order { rows: fused.rows, seed: Some(seed) };
-            let places = gpu.buffer("order", bytes(longest * fused.rows), storage).await?;
+            let places = room.buffer("order", bytes(longest * fused.rows), storage).await?;
             orders = Some(Orders::new(gpu, order, &places).await?);
             buffers.push((6, places));
         }
         let mut steps = None;
         if fused.stepped {
-            let buffer = gpu.buffer("steps", (longest * fused.batches() * size_of::<Rates>()) as u64, storage).await?;
+            let buffer = room.buffer("steps", (longest * fused.batches() * size_of::<Rates>()) as u64, storage).await?;
             steps = Some(buffer.clone());
             buffers.push((7, buffer));
         }
         if fused.weighted {
-            let buffer = gpu.buffer("weights", bytes(rows.weights.len()), storage).await?;
+            let buffer = room.buffer("weights", bytes(rows.weights.len()), storage).await?;
             gpu.write(&buffer, 0, bytemuck::cast_slice(rows.weights))?;
             buffers.push((8, buffer));
         }
@@ -268,9 +283,11 @@ impl Population {
         let bind_group = gpu.bind_group(&fused.label(), &pipeline, &entries).await?;
         let mut snapshots = Vec::new();
         for _ in 0..copies {
-            snapshots.push(gpu.buffer("snapshot", parameters.size(), storage).await?);
+            snapshots.push(room.buffer("snapshot", parameters.size(), storage).await?);
         }
-        let staging = gpu.buffer("staging", parameters.size() + losses.size(), Usage::MAP_READ | Usage::COPY_DST).await?;
+        let scan = if scanned { Some(Scan::new(gpu, &parameters).await?) } else { None };
+        let read = parameters.size() + losses.size() + scan.as_ref().map_or(0, |scan| scan.word.size());
+        let staging = room.buffer("staging", read, Usage::MAP_READ | Usage::COPY_DST).await?;
         Ok(Self {
             gpu: gpu.clone(),
             fused: fused.clone(),
@@ -284,6 +301,7 @@ impl Population {
             steps,
             orders,
             copies: snapshots,
+            scan,
             staging,
             filling: fused.filling(limits),
             longest,
@@ -380,7 +398,7 @@ impl Population {
         self.gpu.write(&self.params, 0, bytemuck::bytes_of(params))?;
         let networks = (params.end - params.first) as usize;
         let workgroups = networks.div_ceil(self.fused.lanes.networks());
-        self.waiting.0.push(recorded(&self.gpu, &self.pipeline, &self.bind_group, workgroups));
+        self.waiting.0.push(recorded(&self.gpu, &self.pipeline, &self.bind_group, workgroups)?);
         self.waiting.1 += networks as f64 * f64::from(params.epochs);
         // What does not fill the device says nothing of how long many take.
         self.filled = networks >= self.filling.min(self.networks);
@@ -411,10 +429,24 @@ impl Population {
         Ok(())
     }
 
-    /// The last losses of all networks, and those kept so far of all of them: `slots` rows.
-    pub async fn read_losses(&mut self, slots: usize) -> Result<Vec<f32>, Error> {
-        let commands = self.rest().await?;
-        Ok(self.read(commands, &[(&self.losses, self.networks * (1 + slots))]).await?.remove(0))
+    /// The last losses of all networks, and those kept so far of all of them: `slots` rows. The parameters come with them if they are
+    /// asked for, in the same readback.
+    pub async fn read_losses(&mut self, slots: usize, parameters: bool) -> Result<Read, Error> {
+        let mut commands = self.rest().await?;
+        let mut wanted = vec![(&self.losses, self.networks * (1 + slots))];
+        if parameters {
+            wanted.push((&self.parameters, self.networks * self.fused.network_numbers()));
+        }
+        if let Some(scan) = &self.scan {
+            commands.push(scan.commands(&self.gpu)?);
+            wanted.push((&scan.word, 1));
+        }
+        let mut read = self.read(commands, &wanted).await?.into_iter();
+        Ok(Read {
+            losses: read.next().unwrap_or_default(),
+            parameters: if parameters { read.next() } else { None },
+            finite: read.next().is_none_or(|word| word.iter().all(|word| word.to_bits() == 0)),
+        })
     }
 
     /// All numbers of all networks, packed; those of a snapshot if one is named.
@@ -422,15 +454,6 @@ impl Population {
         let commands = self.rest().await?;
         let buffer = snapshot.map_or(&self.parameters, |snapshot| &self.copies[snapshot]);
         Ok(self.read(commands, &[(buffer, self.networks * self.fused.network_numbers())]).await?.remove(0))
-    }
-
-    /// Both in one readback.
-    pub async fn read_all(&mut self, slots: usize) -> Result<(Vec<f32>, Vec<f32>), Error> {
-        let commands = self.rest().await?;
-        let numbers = self.networks * self.fused.network_numbers();
-        let mut read = self.read(commands, &[(&self.losses, self.networks * (1 + slots)), (&self.parameters, numbers)]).await?;
-        let parameters = read.pop().unwrap_or_default();
-        Ok((read.pop().unwrap_or_default(), parameters))
     }
 
     /// What waits, to go with a readback.
@@ -453,10 +476,11 @@ impl Population {
     }
 
     /// Copies the networks as they are now.
-    pub fn keep(&mut self, snapshot: usize) {
-        let mut encoder = self.gpu.encoder();
-        encoder.copy_buffer_to_buffer(&self.parameters, 0, &self.copies[snapshot], 0, self.parameters.size());
-        self.waiting.0.push(encoder.finish());
+    pub fn keep(&mut self, snapshot: usize) -> Result<(), Error> {
+        let (from, to) = (&self.parameters, &self.copies[snapshot]);
+        let commands = self.gpu.record(|encoder| encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size()))?;
+        self.waiting.0.push(commands);
+        Ok(())
     }
 }
 
@@ -501,20 +525,24 @@ impl Orders {
         gpu.write(&self.params, 0, bytemuck::cast_slice(&params))?;
         gpu.write(&self.step, 0, bytemuck::bytes_of(&staged::Step { epoch, ..staged::Step::default() }))?;
         let workgroups = places.div_ceil(WORKGROUP_SIZE as usize);
-        gpu.submit(vec![recorded(gpu, &self.pipeline, &self.bind_group, workgroups)])?;
+        gpu.submit(vec![recorded(gpu, &self.pipeline, &self.bind_group, workgroups)?])?;
         Ok(())
     }
 }
 
 /// A command buffer of one dispatch.
-fn recorded(gpu: &Gpu, pipeline: &wgpu::ComputePipeline, bind_group: &wgpu::BindGroup, workgroups: usize) -> wgpu::CommandBuffer {
-    let mut encoder = gpu.encoder();
-    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-    pass.set_pipeline(pipeline);
-    pass.set_bind_group(0, bind_group, &[]);
-    pass.dispatch_workgroups(workgroups as u32, 1, 1);
-    drop(pass);
-    encoder.finish()
+pub fn recorded(
+    gpu: &Gpu,
+    pipeline: &wgpu::ComputePipeline,
+    bind_group: &wgpu::BindGroup,
+    workgroups: usize,
+) -> Result<wgpu::CommandBuffer, Error> {
+    gpu.record(|encoder| {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, bind_group, &[]);
+        pass.dispatch_workgroups(workgroups as u32, 1, 1);
+    })
 }
 
 #[cfg(test)]

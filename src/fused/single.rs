@@ -75,7 +75,7 @@ impl Size {
     /// That of training one network.
     pub fn of(frame: &Frame<'_>, fused: &Fused) -> Self {
         let longest = fused.longest(&frame.limits, frame.fit.epochs);
-        Self { networks: 1, kept: frame.room, copies: frame.snapshots.len(), longest }
+        Self { networks: 1, kept: frame.room, copies: frame.snapshots.len(), longest, scanned: frame.scanned }
     }
 }
 
@@ -131,26 +131,19 @@ impl FusedEngine {
     /// The losses since the last reading; the network comes with the `last`.
     pub async fn losses(&mut self, last: bool) -> Result<Losses, Error> {
         let unread = std::mem::take(&mut self.unread) as usize;
-        let read = if last {
-            let (losses, end) = self.population.read_all(unread).await?;
-            self.end = Some(end);
-            losses
-        } else {
-            self.population.read_losses(unread).await?
-        };
-        let epochs: Vec<f64> = read[1..].iter().map(|loss| f64::from(*loss)).collect();
+        let read = self.population.read_losses(unread, last).await?;
+        self.end = read.parameters;
+        let epochs: Vec<f64> = read.losses[1..].iter().map(|loss| f64::from(*loss)).collect();
         let measured = Measured { losses: epochs.last().copied().into_iter().collect(), counts: Vec::new() };
-        Ok(Losses { epochs, measured, parameters: None })
+        Ok(Losses { epochs, measured, parameters: None, finite: read.finite })
     }
 
     fn place_of(&self, snapshot: Snapshot) -> Option<usize> {
         self.snapshots.iter().position(|planned| *planned == snapshot)
     }
 
-    pub fn keep(&mut self, snapshot: Snapshot) {
-        if let Some(copy) = self.place_of(snapshot) {
-            self.population.keep(copy);
-        }
+    pub fn keep(&mut self, snapshot: Snapshot) -> Result<(), Error> {
+        self.place_of(snapshot).map_or(Ok(()), |copy| self.population.keep(copy))
     }
 
     pub async fn finish(&mut self, snapshot: Option<Snapshot>) -> Result<End, Error> {

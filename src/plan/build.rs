@@ -312,6 +312,14 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The plan of a look at the parameters: whether all of them are numbers, which `not_finite` then says by being 0.
+    pub fn look(network: &Network, limits: Limits) -> Result<Self, Error> {
+        let mut plan = Self::default();
+        let parameters = plan.buffer("parameters", network.layout()?.len, &limits)?;
+        plan.finite(parameters, &limits)?;
+        Ok(plan)
+    }
+
     /// The plan of a prediction: forward.
     pub fn prediction(network: &Network, rows: usize, limits: Limits) -> Result<Self, Error> {
         let layout = network.layout()?;
@@ -503,6 +511,9 @@ impl Plan {
 
 /// What stands before the names of an evaluation's own tensors.
 pub(crate) const EVALUATION: &str = "evaluation.";
+
+/// The tensor that says whether a parameter is no number.
+pub(crate) const NOT_FINITE: &str = "not_finite";
 
 const BINDINGS: &str = "as much as the device binds for a batch";
 

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub(crate) use build::EVALUATION;
+pub(crate) use build::{EVALUATION, NOT_FINITE};
 pub use build::{Counts, Evaluation, Scores, Slot, Source, Training};
 pub(crate) use stages::threshold;
 pub use stages::{Outputs, Piece};
@@ -324,7 +324,7 @@ pub struct Table {
 }
 
 /// How many elements of the loss one workgroup adds alone.
-const ONE_WORKGROUP: usize = 4096;
+pub(crate) const ONE_WORKGROUP: usize = 4096;
 
 /// What an element of an elementwise stage costs, in multiply-adds.
 const ELEMENTWISE: usize = 8;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::build::{Chance, Counts, Slot};
+use super::build::{Chance, Counts, NOT_FINITE, Slot};
 use super::{ELEMENTWISE, Id, Limits, ONE_WORKGROUP, Plan, Tensor, parts, word};
 use crate::activation::Activation;
 use crate::error::Error;
@@ -178,6 +178,22 @@ impl Plan {
         let operands = [("partials", partials), ("clip", clip)];
         self.dispatch(Kernel::Clip, &operands, &params, [WORKGROUP_SIZE as usize, rounds], &formula, limits);
         Ok(clip)
+    }
+
+    /// Whether all of a flat buffer's elements are numbers.
+    pub fn finite(&mut self, parameters: usize, limits: &Limits) -> Result<Id, Error> {
+        let found = self.tensor(NOT_FINITE, 1, 1, limits)?;
+        let bindable = ((limits.binding / 4) as usize / ONE_WORKGROUP).max(1) * ONE_WORKGROUP;
+        let rounds = ONE_WORKGROUP / WORKGROUP_SIZE as usize;
+        let longest = (limits.elements(rounds) / WORKGROUP_SIZE as usize).max(1) * ONE_WORKGROUP;
+        for piece in parts(self.buffers[parameters].len, longest.min(bindable)) {
+            let from = self.view("parameters", parameters, piece.start, 1, piece.len());
+            let operands = [("parameters", from), ("not_finite", found)];
+            let invocations = piece.len().div_ceil(ONE_WORKGROUP) * WORKGROUP_SIZE as usize;
+            let formula = "whether all parameters are numbers";
+            self.dispatch(Kernel::Finite, &operands, &[("count", word(piece.len()))], [invocations, rounds], formula, limits);
+        }
+        Ok(found)
     }
 
     /// How often the invocations of one workgroup loop, when they share so many elements.

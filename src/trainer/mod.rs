@@ -10,7 +10,7 @@ use self::clock::Clock;
 use crate::engine::{Batches, Rows, Setup, StagedEngine, Step, plan};
 use crate::error::Error;
 use crate::fit::{EngineChoice, Fit};
-use crate::gpu::{self, Gpu, lock};
+use crate::gpu::{self, Gpu, RECORDING, lock};
 use crate::matrix::Matrix;
 use crate::model::Model;
 use crate::network::{Layout, Network, Tensor};
@@ -235,7 +235,7 @@ impl Trainer {
         // As long a step table as there is, for as many steps as an application may record at once.
         let fit = Fit { epochs: usize::MAX, ..fit.clone() };
         let mut frame = train::frame((network, layout, &fit), Rows::of(&data), None, gpu.plan_limits());
-        (frame.room, frame.snapshots) = (LOSS_SLOTS[1] + 1, &[]);
+        (frame.room, frame.snapshots, frame.scanned) = (LOSS_SLOTS[1] + 1, &[], false);
         let batches = Batches::of(&fit, data.inputs.rows());
         let gathered = [batches.size < batches.rows, false];
         let mut state = model.state.going_on(&fit);
@@ -262,10 +262,10 @@ impl Trainer {
         let mut shortest = f64::INFINITY;
         for _ in 0..3 {
             let began = Instant::now();
-            let mut encoder = self.gpu.encoder();
+            let mut encoder = self.gpu.encoder()?;
             let rows = vec![(Default::default(), 0); STEPS];
             pollster::block_on(self.engine.staged.record_steps(&mut encoder, &rows, None))?;
-            drop(encoder.finish());
+            self.gpu.call(RECORDING, || drop(encoder.finish()))?;
             shortest = shortest.min(began.elapsed().as_secs_f64() / STEPS as f64);
         }
         Ok(shortest)
@@ -296,7 +296,7 @@ impl Trainer {
             recorded += count;
         }
         if let (Some(clock), Some(measurement)) = (&mut self.clock, measurement) {
-            clock.read(encoder, measurement, steps);
+            self.gpu.call(RECORDING, || clock.read(encoder, measurement, steps))?;
         }
         Ok(())
     }
@@ -397,12 +397,14 @@ impl Trainer {
         use wgpu::BufferUsages as Usage;
         let TensorBuffer { buffer, offset, size } = self.parameters();
         let staging = pollster::block_on(self.gpu.buffer("weights, read back", size, Usage::MAP_READ | Usage::COPY_DST))?;
-        encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
         let state = Arc::new(Mutex::new(Mapped::Away));
         let telling = Telling(state.clone());
-        encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, .., move |result| {
-            *lock(&telling.0) = Mapped::Back(result.map_err(|error| error.to_string()));
-        });
+        self.gpu.call(RECORDING, || {
+            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
+            encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, .., move |result| {
+                *lock(&telling.0) = Mapped::Back(result.map_err(|error| error.to_string()));
+            });
+        })?;
         Ok(Readback { staging, layout: self.layout.clone(), state })
     }
 

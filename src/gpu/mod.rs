@@ -5,11 +5,12 @@
 //! answer to every later call: numbers that come from a broken device are never handed on. A loss replaces the refused calls that it
 //! caused.
 
-use std::any::Any;
-use std::cell::{Cell, RefCell};
+mod guard;
+mod state;
+
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,9 @@ use std::time::{Duration, Instant};
 
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 
+use self::guard::{Guarded, guard, guarded, one_line};
+pub use self::guard::silence_caught_panics;
+use self::state::State;
 use crate::error::Error;
 use crate::plan::Limits;
 use crate::product::choice::Products;
@@ -32,16 +36,19 @@ const LOSS_IS_TOLD: Duration = Duration::from_secs(1);
 /// What a readback is called in messages.
 const READBACK: &str = "a readback";
 
+/// What recording is called there.
+pub const RECORDING: &str = "recording commands";
+
 /// An opened device with its queue, its pipelines and its faults.
 pub struct Gpu {
-    device: wgpu::Device,
-    queue: wgpu::Queue,
+    device: Guarded<wgpu::Device>,
+    queue: Guarded<wgpu::Queue>,
     /// Whether it is an application's: it has that one's handlers, is polled by it, and gets no submission but that one's.
     adopted: bool,
     limits: wgpu::Limits,
     software: bool,
     products: Products,
-    fault: Arc<Mutex<Option<Error>>>,
+    state: State,
     pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
     readbacks: AtomicU64,
     command_buffers: AtomicU64,
@@ -63,6 +70,27 @@ pub struct Region<'a> {
     pub offset: u64,
     /// How long it is.
     pub size: u64,
+}
+
+/// What is allocated together: where it does not all fit, what was allocated is freed, and the error says how much was needed in all.
+pub struct Room<'a> {
+    gpu: &'a Gpu,
+    what: &'a str,
+    needed: u64,
+    taken: u64,
+}
+
+impl Room<'_> {
+    /// One of them, as [`Gpu::buffer`] allocates it.
+    pub async fn buffer(&mut self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, Error> {
+        let Self { gpu, what, needed, taken } = *self;
+        let buffer = gpu.buffer(label, bytes, usage).await.map_err(|error| match error {
+            Error::OutOfMemory { .. } => Error::OutOfMemory { what: what.into(), bytes: needed, taken },
+            error => error,
+        })?;
+        self.taken += bytes;
+        Ok(buffer)
+    }
 }
 
 /// The adapters that there are: discrete GPUs, integrated ones, others, and software last.
@@ -103,12 +131,22 @@ impl Gpu {
         .map_err(|error| Error::DeviceRequest { adapter: info.name.clone(), message: one_line(&error.to_string()) })?;
 
         let gpu = Self::new(device, queue, false);
-        let sticky = gpu.fault.clone();
+        let state = gpu.state.clone();
         gpu.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            keep_first(&sticky, Error::Driver { what: "a device call".into(), message: one_line(&error.to_string()) });
+            state.fail(Error::DeviceFailed { message: one_line(&error.to_string()) });
         }));
-        let sticky = gpu.fault.clone();
-        gpu.device.set_device_lost_callback(move |reason, message| lose(&sticky, &format!("{reason:?} {message}")));
+        let state = gpu.state.clone();
+        gpu.device.set_device_lost_callback(move |reason, message| state.lose(&format!("{reason:?} {message}")));
+        // In a first submission that finds no memory, wgpu-hal 30.0.1 forgets that two of its semaphores are one, which it frees twice at the end.
+        // So there is an empty first one, and where that fails the device stays open for ever.
+        if let Err(error) = gpu.submit(vec![]).and_then(|_| gpu.look()) {
+            let message = match gpu.cause(error) {
+                Error::DeviceLost { message } => message,
+                error => error.to_string(),
+            };
+            std::mem::forget(gpu);
+            return Err(Error::DeviceRequest { adapter: info.name, message });
+        }
         Ok(gpu)
     }
 
@@ -125,10 +163,10 @@ impl Gpu {
             software,
             products: Products::of(&info, &limits, subgroups),
             limits,
-            device,
-            queue,
+            device: Guarded::new(device),
+            queue: Guarded::new(queue),
             adopted,
-            fault: Arc::default(),
+            state: State::default(),
             pipelines: Mutex::default(),
             readbacks: AtomicU64::new(0),
             command_buffers: AtomicU64::new(0),
@@ -138,7 +176,7 @@ impl Gpu {
 
     /// Takes note that the device is gone, as its owner tells.
     pub fn lost(&self, message: &str) {
-        lose(&self.fault, message);
+        self.state.lose(message);
     }
 
     /// A clock for compute passes, if the device has one.
@@ -217,7 +255,7 @@ impl Gpu {
 
     /// The device's first fault, if it has had one.
     pub fn check(&self) -> Result<(), Error> {
-        lock(&self.fault).clone().map_or(Ok(()), Err)
+        self.state.check()
     }
 
     /// A zeroed storage buffer, or one of another `usage`, that can be written from the host and copied.
@@ -231,6 +269,11 @@ impl Gpu {
             })
         })
         .await
+    }
+
+    /// Room for buffers of so many bytes in all, which are allocated together.
+    pub fn room<'a>(&'a self, what: &'a str, needed: u64) -> Room<'a> {
+        Room { gpu: self, what, needed, taken: 0 }
     }
 
     /// The pipeline of that kernel, compiled when it is first asked for.
@@ -285,14 +328,21 @@ impl Gpu {
 
     /// Writes to a buffer, after all that was submitted before and before all that is submitted later.
     pub fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<(), Error> {
-        self.check()?;
-        self.queue.write_buffer(buffer, offset, bytes);
-        Ok(())
+        self.call("writing to a buffer", || self.queue.write_buffer(buffer, offset, bytes))
     }
 
-    /// An encoder, to record a command buffer into.
-    pub fn encoder(&self) -> wgpu::CommandEncoder {
-        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    /// An encoder, to measure with how long recording takes; what is run is recorded by [`record`](Self::record).
+    pub fn encoder(&self) -> Result<wgpu::CommandEncoder, Error> {
+        self.call(RECORDING, || self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
+    }
+
+    /// Records a command buffer.
+    pub fn record(&self, record: impl FnOnce(&mut wgpu::CommandEncoder)) -> Result<wgpu::CommandBuffer, Error> {
+        self.call(RECORDING, || {
+            let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            record(&mut encoder);
+            encoder.finish()
+        })
     }
 
     /// Lets what was written go through, of which a copy waits in memory until then. On an application's device it waits for that one's next
@@ -307,14 +357,16 @@ impl Gpu {
 
     /// Hands command buffers to the device.
     pub fn submit(&self, commands: Vec<wgpu::CommandBuffer>) -> Result<Submission, Error> {
-        self.check()?;
         self.command_buffers.fetch_add(commands.len() as u64, Ordering::Relaxed);
-        let index = self.queue.submit(commands);
         let (sender, done) = oneshot_channel();
-        self.queue.on_submitted_work_done(move || {
-            // Fails only if nobody waits any more.
-            let _ = sender.send(());
-        });
+        let index = self.call("submitting commands", || {
+            let index = self.queue.submit(commands);
+            self.queue.on_submitted_work_done(move || {
+                // Fails only if nobody waits any more.
+                let _ = sender.send(());
+            });
+            index
+        })?;
         Ok(Submission { index, done })
     }
 
@@ -335,22 +387,25 @@ impl Gpu {
         staging: &wgpu::Buffer,
         regions: &[Region<'_>],
     ) -> Result<Vec<Vec<u8>>, Error> {
-        self.check()?;
         self.command_buffers.fetch_add(commands.len() as u64, Ordering::Relaxed);
         self.readbacks.fetch_add(1, Ordering::Relaxed);
-        let mut encoder = self.encoder();
-        let mut total = 0;
-        for region in regions {
-            encoder.copy_buffer_to_buffer(region.buffer, region.offset, staging, total, region.size);
-            total += region.size;
-        }
-        commands.push(encoder.finish());
-        let index = self.queue.submit(commands);
+        let total: u64 = regions.iter().map(|region| region.size).sum();
+        commands.push(self.record(|encoder| {
+            let mut to = 0;
+            for region in regions {
+                encoder.copy_buffer_to_buffer(region.buffer, region.offset, staging, to, region.size);
+                to += region.size;
+            }
+        })?);
         let (sender, mapped) = oneshot_channel();
-        staging.map_async(wgpu::MapMode::Read, ..total, move |result| {
-            // Fails only if nobody waits any more.
-            let _ = sender.send(result);
-        });
+        let index = self.call(READBACK, || {
+            let index = self.queue.submit(commands);
+            staging.map_async(wgpu::MapMode::Read, ..total, move |result| {
+                // Fails only if nobody waits any more.
+                let _ = sender.send(result);
+            });
+            index
+        })?;
         let answer = self.answer(READBACK, index, mapped).await;
         let refused = |message: String| Error::Driver { what: READBACK.into(), message };
         let bytes = answer.and_then(|result| {
@@ -366,7 +421,7 @@ impl Gpu {
                 })
                 .collect())
         });
-        staging.unmap();
+        self.call(READBACK, || staging.unmap())?;
         // A lost device still maps: what was read is believed only if nothing has gone wrong by now.
         self.check()?;
         bytes
@@ -378,16 +433,17 @@ impl Gpu {
         let Some(set) = self.queries("timestamps", 2).await? else { return Ok(None) };
         let resolved = self.buffer("timestamps", 16, Usage::QUERY_RESOLVE | Usage::COPY_SRC).await?;
         let staging = self.buffer("staging", 16, Usage::MAP_READ | Usage::COPY_DST).await?;
-        let mut encoder = self.encoder();
         let timestamp_writes = wgpu::ComputePassTimestampWrites {
             query_set: &set,
             beginning_of_pass_write_index: Some(0),
             end_of_pass_write_index: Some(1),
         };
         let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(timestamp_writes) };
-        record(&mut encoder.begin_compute_pass(&descriptor));
-        encoder.resolve_query_set(&set, 0..2, &resolved, 0);
-        self.submit(vec![encoder.finish()])?;
+        let commands = self.record(|encoder| {
+            record(&mut encoder.begin_compute_pass(&descriptor));
+            encoder.resolve_query_set(&set, 0..2, &resolved, 0);
+        })?;
+        self.submit(vec![commands])?;
         let read = self.read(&staging, &[Region { buffer: &resolved, offset: 0, size: 16 }]).await?;
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&read[0]);
         Ok(Some(self.ticks(ticks[1].saturating_sub(ticks[0]))))
@@ -420,17 +476,18 @@ impl Gpu {
             _ => Duration::ZERO,
         };
         let since = Instant::now();
-        loop {
-            let polled = guard("polling the device", || self.device.poll(wgpu::PollType::Poll));
-            if let Err(panic) = polled {
-                keep_first(&self.fault, panic);
-            }
-            if self.check().is_err() || since.elapsed() >= patience {
-                break;
-            }
+        while self.look().is_ok() && since.elapsed() < patience {
             std::thread::sleep(Duration::from_millis(1));
         }
         self.check().err().unwrap_or(error)
+    }
+
+    /// Asks the device whether something has happened.
+    fn look(&self) -> Result<(), Error> {
+        if let Err(panic) = guard("polling the device", || self.device.poll(wgpu::PollType::Poll)) {
+            self.state.fail(panic);
+        }
+        self.check()
     }
 
     /// One round of waiting for the device.
@@ -442,18 +499,17 @@ impl Gpu {
             None => (None, Instant::now()),
         });
         let Some(left) = PATIENCE.checked_sub(since.elapsed()) else {
-            return Err(keep_first(&self.fault, timeout()));
+            return Err(self.state.fail(timeout()));
         };
         // `poll` panics when the device is lost, and no handler sees that.
         match guard("waiting for the device", || self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(left) }))
         {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(wgpu::PollError::Timeout)) => Err(keep_first(&self.fault, timeout())),
+            Ok(Err(wgpu::PollError::Timeout)) => Err(self.state.fail(timeout())),
             Ok(Err(error)) => {
-                let message = one_line(&error.to_string());
-                Err(keep_first(&self.fault, Error::Driver { what: "waiting for the device".into(), message }))
+                Err(self.state.fail(Error::DeviceFailed { message: one_line(&error.to_string()) }))
             }
-            Err(error) => Err(keep_first(&self.fault, error)),
+            Err(error) => Err(self.state.fail(error)),
         }
     }
 
@@ -464,7 +520,13 @@ impl Gpu {
         AWAITED.set(None);
         self.check()?;
         answer
-            .ok_or_else(|| keep_first(&self.fault, Error::DeviceLost { message: format!("it dropped {what} without an answer") }))
+            .ok_or_else(|| self.state.fail(Error::DeviceLost { message: format!("it dropped {what} without an answer") }))
+    }
+
+    /// Runs a call that reports its errors to nobody but the handlers; a panic in it is a fault for good.
+    pub fn call<T>(&self, what: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
+        self.check()?;
+        guard(what, call).map_err(|error| self.state.fail(error))
     }
 
     /// Runs a call of which the driver may report an error, and returns that error; the device stays usable.
@@ -482,8 +544,8 @@ impl Gpu {
         };
         self.check()?;
         match error {
-            None => result.map_err(|error| keep_first(&self.fault, error)),
-            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { what: what.into(), bytes }),
+            None => result.map_err(|error| self.state.fail(error)),
+            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { what: what.into(), bytes, taken: 0 }),
             Some(error) => Err(Error::Driver { what: what.into(), message: one_line(&error.to_string()) }),
         }
     }
@@ -501,43 +563,6 @@ async fn shader_error(label: String, source: &str, module: &wgpu::ShaderModule) 
 thread_local! {
     /// The submission that the work on this thread waits for, and since when; the blocking edge, on the same thread, polls for it.
     static AWAITED: RefCell<Option<(wgpu::SubmissionIndex, Instant)>> = const { RefCell::new(None) };
-
-    /// Whether a panic on this thread will be caught by [`guard`].
-    static GUARDED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// For programs: from now on, a panic that this library catches and returns as an [`Error`] prints nothing. Other panics print
-/// as before. A library does not call this.
-pub fn silence_caught_panics() {
-    let previous = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if !GUARDED.get() {
-            previous(info);
-        }
-    }));
-}
-
-/// Runs a call that may panic below us.
-fn guard<T>(what: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
-    let before = GUARDED.replace(true);
-    let result = catch_unwind(AssertUnwindSafe(call));
-    GUARDED.set(before);
-    result.map_err(|panic| Error::Panicked { what: what.into(), message: one_line(panic_message(panic.as_ref())) })
-}
-
-/// Runs a future that may panic below us.
-async fn guarded<T>(what: &str, future: impl Future<Output = T>) -> Result<T, Error> {
-    let mut future = pin!(future);
-    poll_fn(|context| match guard(what, || future.as_mut().poll(context)) {
-        Ok(poll) => poll.map(Ok),
-        Err(error) => Poll::Ready(Err(error)),
-    })
-    .await
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 /// What training makes use of where an adapter has it: nothing of it is needed.
@@ -551,24 +576,7 @@ fn is_software(info: &wgpu::AdapterInfo) -> bool {
     info.device_type == wgpu::DeviceType::Cpu
 }
 
-/// Keeps the loss of a device, which is the cause of calls that were refused before it was told.
-fn lose(fault: &Mutex<Option<Error>>, message: &str) {
-    let mut fault = lock(fault);
-    if matches!(*fault, None | Some(Error::Driver { .. })) {
-        *fault = Some(Error::DeviceLost { message: one_line(message) });
-    }
-}
-
-/// Keeps the first fault; returns it.
-fn keep_first(fault: &Mutex<Option<Error>>, error: Error) -> Error {
-    lock(fault).get_or_insert(error).clone()
-}
-
 /// The value, even if a thread panicked while it held it: each is written in one assignment.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,0 +1,30 @@
+#!/bin/bash
+# fuzz/run.sh RUNS [TARGET …]: fuzzes the readers, each target so many times, from the corpus beside it, and prints a line a target. What is found
+# goes to target/fuzz/TARGET; with MERGE=1 the corpus becomes the least that covers as much. Needs Rust and a C++ compiler; no nightly toolchain, nor cargo-fuzz.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+runs=${1:?how many runs of each target}
+shift
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || targets=(safetensors checkpoint npz npy idx csv)
+host=$(rustc -vV | sed -n 's/^host: //p')
+# What cargo-fuzz gives: edges and comparisons are told to libFuzzer. For a target by name, so that build scripts and macros are left alone.
+export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
+export CARGO_TARGET_DIR=target/fuzz/build
+cargo build --locked --quiet --release --manifest-path fuzz/Cargo.toml --target "$host"
+for target in "${targets[@]}"; do
+    own=fuzz/corpus/$target found=target/fuzz/$target
+    mkdir -p "$own" "$found"
+    program=target/fuzz/build/$host/release/$target
+    options=(-max_len=4096 -timeout=20 -rss_limit_mb=2048 -artifact_prefix="$found/")
+    since=$SECONDS
+    "$program" "${options[@]}" -runs="$runs" -print_final_stats=1 "$found" "$own" >"$found.log" 2>&1 || { tail -40 "$found.log"; echo "$target: a crash, in $found"; exit 1; }
+    executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$found.log")
+    echo "$target: $executed runs, 0 crashes, $((SECONDS - since)) s"
+    if [ "${MERGE-}" = 1 ]; then
+        rm -rf "$found.least" && mkdir "$found.least"
+        "$program" "${options[@]}" -merge=1 "$found.least" "$own" "$found" >/dev/null 2>&1
+        rm -f "$own"/* && cp "$found.least"/* "$own"
+    fi
+done
+rm -f /dev/shm/shaderprop-fuzz-*

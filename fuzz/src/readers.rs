@@ -1,0 +1,70 @@
+//! What reads files that come from anywhere, by the names of the fuzz targets: an error or a value, and never a panic. `tests/corpus.rs` runs the
+//! same over the corpus.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use shaderprop::{Activation, Array, Columns, Csv, Device, Error, Fit, Init, Load, Missing, Model, Network, Preprocessing, Table};
+
+/// The fuzz targets, each of which has a folder in `fuzz/corpus/`.
+#[allow(dead_code, reason = "the fuzz targets name themselves")]
+pub const TARGETS: [&str; 6] = ["safetensors", "checkpoint", "npz", "npy", "idx", "csv"];
+
+/// Where the file lies: in memory, if the system has such a folder.
+static PLACE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let memory = PathBuf::from("/dev/shm");
+    let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    folder.join(format!("shaderprop-fuzz-{}", std::process::id()))
+});
+
+/// Reads `data` as a file of that kind. What the reader refuses has to be said in one sentence.
+pub fn read(target: &str, data: &[u8]) {
+    let path = PLACE.with_extension(target);
+    std::fs::write(&path, data).expect("a file");
+    let result = match target {
+        "safetensors" | "npz" => Model::load(&Device::cpu(), &path, &Load::new()).map(predict),
+        "checkpoint" => resume(&path),
+        "npy" => Array::read_npy(&path).map(matrix),
+        "idx" => Array::read_idx(&path).map(matrix),
+        "csv" => csv(&path),
+        other => panic!("no fuzz target {other}"),
+    };
+    if let Err(error) = result {
+        let text = error.to_string();
+        assert!(text.contains("expected") && !text.contains('\n'), "{text}");
+    }
+}
+
+/// A model that was loaded can be used.
+fn predict(model: Model) {
+    let row = vec![0.5; model.network().inputs()];
+    if let Ok(inputs) = shaderprop::Matrix::new(1, row.len(), row) {
+        let outputs = model.predict(&inputs).expect("a prediction");
+        assert_eq!(outputs.columns(), model.network().outputs());
+    }
+}
+
+fn matrix(array: Array) {
+    assert_eq!(array.shape.iter().product::<usize>(), array.values.len());
+    let _ = array.into_matrix();
+}
+
+/// A training that is over when it is resumed, so that reading is all there is.
+fn resume(path: &std::path::Path) -> Result<(), Error> {
+    Model::load(&Device::cpu(), path, &Load::new().allow_non_finite(true)).map(|_| ())?;
+    let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros)?;
+    let history = model.resume(path, &[[0.0, 1.0], [1.0, 0.0]], &[[0.0], [1.0]], &Fit::new().epochs(3))?;
+    assert_eq!(history.loss.len(), 3);
+    Ok(())
+}
+
+/// A table whose first column is what is predicted from the others.
+fn csv(path: &std::path::Path) -> Result<(), Error> {
+    let table = Table::read_csv(path, &Csv::guess())?;
+    let Some(target) = table.names().first().cloned() else { return Ok(()) };
+    let preprocessing = Preprocessing::fit(&table, &Columns::classes(target).missing(Missing::Median))?;
+    let data = preprocessing.transform(&table)?;
+    assert_eq!(data.inputs.rows(), data.targets.rows());
+    Ok(())
+}

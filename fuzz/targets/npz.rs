@@ -1,0 +1,7 @@
+//! Fuzzes npz files.
+#![no_main]
+
+#[path = "../src/readers.rs"]
+mod readers;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| readers::read("npz", data));

@@ -1,0 +1,80 @@
+//! Calls that may panic below this library: a panic becomes an error, and prints nothing where a program wishes so.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::error::Error;
+
+thread_local! {
+    /// Whether a panic on this thread will be caught by [`guard`].
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// For programs: from now on, a panic that this library catches and returns as an [`Error`] prints nothing. Other panics print
+/// as before. A library does not call this.
+pub fn silence_caught_panics() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !GUARDED.get() {
+            previous(info);
+        }
+    }));
+}
+
+/// Runs a call that may panic below us.
+pub fn guard<T>(what: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
+    let before = GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(call));
+    GUARDED.set(before);
+    result.map_err(|panic| Error::Panicked { what: what.into(), message: one_line(panic_message(panic.as_ref())) })
+}
+
+/// Runs a future that may panic below us.
+pub async fn guarded<T>(what: &str, future: impl Future<Output = T>) -> Result<T, Error> {
+    let mut future = pin!(future);
+    poll_fn(|context| match guard(what, || future.as_mut().poll(context)) {
+        Ok(poll) => poll.map(Ok),
+        Err(error) => Poll::Ready(Err(error)),
+    })
+    .await
+}
+
+/// What may panic when it is dropped: nobody is there any more to be told.
+pub struct Guarded<T>(Option<T>);
+
+impl<T> Guarded<T> {
+    pub fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl<T> Deref for Guarded<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        let value = self.0.take();
+        if let Err(error) = guard("closing the device", || drop(value)) {
+            log::warn!("{error}");
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,241 @@
+//! A driver that fails: the k-th call of each function that training makes, once or from then on. The library answers by an error or by the right
+//! numbers; it neither panics nor hangs nor crashes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use shaderprop::{
+    Activation, Device, DeviceChoice, EarlyStopping, EngineChoice, Error, Fit, Init, Loss, Matrix, Metric, Model, Network, Optimizer,
+};
+
+use crate::common::{self, Output, REFUSED, is_sentence};
+
+/// The functions that fail, and with which codes: out of host memory -1, out of device memory -2, not initialised -3, lost -4, not mapped -5,
+/// too many objects -10, fragmented -12, out of pool memory -1000069000, fragmentation -1000161000; a timeout 2.
+const CALLS: &[(&str, &[i32])] = &[
+    ("vkCreateInstance", &[-1, -2, -3]),
+    ("vkEnumeratePhysicalDevices", &[-1, -2, -3]),
+    ("vkCreateDevice", &[-1, -2, -3, -4, -10]),
+    ("vkQueueSubmit", &[-1, -2, -4]),
+    ("vkWaitSemaphores", &[-1, -2, -4, 2]),
+    ("vkGetSemaphoreCounterValue", &[-1, -2, -4]),
+    ("vkAllocateMemory", &[-1, -2, -10]),
+    ("vkMapMemory", &[-1, -2, -5]),
+    ("vkCreateBuffer", &[-1, -2]),
+    ("vkBindBufferMemory", &[-1, -2]),
+    ("vkCreateComputePipelines", &[-1, -2]),
+    ("vkCreateShaderModule", &[-1, -2]),
+    ("vkCreateCommandPool", &[-1, -2]),
+    ("vkResetCommandPool", &[-1, -2]),
+    ("vkAllocateCommandBuffers", &[-1, -2]),
+    ("vkBeginCommandBuffer", &[-1, -2]),
+    ("vkEndCommandBuffer", &[-1, -2]),
+    ("vkCreatePipelineLayout", &[-1, -2]),
+    ("vkCreateDescriptorSetLayout", &[-1, -2]),
+    ("vkCreateDescriptorPool", &[-1, -2, -1000161000]),
+    ("vkAllocateDescriptorSets", &[-1, -2, -12, -1000069000]),
+    ("vkCreateSemaphore", &[-1, -2]),
+];
+
+/// About so many injections are what CI has time for.
+const SOME: usize = 250;
+
+/// How long a training may take to answer: what the library waits for the device, and as much again.
+const LONGEST: Duration = Duration::from_secs(150);
+
+/// A training that makes use of all that talks to the device: batches, validation, snapshots, log points, predictions, and the fused engine.
+fn train(device: &Device) -> Result<String, Error> {
+    let rows: Vec<[f32; 3]> = (0..10u8).map(|i| [f32::from(i) / 10.0, f32::from(i % 3), f32::from(i % 4) - 1.0]).collect();
+    let targets: Vec<[f32; 1]> = (0..10u8).map(|i| [f32::from(u8::from(i % 3 == 1))]).collect();
+    let inputs = Matrix::new(10, 3, rows.concat())?;
+    let targets = Matrix::new(10, 1, targets.concat())?;
+    let network = Network::new(3).dense(4, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let fit = Fit::new().loss(Loss::BinaryCrossEntropy).optimizer(Optimizer::adam()).learning_rate(0.01).epochs(8);
+    let mut bits = String::new();
+    for engine in [EngineChoice::Staged, EngineChoice::Fused] {
+        let mut model = Model::new(device, &network, &Init::default())?;
+        let fit = match engine {
+            EngineChoice::Staged => {
+                let watched = fit.clone().batch_size(4).validation_split(0.2).metrics([Metric::Accuracy]);
+                watched.early_stopping(EarlyStopping::patience(5)).log_every(2)
+            }
+            _ => fit.clone().log_every(4),
+        };
+        let history = model.fit(&inputs, &targets, &fit.engine(engine))?;
+        let outputs = model.predict(&inputs)?;
+        let weights = model.weights().into_iter().flat_map(|tensor| tensor.values);
+        for value in weights.chain(outputs.values().iter().copied()) {
+            let _ = write!(bits, "{:08x}", value.to_bits());
+        }
+        history.loss.iter().for_each(|loss| {
+            let _ = write!(bits, "{:016x}", loss.to_bits());
+        });
+    }
+    Ok(bits)
+}
+
+/// Trains twice on one device, so that it shows what a fault leaves behind.
+pub fn child() -> ExitCode {
+    shaderprop::silence_caught_panics();
+    let device = match Device::open(&DeviceChoice::Auto) {
+        Ok(device) => device,
+        Err(error) => {
+            eprintln!("opening: {error}");
+            return ExitCode::from(REFUSED);
+        }
+    };
+    let mut code = ExitCode::SUCCESS;
+    for _ in 0..2 {
+        match train(&device) {
+            Ok(bits) => println!("{bits}"),
+            Err(error) => {
+                eprintln!("training: {error}");
+                code = ExitCode::from(REFUSED);
+            }
+        }
+    }
+    code
+}
+
+/// One fault.
+#[derive(Clone, Copy, Debug)]
+struct Injection {
+    call: &'static str,
+    code: i32,
+    at: usize,
+    ever: bool,
+}
+
+/// What came of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    /// The fault did no harm.
+    Harmless,
+    /// An error, before or after which the device trained right.
+    Usable,
+    /// An error, and an error for the other training too.
+    Refused,
+}
+
+/// The driver in front of the real one.
+struct Driver {
+    json: PathBuf,
+    behind: String,
+}
+
+impl Driver {
+    fn build(folder: &Path) -> Self {
+        let library = folder.join("libdriver.so");
+        common::library("driver.c", &library);
+        let (behind, version) = real_driver();
+        let json = folder.join("driver.json");
+        let text = serde_json::json!({
+            "file_format_version": "1.0.0",
+            "ICD": { "library_path": library, "api_version": version },
+        });
+        std::fs::write(&json, text.to_string()).expect("a file");
+        Self { json, behind }
+    }
+
+    /// Runs the training with that fault.
+    fn run(&self, injection: Option<&Injection>, counts: Option<&Path>) -> Result<Output, String> {
+        let mut command = common::child("injections");
+        command.env("VK_DRIVER_FILES", &self.json).env("VK_ICD_FILENAMES", &self.json).env("FAULT_DRIVER", &self.behind);
+        if let Some(Injection { call, code, at, ever }) = injection {
+            command.env("FAULT_CALL", call).env("FAULT_CODE", code.to_string()).env("FAULT_AT", at.to_string());
+            if *ever {
+                command.env("FAULT_EVER", "1");
+            }
+        }
+        if let Some(counts) = counts {
+            command.env("FAULT_COUNTS", counts);
+        }
+        common::finish(command, LONGEST)
+    }
+}
+
+/// The library of the driver that is tested, and the version that it announces.
+fn real_driver() -> (String, String) {
+    let chosen = std::env::var("VK_DRIVER_FILES").ok().or_else(|| std::env::var("VK_ICD_FILENAMES").ok());
+    let json = chosen.map(PathBuf::from).unwrap_or_else(|| {
+        let folder = std::fs::read_dir("/usr/share/vulkan/icd.d").expect("the folder of drivers");
+        let mut files = folder.flatten().map(|entry| entry.path());
+        files.find(|path| path.to_string_lossy().contains("lvp_icd")).expect("Mesa's software driver, or one in VK_DRIVER_FILES")
+    });
+    let text = std::fs::read_to_string(&json).expect("the driver's JSON file");
+    let text: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let library = text["ICD"]["library_path"].as_str().expect("a library");
+    let library = match library.strip_prefix("./") {
+        Some(beside) => json.with_file_name(beside).to_string_lossy().into_owned(),
+        None => library.to_owned(),
+    };
+    (library, text["ICD"]["api_version"].as_str().expect("a version").to_owned())
+}
+
+fn judge(injection: &Injection, output: Result<Output, String>, right: &str) -> Result<Outcome, String> {
+    let Output { code, stdout, stderr } = output.map_err(|what| format!("{what}: {injection:?}"))?;
+    let wrong = |what: &str| Err(format!("{what}: {injection:?}\n{stderr}"));
+    if stderr.contains("panicked at") {
+        return wrong("a panic is printed");
+    }
+    if stdout.lines().any(|line| line != right) {
+        return wrong("wrong numbers");
+    }
+    match (code, stdout.lines().count()) {
+        (Some(0), 2) => Ok(Outcome::Harmless),
+        (Some(3), right) => match stderr.lines().filter(|line| is_sentence(line)).count() {
+            0 => wrong("no sentence says what was wrong"),
+            1 if right == 1 => Ok(Outcome::Usable),
+            _ => Ok(Outcome::Refused),
+        },
+        (Some(101), _) => wrong("a panic left the library"),
+        (code, _) => wrong(&format!("exit code {code:?}")),
+    }
+}
+
+pub fn run(long: bool) -> Vec<String> {
+    let folder = common::folder("driver");
+    let driver = Driver::build(&folder);
+    let counts = folder.join("counts");
+    let Output { code, stdout, stderr } = driver.run(None, Some(&counts)).expect("a training");
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert!(code == Some(0) && lines.len() == 2 && lines[0] == lines[1], "without a fault it trains: {code:?} {stdout} {stderr}");
+    let right = lines[0];
+    let counts = std::fs::read_to_string(counts).expect("the counts");
+    let counts: BTreeMap<&str, usize> =
+        counts.lines().filter_map(|line| line.split_once(' ')).map(|(name, count)| (name, count.parse().expect("a count"))).collect();
+
+    let mut all = Vec::new();
+    for (call, codes) in CALLS {
+        // One more than there are: it never comes, and no harm is done.
+        for at in 1..=counts[call] + 1 {
+            let once = codes.iter().map(|code| Injection { call, code: *code, at, ever: false });
+            all.extend(once.chain([Injection { call, code: codes[0], at, ever: true }]));
+        }
+    }
+    let whole = all.len();
+    if !long {
+        // The first and the last call of each function, and a part of the others.
+        let step = whole.div_ceil(SOME);
+        let edge = |injection: &Injection| injection.at == 1 || injection.at == counts[injection.call];
+        let mut i = 0;
+        all.retain(|injection| {
+            i += 1;
+            i % step == 0 || (edge(injection) && injection.code == -1)
+        });
+    }
+    let results = common::each(&all, |_, injection| (injection.call, judge(injection, driver.run(Some(injection), None), right)));
+    println!("{} of {whole} injections into {} calls of a training", all.len(), counts.values().sum::<usize>());
+    for (call, _) in CALLS {
+        let mut outcomes: BTreeMap<Outcome, usize> = BTreeMap::new();
+        let of_call = results.iter().filter(|(name, _)| name == call);
+        of_call.filter_map(|(_, result)| result.as_ref().ok()).for_each(|outcome| *outcomes.entry(*outcome).or_default() += 1);
+        let all: Vec<String> = outcomes.iter().map(|(outcome, count)| format!("{count} {outcome:?}")).collect();
+        println!("  {call}, {} calls: {}", counts[call], all.join(", "));
+    }
+    std::fs::remove_dir_all(folder).expect("no folder");
+    results.into_iter().filter_map(|(_, result)| result.err()).collect()
+}

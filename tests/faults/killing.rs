@@ -1,0 +1,115 @@
+//! Killed at any moment of a training that writes a checkpoint after every epoch: the file loads, and the training that goes on from it ends bit by
+//! bit as one that was not killed.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use shaderprop::{
+    Activation, Checkpoint, Device, DeviceChoice, EngineChoice, Error, Fit, Init, Load, Matrix, Model, Network, Optimizer, Philox,
+};
+
+use crate::common::{self, REFUSED};
+
+const EPOCHS: usize = 60;
+
+/// Trains to the end, from the checkpoint in `FAULT_PATH` if there is one.
+fn train() -> Result<String, Error> {
+    let path = std::env::var("FAULT_PATH").expect("a path");
+    let engine = if std::env::var_os("FAULT_FUSED").is_some() { EngineChoice::Fused } else { EngineChoice::Staged };
+    let device = Device::open(&DeviceChoice::from_env())?;
+    let value = |i: usize| (i * 37 % 101) as f32 / 50.0 - 1.0;
+    let inputs = Matrix::new(24, 4, (0..96).map(value).collect::<Vec<_>>())?;
+    let targets = Matrix::new(24, 1, (0..24).map(|i| value(i).abs()).collect::<Vec<_>>())?;
+    let network = Network::new(4).dense(20, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let mut model = Model::new(&device, &network, &Init::default())?;
+    let fit = Fit::new().optimizer(Optimizer::adam()).learning_rate(0.01).batch_size(10).epochs(EPOCHS).engine(engine);
+    let fit = fit.checkpoint(Checkpoint::new(&path));
+    println!("begun");
+    match Path::new(&path).exists() {
+        true => model.resume(&path, &inputs, &targets, &fit)?,
+        false => model.fit(&inputs, &targets, &fit)?,
+    };
+    let mut bits = String::new();
+    for value in model.weights().into_iter().flat_map(|tensor| tensor.values) {
+        let _ = write!(bits, "{:08x}", value.to_bits());
+    }
+    Ok(bits)
+}
+
+pub fn child() -> ExitCode {
+    match train() {
+        Ok(bits) => {
+            println!("{bits}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+/// One training, killed after that share of its time; with what it should end, and where it was.
+struct Trial {
+    number: usize,
+    fused: bool,
+    share: f64,
+}
+
+pub fn run(long: bool) -> Vec<String> {
+    let trials = if long { 300 } else { 24 };
+    let folder = common::folder("killing");
+    let command = |path: &Path, fused: bool| {
+        let mut command = common::child("killing");
+        command.env("FAULT_PATH", path);
+        if fused {
+            command.env("FAULT_FUSED", "1");
+        }
+        command
+    };
+    let whole = |path: &Path, fused| -> Result<String, String> {
+        let output = common::finish(command(path, fused), Duration::from_secs(100))?;
+        let bits = output.stdout.lines().last().unwrap_or_default().to_owned();
+        if output.code == Some(0) { Ok(bits) } else { Err(format!("{:?}: {}", output.code, output.stderr)) }
+    };
+    let right = [false, true].map(|fused| {
+        let since = Instant::now();
+        let bits = whole(&folder.join(format!("whole-{fused}")), fused).expect("a training");
+        (bits, since.elapsed())
+    });
+    let mut chance = Philox::new(11, 1000, 0, 0);
+    let all: Vec<Trial> =
+        (0..trials).map(|number| Trial { number, fused: number % 2 == 1, share: f64::from(chance.uniform()) }).collect();
+    let results = common::each(&all, |_, Trial { number, fused, share }| -> Result<bool, String> {
+        let path = folder.join(format!("killed-{number}"));
+        let (bits, time) = &right[usize::from(*fused)];
+        let mut child = command(&path, *fused).spawn().expect("a process");
+        std::thread::sleep(time.mul_f64(*share));
+        child.kill().expect("its end");
+        child.wait().expect("its end");
+        let wrong = |what: String| format!("killed after {share:.3} of its time, fused {fused}: {what}");
+        let there = path.exists();
+        if there {
+            let loaded = Model::load(&Device::cpu(), &path, &Load::new());
+            loaded.map_err(|error| wrong(format!("its checkpoint does not load: {error}")))?;
+        }
+        let end = whole(&path, *fused).map_err(wrong)?;
+        if end != *bits {
+            return Err(wrong("resumed, it ends with other weights".into()));
+        }
+        std::fs::remove_file(&path).expect("no checkpoint");
+        Ok(there)
+    });
+    let there = results.iter().filter(|result| **result == Ok(true)).count();
+    let left = std::fs::read_dir(&folder).expect("the folder").flatten();
+    let left = left.filter(|entry| entry.file_name().to_string_lossy().ends_with(".partial")).count();
+    println!("  {trials} killed, {there} of them with a checkpoint there; {left} partial files are left");
+    std::fs::remove_dir_all(folder).expect("no folder");
+    let mut escaped: Vec<String> = results.into_iter().filter_map(Result::err).collect();
+    if left > 0 {
+        escaped.push(format!("{left} partial files are left after the training went on"));
+    }
+    escaped
+}

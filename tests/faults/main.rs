@@ -1,0 +1,132 @@
+//! What a training comes through: a driver that fails, a disk that fails, being killed, and too little memory.
+//!
+//! `cargo test --release --test faults [-- PART]`, where PART is injections, saving, killing or memory. `SHADERPROP_LONG` tries everything
+//! instead of some of it. This program runs itself as the one to which things happen; it has no `catch_unwind` of its own, so that a panic that
+//! leaves the library is exit code 101.
+
+#[cfg(target_os = "linux")]
+mod injections;
+#[cfg(target_os = "linux")]
+mod killing;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
+mod saving;
+
+use std::process::ExitCode;
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    println!("NOT RUN: faults, which are made by means of Linux");
+    ExitCode::SUCCESS
+}
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    match std::env::var(common::CHILD).as_deref() {
+        Ok("injections") => return injections::child(),
+        Ok("killing") => return killing::child(),
+        Ok("memory") => return memory::child(),
+        Ok("saving") => return saving::child(),
+        _ => (),
+    }
+    let long = std::env::var_os("SHADERPROP_LONG").is_some();
+    let only = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
+    let parts: [(&str, fn(bool) -> Vec<String>); 4] =
+        [("injections", injections::run), ("saving", saving::run), ("killing", killing::run), ("memory", memory::run)];
+    let mut escaped = Vec::new();
+    for (name, run) in parts.into_iter().filter(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only.as_str()))) {
+        println!("{name}");
+        escaped.extend(run(long).into_iter().map(|message| format!("{name}: {message}")));
+    }
+    escaped.iter().for_each(|message| println!("{message}"));
+    println!("faults: {} escaped", escaped.len());
+    if escaped.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[cfg(target_os = "linux")]
+mod common {
+    //! Running this program as the one to which things happen.
+
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Stdio};
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    /// The variable that says which one it is.
+    pub const CHILD: &str = "SHADERPROP_FAULTS";
+
+    /// What it ends with when the library gave an error.
+    pub const REFUSED: u8 = 3;
+
+    /// What came of it.
+    pub struct Output {
+        /// None if a signal ended it.
+        pub code: Option<i32>,
+        pub stdout: String,
+        pub stderr: String,
+    }
+
+    /// This program as that child.
+    pub fn child(name: &str) -> Command {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.env(CHILD, name).env("RUST_BACKTRACE", "0").stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end; an error if that does not come.
+    pub fn finish(mut command: Command, longest: Duration) -> Result<Output, String> {
+        let mut child = command.spawn().expect("a process");
+        let since = Instant::now();
+        // What it prints fits a pipe.
+        while child.try_wait().expect("its state").is_none() {
+            if since.elapsed() > longest {
+                child.kill().expect("its end");
+                return Err("it hangs".into());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let output = child.wait_with_output().expect("its output");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) })
+    }
+
+    /// Whether that is an error of the library's, in its sentence.
+    pub fn is_sentence(line: &str) -> bool {
+        line.contains(": expected ") && line.contains(';')
+    }
+
+    /// A folder of this run's own.
+    pub fn folder(name: &str) -> PathBuf {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        folder
+    }
+
+    /// Compiles a library in C.
+    pub fn library(source: &str, to: &Path) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults").join(source);
+        let built = Command::new("cc").args(["-O1", "-shared", "-fPIC", "-o"]).arg(to).arg(path).arg("-ldl").status();
+        assert!(built.expect("a C compiler, cc").success(), "{source} does not compile");
+    }
+
+    /// The results of that for each, on all processors, in any order.
+    pub fn each<T: Sync, R: Send>(all: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
+        let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+        std::thread::scope(|scope| {
+            for thread in 0..threads {
+                let (work, next, results) = (&work, &next, &results);
+                scope.spawn(move || {
+                    while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let result = work(thread, one);
+                        results.lock().expect("the results").push(result);
+                    }
+                });
+            }
+        });
+        results.into_inner().expect("the results")
+    }
+}

@@ -1,0 +1,122 @@
+//! Devices that are lost in the middle of a training: it goes on from its last checkpoint, and ends bit by bit as without.
+//!
+//! `SHADERPROP_LONG` loses a hundred devices instead of some.
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{device, numbers, refused};
+use shaderprop::internals::gpu;
+use shaderprop::{
+    Activation, Checkpoint, Device, EarlyStopping, EngineChoice, Error, Fit, History, Init, Log, Matrix, Metric, Model, Network,
+    Optimizer, Philox,
+};
+
+const EPOCHS: usize = 40;
+
+fn path(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    path
+}
+
+fn rows() -> (Matrix<'static>, Matrix<'static>) {
+    let targets: Vec<f32> = numbers(2, 20).iter().map(|value| value.abs()).collect();
+    (Matrix::new(20, 3, numbers(1, 60)).expect("inputs"), Matrix::new(20, 1, targets).expect("targets"))
+}
+
+/// A network, with settings of the staged and of the fused engine: batches in an order, dropout, validation.
+fn trainings() -> [(&'static str, Network, Fit); 2] {
+    let plain = Network::new(3).dense(6, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let dropped = Network::new(3).dense(6, Activation::Tanh).dropout(0.2).dense(1, Activation::Sigmoid);
+    let fit = Fit::new().optimizer(Optimizer::adam()).learning_rate(0.01).epochs(EPOCHS).batch_size(6).log_every(1);
+    let watched = fit.clone().validation_split(0.2).metrics([Metric::RootMeanSquaredError]);
+    let staged = watched.early_stopping(EarlyStopping::patience(EPOCHS)).engine(EngineChoice::Staged);
+    [("staged", dropped, staged), ("fused", plain, fit.engine(EngineChoice::Fused))]
+}
+
+fn bits(model: &Model, history: &History) -> (Vec<u32>, Vec<u64>) {
+    let weights = model.weights().into_iter().flat_map(|tensor| tensor.values);
+    (weights.map(f32::to_bits).collect(), history.loss.iter().map(|loss| loss.to_bits()).collect())
+}
+
+/// Takes the device away after that epoch.
+fn losing(device: Device, at: usize) -> impl FnMut(&Log) {
+    let gpu = gpu(&device).expect("a GPU");
+    move |log| {
+        if log.epoch == at {
+            gpu.destroy();
+        }
+    }
+}
+
+#[test]
+fn a_device_lost_at_any_epoch_changes_no_bit() {
+    let trials = if std::env::var_os("SHADERPROP_LONG").is_some() { 50 } else { 8 };
+    let (x, y) = rows();
+    for (name, network, fit) in trainings() {
+        let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
+        let history = model.fit(&x, &y, &fit).expect("a training");
+        let expected = bits(&model, &history);
+        let mut chance = Philox::new(7, 1000, 0, 0);
+        for trial in 0..trials {
+            let path = path(&format!("lost-{name}"));
+            // A checkpoint each epoch, or now and then, so that epochs are run again.
+            let every = [1, 1, 7][trial % 3];
+            let fit = fit.clone().checkpoint(Checkpoint::new(&path).every(every));
+            let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
+            let at = 1 + (chance.uniform() * (EPOCHS - 1) as f32) as usize;
+            let lost = model.device().clone();
+            let error = model.fit_with(&x, &y, &fit, losing(lost, at)).expect_err("the device is lost");
+            assert!(error.needs_new_device(), "{name}, epoch {at}: {error}");
+            let history = model.recover(&x, &y, &fit).expect("it recovers");
+            assert_eq!(bits(&model, &history), expected, "{name}, lost after epoch {at}, a checkpoint every {every}");
+            assert!(model.predict(&x).is_ok(), "the model has the new device");
+            refused(model.recover(&x, &y, &fit), &["recover", "none"]);
+            std::fs::remove_file(&path).expect("the checkpoint");
+        }
+    }
+}
+
+/// Lost before the first checkpoint, or without any: it begins again. Lost again while it recovers: it can be called again.
+#[test]
+fn without_a_checkpoint_it_begins_again() {
+    let (x, y) = rows();
+    let [(_, network, fit), _] = trainings();
+    let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
+    refused(model.recover(&x, &y, &fit), &["recover", "none"]);
+    let mut whole = model.clone();
+    let history = whole.fit(&x, &y, &fit).expect("a training");
+    let expected = bits(&whole, &history);
+
+    let path = path("lost-early");
+    let late = fit.clone().checkpoint(Checkpoint::new(&path).every(30));
+    let lost = model.device().clone();
+    model.fit_with(&x, &y, &late, losing(lost.clone(), 5)).expect_err("the device is lost");
+    assert!(!path.exists());
+    // Others still have the lost one.
+    assert!(matches!(Model::new(&lost, &network, &Init::Zeros).expect("a model").predict(&x), Err(Error::DeviceLost { .. })));
+    let history = model.recover(&x, &y, &late).expect("it recovers");
+    assert_eq!(bits(&model, &history), expected);
+    assert!(path.exists());
+}
+
+/// A fault of the training, not of the device, is nothing to recover from.
+#[test]
+fn what_a_new_device_does_not_mend_is_not_recovered_from() {
+    let network = Network::new(1).dense(1, Activation::Identity);
+    let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
+    let fit = Fit::new().learning_rate(1e9).epochs(100);
+    let error = model.fit(&[[5.0]], &[[3.0]], &fit).expect_err("it diverges");
+    assert!(matches!(error, Error::Diverged { .. }) && !error.needs_new_device(), "{error}");
+    refused(model.recover(&[[5.0]], &[[3.0]], &fit), &["recover", "none"]);
+}
+
+#[test]
+fn the_cpu_engine_is_reopened_as_itself() {
+    assert_eq!(Device::cpu().reopen().expect("the CPU engine").info(), Device::cpu().info());
+    let device = device();
+    let again = device.reopen().expect("the same adapter");
+    assert_eq!(again.info(), device.info());
+}
