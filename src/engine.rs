@@ -12,7 +12,7 @@ use crate::loss::Loss;
 use crate::metric::{Measured, largest};
 use crate::network::{Layout, Network};
 use crate::order::Order;
-use crate::plan::{Counts, EVALUATION, Evaluation, Id, NOT_FINITE, Limits, Plan, Scores, Source, Table, Training};
+use crate::plan::{Counts, EVALUATION, Evaluation, Id, Limits, NOT_FINITE, Plan, Scores, Source, Table, Training};
 use crate::reference::{Batch, Chance, Passed, Reference, Update};
 use crate::shader::Weights;
 use crate::staged::{self, Staged};
@@ -466,9 +466,9 @@ impl StagedEngine {
         let readable = layout.len + room * scores.losses() + counts + usize::from(look.is_some());
         let mut staged = Staged::new(gpu.clone(), plan, readable).await?;
         let find = |staged: &Staged, name: &str| staged.plan.find(name);
-        staged.write(find(&staged, "parameters"), &narrowed(setup.parameters))?;
+        staged.upload_wide(find(&staged, "parameters"), setup.parameters).await?;
         for (name, values) in fit.optimizer.definition().slots.iter().zip(setup.slots) {
-            staged.write(find(&staged, &format!("optimizer.{name}")), &narrowed(values))?;
+            staged.upload_wide(find(&staged, &format!("optimizer.{name}")), values).await?;
         }
         let mut streamed = None;
         if gathered {
@@ -480,10 +480,10 @@ impl StagedEngine {
         } else if batches.size < batches.rows {
             streamed = Some(Streamed::of(data, network.outputs()));
         } else {
-            staged.write(find(&staged, "inputs"), data.inputs.values())?;
-            staged.write(find(&staged, "targets"), &data.dense_targets(network.outputs()))?;
+            staged.upload(find(&staged, "inputs"), data.inputs.values()).await?;
+            staged.upload(find(&staged, "targets"), &data.dense_targets(network.outputs())).await?;
             if let Some(weights) = &data.weights {
-                staged.write(find(&staged, "weights"), weights)?;
+                staged.upload(find(&staged, "weights"), weights).await?;
             }
         }
         let mut validation = None;

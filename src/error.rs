@@ -1,5 +1,7 @@
 //! Everything that can go wrong, as one type; each message says what, what was expected, what came, and what to do.
 
+use std::borrow::Cow;
+
 /// What went wrong.
 ///
 /// Those about shapes, settings, numbers, names and sizes are found before anything is allocated, and leave model and device as they
@@ -16,7 +18,7 @@ pub enum Error {
     NoAdapter,
 
     /// A device name that fits no adapter.
-    #[error("unknown device `{name}`: expected auto, hardware, software, cpu or a part of the name of an adapter, of which there are: {}; choose one of these", or_none(.known))]
+    #[error("unknown device `{}`: expected auto, hardware, software, cpu or a part of the name of an adapter, of which there are: {}; choose one of these", quoted(.name), or_none(.known))]
     UnknownDevice {
         /// What was asked for.
         name: String,
@@ -25,7 +27,7 @@ pub enum Error {
     },
 
     /// Data, or a tensor, of another shape than the network has.
-    #[error("{what}: expected {expected}, got {got}; {advice}")]
+    #[error("{}: expected {}, got {}; {}", quoted(.what), quoted(.expected), quoted(.got), quoted(.advice))]
     Shape {
         /// Whose shape it is.
         what: String,
@@ -38,7 +40,7 @@ pub enum Error {
     },
 
     /// A network, or a setting of [`Fit`](crate::Fit), that has no meaning.
-    #[error("{what}: expected {expected}, got {got}; change it")]
+    #[error("{}: expected {}, got {}; change it", quoted(.what), quoted(.expected), quoted(.got))]
     Setting {
         /// The setting's name.
         what: String,
@@ -60,7 +62,7 @@ pub enum Error {
     },
 
     /// A tensor name that the network does not have.
-    #[error("unknown tensor `{name}`: expected one of {}; choose one of these", .known.join(", "))]
+    #[error("unknown tensor `{}`: expected one of {}; choose one of these", quoted(.name), .known.join(", "))]
     UnknownTensor {
         /// What was asked for.
         name: String,
@@ -78,7 +80,7 @@ pub enum Error {
     },
 
     /// A column that a table does not have.
-    #[error("unknown column `{name}`: expected one of {table}, which has {}; choose one of these", or_none(.known))]
+    #[error("unknown column `{}`: expected one of {}, which has {}; choose one of these", quoted(.name), quoted(.table), or_none(.known))]
     UnknownColumn {
         /// What was asked for.
         name: String,
@@ -90,8 +92,8 @@ pub enum Error {
 
     /// A cell of a table that has no meaning.
     #[error(
-        "{table}, {}row {row}, column `{column}`: expected {expected}, got `{got}`; correct it, or choose another treatment of the column",
-        .line.map(|line| format!("line {line}, ")).unwrap_or_default()
+        "{}, {}row {row}, column `{}`: expected {}, got `{}`; correct it, or choose another treatment of the column",
+        quoted(.table), .line.map(|line| format!("line {line}, ")).unwrap_or_default(), quoted(.column), quoted(.expected), quoted(.got)
     )]
     Cell {
         /// The table.
@@ -109,7 +111,7 @@ pub enum Error {
     },
 
     /// A file that cannot be read.
-    #[error("{path}: expected {expected}, got: {message}; check the file")]
+    #[error("{}: expected {expected}, got: {}; check the file", quoted(.path), quoted(.message))]
     File {
         /// Its path.
         path: String,
@@ -121,7 +123,7 @@ pub enum Error {
 
     /// A place that cannot be written. What was there before is as it was, unless the system failed to sync the folder at last: then the new file is
     /// there whole.
-    #[error("{path}: expected a place that can be written, got: {message}; choose another, or make room")]
+    #[error("{}: expected a place that can be written, got: {message}; choose another, or make room", quoted(.path))]
     Write {
         /// Its path.
         path: String,
@@ -130,14 +132,14 @@ pub enum Error {
     },
 
     /// A file that would be overwritten.
-    #[error("{path}: expected no file there yet, got one; choose another name, or allow overwriting")]
+    #[error("{}: expected no file there yet, got one; choose another name, or allow overwriting", quoted(.path))]
     Exists {
         /// Its path.
         path: String,
     },
 
     /// A checkpoint of another training than the one that should go on.
-    #[error("{path}: expected a checkpoint of this training, got {message}; give it what it was begun with, or begin anew")]
+    #[error("{}: expected a checkpoint of this training, got {}; give it what it was begun with, or begin anew", quoted(.path), quoted(.message))]
     OtherTraining {
         /// Its path.
         path: String,
@@ -146,7 +148,7 @@ pub enum Error {
     },
 
     /// What a format for other programs has no words for.
-    #[error("{format}: expected what it can say, got {what}; change the network or the preprocessing, or choose another format")]
+    #[error("{}: expected what it can say, got {}; change the network or the preprocessing, or choose another format", quoted(.format), quoted(.what))]
     Export {
         /// The format.
         format: String,
@@ -213,14 +215,14 @@ pub enum Error {
         message: String,
     },
 
-    /// The device has not enough memory. What was allocated for the call is freed; a smaller one can follow.
-    #[error("{what}: expected the device to have {bytes} bytes free, got {taken} and no more; use fewer rows or narrower layers")]
+    /// The device, or this process, has not enough memory. What was allocated for the call is freed; a smaller one can follow.
+    #[error("{what}: expected {bytes} bytes of free memory, got {taken} and no more; use fewer rows or narrower layers")]
     OutOfMemory {
         /// What was to be allocated.
         what: String,
         /// How much, in all.
         bytes: u64,
-        /// How much of it the device gave, before it was freed again.
+        /// How much of it there was, before it was freed again.
         taken: u64,
     },
 
@@ -281,5 +283,29 @@ impl Error {
 }
 
 fn or_none(names: &[String]) -> String {
-    if names.is_empty() { "none".into() } else { names.join(", ") }
+    if names.is_empty() { "none".into() } else { quoted(&names.join(", ")).into() }
+}
+
+/// What a file or a user says, on one line and not too long.
+fn quoted(text: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 400;
+    if text.len() <= LONGEST && !text.contains(char::is_control) {
+        return text.into();
+    }
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
+    if line.len() < text.len() { (line + "…").into() } else { line.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_stays_on_the_line() {
+        let error =
+            Error::File { path: "a\nb".into(), expected: "a table".into(), message: "\u{1b}[31m".into() + &"x".repeat(1000) };
+        let text = error.to_string();
+        assert!(!text.contains(char::is_control) && text.len() < 600, "{text}");
+        assert!(text.starts_with("a b: expected a table, got:  [31mxxx"), "{text}");
+    }
 }

@@ -48,6 +48,7 @@ mod history;
 mod init;
 mod loss;
 mod matrix;
+mod memory;
 mod metric;
 mod model;
 mod network;

@@ -15,6 +15,7 @@ use crate::history::{Evaluation, History, Log};
 use crate::init::Init;
 use crate::loss::Loss;
 use crate::matrix::Matrix;
+use crate::memory::Reserve;
 use crate::metric::{Measured, Metric, Scale, by_classes};
 use crate::network::{Layout, Network, Tensor};
 use crate::optimizer::Optimizer;
@@ -85,6 +86,8 @@ impl Model {
         let layout = network.layout()?;
         // One row is the least that any later call asks for.
         Plan::prediction(network, 1, device.limits())?;
+        // The weights, and as much again while they are made.
+        Reserve::new("the network's weights", layout.len as u64 * 16)?;
         let parameters = init.parameters(network, &layout)?;
         Ok(Self {
             device: device.clone(),
@@ -710,7 +713,7 @@ impl Model {
             Some((_, staged)) => staged,
             None => {
                 let staged = Staged::new(gpu.clone(), plan(self.device.limits())?, readable).await?;
-                staged.write(staged.plan.find("parameters"), &narrowed(&self.parameters))?;
+                staged.upload_wide(staged.plan.find("parameters"), &self.parameters).await?;
                 staged
             }
         };

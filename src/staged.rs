@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use bytemuck::{Pod, Zeroable};
 
 use crate::error::Error;
-use crate::gpu::{Gpu, RECORDING, Region, Submission};
+use crate::gpu::{Gpu, RECORDING, Region, Submission, UPLOAD};
+use crate::memory::Reserve;
 use crate::plan::{Id, PARAMS_STRIDE, Plan, Tensor};
 
 /// A row of the step table: `Step` in shaders/step.wgsl.
@@ -75,9 +76,6 @@ struct InFlight {
 
 /// What data is read back by way of.
 const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
-
-/// The elements that are uploaded at a time: 32 MiB.
-const UPLOAD: usize = 8 << 20;
 
 /// How long a submission may take: under the 250 ms after which others on the device notice.
 const LONGEST_SUBMISSION: f64 = 0.2e9;
@@ -151,15 +149,21 @@ impl Staged {
         self.gpu.write(&self.buffers[tensor.buffer], tensor.offset as u64 * 4, bytemuck::cast_slice(values))
     }
 
-    /// Writes a whole tensor of any length, some of it at a time: what is written waits in memory of the driver's until it has gone through.
-    pub async fn upload(&mut self, tensor: Id, values: &[f32]) -> Result<(), Error> {
+    /// Writes a whole tensor of any length.
+    pub async fn upload(&self, tensor: Id, values: &[f32]) -> Result<(), Error> {
         let Tensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
-        for (i, part) in values.chunks(UPLOAD).enumerate() {
-            let at = (offset + i * UPLOAD) as u64 * 4;
-            self.gpu.write(&self.buffers[buffer], at, bytemuck::cast_slice(part))?;
-            if values.len() > UPLOAD {
-                self.gpu.settle().await?;
-            }
+        self.gpu.upload(&self.buffers[buffer], offset as u64 * 4, bytemuck::cast_slice(values)).await
+    }
+
+    /// The same in f64: as much of it as goes at a time becomes f32.
+    pub async fn upload_wide(&self, tensor: Id, values: &[f64]) -> Result<(), Error> {
+        let Tensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
+        for (i, part) in values.chunks(UPLOAD / 4).enumerate() {
+            let at = (offset * 4 + i * UPLOAD) as u64;
+            // Twice as much: the other part waits in the driver's memory.
+            Reserve::new("parameters on their way to the device", 2 * UPLOAD.min(part.len() * 4) as u64)?;
+            let narrow: Vec<f32> = part.iter().map(|value| *value as f32).collect();
+            self.gpu.upload(&self.buffers[buffer], at, bytemuck::cast_slice(&narrow)).await?;
         }
         Ok(())
     }

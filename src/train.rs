@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::file::checkpoint::{self, Resumed, Saver};
 use crate::fit::{Answer, Fit, OnNonFinite, Validation};
 use crate::history::{Ended, History, Log};
+use crate::memory::Reserve;
 use crate::metric::{Measured, Metric, Scale};
 use crate::network::{Layout, Network};
 use crate::optimizer::Optimizer;
@@ -198,7 +199,10 @@ pub async fn train<A: Answer>(
     let frame = frame(names, Rows::of(data), validation.map(Rows::of), device.limits());
     let slots = state.slots.clone();
     let setup = Setup { frame, parameters, slots: &slots, data, validation };
+    // In f64 the parameters, and what the optimizer keeps of each; and what they are read back through, in f32, as bytes and as numbers.
+    let values = (1 + fit.optimizer.definition().slots.len()) as u64 * 8 + 16;
     let mut engine = Running::training(device, setup).await?;
+    let mut reserve = Some(Reserve::new("what training ends with", layout.len as u64 * values)?);
     let mut saver = match &fit.checkpoint {
         Some(checkpoint) => {
             let settings = checkpoint::settings(start, (data, validation), fit);
@@ -245,6 +249,9 @@ pub async fn train<A: Answer>(
             }
             done += epochs;
             engine.run(&steps).await?;
+        }
+        if done == fit.epochs {
+            reserve = None;
         }
         // Cancelled before there was anything to look at.
         if done == before {
@@ -301,6 +308,7 @@ pub async fn train<A: Answer>(
         let end = engine.finish(None, end_parameters.clone()).await?;
         save(saver, &mut engine, (layout, fit), end, (&state, &watch, &history), stopped).await?;
     }
+    drop(reserve);
     let restores = restores && watch.best_epoch.is_some();
     let snapshot = (restores && best.is_none()).then_some(Snapshot::Best);
     let End { mut parameters, slots } = engine.finish(snapshot, end_parameters).await?;

@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use shaderprop::{Activation, Array, Columns, Csv, Device, Error, Fit, Init, Load, Missing, Model, Network, Preprocessing, Table};
+use shaderprop::{
+    Activation, Array, Columns, Csv, Device, Error, Fit, Init, Load, Missing, Model, Network, Preprocessing, Table,
+};
 
 /// The fuzz targets, each of which has a folder in `fuzz/corpus/`.
 #[allow(dead_code, reason = "the fuzz targets name themselves")]

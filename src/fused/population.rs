@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytemuck::{Pod, Zeroable};
 
-use super::scan::Scan;
 use super::kernel::Fused;
+use super::scan::Scan;
 use crate::error::Error;
 use crate::gpu::{Gpu, Region, Submission};
 use crate::order::Order;

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 
-use self::guard::{Guarded, guard, guarded, one_line};
 pub use self::guard::silence_caught_panics;
+use self::guard::{Guarded, guard, guarded, one_line};
 use self::state::State;
 use crate::error::Error;
 use crate::plan::Limits;
@@ -38,6 +38,12 @@ const READBACK: &str = "a readback";
 
 /// What recording is called there.
 pub const RECORDING: &str = "recording commands";
+
+/// The bytes that are uploaded at a time.
+pub const UPLOAD: usize = 32 << 20;
+
+/// So few bytes are written by way of wgpu.
+const SMALL: usize = 1 << 20;
 
 /// An opened device with its queue, its pipelines and its faults.
 pub struct Gpu {
@@ -331,6 +337,22 @@ impl Gpu {
         self.call("writing to a buffer", || self.queue.write_buffer(buffer, offset, bytes))
     }
 
+    /// Writes as much as there is, some of it at a time: each part waits in a buffer of ours, so that too little memory for it is an error like
+    /// any other, and not the device's loss. On an application's device it waits in one of wgpu's, for that one's next submission.
+    pub async fn upload(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        if self.adopted || bytes.len() <= SMALL {
+            return self.write(buffer, offset, bytes);
+        }
+        for (i, part) in bytes.chunks(UPLOAD).enumerate() {
+            let from = self.filled("data on its way", part).await?;
+            let (at, size) = (offset + (i * UPLOAD) as u64, part.len() as u64);
+            let commands = self.record(|encoder| encoder.copy_buffer_to_buffer(&from, 0, buffer, at, size))?;
+            let submission = self.submit(vec![commands])?;
+            self.finished(submission).await?;
+        }
+        Ok(())
+    }
+
     /// An encoder, to measure with how long recording takes; what is run is recorded by [`record`](Self::record).
     pub fn encoder(&self) -> Result<wgpu::CommandEncoder, Error> {
         self.call(RECORDING, || self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
@@ -343,16 +365,6 @@ impl Gpu {
             record(&mut encoder);
             encoder.finish()
         })
-    }
-
-    /// Lets what was written go through, of which a copy waits in memory until then. On an application's device it waits for that one's next
-    /// submission.
-    pub async fn settle(&self) -> Result<(), Error> {
-        if self.adopted {
-            return self.check();
-        }
-        let submission = self.submit(vec![])?;
-        self.finished(submission).await
     }
 
     /// Hands command buffers to the device.
@@ -506,9 +518,7 @@ impl Gpu {
         {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(wgpu::PollError::Timeout)) => Err(self.state.fail(timeout())),
-            Ok(Err(error)) => {
-                Err(self.state.fail(Error::DeviceFailed { message: one_line(&error.to_string()) }))
-            }
+            Ok(Err(error)) => Err(self.state.fail(Error::DeviceFailed { message: one_line(&error.to_string()) })),
             Err(error) => Err(self.state.fail(error)),
         }
     }
@@ -519,8 +529,7 @@ impl Gpu {
         let answer = receiver.receive().await;
         AWAITED.set(None);
         self.check()?;
-        answer
-            .ok_or_else(|| self.state.fail(Error::DeviceLost { message: format!("it dropped {what} without an answer") }))
+        answer.ok_or_else(|| self.state.fail(Error::DeviceLost { message: format!("it dropped {what} without an answer") }))
     }
 
     /// Runs a call that reports its errors to nobody but the handlers; a panic in it is a fault for good.

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub(crate) use build::{EVALUATION, NOT_FINITE};
 pub use build::{Counts, Evaluation, Scores, Slot, Source, Training};
+pub(crate) use build::{EVALUATION, NOT_FINITE};
 pub(crate) use stages::threshold;
 pub use stages::{Outputs, Piece};
 

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use shaderprop::{
-    Activation, Device, DeviceChoice, EarlyStopping, EngineChoice, Error, Fit, Init, Loss, Matrix, Metric, Model, Network, Optimizer,
+    Activation, Device, DeviceChoice, EarlyStopping, EngineChoice, Error, Fit, Init, Loss, Matrix, Metric, Model, Network,
+    Optimizer,
 };
 
 use crate::common::{self, Output, REFUSED, is_sentence};
@@ -205,8 +206,11 @@ pub fn run(long: bool) -> Vec<String> {
     assert!(code == Some(0) && lines.len() == 2 && lines[0] == lines[1], "without a fault it trains: {code:?} {stdout} {stderr}");
     let right = lines[0];
     let counts = std::fs::read_to_string(counts).expect("the counts");
-    let counts: BTreeMap<&str, usize> =
-        counts.lines().filter_map(|line| line.split_once(' ')).map(|(name, count)| (name, count.parse().expect("a count"))).collect();
+    let counts: BTreeMap<&str, usize> = counts
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, count)| (name, count.parse().expect("a count")))
+        .collect();
 
     let mut all = Vec::new();
     for (call, codes) in CALLS {

@@ -3,7 +3,7 @@
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use shaderprop::{Activation, Device, DeviceChoice, Error, Fit, Init, Matrix, Model, Network, Optimizer, Tensor};
+use shaderprop::{Activation, Device, DeviceChoice, Error, Fit, Init, Matrix, Model, Network, Optimizer};
 
 use crate::common::{self, CHILD, Output, REFUSED, is_sentence};
 
@@ -11,13 +11,13 @@ use crate::common::{self, CHILD, Output, REFUSED, is_sentence};
 const LEVELS: u64 = 20;
 
 /// Trains a network of that many hidden units, for so long that all there is has been allocated.
-fn train(device: &Device, units: usize) -> Result<Vec<Tensor>, Error> {
+fn train(device: &Device, units: usize) -> Result<Model, Error> {
     let network = Network::new(units).dense(units, Activation::Tanh).dense(1, Activation::Identity);
     let mut model = Model::new(device, &network, &Init::default())?;
     let inputs = Matrix::new(2, units, vec![0.5; 2 * units])?;
     let fit = Fit::new().optimizer(Optimizer::adam()).learning_rate(0.001).epochs(3).log_every(1);
     model.fit(&inputs, &Matrix::column(vec![1.0, 0.0]), &fit)?;
-    Ok(model.weights())
+    Ok(model)
 }
 
 /// The memory that the process has asked for at most, in KiB.
@@ -32,7 +32,7 @@ pub fn child() -> ExitCode {
     shaderprop::silence_caught_panics();
     let run = || -> Result<bool, Error> {
         let device = Device::open(&DeviceChoice::from_env())?;
-        let small = train(&device, 16)?;
+        let small = train(&device, 16)?.weights();
         // What the CPU engine and the block products of a device take once is there before it is measured.
         train(&device, 600)?;
         println!("small {}", peak());
@@ -41,7 +41,7 @@ pub fn child() -> ExitCode {
         if let Err(error) = &large {
             eprintln!("{error}");
         }
-        let again = train(&device, 16)?;
+        let again = train(&device, 16)?.weights();
         println!("{}", if again == small { "the same" } else { "others" });
         Ok(large.is_ok())
     };

@@ -43,7 +43,13 @@ struct Fault {
     errno: i32,
 }
 
-fn save(folder: &Path, library: &Path, replaces: bool, fault: Option<(usize, i32)>, counts: Option<&Path>) -> Result<Output, String> {
+fn save(
+    folder: &Path,
+    library: &Path,
+    replaces: bool,
+    fault: Option<(usize, i32)>,
+    counts: Option<&Path>,
+) -> Result<Output, String> {
     let mut command = common::child("saving");
     command.env("LD_PRELOAD", library).env("FAULT_PATH", folder.join("model.safetensors"));
     if replaces {
@@ -79,7 +85,12 @@ pub fn run(_long: bool) -> Vec<String> {
         let output = save(&place, &library, replaces, None, Some(&counts)).expect("a save");
         assert_eq!(output.code, Some(0), "without a fault it saves: {}", output.stderr);
         let calls = std::fs::read_to_string(&counts).expect("the calls");
-        println!("  {} calls {}: {}", calls.lines().count(), if replaces { "of replacing" } else { "of saving anew" }, list(&calls));
+        println!(
+            "  {} calls {}: {}",
+            calls.lines().count(),
+            if replaces { "of replacing" } else { "of saving anew" },
+            list(&calls)
+        );
         for (i, call) in calls.lines().enumerate() {
             for errno in ERRORS.into_iter().filter(|errno| *errno != 0 || call.starts_with("write")) {
                 faults.push(Fault { replaces, at: i + 1, call: call.into(), errno });
@@ -98,7 +109,8 @@ pub fn run(_long: bool) -> Vec<String> {
         let output = save(&place, &library, *replaces, Some((*at, *errno)), None)?;
         let is = std::fs::read(&path).ok();
         let left = std::fs::read_dir(&place).expect("the folder").count() - usize::from(is.is_some());
-        let wrong = |what: &str| Err(format!("call {at}, {call}, error {errno}, replacing {replaces}: {what}: {}", output.stderr));
+        let wrong =
+            |what: &str| Err(format!("call {at}, {call}, error {errno}, replacing {replaces}: {what}: {}", output.stderr));
         let whole = is.as_ref() == Some(&new) || if *replaces { is.as_ref() == Some(&old) } else { is.is_none() };
         if !whole {
             return wrong("the file is neither the old nor the new one");
