@@ -216,6 +216,16 @@ impl Device {
         self.limits.unwrap_or(self.gpu.as_ref().map_or(Limits::CPU, |gpu| gpu.plan_limits()))
     }
 
+    /// The same adapter opened with no more than a browser has to give: for tests.
+    pub(crate) fn reopen_as_in_a_browser(&self) -> Result<Self, Error> {
+        pollster::block_on(async {
+            let adapters = gpu::adapters().await?;
+            let adapter = adapters.iter().find(|adapter| info_of(adapter) == self.info).ok_or(Error::NoAdapter)?;
+            let gpu = Gpu::open_with(adapter, wgpu::Limits::default(), wgpu::Features::empty()).await?;
+            Ok(Self { gpu: Some(Arc::new(gpu)), ..self.clone() })
+        })
+    }
+
     /// The same device, planned for as if it had these limits.
     pub(crate) fn with_limits(&self, limits: Limits) -> Self {
         Self { limits: Some(limits), ..self.clone() }

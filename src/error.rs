@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn what_is_quoted_stays_on_the_line() {
         let error =
-            Error::File { path: "a\nb".into(), expected: "a table".into(), message: "\u{1b}[31m".into() + &"x".repeat(1000) };
+            Error::File { path: "a\nb".into(), expected: "a table".into(), message: format!("\u{1b}[31m{}", "x".repeat(1000)) };
         let text = error.to_string();
         assert!(!text.contains(char::is_control) && text.len() < 600, "{text}");
         assert!(text.starts_with("a b: expected a table, got:  [31mxxx"), "{text}");

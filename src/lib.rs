@@ -125,6 +125,14 @@ pub mod internals {
         device.with_limits(limits)
     }
 
+    /// The same adapter opened with WebGPU's default limits, and no features.
+    ///
+    /// # Errors
+    /// As [`Device::open`](crate::Device::open).
+    pub fn as_in_a_browser(device: &crate::Device) -> Result<crate::Device, crate::Error> {
+        device.reopen_as_in_a_browser()
+    }
+
     /// The kernels that a training dispatches, by their labels.
     ///
     /// # Errors

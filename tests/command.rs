@@ -1,6 +1,9 @@
 //! The command `shaderprop`, as people run it: what it prints, where, what it writes, and how it ends.
 
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "faults/shim.rs"]
+mod shim;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -947,4 +950,32 @@ fn every_option_is_in_a_test() {
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(help.contains("Exit codes: 0 done, 1 it failed, 2 the arguments are wrong"), "{help}");
     assert!(text(&run(&folder, &["--version"]).stdout).starts_with("shaderprop 0."));
+}
+
+/// A device that is lost in the middle: with a checkpoint the training goes on by itself, and ends as it would have; without, it says so.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lost_device_is_recovered_from() {
+    let folder = folder("lost");
+    let driver = shim::Driver::build(&folder);
+    let train = |out: &str, lost: Option<&str>, more: &[&str]| {
+        let args = ["train", IRIS, "--epochs", "30", "--patience", "0", "--out", out];
+        let mut command = command(&folder, &[&args, more].concat());
+        driver.used_by(&mut command);
+        if let Some(at) = lost {
+            command.env("FAULT_CALL", "vkQueueSubmit").env("FAULT_CODE", "-4").env("FAULT_AT", at);
+        }
+        command.output().expect("the command")
+    };
+    let whole = train("whole.npz", None, &[]);
+    assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
+    let recovered = train("recovered.npz", Some("60"), &["--checkpoint", "iris.checkpoint"]);
+    let err = text(&recovered.stderr);
+    assert_eq!(recovered.status.code(), Some(0), "{err}");
+    assert!(err.contains("device lost: ") && err.contains("going on from the checkpoint"), "{err}");
+    let weights = |name: &str| Model::load(&Device::cpu(), folder.join(name), &Load::new()).expect("a model").weights();
+    assert_eq!(weights("recovered.npz"), weights("whole.npz"));
+    let lost = train("lost.npz", Some("60"), &[]);
+    assert_eq!(lost.status.code(), Some(1));
+    assert!(text(&lost.stderr).contains("error: device lost: ") && !folder.join("lost.npz").exists(), "{}", text(&lost.stderr));
 }

@@ -345,6 +345,37 @@ fn extremes_pass_through_the_other_stages() {
     }
 }
 
+/// What is no number is found by its bits, wherever it stands among the others; and nothing else is taken for it.
+#[test]
+fn what_is_not_finite_is_found() {
+    let (gpu, limits) = open();
+    let look = |values: &[f32], limits: &Limits| {
+        let mut plan = Plan::default();
+        let buffer = plan.buffer("parameters", values.len(), limits).expect("a buffer");
+        let flat = plan.view("flat", buffer, 0, 1, values.len());
+        plan.finite(buffer, limits).expect("a plan");
+        assert_eq!(plan.find("flat"), flat);
+        let found = run(&gpu, plan, 1, &[("flat", values), ("not_finite", &[0.0])], &["not_finite"]);
+        found[0][0].to_bits()
+    };
+    let bad = [0x7fc0_0000, 0xffc0_0000, 0x7f80_0001, 0xffbf_ffff, 0x7fff_ffff, 0x7f80_0000, 0xff80_0000].map(f32::from_bits);
+    let good = [0.0, -0.0, f32::MAX, f32::MIN, f32::MIN_POSITIVE, f32::from_bits(1), f32::from_bits(0x807f_ffff), 1.0];
+    // In pieces of one workgroup each as well.
+    let cut = Limits { binding: 4 * 4096, ..limits };
+    for count in [1, 2, 63, 64, 65, 4095, 4096, 4097, 8192, 10_007] {
+        let values: Vec<f32> = good.iter().copied().cycle().take(count).collect();
+        for limits in [&limits, &cut] {
+            assert_eq!(look(&values, limits), 0, "{count} numbers");
+            for (i, bad) in bad.into_iter().enumerate() {
+                let at = [0, count - 1, count / 2, count.min(4096) - 1, count.min(64) - 1, count.min(4097) - 1, count / 3][i];
+                let mut values = values.clone();
+                values[at] = bad;
+                assert_eq!(look(&values, limits), 1, "{bad} ({:#x}) at {at} of {count}", bad.to_bits());
+            }
+        }
+    }
+}
+
 /// A NaN is passed on, not hidden in a number.
 #[test]
 fn activations_of_nan_are_nan() {

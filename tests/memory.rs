@@ -4,7 +4,7 @@
 mod common;
 
 use common::{device, numbers};
-use shaderprop::{Activation, Fit, Init, Loss, Matrix, Model, Network, Optimizer};
+use shaderprop::{Activation, Device, EngineChoice, Fit, Init, Loss, Matrix, Model, Network, Optimizer};
 
 /// What is on the device is what training needs.
 #[test]
@@ -33,30 +33,68 @@ fn the_device_holds_what_is_needed() {
     }
 }
 
-/// What the process holds stays over a hundred thousand steps. It is Linux that says what that is.
-#[test]
+/// The bytes that the process holds. It is Linux that says it.
 #[cfg(target_os = "linux")]
-fn memory_stays_over_very_many_steps() {
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("what Linux says of the process");
+    statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("pages") * 4096
+}
+
+/// No more than 1 MiB, whatever is repeated.
+#[cfg(target_os = "linux")]
+const GROWTH: usize = 1 << 20;
+
+/// In a process of its own, which takes its memory from one place: from several, what each has had at most would add up for long. One after the
+/// other, since what one holds would count in the other.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_stays() {
+    const CHILD: &str = "SHADERPROP_MEMORY";
+    if std::env::var_os(CHILD).is_none() {
+        let mut command = std::process::Command::new(std::env::current_exe().expect("this program"));
+        let output =
+            command.args(["memory_stays", "--exact"]).env(CHILD, "1").env("MALLOC_ARENA_MAX", "1").output().expect("a process");
+        assert!(
+            output.status.success(),
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        return;
+    }
     let device = device();
-    let resident = || -> usize {
-        let statm = std::fs::read_to_string("/proc/self/statm").expect("what Linux says of the process");
-        statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("pages") * 4096
-    };
-    let rows = 77;
+    over_very_many_steps(&device);
+    over_very_many_trainers(&device);
+}
+
+#[cfg(target_os = "linux")]
+fn over_very_many_steps(device: &Device) {
+    // Two thousand steps an epoch, so that the history hardly grows.
+    let rows = 4000;
     let inputs = Matrix::new(rows, 7, numbers(21, rows * 7)).expect("a matrix");
     let targets = Matrix::column((0..rows).map(|row| (row % 4) as f32).collect::<Vec<_>>());
     let network = Network::new(7).dense(4, Activation::Softmax);
-    let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
-    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).batch_size(39).log_every(100);
+    let mut model = Model::new(device, &network, &Init::default()).expect("a model");
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).batch_size(2).log_every(1);
     let mut held = Vec::new();
-    model
-        .fit_with(&inputs, &targets, &fit.epochs(50_000), |log| {
-            if log.epoch % 1000 == 1 {
-                held.push(resident());
-            }
-        })
-        .expect("a training");
-    let (early, late) = (held[5], held[49]);
-    // The history itself has two numbers an epoch, 0.7 MB of them.
-    assert!(late <= early + (2 << 20), "{early} bytes after 10,000 steps, {late} after 98,000");
+    let fit = fit.engine(EngineChoice::Staged).epochs(65);
+    model.fit_with(&inputs, &targets, &fit, |_| held.push(resident())).expect("a training");
+    let (early, late) = (held[14], held[64]);
+    assert!(late <= early + GROWTH, "{early} bytes after 30,000 steps, {late} after 130,000");
+}
+
+#[cfg(target_os = "linux")]
+fn over_very_many_trainers(device: &Device) {
+    let inputs = Matrix::new(20, 3, numbers(3, 60)).expect("a matrix");
+    let network = Network::new(3).dense(5, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let mut held = Vec::new();
+    for i in 0..1200 {
+        let engine = if i % 2 == 0 { EngineChoice::Staged } else { EngineChoice::Fused };
+        let mut model = Model::new(device, &network, &Init::default()).expect("a model");
+        let fit = Fit::new().optimizer(Optimizer::adam()).batch_size(8).epochs(3).engine(engine);
+        model.fit(&inputs, &Matrix::column(vec![0.5; 20]), &fit).expect("a training");
+        held.push(resident());
+    }
+    let (early, late) = (held[199], held[1199]);
+    assert!(late <= early + GROWTH, "{early} bytes after 200 trainers, {late} after 1,200");
 }

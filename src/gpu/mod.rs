@@ -119,16 +119,24 @@ pub async fn adapters() -> Result<Vec<wgpu::Adapter>, Error> {
 }
 
 impl Gpu {
-    /// Opens an adapter.
+    /// Opens an adapter with all that it has: the defaults are a phone's.
     pub async fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
+        Self::open_with(adapter, adapter.limits(), features(adapter)).await
+    }
+
+    /// Opens an adapter with those limits and features.
+    pub async fn open_with(
+        adapter: &wgpu::Adapter,
+        required_limits: wgpu::Limits,
+        required_features: wgpu::Features,
+    ) -> Result<Self, Error> {
         let info = adapter.get_info();
         let (device, queue) = guarded("opening the adapter", async {
             adapter
                 .request_device(&wgpu::DeviceDescriptor {
                     label: Some("shaderprop"),
-                    // All that the adapter has: the defaults are a phone's.
-                    required_limits: adapter.limits(),
-                    required_features: features(adapter),
+                    required_limits,
+                    required_features,
                     ..Default::default()
                 })
                 .await

@@ -4,13 +4,17 @@
 
 use std::sync::Arc;
 
-use shaderprop::internals::{Gpu, Limits, Plan, Staged, gpu};
+use shaderprop::internals::{Gpu, Limits, Plan, Staged, as_in_a_browser, gpu};
 use shaderprop::{Device, DeviceChoice, Error, Loss, Matrix, Philox, Tensor};
 
-/// The device of `SHADERPROP_DEVICE`, else the best adapter; the tests of shaders are worth nothing without one.
+/// The device of `SHADERPROP_DEVICE`, else the best adapter; the tests of shaders are worth nothing without one. With `SHADERPROP_TEST_BROWSER`
+/// it has no more than a browser's has to have.
 pub fn device() -> Device {
     let device = Device::open(&DeviceChoice::from_env()).unwrap_or_else(|error| panic!("{error}"));
     assert!(gpu(&device).is_some(), "these tests run shaders, and SHADERPROP_DEVICE chose the CPU engine; unset it");
+    if std::env::var_os("SHADERPROP_TEST_BROWSER").is_some() {
+        return as_in_a_browser(&device).unwrap_or_else(|error| panic!("{error}"));
+    }
     device
 }
 

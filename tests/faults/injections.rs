@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use shaderprop::{
 };
 
 use crate::common::{self, Output, REFUSED, is_sentence};
+use crate::shim::Driver;
 
 /// The functions that fail, and with which codes: out of host memory -1, out of device memory -2, not initialised -3, lost -4, not mapped -5,
 /// too many objects -10, fragmented -12, out of pool memory -1000069000, fragmentation -1000161000; a timeout 2.
@@ -121,59 +122,20 @@ enum Outcome {
     Refused,
 }
 
-/// The driver in front of the real one.
-struct Driver {
-    json: PathBuf,
-    behind: String,
-}
-
-impl Driver {
-    fn build(folder: &Path) -> Self {
-        let library = folder.join("libdriver.so");
-        common::library("driver.c", &library);
-        let (behind, version) = real_driver();
-        let json = folder.join("driver.json");
-        let text = serde_json::json!({
-            "file_format_version": "1.0.0",
-            "ICD": { "library_path": library, "api_version": version },
-        });
-        std::fs::write(&json, text.to_string()).expect("a file");
-        Self { json, behind }
-    }
-
-    /// Runs the training with that fault.
-    fn run(&self, injection: Option<&Injection>, counts: Option<&Path>) -> Result<Output, String> {
-        let mut command = common::child("injections");
-        command.env("VK_DRIVER_FILES", &self.json).env("VK_ICD_FILENAMES", &self.json).env("FAULT_DRIVER", &self.behind);
-        if let Some(Injection { call, code, at, ever }) = injection {
-            command.env("FAULT_CALL", call).env("FAULT_CODE", code.to_string()).env("FAULT_AT", at.to_string());
-            if *ever {
-                command.env("FAULT_EVER", "1");
-            }
+/// Runs the training with that fault.
+fn train_with(driver: &Driver, injection: Option<&Injection>, counts: Option<&Path>) -> Result<Output, String> {
+    let mut command = common::child("injections");
+    driver.used_by(&mut command);
+    if let Some(Injection { call, code, at, ever }) = injection {
+        command.env("FAULT_CALL", call).env("FAULT_CODE", code.to_string()).env("FAULT_AT", at.to_string());
+        if *ever {
+            command.env("FAULT_EVER", "1");
         }
-        if let Some(counts) = counts {
-            command.env("FAULT_COUNTS", counts);
-        }
-        common::finish(command, LONGEST)
     }
-}
-
-/// The library of the driver that is tested, and the version that it announces.
-fn real_driver() -> (String, String) {
-    let chosen = std::env::var("VK_DRIVER_FILES").ok().or_else(|| std::env::var("VK_ICD_FILENAMES").ok());
-    let json = chosen.map(PathBuf::from).unwrap_or_else(|| {
-        let folder = std::fs::read_dir("/usr/share/vulkan/icd.d").expect("the folder of drivers");
-        let mut files = folder.flatten().map(|entry| entry.path());
-        files.find(|path| path.to_string_lossy().contains("lvp_icd")).expect("Mesa's software driver, or one in VK_DRIVER_FILES")
-    });
-    let text = std::fs::read_to_string(&json).expect("the driver's JSON file");
-    let text: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    let library = text["ICD"]["library_path"].as_str().expect("a library");
-    let library = match library.strip_prefix("./") {
-        Some(beside) => json.with_file_name(beside).to_string_lossy().into_owned(),
-        None => library.to_owned(),
-    };
-    (library, text["ICD"]["api_version"].as_str().expect("a version").to_owned())
+    if let Some(counts) = counts {
+        command.env("FAULT_COUNTS", counts);
+    }
+    common::finish(command, LONGEST)
 }
 
 fn judge(injection: &Injection, output: Result<Output, String>, right: &str) -> Result<Outcome, String> {
@@ -201,7 +163,7 @@ pub fn run(long: bool) -> Vec<String> {
     let folder = common::folder("driver");
     let driver = Driver::build(&folder);
     let counts = folder.join("counts");
-    let Output { code, stdout, stderr } = driver.run(None, Some(&counts)).expect("a training");
+    let Output { code, stdout, stderr } = train_with(&driver, None, Some(&counts)).expect("a training");
     let lines: Vec<&str> = stdout.lines().collect();
     assert!(code == Some(0) && lines.len() == 2 && lines[0] == lines[1], "without a fault it trains: {code:?} {stdout} {stderr}");
     let right = lines[0];
@@ -231,7 +193,8 @@ pub fn run(long: bool) -> Vec<String> {
             i % step == 0 || (edge(injection) && injection.code == -1)
         });
     }
-    let results = common::each(&all, |_, injection| (injection.call, judge(injection, driver.run(Some(injection), None), right)));
+    let results =
+        common::each(&all, |_, injection| (injection.call, judge(injection, train_with(&driver, Some(injection), None), right)));
     println!("{} of {whole} injections into {} calls of a training", all.len(), counts.values().sum::<usize>());
     for (call, _) in CALLS {
         let mut outcomes: BTreeMap<Outcome, usize> = BTreeMap::new();

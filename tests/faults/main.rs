@@ -12,6 +12,8 @@ mod killing;
 mod memory;
 #[cfg(target_os = "linux")]
 mod saving;
+#[cfg(target_os = "linux")]
+mod shim;
 
 use std::process::ExitCode;
 
@@ -103,13 +105,6 @@ mod common {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder");
         folder
-    }
-
-    /// Compiles a library in C.
-    pub fn library(source: &str, to: &Path) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults").join(source);
-        let built = Command::new("cc").args(["-O1", "-shared", "-fPIC", "-o"]).arg(to).arg(path).arg("-ldl").status();
-        assert!(built.expect("a C compiler, cc").success(), "{source} does not compile");
     }
 
     /// The results of that for each, on all processors, in any order.

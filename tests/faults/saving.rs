@@ -8,6 +8,7 @@ use std::time::Duration;
 use shaderprop::{Activation, Device, Error, Init, Model, Network, Save};
 
 use crate::common::{self, Output, REFUSED, is_sentence};
+use crate::shim;
 
 /// EINTR, EIO, ENOSPC; 0 for a write that writes half.
 const ERRORS: [i32; 4] = [4, 5, 28, 0];
@@ -67,7 +68,7 @@ fn save(
 pub fn run(_long: bool) -> Vec<String> {
     let folder = common::folder("saving");
     let library = folder.join("libfiles.so");
-    common::library("files.c", &library);
+    shim::compile("files.c", &library);
     let bytes = |seed| {
         let path = folder.join(format!("{seed}.safetensors"));
         model(seed).and_then(|model| model.save(&path, &Save::new())).expect("a file");

@@ -83,6 +83,11 @@ impl Progress {
         }
     }
 
+    /// Says something in between.
+    pub fn say(&self, text: String) {
+        self.beside(|| self.talk.say(text));
+    }
+
     fn show(&mut self, log: &Log) {
         self.shown = log.epoch;
         if self.bar.is_none() {

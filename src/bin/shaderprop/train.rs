@@ -57,7 +57,7 @@ pub struct Options {
     /// Where a picture of them goes: .png or .svg
     #[arg(long, value_name = "FILE", value_parser = picture::file, help_heading = "Files")]
     plot: Option<PathBuf>,
-    /// A file that holds all of the training's state after each epoch
+    /// A file that holds all of the training's state after each epoch, from which it also goes on if the device is lost
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     checkpoint: Option<PathBuf>,
     /// Go on from a checkpoint, with the same options as before; --epochs is how many there are in all
@@ -76,6 +76,9 @@ pub struct Options {
     #[arg(short, long, help_heading = "Output")]
     quiet: bool,
 }
+
+/// How often a training goes on after its device was lost: a device that is lost again and again is no use.
+const MOST_RECOVERIES: usize = 3;
 
 fn history_file(text: &str) -> Result<PathBuf, String> {
     match Path::new(text).extension().and_then(|end| end.to_str()) {
@@ -227,11 +230,19 @@ impl Options {
         let stood = self.resume.as_ref().map(|path| Model::load(&Device::cpu(), path, &Load::new())).transpose()?;
         let shown = (self.how.epochs, self.every());
         let mut progress = Progress::new(talk, self.json, shown, rows.train.rows(), stood.map(|model| model.epochs()));
-        let on_log = |log: &Log| progress.epoch(log);
-        let history = match &self.resume {
-            Some(path) => model.resume_with(path, &data.inputs, &data.targets, &fit, on_log)?,
-            None => model.fit_with(&data.inputs, &data.targets, &fit, on_log)?,
+        let mut history = match &self.resume {
+            Some(path) => model.resume_with(path, &data.inputs, &data.targets, &fit, |log: &Log| progress.epoch(log)),
+            None => model.fit_with(&data.inputs, &data.targets, &fit, |log: &Log| progress.epoch(log)),
         };
+        for _ in 0..MOST_RECOVERIES {
+            let Err(error) = history.as_ref().map(|_| ()) else { break };
+            if !error.needs_new_device() || self.checkpoint.is_none() {
+                break;
+            }
+            progress.say(format!("{error}: going on from the checkpoint"));
+            history = model.recover_with(&data.inputs, &data.targets, &fit, |log: &Log| progress.epoch(log));
+        }
+        let history = history?;
         // Where nobody reads stdout any more the model is still wanted: that is told at the end, when the result cannot be printed either.
         let told = progress.end();
         if history.ended == Ended::Cancelled {

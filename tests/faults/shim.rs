@@ -1,0 +1,55 @@
+//! The driver of driver.c in front of the one that is tested.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub struct Driver {
+    json: PathBuf,
+    behind: String,
+}
+
+impl Driver {
+    /// Compiles it into that folder.
+    pub fn build(folder: &Path) -> Self {
+        let library = folder.join("libdriver.so");
+        compile("driver.c", &library);
+        let (behind, version) = real_driver();
+        let json = folder.join("driver.json");
+        let text = serde_json::json!({
+            "file_format_version": "1.0.0",
+            "ICD": { "library_path": library, "api_version": version },
+        });
+        std::fs::write(&json, text.to_string()).expect("a file");
+        Self { json, behind }
+    }
+
+    /// Has that program use it.
+    pub fn used_by<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("VK_DRIVER_FILES", &self.json).env("VK_ICD_FILENAMES", &self.json).env("FAULT_DRIVER", &self.behind)
+    }
+}
+
+/// Compiles a library in C.
+pub fn compile(source: &str, to: &Path) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults").join(source);
+    let built = Command::new("cc").args(["-O1", "-shared", "-fPIC", "-o"]).arg(to).arg(path).arg("-ldl").status();
+    assert!(built.expect("a C compiler, cc").success(), "{source} does not compile");
+}
+
+/// The library of the driver that is tested, and the version that it announces.
+fn real_driver() -> (String, String) {
+    let chosen = std::env::var("VK_DRIVER_FILES").ok().or_else(|| std::env::var("VK_ICD_FILENAMES").ok());
+    let json = chosen.map(PathBuf::from).unwrap_or_else(|| {
+        let folder = std::fs::read_dir("/usr/share/vulkan/icd.d").expect("the folder of drivers");
+        let mut files = folder.flatten().map(|entry| entry.path());
+        files.find(|path| path.to_string_lossy().contains("lvp_icd")).expect("Mesa's software driver, or one in VK_DRIVER_FILES")
+    });
+    let text = std::fs::read_to_string(&json).expect("the driver's JSON file");
+    let text: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let library = text["ICD"]["library_path"].as_str().expect("a library");
+    let library = match library.strip_prefix("./") {
+        Some(beside) => json.with_file_name(beside).to_string_lossy().into_owned(),
+        None => library.to_owned(),
+    };
+    (library, text["ICD"]["api_version"].as_str().expect("a version").to_owned())
+}

@@ -1,0 +1,170 @@
+//! Sigmoid, hyperbolic tangent and the exponential function as the shaders compute them, over all inputs there are: `SHADERPROP_LONG` takes each of
+//! the 2³² numbers, else it is about a million of them, from all over. The table that it prints is in docs/reliability.md.
+
+mod common;
+
+use std::sync::Mutex;
+
+use common::{ULP, device, run};
+use shaderprop::Activation;
+use shaderprop::internals::{Limits, Plan, gpu};
+
+/// The inputs of a dispatch.
+const PIECE: usize = 1 << 22;
+
+/// What is not near any number: NaN of both kinds and signs, the infinities, the zeros, the ends of the normal and the subnormal numbers.
+const SPECIALS: [u32; 16] = [
+    0x7fc0_0000,
+    0xffc0_0000,
+    0x7f80_0001,
+    0xff80_0001,
+    0x7fff_ffff,
+    0x7f80_0000,
+    0xff80_0000,
+    0x0000_0000,
+    0x8000_0000,
+    0x7f7f_ffff,
+    0xff7f_ffff,
+    0x0080_0000,
+    0x8080_0000,
+    0x0000_0001,
+    0x8000_0001,
+    0x007f_ffff,
+];
+
+struct Function {
+    activation: Activation,
+    exact: fn(f64) -> f64,
+    /// How far off WGSL allows the value to be, for an input and the exact value.
+    bound: fn(f64, f64) -> f64,
+}
+
+/// The largest errors yet, and where.
+#[derive(Clone, Copy, Debug, Default)]
+struct Largest {
+    absolute: (f64, f32),
+    /// In units of the last place of the exact value, of values that are neither large nor small.
+    last_place: (f64, f32),
+}
+
+/// The distance between neighbours of the f32 nearest to that.
+fn unit(value: f64) -> f64 {
+    let exponent = value.abs().max(f64::from(f32::MIN_POSITIVE)).log2().floor() as i32;
+    2f64.powi(exponent - 23)
+}
+
+fn functions() -> [Function; 3] {
+    // WGSL's exp is within 3 + 2 |x| units of the last place, and its division within 2.5.
+    [
+        Function {
+            activation: Activation::Sigmoid,
+            exact: |x| 1.0 / (1.0 + (-x).exp()),
+            bound: |x, y| ULP * (y * (1.0 - y) * (3.0 + 2.0 * x.abs()) + 4.0 * y) + f64::from(f32::MIN_POSITIVE),
+        },
+        // WGSL's own bound.
+        Function { activation: Activation::Tanh, exact: f64::tanh, bound: |_, _| 1e-5 },
+        Function {
+            activation: Activation::custom("exp", "exp(x)", "y", f64::exp, |_, y| y),
+            exact: f64::exp,
+            bound: |x, y| y * (3.0 + 2.0 * x.abs()) * ULP + f64::from(f32::MIN_POSITIVE),
+        },
+    ]
+}
+
+/// Checks values of a function; gives what was wrong with the first that is.
+fn check(function: &Function, inputs: &[f32], outputs: &[f32], largest: &mut Largest) -> Result<(), String> {
+    for (x, got) in inputs.iter().zip(outputs) {
+        let exact = (function.exact)(f64::from(*x));
+        let rounded = exact as f32;
+        // A NaN for a NaN; what is infinite, or beyond all f32, is infinite; and nothing else is either.
+        let right = match (rounded.is_nan(), rounded.is_infinite()) {
+            (true, _) => got.is_nan(),
+            _ if *got == rounded => true,
+            // The last number before the end may become one or the other.
+            (_, true) => (exact.is_finite() && f64::from(*got) >= f64::from(f32::MAX) * (1.0 - 200.0 * ULP)),
+            _ => {
+                let error = (f64::from(*got) - exact).abs();
+                let near_end = exact > f64::from(f32::MAX) * (1.0 - 200.0 * ULP) && got.is_infinite();
+                if error > largest.absolute.0 && !near_end {
+                    largest.absolute = (error, *x);
+                }
+                if (1e-3..1e3).contains(&exact.abs()) && error / unit(exact) > largest.last_place.0 {
+                    largest.last_place = (error / unit(exact), *x);
+                }
+                near_end || error <= (function.bound)(f64::from(*x), exact)
+            }
+        };
+        if !right {
+            let bits = x.to_bits();
+            return Err(format!("{}({x:e} = {bits:#010x}): got {got:e}, expected {exact:e}", function.activation.name()));
+        }
+    }
+    Ok(())
+}
+
+fn plan(activation: &Activation, count: usize, limits: &Limits) -> Plan {
+    let mut plan = Plan::default();
+    let bias = plan.tensor("bias", 1, 1, limits).expect("a tensor");
+    let sums = plan.tensor("sums", count, 1, limits).expect("a tensor");
+    let outputs = plan.tensor("outputs", count, 1, limits).expect("a tensor");
+    plan.bias_activation(activation, bias, sums, outputs, limits);
+    plan
+}
+
+#[test]
+fn every_input_of_sigmoid_tanh_and_exp() {
+    let gpu = gpu(&device()).expect("a GPU");
+    let limits = gpu.plan_limits();
+    let long = std::env::var_os("SHADERPROP_LONG").is_some();
+    let step = if long { 1 } else { 4093 };
+    for function in functions() {
+        let compute = |inputs: &[f32]| {
+            let write: [(&str, &[f32]); 2] = [("sums", inputs), ("bias", &[0.0])];
+            run(&gpu, plan(&function.activation, inputs.len(), &limits), 1, &write, &["outputs"]).remove(0)
+        };
+        let specials = SPECIALS.map(f32::from_bits);
+        let mut largest = Largest::default();
+        check(&function, &specials, &compute(&specials), &mut largest).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let mut count = 0u64;
+        let mut first = 0u64;
+        while first < 1 << 32 {
+            let bits = (first..1 << 32).step_by(step).take(PIECE);
+            let inputs: Vec<f32> = bits.map(|bits| f32::from_bits(bits as u32)).collect();
+            first += (inputs.len() * step) as u64;
+            count += inputs.len() as u64;
+            let outputs = compute(&inputs);
+            let (all, wrong) = (Mutex::new(largest), Mutex::new(None));
+            std::thread::scope(|scope| {
+                for (inputs, outputs) in inputs.chunks(PIECE / 2).zip(outputs.chunks(PIECE / 2)) {
+                    let (function, all, wrong) = (&function, &all, &wrong);
+                    scope.spawn(move || {
+                        let mut own = Largest::default();
+                        if let Err(message) = check(function, inputs, outputs, &mut own) {
+                            *wrong.lock().expect("a message") = Some(message);
+                        }
+                        let mut all = all.lock().expect("the largest");
+                        if own.absolute.0 > all.absolute.0 {
+                            all.absolute = own.absolute;
+                        }
+                        if own.last_place.0 > all.last_place.0 {
+                            all.last_place = own.last_place;
+                        }
+                    });
+                }
+            });
+            largest = all.into_inner().expect("the largest");
+            if let Some(message) = wrong.into_inner().expect("a message") {
+                panic!("{message}");
+            }
+        }
+        let Largest { absolute, last_place } = largest;
+        println!(
+            "| {} | {count} | {:.2e} at {:e} | {:.1} at {:e} |",
+            function.activation.name(),
+            absolute.0,
+            absolute.1,
+            last_place.0,
+            last_place.1
+        );
+    }
+}

@@ -1,0 +1,162 @@
+"""Changes the shaders one place at a time, and counts how many of these changes the kernels' tests notice.
+
+    python3 tests/mutants.py [PATTERN]        all files of shaders/, or those whose name contains the pattern
+
+A change takes a barrier or a term out, moves a guard or a bound by one, or swaps an operation. The text of a shader is part of the tests' programs,
+so that nothing is compiled again: a copy of each program is changed in place, and the comment at the shader's top takes up the difference in length.
+A change that is no WGSL any more is not counted. What is not noticed is printed, with its line, for a new test or an explanation; those that are
+explained are in EXPLAINED. Ends with 1 if fewer than 95 in 100 are noticed. Needs Python 3.9, and Linux.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHADERS = ROOT / "shaders"
+# In the order of how soon they tell.
+TESTS = ["stages", "kernels", "gradients", "batches", "training"]
+# The most of each kind in a file, spread over it.
+MOST = 5
+
+# What is taken out or swapped, by kind: a pattern, and what is put in its place. Only code is looked at.
+CHANGES = [
+    ("barrier", r"workgroupBarrier\(\);", ""),
+    ("guard", r"if ([\w.]+) >= ([\w.]+) \{", r"if \1 > \2 {"),
+    ("guard", r"if ([\w.]+) < ([\w.]+) \{", r"if \1 <= \2 {"),
+    ("guard", r"; (\w+) < ([\w.]+);", r"; \1 + 1u < \2;"),
+    ("guard", r"; (\w+) > 0u;", r"; \1 > 1u;"),
+    ("term", r" \+ [\w.]+(?=[\]);,* ])", ""),
+    ("term", r"[\w.]+ \+ (?=[\w.])", ""),
+    ("term", r" - [\w.]+(?=[\]);,* ])", ""),
+    ("factor", r" \* [\w.]+(?=[\]);,+ ])", ""),
+    ("factor", r"[\w.]+ \* (?=[\w.])", ""),
+    ("factor", r" / [\w.]+(?=[\]);,+ ])", ""),
+    ("factor", r" % [\w.]+(?=[\]);,+ ])", ""),
+    ("operation", r" \+= ", " = "),
+    ("operation", r"\bmin\(", "max("),
+    ("operation", r"\bmax\(", "min("),
+    ("operation", r" == ", " != "),
+    ("operation", r" && ", " || "),
+    ("operation", r" >= ", " < "),
+    ("constant", r"\b0\.5\b", "0.75"),
+    ("constant", r"\b1\.0\b", "2.0"),
+    ("constant", r"\b64u\b", "63u"),
+    ("constant", r"\b4096u\b", "4032u"),
+]
+
+# Changes that nothing can notice, and why: (file, the line after the change, without blanks at its ends).
+EXPLAINED = {}
+
+
+def mutants(text):
+    """All changes of a shader: kind, line, the line before and after, the whole text after."""
+    found = {}
+    offset = 0
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        code = line.split("//")[0]
+        for kind, pattern, replacement in CHANGES:
+            if code.startswith("@") or code.startswith("struct"):
+                continue
+            for match in re.finditer(pattern, code):
+                changed = code[: match.start()] + match.expand(replacement) + code[match.end() :] + line[len(code) :]
+                whole = text[:offset] + changed + text[offset + len(line) :]
+                found.setdefault(kind, {})[whole] = (kind, number, line.strip(), changed.strip())
+        offset += len(line)
+    for changes in found.values():
+        items = list(changes.items())
+        step = max(1, len(items) / MOST)
+        for i in range(min(MOST, len(items))):
+            whole, about = items[int(i * step)]
+            yield (*about, whole)
+
+
+def fitted(before, after):
+    """The changed text in as many bytes as before: its first comment line is cut or filled up."""
+    before, after = before.encode(), after.encode()
+    comment, rest = after.split(b"\n", 1)
+    room = len(before) - len(after)
+    if room >= 0:
+        return comment + b" " * room + b"\n" + rest
+    if len(comment) + room < 4:
+        return None
+    return comment[:room] + b"\n" + rest
+
+
+def programs():
+    """The tests' programs, built if need be."""
+    command = ["cargo", "test", "--locked", "--release", "--no-run", "--message-format=json"]
+    command += [part for test in TESTS for part in ("--test", test)]
+    output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+    found = {}
+    for line in output.splitlines():
+        message = json.loads(line)
+        if message.get("executable") and message["target"]["name"] in TESTS:
+            found[message["target"]["name"]] = Path(message["executable"])
+    return [found[test].read_bytes() for test in TESTS]
+
+
+def noticed(program, before, after, place):
+    """Whether the tests of a changed copy of the program fail; None if the change is no WGSL."""
+    if before not in program:
+        sys.exit("expected each shader in each program; build them anew")
+    place.write_bytes(program.replace(before, after))
+    place.chmod(0o755)
+    env = dict(os.environ, RUST_BACKTRACE="0", MESA_SHADER_CACHE_DISABLE="true")
+    running = subprocess.Popen([place, "--nocapture"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    since, failed = time.monotonic(), False
+    for line in running.stdout:
+        if "expected WGSL that compiles" in line:
+            running.kill()
+            return None
+        # The program would go on with its other tests: the first failure is enough. Its message is the next line.
+        if failed or time.monotonic() - since > 300:
+            break
+        failed = "panicked at" in line
+    running.kill()
+    running.wait()
+    return failed or running.returncode not in (0, -9)
+
+
+def main():
+    pattern = sys.argv[1] if len(sys.argv) > 1 else ""
+    tests = programs()
+    place = ROOT / "target" / "mutant"
+    counts, survivors, explained = {}, [], 0
+    for path in sorted(SHADERS.glob("*.wgsl")):
+        if pattern not in path.name:
+            continue
+        text = path.read_text()
+        for kind, number, before, after, whole in mutants(text):
+            fit = fitted(text, whole)
+            if fit is None:
+                continue
+            result = False
+            for test in tests:
+                result = noticed(test, text.encode(), fit, place)
+                if result is None or result:
+                    break
+            if result is None:
+                continue
+            if not result and (path.name, after) in EXPLAINED:
+                explained += 1
+                continue
+            killed, all_of_kind = counts.get(kind, (0, 0))
+            counts[kind] = (killed + bool(result), all_of_kind + 1)
+            if not result:
+                survivors.append(f"{path.name}:{number}: {kind}: `{before}` became `{after}`")
+                print("survives:", survivors[-1], flush=True)
+    place.unlink(missing_ok=True)
+    killed, total = (sum(count[i] for count in counts.values()) for i in (0, 1))
+    for kind, (of_kind, all_of_kind) in sorted(counts.items()):
+        print(f"  {kind}: {of_kind} of {all_of_kind}")
+    print(f"{killed} of {total} changes are noticed, {explained} more cannot be")
+    return 0 if killed >= 0.95 * total else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
