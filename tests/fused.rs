@@ -289,7 +289,7 @@ fn cuts_change_no_bit() {
                 ("dispatch by dispatch", _) => 12,
                 // A workgroup's 64 places are the orders of two epochs, and it trains all 29 networks, one, or four.
                 ("one workgroup", "one lane") => 1,
-                ("one workgroup", "subgroup") => 6 * 29,
+                ("one workgroup", "subgroup") if matches!(products, Products::Rows { lanes: Some(_), .. }) => 6 * 29,
                 ("one workgroup", _) => 6 * 8,
                 _ => 4,
             };

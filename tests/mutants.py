@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SHADERS = ROOT / "shaders"
 # In the order of how soon they tell.
-TESTS = ["stages", "kernels", "gradients", "batches", "training"]
+TESTS = ["stages", "kernels", "batches", "training"]
 # The most of each kind in a file, spread over it.
 MOST = 5
 

@@ -1,0 +1,12 @@
+#!/bin/bash
+# tests/coverage.sh: how much of the host's code the tests run, region by region, file by file. Installs cargo-llvm-cov and, by rustup, LLVM's tools of
+# the toolchain's own version; takes a build of its own.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+rustup component list --installed | grep -q '^llvm-tools' || rustup component add llvm-tools
+[ -x target/tools/bin/cargo-llvm-cov ] || cargo install --quiet --locked --root target/tools cargo-llvm-cov
+export PATH="$PWD/target/tools/bin:$PATH" XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
+# Stripped programs have no regions.
+export CARGO_PROFILE_RELEASE_STRIP=false
+cargo build --quiet --locked --release --examples
+cargo llvm-cov --locked --release --no-fail-fast --summary-only --ignore-filename-regex '(^|/)(tests|fuzz|examples)/' "$@"

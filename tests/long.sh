@@ -1,0 +1,48 @@
+#!/bin/bash
+# tests/long.sh [PART …]: what is too long for every change. Prints a line for each part, and what each has found to target/long/PART.log.
+# Parts: faults recover functions determinism memory products drivers modules mutants fuzz suite coverage; all of them take some four hours on two
+# cores. FUZZ_RUNS is how often each reader is fuzzed (10,000,000), SUITE_RUNS how often the suite is run (20).
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(faults recover functions determinism memory products drivers modules mutants fuzz suite coverage)
+mkdir -p target/long
+cargo build --quiet --locked --release --examples && cargo test --quiet --locked --release --no-run || exit 1
+# one TEST [FILTER]: a test file in its long form.
+one() { SHADERPROP_LONG=1 cargo test --locked --release --test "$1" -- --nocapture "${@:2}"; }
+suite() {
+    local failed=0 run
+    for ((run = 1; run <= ${SUITE_RUNS:-20}; run++)); do
+        cargo test --locked --release --no-fail-fast >"target/long/suite-$run.log" 2>&1 || { failed=$((failed + 1)); grep FAILED "target/long/suite-$run.log"; }
+    done
+    echo "$((run - 1)) runs of the suite, $failed failed"
+    [ $failed = 0 ]
+}
+# Every module that can be assembled, as tests/shaders.rs leaves it, through SPIR-V's own validator.
+modules() {
+    command -v spirv-val >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install -y -qq spirv-tools >/dev/null; } || { echo "spirv-val is missing: install spirv-tools"; return 1; }
+    cargo test --quiet --locked --release --test shaders >/dev/null || return 1
+    local bad=0 module
+    for module in target/tmp/modules/*.spv; do spirv-val --target-env vulkan1.1 "$module" || { bad=$((bad + 1)); echo "$module"; }; done
+    echo "$(ls target/tmp/modules/*.spv | wc -l) modules, $bad of them refused by spirv-val"
+    [ $bad = 0 ]
+}
+bad=0
+for part in "${parts[@]}"; do
+    since=$SECONDS
+    case $part in
+        faults | recover | functions | determinism | memory) one "$part" ;;
+        products) one products every_triple ;;
+        drivers) tests/drivers.sh ;;
+        modules) modules ;;
+        mutants) python3 tests/mutants.py ;;
+        fuzz) fuzz/run.sh "${FUZZ_RUNS:-10000000}" ;;
+        suite) suite ;;
+        coverage) tests/coverage.sh ;;
+        *) echo "no part $part"; exit 2 ;;
+    esac >"target/long/$part.log" 2>&1 && state=ok || { state=FAILS; bad=1; }
+    last=$(grep -E '^(faults:|test result|\||.*noticed|.*runs|.*modules|TOTAL)' "target/long/$part.log" | tail -6 | tr '\n' ';')
+    echo "$part: $state in $((SECONDS - since)) s: $last"
+done
+exit $bad
