@@ -18,7 +18,7 @@ for target in "${targets[@]}"; do
     program=target/fuzz/build/$host/release/$target
     # What is wrong with a table is wrong in a short one.
     longest=4096
-    [ "$target" = csv ] && longest=512
+    [ "$target" = csv ] && longest=192
     options=(-max_len=$longest -timeout=20 -rss_limit_mb=2048 -artifact_prefix="$found/")
     since=$SECONDS
     "$program" "${options[@]}" -runs="$runs" -print_final_stats=1 "$found" "$own" >"$found.log" 2>&1 || { tail -40 "$found.log"; echo "$target: a crash, in $found"; exit 1; }

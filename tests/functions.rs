@@ -81,7 +81,7 @@ fn check(function: &Function, inputs: &[f32], outputs: &[f32], largest: &mut Lar
             (true, _) => got.is_nan(),
             _ if *got == rounded => true,
             // The last number before the end may become one or the other.
-            (_, true) => (exact.is_finite() && f64::from(*got) >= f64::from(f32::MAX) * (1.0 - 200.0 * ULP)),
+            (_, true) => exact.is_finite() && f64::from(*got) >= f64::from(f32::MAX) * (1.0 - 200.0 * ULP),
             _ => {
                 let error = (f64::from(*got) - exact).abs();
                 let near_end = exact > f64::from(f32::MAX) * (1.0 - 200.0 * ULP) && got.is_infinite();

@@ -250,6 +250,11 @@ fn a_piece_touches_only_its_elements() {
     plan.hidden_delta(&Activation::Tanh, id[0], id[1], id[2], &one);
     check("hidden_delta", plan, &[("outputs", &ones)], "deltas", 7.25, 0.0);
     check("bias_gradient", bias_gradient(1, 129, &one), &[("deltas", &ones)], "gradient", 7.25, 1.0);
+    // By a chance that never comes.
+    let (mut plan, id) = tensors(&["outputs", "dropped"]);
+    let (steps, cursor, _) = table(&mut plan, 1, 1, &limits);
+    plan.dropout(Some(id[0]), id[1], (1e-9, 0), (steps, cursor, 1), &one);
+    check("dropout", plan, &[("outputs", &ones)], "dropped", 7.25, 1.0);
 }
 
 fn bias_activation(activation: &Activation, rows: usize, columns: usize, limits: &Limits) -> Plan {

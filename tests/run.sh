@@ -67,6 +67,6 @@ if [ "$all" = yes ]; then
         fi
     done
 else
-    skipped+=("other drivers, the fixtures' programs, onnxruntime and PyTorch on exported models, which --all runs")
+    skipped+=("other drivers, the fixtures' programs, onnxruntime and PyTorch on exported models, which --all runs; the long mode, which tests/long.sh is")
 fi
 if [ ${#skipped[@]} = 0 ]; then echo "not run: nothing"; else (IFS=';'; echo "not run: ${skipped[*]}"); fi

@@ -182,6 +182,10 @@ pub fn run(long: bool) -> Vec<String> {
             all.extend(once.chain([Injection { call, code: codes[0], at, ever: true }]));
         }
     }
+    if long {
+        // A device that never answers: the library has waited for a minute then.
+        all.push(Injection { call: "vkWaitSemaphores", code: 2, at: 1, ever: true });
+    }
     let whole = all.len();
     if !long {
         // The first and the last call of each function, and a part of the others.
