@@ -43,6 +43,8 @@ pub struct Staged {
     programs: Vec<Range<usize>>,
     staging: wgpu::Buffer,
     in_flight: VecDeque<InFlight>,
+    /// Copies that go with the next submission: of their own they would cost as much as a small network's epoch.
+    copies: Vec<wgpu::CommandBuffer>,
     last_finished: Instant,
     /// What was measured of finished work, and estimated for it, that the device's pace has not been learned from yet.
     measured: (Duration, u64),
@@ -134,7 +136,19 @@ impl Staged {
         }
         let (in_flight, last_finished, measured) = (VecDeque::new(), Instant::now(), (Duration::ZERO, 0));
         let programs = plan.programs();
-        Ok(Self { gpu, plan, buffers, dispatches, programs, staging, in_flight, last_finished, measured, warm: false })
+        Ok(Self {
+            gpu,
+            plan,
+            buffers,
+            dispatches,
+            programs,
+            staging,
+            in_flight,
+            copies: Vec::new(),
+            last_finished,
+            measured,
+            warm: false,
+        })
     }
 
     /// Writes a tensor; it takes effect before the next run.
@@ -213,12 +227,12 @@ impl Staged {
         })
     }
 
-    /// Copies one flat buffer to another of the same length.
+    /// Copies one flat buffer to another of the same length, before whatever is run or read next.
     pub fn copy(&mut self, from: Id, to: Id) -> Result<(), Error> {
         let (from, to) = (&self.plan.tensors[from.0], &self.plan.tensors[to.0]);
         let (from, to, bytes) = (&self.buffers[from.buffer], &self.buffers[to.buffer], from.columns as u64 * 4);
         let commands = self.gpu.record(|encoder| encoder.copy_buffer_to_buffer(from, 0, to, 0, bytes))?;
-        self.gpu.submit(vec![commands])?;
+        self.copies.push(commands);
         Ok(())
     }
 
@@ -303,7 +317,9 @@ impl Staged {
             self.learn(oldest.submitted, oldest.nanoseconds);
         }
         let submitted = Instant::now();
-        let submission = self.gpu.submit(commands)?;
+        let mut all = std::mem::take(&mut self.copies);
+        all.extend(commands);
+        let submission = self.gpu.submit(all)?;
         self.in_flight.push_back(InFlight { submission, submitted, nanoseconds });
         Ok(())
     }
@@ -343,7 +359,7 @@ impl Staged {
                 Region { buffer: &self.buffers[tensor.buffer], offset: tensor.offset as u64 * 4, size: *count as u64 * 4 }
             })
             .collect();
-        let mut commands = Vec::new();
+        let mut commands = std::mem::take(&mut self.copies);
         if let Some(program) = program {
             commands.push(self.record(&self.programs[program].clone().collect::<Vec<_>>())?);
         }
