@@ -1,6 +1,6 @@
 #!/bin/bash
 # fuzz/run.sh RUNS [TARGET …]: fuzzes the readers, each target so many times, from the corpus beside it, and prints a line a target. What is found
-# goes to target/fuzz/TARGET; with MERGE=1 the corpus becomes the least that covers as much. Needs Rust and a C++ compiler; no nightly toolchain, nor cargo-fuzz.
+# goes to target/fuzz/TARGET; with MERGE=1 the corpus takes in the shortest of those that cover as much. Needs Rust and a C++ compiler; no nightly toolchain, nor cargo-fuzz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${1:?how many runs of each target}
@@ -26,8 +26,9 @@ for target in "${targets[@]}"; do
     echo "$target: $executed runs, 0 crashes, $((SECONDS - since)) s"
     if [ "${MERGE-}" = 1 ]; then
         rm -rf "$found.least" && mkdir "$found.least"
-        "$program" "${options[@]}" -merge=1 "$found.least" "$own" "$found" >/dev/null 2>&1
-        rm -f "$own"/* && cp "$found.least"/* "$own"
+        "$program" "${options[@]}" -set_cover_merge=1 "$found.least" "$own" "$found" >/dev/null 2>&1
+        # The repository is no place for thousands: the shortest hundred, beside the good files that it began with.
+        ls -Sr "$found.least" | head -100 | while read -r file; do cp "$found.least/$file" "$own"; done
     fi
 done
 rm -f /dev/shm/shaderprop-fuzz-*

@@ -514,17 +514,16 @@ impl Gpu {
     fn poll(&self) -> Result<(), Error> {
         self.check()?;
         let timeout = || Error::Timeout { what: "the device's work".into(), seconds: PATIENCE.as_secs() };
-        let (submission_index, since) = AWAITED.with_borrow(|awaited| match awaited {
-            Some((index, since)) => (Some(index.clone()), *since),
-            None => (None, Instant::now()),
-        });
-        let Some(left) = PATIENCE.checked_sub(since.elapsed()) else {
+        let (submission_index, since) = AWAITED.with_borrow(|awaited| awaited.clone()).unzip();
+        let Some(left) = PATIENCE.checked_sub(since.map_or(Duration::ZERO, |since| since.elapsed())) else {
             return Err(self.state.fail(timeout()));
         };
         // `poll` panics when the device is lost, and no handler sees that.
         match guard("waiting for the device", || self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(left) }))
         {
             Ok(Ok(_)) => Ok(()),
+            // A driver may give up before its time: it is asked again.
+            Ok(Err(wgpu::PollError::Timeout)) if since.is_some_and(|since| since.elapsed() < PATIENCE) => Ok(()),
             Ok(Err(wgpu::PollError::Timeout)) => Err(self.state.fail(timeout())),
             Ok(Err(error)) => Err(self.state.fail(Error::DeviceFailed { message: one_line(&error.to_string()) })),
             Err(error) => Err(self.state.fail(error)),

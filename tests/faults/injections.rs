@@ -186,6 +186,10 @@ pub fn run(long: bool) -> Vec<String> {
         // A device that never answers: the library has waited for a minute then.
         all.push(Injection { call: "vkWaitSemaphores", code: 2, at: 1, ever: true });
     }
+    // One function alone, if it is named.
+    if let Some(only) = std::env::args().nth(2) {
+        all.retain(|injection| injection.call == only);
+    }
     let whole = all.len();
     if !long {
         // The first and the last call of each function, and a part of the others.

@@ -1,6 +1,6 @@
 //! What a training comes through: a driver that fails, a disk that fails, being killed, and too little memory.
 //!
-//! `cargo test --release --test faults [-- PART]`, where PART is injections, saving, killing or memory. `SHADERPROP_LONG` tries everything
+//! `cargo test --release --test faults [-- PART [CALL]]`, where PART is injections, saving, killing or memory, and CALL one of Vulkan's functions. `SHADERPROP_LONG` tries everything
 //! instead of some of it. This program runs itself as the one to which things happen; it has no `catch_unwind` of its own, so that a panic that
 //! leaves the library is exit code 101.
 
