@@ -292,8 +292,13 @@ fn quoted(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST && !text.contains(char::is_control) {
         return text.into();
     }
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
-    if line.len() < text.len() { (line + "…").into() } else { line.into() }
+    let line: Vec<char> = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() <= LONGEST {
+        return line.into_iter().collect::<String>().into();
+    }
+    // The end of a path is its file's name.
+    let (begin, end) = (&line[..LONGEST / 2], &line[line.len() - LONGEST / 2..]);
+    begin.iter().chain(&['…']).chain(end).collect::<String>().into()
 }
 
 #[cfg(test)]

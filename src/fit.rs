@@ -185,7 +185,7 @@ impl EarlyStopping {
 /// What to do when the loss or a weight is no longer finite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnNonFinite {
-    /// Stop with [`Error::Diverged`]; the model keeps the weights of the log point before, else those before the
+    /// Stop with [`Error::Diverged`]; the model keeps the weights of the log point before, else those that it was resumed with or had before the
     /// call. The optimizer then begins anew.
     #[default]
     Stop,

@@ -344,6 +344,10 @@ impl Model {
             let settings = checkpoint::settings(&start, (&data, validation.as_ref()), fit);
             start.resumed = Some(checkpoint::read(path, &start, &settings, fit)?);
         }
+        // On a device that is gone already nothing begins, and nothing is broken off.
+        if let Some(gpu) = &self.device.gpu {
+            gpu.check()?;
+        }
         let saved = Cell::new(false);
         start.saved = Some(&saved);
         let mut kept = None;
@@ -354,15 +358,21 @@ impl Model {
                 failed.error
             })
         });
-        if let Some(kept) = kept {
+        // Another fault may be behind the error: then nothing is kept.
+        let lost = trained.as_ref().is_err_and(Error::needs_new_device);
+        if lost {
+            self.broken_off = Some(BrokenOff {
+                checkpoint: match &fit.checkpoint {
+                    Some(own) if saved.get() => Some(own.path.clone()),
+                    _ => checkpoint.map(Path::to_owned),
+                },
+            });
+        } else if trained.is_ok() || kept.is_some() {
+            self.broken_off = None;
+        }
+        if let Some(kept) = kept.filter(|_| !lost) {
             (self.parameters, self.state) = kept;
         }
-        self.broken_off = trained.as_ref().is_err_and(Error::needs_new_device).then(|| BrokenOff {
-            checkpoint: match &fit.checkpoint {
-                Some(own) if saved.get() => Some(own.path.clone()),
-                _ => checkpoint.map(Path::to_owned),
-            },
-        });
         let Trained { parameters, state, history } = trained?;
         (self.parameters, self.state) = (parameters, state);
         self.notes = fit.settings();
@@ -472,8 +482,8 @@ impl Model {
                 let readable = scores.losses() + counts.len(outputs);
                 let staged =
                     self.staged(gpu, &mut staged, piece.len(), readable, |limits| Plan::evaluation(&task, limits)).await?;
-                staged.write(staged.plan.find("evaluation.inputs"), part.inputs.values())?;
-                staged.write(staged.plan.find("evaluation.targets"), &part.dense_targets(outputs))?;
+                staged.upload(staged.plan.find("evaluation.inputs"), part.inputs.values()).await?;
+                staged.upload(staged.plan.find("evaluation.targets"), &part.dense_targets(outputs)).await?;
                 staged.write_steps(EVALUATION, &evaluation_steps(1, piece.len()))?;
                 staged.replay(1).await?;
                 let losses = (staged.plan.find("evaluation.losses"), scores.losses());
@@ -507,7 +517,7 @@ impl Model {
                     Some(gpu) => {
                         let plan = |limits| Plan::prediction(&self.network, piece.len(), limits);
                         let staged = self.staged(gpu, &mut staged, piece.len(), piece.len() * outputs, plan).await?;
-                        staged.write(staged.plan.find("inputs"), x)?;
+                        staged.upload(staged.plan.find("inputs"), x).await?;
                         staged.replay(1).await?;
                         let wanted = [(self.predictions(staged), piece.len() * outputs)];
                         values.extend(staged.read(&wanted).await?.remove(0));

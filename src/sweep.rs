@@ -456,7 +456,7 @@ impl Sweep {
                     [of(numbers.parameters, self.count()), of(numbers.slots, width - self.count())].concat()
                 })
                 .collect();
-            population.write_parameters(&fused.pack(own.iter().map(Vec::as_slice)))?;
+            population.write_parameters(&fused.pack(own.iter().map(Vec::as_slice))).await?;
             let settings: Vec<_> = members.clone().zip(&rows_of).map(|(k, rows)| self.settings(k, task, *rows)).collect();
             population.write_members(&settings)?;
             population.write_losses(&numbers.losses[members.clone()])?;

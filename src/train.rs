@@ -197,12 +197,20 @@ pub async fn train<A: Answer>(
     let parameters = resumed.map_or(start.parameters, |resumed| &resumed.parameters);
     let names = (network, layout, fit);
     let frame = frame(names, Rows::of(data), validation.map(Rows::of), device.limits());
-    let slots = state.slots.clone();
+    let slots = std::mem::take(&mut state.slots);
     let setup = Setup { frame, parameters, slots: &slots, data, validation };
-    // In f64 the parameters, and what the optimizer keeps of each; and what they are read back through, in f32, as bytes and as numbers.
-    let values = (1 + fit.optimizer.definition().slots.len()) as u64 * 8 + 16;
     let mut engine = Running::training(device, setup).await?;
-    let mut reserve = Some(Reserve::new("what training ends with", layout.len as u64 * values)?);
+    drop(slots);
+    // In f64 the parameters, and what the optimizer keeps of each; what they are read back through, in f32, as bytes and as numbers; and in a
+    // checkpoint all of it turned round, beside the best parameters.
+    let copies = 1 + fit.optimizer.definition().slots.len() as u64;
+    let once = copies * 8 + 16;
+    let values = if fit.checkpoint.is_some() { once + (copies + 2) * 8 } else { once };
+    let reserved = |done: usize| match done < fit.epochs {
+        true => Reserve::new("what training ends with", layout.len as u64 * values).map(Some),
+        false => Ok(None),
+    };
+    let mut reserve = reserved(0)?;
     let mut saver = match &fit.checkpoint {
         Some(checkpoint) => {
             let settings = checkpoint::settings(start, (data, validation), fit);
@@ -251,7 +259,7 @@ pub async fn train<A: Answer>(
             engine.run(&steps).await?;
         }
         if done == fit.epochs {
-            reserve = None;
+            drop(reserve.take());
         }
         // Cancelled before there was anything to look at.
         if done == before {
@@ -260,19 +268,24 @@ pub async fn train<A: Answer>(
         }
         let Losses { epochs: losses, measured, parameters, finite } = engine.losses(done == fit.epochs).await?;
         end_parameters = parameters;
-        let validated = engine.validate().await?;
         history.loss.extend(&losses);
         note(&mut history.metrics, &fit.metrics, &measured, &scales.0);
-        if let (Some(validated), Some(scale)) = (&validated, &scales.1) {
+        let mut diverged = not_finite("a loss", &history.loss, losses.len(), fit);
+        if diverged.is_none() && !finite {
+            drop(reserve.take());
+            let parameters = engine.finish(None, end_parameters.clone()).await?.parameters;
+            diverged = diverged_parameters(layout, &parameters, done, fit);
+            reserve = reserved(done)?;
+        }
+        if diverged.is_none()
+            && let (Some(validated), Some(scale)) = (engine.validate().await?, &scales.1)
+        {
             history.validation_loss.push(validated.losses[0]);
-            note(&mut history.validation_metrics, &fit.metrics, validated, scale);
+            note(&mut history.validation_metrics, &fit.metrics, &validated, scale);
+            diverged = not_finite("a validation loss", &history.validation_loss, 1, fit);
         }
-        if let Some(error) = not_finite(&history, losses.len(), fit) {
-            return Err(Failed { error, kept: good.find(&mut engine).await? });
-        }
-        if !finite {
-            let parameters = engine.finish(None, end_parameters).await?.parameters;
-            let error = diverged_parameters(layout, &parameters, done, fit);
+        if let Some(error) = diverged {
+            drop(reserve);
             return Err(Failed { error, kept: good.find(&mut engine).await? });
         }
         if frame.snapshots.contains(&Snapshot::Good) && done < fit.epochs {
@@ -293,9 +306,10 @@ pub async fn train<A: Answer>(
             }
         }
         if let Some(saver) = saver.as_mut().filter(|_| fit.saves(done)) {
+            drop(reserve.take());
             let end = engine.finish(None, end_parameters.clone()).await?;
-            save(saver, &mut engine, (layout, fit), end, (&state, &watch, &history), stopped).await?;
-            start.saved.inspect(|saved| saved.set(true));
+            save(saver, &mut engine, start, fit, end, (&state, &watch, &history), stopped).await?;
+            reserve = reserved(done)?;
         }
         if fit.logs(done) && !on_log(&log(&history, done)).goes_on() {
             history.ended = Ended::Asked;
@@ -304,11 +318,11 @@ pub async fn train<A: Answer>(
             history.ended = Ended::Cancelled;
         }
     }
+    drop(reserve);
     if let Some(saver) = saver.as_mut().filter(|saver| !saver.has(done)) {
         let end = engine.finish(None, end_parameters.clone()).await?;
-        save(saver, &mut engine, (layout, fit), end, (&state, &watch, &history), stopped).await?;
+        save(saver, &mut engine, start, fit, end, (&state, &watch, &history), stopped).await?;
     }
-    drop(reserve);
     let restores = restores && watch.best_epoch.is_some();
     let snapshot = (restores && best.is_none()).then_some(Snapshot::Best);
     let End { mut parameters, slots } = engine.finish(snapshot, end_parameters).await?;
@@ -328,7 +342,8 @@ pub async fn train<A: Answer>(
 async fn save(
     saver: &mut Saver,
     engine: &mut Running,
-    (layout, fit): (&Layout, &Fit),
+    start: &Start<'_>,
+    fit: &Fit,
     end: End,
     (state, watch, history): (&State, &Watch, &History),
     stopped: bool,
@@ -337,11 +352,15 @@ async fn save(
         let best = engine.finish(Some(Snapshot::Best), None).await?.parameters;
         saver.best = watch.best_epoch.map(|epoch| (epoch, best));
     }
-    saver.save((layout, &end), state, watch, history, stopped).map_err(|error| {
+    let saved = saver.save((start.layout, &end), state, watch, history, stopped).map_err(|error| {
         // What was trained until then need not be lost with the place that it would have been saved in.
         let state = State { slots: end.slots, ..state.clone() };
         Failed { error, kept: Some((end.parameters, state)) }
-    })
+    });
+    if saved.is_ok() {
+        start.saved.inspect(|told| told.set(true));
+    }
+    saved
 }
 
 /// The best of the watched losses.
@@ -412,27 +431,23 @@ fn log(history: &History, epoch: usize) -> Log {
 }
 
 /// The error for the first of the last so many losses that is not finite.
-fn not_finite(history: &History, count: usize, fit: &Fit) -> Option<Error> {
+fn not_finite(what: &str, losses: &[f64], count: usize, fit: &Fit) -> Option<Error> {
     if fit.on_non_finite == OnNonFinite::Continue {
         return None;
     }
-    let first = history.loss.len() - count;
-    // What an f32 does not hold is infinite, on the CPU engine too.
-    if let Some(at) = history.loss[first..].iter().position(|loss| !(*loss as f32).is_finite()) {
-        return Some(diverged("a loss", history.loss[first + at], first + at + 1, fit));
-    }
-    let validation = history.validation_loss.last().filter(|loss| !(**loss as f32).is_finite())?;
-    Some(diverged("a validation loss", *validation, history.loss.len(), fit))
+    // What an f32 does not hold is infinite, on the CPU engine too. The last loss is the last epoch's.
+    let last = &losses[losses.len() - count..];
+    let at = last.iter().position(|loss| !(*loss as f32).is_finite())?;
+    Some(diverged(what, last[at], losses.len() - count + at + 1, fit))
 }
 
-/// The error for parameters of which one is not finite.
-fn diverged_parameters(layout: &Layout, parameters: &[f64], epoch: usize, fit: &Fit) -> Error {
-    let found = layout.places.iter().find_map(|place| {
+/// The error for the first parameter that is not finite; none if that is something else that the device looked at.
+fn diverged_parameters(layout: &Layout, parameters: &[f64], epoch: usize, fit: &Fit) -> Option<Error> {
+    layout.places.iter().find_map(|place| {
         let values = &parameters[place.offset..place.offset + place.len];
-        values.iter().find(|value| !(**value as f32).is_finite()).map(|value| (place.name.as_str(), *value))
-    });
-    let (what, value) = found.unwrap_or(("a weight", f64::NAN));
-    diverged(what, value, epoch, fit)
+        let value = values.iter().find(|value| !(**value as f32).is_finite())?;
+        Some(diverged(&place.name, *value, epoch, fit))
+    })
 }
 
 fn diverged(what: &str, value: f64, epoch: usize, fit: &Fit) -> Error {

@@ -972,7 +972,7 @@ fn a_lost_device_is_recovered_from() {
     let recovered = train("recovered.npz", Some("60"), &["--checkpoint", "iris.checkpoint"]);
     let err = text(&recovered.stderr);
     assert_eq!(recovered.status.code(), Some(0), "{err}");
-    assert!(err.contains("device lost: ") && err.contains("going on from the checkpoint"), "{err}");
+    assert!(err.contains("device lost: ") && err.contains("to go on from the last checkpoint"), "{err}");
     let weights = |name: &str| Model::load(&Device::cpu(), folder.join(name), &Load::new()).expect("a model").weights();
     assert_eq!(weights("recovered.npz"), weights("whole.npz"));
     let lost = train("lost.npz", Some("60"), &[]);

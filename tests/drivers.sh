@@ -20,7 +20,8 @@ try() {
         passed=$(grep -c '^test .* ok$' "$log")
         # What the validation layer has to say is in nobody's result.
         messages=$(grep -cE 'Validation (Error|Warning)|SYNC-HAZARD' "$log")
-        if [ "$messages" -gt 0 ]; then bad=1; echo "$name: $messages messages, in $log"; else echo "$name: $passed tests ok"; fi
+        if [ "$passed" = 0 ]; then bad=1; echo "$name: no test was run";
+        elif [ "$messages" -gt 0 ]; then bad=1; echo "$name: $messages messages, in $log"; else echo "$name: $passed tests ok"; fi
     else
         bad=1
         echo "$name: FAILS, in $log: $(grep -E '^test .*FAILED' "$log" | head -3 | tr '\n' ' ')"
@@ -37,7 +38,7 @@ if [ -f $layer ]; then
     mkdir -p target/validation
     cat >target/validation/vk_layer_settings.txt <<'SETTINGS'
 khronos_validation.debug_action = VK_DBG_LAYER_ACTION_LOG_MSG
-khronos_validation.report_flags = error,warn,perf
+khronos_validation.report_flags = error,warn
 khronos_validation.log_filename = stdout
 khronos_validation.enables = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT
 SETTINGS

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use shaderprop::internals::reference as twin;
 use shaderprop::internals::reference::Update;
-use shaderprop::internals::{Gpu, Id, Kernel, LONGEST_LOOP, Layouts, Limits, Outputs, Plan, Rule, Slot, Staged, Step};
+use shaderprop::internals::{
+    EpochOrder, Gpu, Id, Kernel, LONGEST_LOOP, Layouts, Limits, Outputs, Plan, Rule, Slot, Staged, Step,
+};
 use shaderprop::{Activation, Loss, Optimizer};
 
 /// Below, at and above the sizes at which workgroups and vectors end.
@@ -255,6 +257,18 @@ fn a_piece_touches_only_its_elements() {
     let (steps, cursor, _) = table(&mut plan, 1, 1, &limits);
     plan.dropout(Some(id[0]), id[1], (1e-9, 0), (steps, cursor, 1), &one);
     check("dropout", plan, &[("outputs", &ones)], "dropped", 7.25, 1.0);
+
+    // The order's elements are row numbers: as they are, where nothing is shuffled.
+    let mut plan = Plan::default();
+    let steps = table(&mut plan, 1, 1, &limits);
+    let list = plan.tensor("order", 1, 129, &limits).expect("a tensor");
+    plan.order(steps, &EpochOrder { rows: 129, seed: None }, list, &one);
+    assert_eq!(plan.dispatches.len(), 3, "order");
+    plan.dispatches = vec![plan.dispatches.remove(1)];
+    plan.dispatches[0].params[1] = 100;
+    let read = run(&gpu, plan, 1, &[("order", &[7.25; 129])], &["order"]).remove(0);
+    let expected: Vec<u32> = (0..129).map(|i| if (64..100).contains(&i) { i } else { 7.25f32.to_bits() }).collect();
+    assert_eq!(read.iter().map(|element| element.to_bits()).collect::<Vec<_>>(), expected, "order");
 }
 
 fn bias_activation(activation: &Activation, rows: usize, columns: usize, limits: &Limits) -> Plan {

@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SHADERS = ROOT / "shaders"
 # In the order of how soon they tell.
-TESTS = ["stages", "kernels", "batches", "training"]
+TESTS = ["stages", "kernels", "fused", "batches", "training"]
 # The most of each kind in a file, spread over it.
 MOST = 5
 
@@ -53,11 +53,30 @@ CHANGES = [
     ("constant", r"\b4096u\b", "4032u"),
 ]
 
-# Changes that nothing can notice, and why: (file, the line after the change, without blanks at its ends).
+# Changes that nothing can notice, and why: the file, and the line after the change, without blanks at its ends.
 EXPLAINED = {
     # More is looked at than need be, up to the end and once more: what is found is the same.
     ("finite.wgsl", "for (var i = group.x + invocation; i < end; i += 64u) {"),
     ("finite.wgsl", "let end = max((group.x + 1u) * 4096u, params.count);"),
+    ("finite.wgsl", "for (var i = group.x * 4096u + invocation; i < end; i += 63u) {"),
+    ("finite.wgsl", "for (var i = group.x * 4032u + invocation; i < end; i += 64u) {"),
+    # Some elements are copied twice, and to the same place.
+    ("gather.wgsl", "for (var column = invocation; column < params.columns; column += 63u) {"),
+    ("gather.wgsl", "for (var column = invocation; column < params.outputs; column += 63u) {"),
+    # All others copy the row's weight, or the sum, and the same one.
+    ("gather.wgsl", "if invocation != 0u {"),
+    ("partial_loss.wgsl", "if invocation != 0u {"),
+    ("square_sum.wgsl", "if invocation != 0u {"),
+    # One invocation more adds to an element that is read no more after this round; in the round itself it is a race, which lanes in order do not lose.
+    ("clip.wgsl", "if invocation <= half {"),
+    ("loss.wgsl", "if invocation <= half {"),
+    ("partial_loss.wgsl", "if invocation <= half {"),
+    ("square_sum.wgsl", "if invocation <= half {"),
+    ("weigh.wgsl", "if invocation <= half {"),
+    # Shares are written twice, and the same ones.
+    ("weigh.wgsl", "for (var i = invocation; i < params.count; i += 63u) {"),
+    # What the branch is not taken for.
+    ("softmax.wgsl", "let log_of_sum = select(log(1.0 + others), log_of_1_plus(min(others, 2.0)), others <= 1.0);"),
 }
 
 
@@ -140,6 +159,9 @@ def main():
     pattern = sys.argv[1] if len(sys.argv) > 1 else ""
     tests = programs()
     place = ROOT / "target" / "mutant"
+    for name, program in zip(TESTS, tests):
+        if noticed(program, b"// matmul", b"// matmul", place):
+            sys.exit(f"expected the tests {name} to pass as they are; mend them first")
     counts, survivors, explained = {}, [], 0
     for path in sorted(SHADERS.glob("*.wgsl")):
         if pattern not in path.name:
@@ -169,7 +191,7 @@ def main():
     for kind, (of_kind, all_of_kind) in sorted(counts.items()):
         print(f"  {kind}: {of_kind} of {all_of_kind}")
     print(f"{killed} of {total} changes are noticed, {explained} more cannot be")
-    return 0 if killed >= 0.95 * total else 1
+    return 0 if total and killed >= 0.95 * total else 1
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ fn every_stage_has_a_kernel_and_every_file_a_stage() {
 
 #[test]
 fn spirv_hlsl_msl_and_glsl_are_written() {
-    // For other tools to look at: see tests/run.sh --all.
+    // For other tools to look at: see tests/long.sh.
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("modules");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder");

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use shaderprop::{
-    Activation, Checkpoint, Columns, Csv, Device, EarlyStopping, Error, Fit, Init, Metric, Model, Network, Optimizer, Preprocessing,
-    Save, Table,
+    Activation, Checkpoint, Columns, Csv, Device, EarlyStopping, Error, Fit, Init, Metric, Model, Network, Optimizer,
+    Preprocessing, Save, Table,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

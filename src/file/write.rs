@@ -138,7 +138,7 @@ impl Target {
                 Ok(()) => drop(fs::remove_file(&partial.path)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
                 // Some file systems have no links.
-                Err(_) if !self.path.exists() => rename(&partial.path, &self.path)?,
+                Err(_) if matches!(self.path.try_exists(), Ok(false)) => rename(&partial.path, &self.path)?,
                 Err(_) => return Err(ErrorKind::AlreadyExists.into()),
             },
         }

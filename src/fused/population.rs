@@ -104,7 +104,7 @@ pub struct Read {
     pub losses: Vec<f32>,
     /// All numbers of all networks, packed, if they were asked for.
     pub parameters: Option<Vec<f32>>,
-    /// Whether all parameters are numbers, as far as that is looked at.
+    /// Whether all parameters are numbers, and what the optimizer keeps of them, as far as that is looked at.
     pub finite: bool,
 }
 
@@ -186,7 +186,7 @@ impl Fused {
 
     /// The bytes on the device for that; also the longest buffer's.
     pub fn bytes(&self, size: &Size, weights: usize) -> (u64, u64) {
-        let &Size { networks, kept, copies, longest, .. } = size;
+        let &Size { networks, kept, copies, longest, scanned } = size;
         let number = |count: usize, each: usize| (count as u64).saturating_mul(each as u64).saturating_mul(NUMBER as u64);
         let parameters = number(networks, self.network_numbers());
         let losses = number(networks, kept.saturating_add(1));
@@ -203,6 +203,8 @@ impl Fused {
             if self.stepped { number(longest, self.batches() * 4) } else { 0 },
             number(copies, networks.saturating_mul(self.network_numbers())),
             size_of::<Params>() as u64,
+            if scanned { Scan::BYTES } else { 0 },
+            if self.shuffled { Orders::BYTES } else { 0 },
         ];
         // Copies are buffers of their own.
         let longest = buffers[..9].iter().copied().max().unwrap_or(0);
@@ -252,7 +254,7 @@ impl Population {
         let mut buffers = vec![(0, params.clone()), (1, members.clone())];
         for (binding, name, values) in [(2, "inputs", rows.inputs), (3, "targets", rows.targets)] {
             let buffer = room.buffer(name, bytes(values.len()), storage).await?;
-            gpu.write(&buffer, 0, bytemuck::cast_slice(values))?;
+            gpu.upload(&buffer, 0, bytemuck::cast_slice(values)).await?;
             buffers.push((binding, buffer));
         }
         buffers.extend([(4, parameters.clone()), (5, losses.clone())]);
@@ -271,7 +273,7 @@ impl Population {
         }
         if fused.weighted {
             let buffer = room.buffer("weights", bytes(rows.weights.len()), storage).await?;
-            gpu.write(&buffer, 0, bytemuck::cast_slice(rows.weights))?;
+            gpu.upload(&buffer, 0, bytemuck::cast_slice(rows.weights)).await?;
             buffers.push((8, buffer));
         }
         let entry = |(binding, buffer): &(u32, wgpu::Buffer)| (*binding, buffer.clone());
@@ -325,8 +327,8 @@ impl Population {
     }
 
     /// Sets the networks' numbers, packed.
-    pub fn write_parameters(&self, packed: &[f32]) -> Result<(), Error> {
-        self.gpu.write(&self.parameters, 0, bytemuck::cast_slice(packed))
+    pub async fn write_parameters(&self, packed: &[f32]) -> Result<(), Error> {
+        self.gpu.upload(&self.parameters, 0, bytemuck::cast_slice(packed)).await
     }
 
     /// Sets the last losses, of those that will not be trained any more.
@@ -438,7 +440,7 @@ impl Population {
             wanted.push((&self.parameters, self.networks * self.fused.network_numbers()));
         }
         if let Some(scan) = &self.scan {
-            commands.push(scan.commands(&self.gpu)?);
+            commands.extend(scan.commands(&self.gpu)?);
             wanted.push((&scan.word, 1));
         }
         let mut read = self.read(commands, &wanted).await?.into_iter();
@@ -501,6 +503,9 @@ impl Pace {
 }
 
 impl Orders {
+    /// The bytes of its own buffers.
+    const BYTES: u64 = 32 + size_of::<staged::Step>() as u64 + 4;
+
     async fn new(gpu: &Gpu, order: Order, places: &wgpu::Buffer) -> Result<Self, Error> {
         use wgpu::BufferUsages as Usage;
         let pipeline = gpu.pipeline(&Kernel::Order).await?;

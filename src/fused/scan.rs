@@ -6,16 +6,19 @@ use crate::gpu::Gpu;
 use crate::plan::ONE_WORKGROUP;
 use crate::shader::Kernel;
 
-/// A dispatch over all parameters, and the word that it leaves.
+/// A dispatch over all that networks hold, and the word that it leaves.
 pub struct Scan {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     workgroups: usize,
-    /// 0 if all are numbers.
+    /// 0 if all of it is numbers.
     pub word: wgpu::Buffer,
 }
 
 impl Scan {
+    /// The bytes of its buffers, and of what its word is read back through.
+    pub const BYTES: u64 = 16 + 4 + 4;
+
     pub async fn new(gpu: &Gpu, parameters: &wgpu::Buffer) -> Result<Self, Error> {
         use wgpu::BufferUsages as Usage;
         let pipeline = gpu.pipeline(&Kernel::Finite).await?;
@@ -30,8 +33,9 @@ impl Scan {
         Ok(Self { pipeline, bind_group, workgroups: (count as usize).div_ceil(ONE_WORKGROUP), word })
     }
 
-    /// The dispatch. The word stays what it is once something was found: the training ends there.
-    pub fn commands(&self, gpu: &Gpu) -> Result<wgpu::CommandBuffer, Error> {
-        recorded(gpu, &self.pipeline, &self.bind_group, self.workgroups)
+    /// The dispatches. What the optimizer keeps lies among the parameters, and may be infinite where no parameter is.
+    pub fn commands(&self, gpu: &Gpu) -> Result<[wgpu::CommandBuffer; 2], Error> {
+        let cleared = gpu.record(|encoder| encoder.clear_buffer(&self.word, 0, None))?;
+        Ok([cleared, recorded(gpu, &self.pipeline, &self.bind_group, self.workgroups)?])
     }
 }

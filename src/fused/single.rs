@@ -94,7 +94,7 @@ impl FusedEngine {
         let population = Population::new(gpu, &frame.limits, fused, &Size::of(frame, fused), &rows, frame.fit.seed).await?;
         let mut values = frame.layout.dense(setup.parameters);
         setup.slots.iter().for_each(|slot| values.extend(frame.layout.dense(slot)));
-        population.write_parameters(&fused.pack([values.as_slice()].into_iter()))?;
+        population.write_parameters(&fused.pack([values.as_slice()].into_iter())).await?;
         population.write_members(&[Member {
             learning_rate: frame.fit.base_rate() as f32,
             weight_decay: frame.fit.decay() as f32,

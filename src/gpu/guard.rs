@@ -53,6 +53,13 @@ impl<T> Guarded<T> {
     }
 }
 
+impl<T> Guarded<T> {
+    /// Leaves it as it is, for ever.
+    pub fn leak(&mut self) {
+        std::mem::forget(self.0.take());
+    }
+}
+
 impl<T> Deref for Guarded<T> {
     type Target = T;
 

@@ -441,7 +441,9 @@ impl Gpu {
                 })
                 .collect())
         });
-        self.call(READBACK, || staging.unmap())?;
+        if bytes.is_ok() {
+            self.call(READBACK, || staging.unmap())?;
+        }
         // A lost device still maps: what was read is believed only if nothing has gone wrong by now.
         self.check()?;
         bytes
@@ -559,10 +561,22 @@ impl Gpu {
             (None, None, None) => None,
         };
         self.check()?;
+        // A panic half way through a call is a fault for good, whatever else was said.
+        let result = result.map_err(|error| self.state.fail(error))?;
         match error {
-            None => result.map_err(|error| self.state.fail(error)),
-            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { what: what.into(), bytes, taken: 0 }),
+            None => Ok(result),
+            Some(wgpu::Error::OutOfMemory { .. }) if bytes > 0 => Err(Error::OutOfMemory { what: what.into(), bytes, taken: 0 }),
             Some(error) => Err(Error::Driver { what: what.into(), message: one_line(&error.to_string()) }),
+        }
+    }
+}
+
+impl Drop for Gpu {
+    /// A device that does not answer is left alone: wgpu waits for its queue without end when it drops it. An application's is dropped by that one.
+    fn drop(&mut self) {
+        if !self.adopted && matches!(self.check(), Err(Error::Timeout { .. })) {
+            self.device.leak();
+            self.queue.leak();
         }
     }
 }

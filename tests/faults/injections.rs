@@ -79,24 +79,32 @@ fn train(device: &Device) -> Result<String, Error> {
     Ok(bits)
 }
 
-/// Trains twice on one device, so that it shows what a fault leaves behind.
+/// Trains twice on one device, so that it shows what a fault leaves behind; and where the device is of no use any more, once on a new one.
 pub fn child() -> ExitCode {
     shaderprop::silence_caught_panics();
     let device = match Device::open(&DeviceChoice::Auto) {
         Ok(device) => device,
         Err(error) => {
-            eprintln!("opening: {error}");
+            eprintln!("not opened: {error}");
             return ExitCode::from(REFUSED);
         }
     };
     let mut code = ExitCode::SUCCESS;
+    let mut lost = false;
     for _ in 0..2 {
         match train(&device) {
             Ok(bits) => println!("{bits}"),
             Err(error) => {
-                eprintln!("training: {error}");
+                lost = error.needs_new_device();
+                eprintln!("{}: {error}", if lost { "lost" } else { "refused" });
                 code = ExitCode::from(REFUSED);
             }
+        }
+    }
+    if lost {
+        match device.reopen().and_then(|device| train(&device)) {
+            Ok(bits) => println!("{bits}"),
+            Err(error) => eprintln!("not reopened: {error}"),
         }
     }
     code
@@ -116,9 +124,11 @@ struct Injection {
 enum Outcome {
     /// The fault did no harm.
     Harmless,
-    /// An error, before or after which the device trained right.
+    /// A training was refused; the device trained right before or after it.
     Usable,
-    /// An error, and an error for the other training too.
+    /// The device was lost, and said so; a new one trained right.
+    Lost,
+    /// It did not open.
     Refused,
 }
 
@@ -147,15 +157,21 @@ fn judge(injection: &Injection, output: Result<Output, String>, right: &str) -> 
     if stdout.lines().any(|line| line != right) {
         return wrong("wrong numbers");
     }
-    match (code, stdout.lines().count()) {
-        (Some(0), 2) => Ok(Outcome::Harmless),
-        (Some(3), right) => match stderr.lines().filter(|line| is_sentence(line)).count() {
-            0 => wrong("no sentence says what was wrong"),
-            1 if right == 1 => Ok(Outcome::Usable),
-            _ => Ok(Outcome::Refused),
-        },
+    // An error for each training that did not end right, and each is a sentence.
+    let (right, said) = (stdout.lines().count(), stderr.lines().count());
+    if stderr.lines().any(|line| !is_sentence(line)) {
+        return wrong("what is printed is not the library's sentence");
+    }
+    let lost = stderr.lines().any(|line| line.starts_with("lost: "));
+    match (code, stderr.lines().next().map(|line| line.split(':').next().unwrap_or_default())) {
+        (Some(0), None) if right == 2 => Ok(Outcome::Harmless),
+        (Some(3), Some("not opened")) if said == 1 && right == 0 => Ok(Outcome::Refused),
+        // The device stays usable, and shows it unless the driver goes on failing.
+        (Some(3), Some("refused")) if !lost && (right == 1 || injection.ever) && right + said == 2 => Ok(Outcome::Usable),
+        // It is of no use any more, and a new one is, likewise.
+        (Some(3), Some("lost" | "refused")) if lost && (right >= 1 || injection.ever) && right + said == 3 => Ok(Outcome::Lost),
         (Some(101), _) => wrong("a panic left the library"),
-        (code, _) => wrong(&format!("exit code {code:?}")),
+        (code, _) => wrong(&format!("exit code {code:?}, {right} right trainings")),
     }
 }
 
@@ -189,6 +205,7 @@ pub fn run(long: bool) -> Vec<String> {
     // One function alone, if it is named.
     if let Some(only) = std::env::args().nth(2) {
         all.retain(|injection| injection.call == only);
+        assert!(!all.is_empty(), "no call is named {only}");
     }
     let whole = all.len();
     if !long {

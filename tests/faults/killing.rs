@@ -2,6 +2,7 @@
 //! bit as one that was not killed.
 
 use std::fmt::Write;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -74,26 +75,37 @@ pub fn run(long: bool) -> Vec<String> {
         let bits = output.stdout.lines().last().unwrap_or_default().to_owned();
         if output.code == Some(0) { Ok(bits) } else { Err(format!("{:?}: {}", output.code, output.stderr)) }
     };
+    // With its output as far as that says that the training has begun.
+    let begin = |path: &Path, fused: bool| {
+        let mut child = command(path, fused).spawn().expect("a process");
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        output.read_line(&mut String::new()).expect("its first line");
+        (child, output)
+    };
     let right = [false, true].map(|fused| {
-        let since = Instant::now();
         let bits = whole(&folder.join(format!("whole-{fused}")), fused).expect("a training");
-        (bits, since.elapsed())
+        let (mut child, mut output) = begin(&folder.join(format!("timed-{fused}")), fused);
+        let since = Instant::now();
+        output.read_line(&mut String::new()).expect("its last line");
+        let time = since.elapsed();
+        child.wait().expect("its end");
+        (bits, time)
     });
     let mut chance = Philox::new(11, 1000, 0, 0);
     let all: Vec<Trial> =
         (0..trials).map(|number| Trial { number, fused: number % 2 == 1, share: f64::from(chance.uniform()) }).collect();
-    let results = common::each(&all, |_, Trial { number, fused, share }| -> Result<bool, String> {
+    let results = common::each(&all, |_, Trial { number, fused, share }| -> Result<Option<u64>, String> {
         let path = folder.join(format!("killed-{number}"));
         let (bits, time) = &right[usize::from(*fused)];
-        let mut child = command(&path, *fused).spawn().expect("a process");
+        let (mut child, _output) = begin(&path, *fused);
         std::thread::sleep(time.mul_f64(*share));
         child.kill().expect("its end");
         child.wait().expect("its end");
         let wrong = |what: String| format!("killed after {share:.3} of its time, fused {fused}: {what}");
-        let there = path.exists();
-        if there {
+        let mut there = None;
+        if path.exists() {
             let loaded = Model::load(&Device::cpu(), &path, &Load::new());
-            loaded.map_err(|error| wrong(format!("its checkpoint does not load: {error}")))?;
+            there = Some(loaded.map_err(|error| wrong(format!("its checkpoint does not load: {error}")))?.epochs());
         }
         let end = whole(&path, *fused).map_err(wrong)?;
         if end != *bits {
@@ -102,12 +114,18 @@ pub fn run(long: bool) -> Vec<String> {
         std::fs::remove_file(&path).expect("no checkpoint");
         Ok(there)
     });
-    let there = results.iter().filter(|result| **result == Ok(true)).count();
+    let epochs = || results.iter().filter_map(|result| result.as_ref().ok()?.as_ref());
+    let (there, midway) = (epochs().count(), epochs().filter(|epochs| **epochs < EPOCHS as u64).count());
     let left = std::fs::read_dir(&folder).expect("the folder").flatten();
     let left = left.filter(|entry| entry.file_name().to_string_lossy().ends_with(".partial")).count();
-    println!("  {trials} killed, {there} of them with a checkpoint there; {left} partial files are left");
+    println!(
+        "  {trials} killed, {there} of them with a checkpoint there, {midway} of these midway; {left} partial files are left"
+    );
     std::fs::remove_dir_all(folder).expect("no folder");
     let mut escaped: Vec<String> = results.into_iter().filter_map(Result::err).collect();
+    if midway * 8 < trials {
+        escaped.push(format!("{midway} of {trials} were killed midway: too few to say anything"));
+    }
     if left > 0 {
         escaped.push(format!("{left} partial files are left after the training went on"));
     }

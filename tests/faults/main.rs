@@ -36,6 +36,12 @@ fn main() -> ExitCode {
     let only = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
     let parts: [(&str, fn(bool) -> Vec<String>); 4] =
         [("injections", injections::run), ("saving", saving::run), ("killing", killing::run), ("memory", memory::run)];
+    let known = |only: &String| parts.iter().any(|(name, _)| name.contains(only.as_str()));
+    if let Some(other) = only.as_ref().filter(|only| !known(only)) {
+        // cargo hands its filter to all tests.
+        println!("faults: none of the parts is called {other}, so that nothing is run");
+        return ExitCode::SUCCESS;
+    }
     let mut escaped = Vec::new();
     for (name, run) in parts.into_iter().filter(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only.as_str()))) {
         println!("{name}");

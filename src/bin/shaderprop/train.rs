@@ -1,11 +1,12 @@
 //! `train`: from a table to a model, and how good it is.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 use shaderprop::{
-    Checkpoint, Device, EarlyStopping, Ended, Engine, EngineChoice, Fit, History, Load, Log, Model, Network, Optimizer,
+    Checkpoint, Device, EarlyStopping, Ended, Engine, EngineChoice, Error, Fit, History, Load, Log, Model, Network, Optimizer,
     Preprocessing, Save, Schedule, Table,
 };
 
@@ -77,8 +78,8 @@ pub struct Options {
     quiet: bool,
 }
 
-/// How often a training goes on after its device was lost: a device that is lost again and again is no use.
-const MOST_RECOVERIES: usize = 3;
+/// How long is waited before each time that a lost device is opened anew: its driver may need a moment, and one that is lost again and again is no use.
+const RECOVERIES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
 
 fn history_file(text: &str) -> Result<PathBuf, String> {
     match Path::new(text).extension().and_then(|end| end.to_str()) {
@@ -234,13 +235,21 @@ impl Options {
             Some(path) => model.resume_with(path, &data.inputs, &data.targets, &fit, |log: &Log| progress.epoch(log)),
             None => model.fit_with(&data.inputs, &data.targets, &fit, |log: &Log| progress.epoch(log)),
         };
-        for _ in 0..MOST_RECOVERIES {
-            let Err(error) = history.as_ref().map(|_| ()) else { break };
-            if !error.needs_new_device() || self.checkpoint.is_none() {
-                break;
+        let lost = history.as_ref().err().filter(|error| error.needs_new_device() && self.checkpoint.is_some()).cloned();
+        if let Some(lost) = lost {
+            progress.say(format!("{lost}, which is tried now, to go on from the last checkpoint"));
+            for wait in RECOVERIES {
+                std::thread::sleep(wait);
+                history = model.recover_with(&data.inputs, &data.targets, &fit, |log: &Log| progress.epoch(log));
+                match &history {
+                    Err(error) if error.needs_new_device() => (),
+                    // The adapter does not open, or not yet: what ended the training is what there is to say at last.
+                    Err(Error::DeviceRequest { .. } | Error::UnknownDevice { .. } | Error::NoAdapter) => {
+                        history = Err(lost.clone())
+                    }
+                    _ => break,
+                }
             }
-            progress.say(format!("{error}: going on from the checkpoint"));
-            history = model.recover_with(&data.inputs, &data.targets, &fit, |log: &Log| progress.epoch(log));
         }
         let history = history?;
         // Where nobody reads stdout any more the model is still wanted: that is told at the end, when the result cannot be printed either.
