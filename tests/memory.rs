@@ -92,7 +92,7 @@ fn over_very_many_trainers(device: &Device) {
         let engine = if i % 2 == 0 { EngineChoice::Staged } else { EngineChoice::Fused };
         let mut model = Model::new(device, &network, &Init::default()).expect("a model");
         let fit = Fit::new().optimizer(Optimizer::adam()).batch_size(8).epochs(3).engine(engine);
-        model.fit(&inputs, &Matrix::column(vec![0.5; 20]), &fit).expect("a training");
+        model.fit(&inputs, Matrix::column(vec![0.5; 20]), &fit).expect("a training");
         held.push(resident());
     }
     let (early, late) = (held[199], held[1199]);

@@ -17,6 +17,10 @@ mod shim;
 
 use std::process::ExitCode;
 
+/// Runs all of a part, or some of it, and gives what escaped.
+#[cfg(target_os = "linux")]
+type Part = fn(bool) -> Vec<String>;
+
 #[cfg(not(target_os = "linux"))]
 fn main() -> ExitCode {
     println!("NOT RUN: faults, which are made by means of Linux");
@@ -34,7 +38,7 @@ fn main() -> ExitCode {
     }
     let long = std::env::var_os("SHADERPROP_LONG").is_some();
     let only = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
-    let parts: [(&str, fn(bool) -> Vec<String>); 4] =
+    let parts: [(&str, Part); 4] =
         [("injections", injections::run), ("saving", saving::run), ("killing", killing::run), ("memory", memory::run)];
     let known = |only: &String| parts.iter().any(|(name, _)| name.contains(only.as_str()));
     if let Some(other) = only.as_ref().filter(|only| !known(only)) {

@@ -16,7 +16,7 @@ fn train(device: &Device, units: usize) -> Result<Model, Error> {
     let mut model = Model::new(device, &network, &Init::default())?;
     let inputs = Matrix::new(2, units, vec![0.5; 2 * units])?;
     let fit = Fit::new().optimizer(Optimizer::adam()).learning_rate(0.001).epochs(3).log_every(1);
-    model.fit(&inputs, &Matrix::column(vec![1.0, 0.0]), &fit)?;
+    model.fit(&inputs, Matrix::column(vec![1.0, 0.0]), &fit)?;
     Ok(model)
 }
 
