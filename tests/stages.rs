@@ -337,6 +337,8 @@ fn scores_are_counted() {
             let outputs: Vec<f32> = numbers(1, rows * columns).iter().map(|x| (x * 3.0).round() + 0.0).collect();
             let own: Vec<usize> = (0..rows).map(|row| (row * 7 + row / 3) % columns).collect();
             let targets: Vec<f32> = (0..rows * columns).map(|i| f32::from(u8::from(own[i / columns] == i % columns))).collect();
+            // Classes may be given as shares too: the largest is the row's own.
+            let shares: Vec<f32> = numbers(2, rows * columns).iter().zip(&targets).map(|(x, own)| x.abs() + 2.0 * own).collect();
             let plan = |counts: Counts| {
                 let mut plan = Plan::default();
                 let mut new = |name| tensor(&mut plan, name, rows, columns, &limits);
@@ -346,7 +348,8 @@ fn scores_are_counted() {
                 plan
             };
             let count = |counts: Counts, outputs: &[f32]| -> Vec<u32> {
-                let read = run(&gpu, plan(counts), 1, &[("outputs", outputs), ("targets", &targets)], &["counts"]);
+                let targets = if matches!(counts, Counts::Binary) { &targets } else { &shares };
+                let read = run(&gpu, plan(counts), 1, &[("outputs", outputs), ("targets", targets)], &["counts"]);
                 read[0].iter().map(|count| count.to_bits()).collect()
             };
             let mut expected = vec![0u32; columns * (columns + 1)];
