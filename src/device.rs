@@ -32,7 +32,7 @@ pub struct DeviceInfo {
     pub name: String,
     /// What it is.
     pub kind: DeviceKind,
-    /// `Vulkan`, `Metal` or `Dx12`; `none` for the CPU engine.
+    /// `Vulkan`, `Metal`, `Dx12` or `BrowserWebGpu`; `none` for the CPU engine.
     pub backend: String,
     /// The driver and its version, as it gives them.
     pub driver: String,
@@ -121,6 +121,7 @@ impl From<&str> for DeviceChoice {
 /// assert_eq!(devices.last().map(|device| device.name.as_str()), Some("cpu"));
 /// # Ok::<(), shaderprop::Error>(())
 /// ```
+#[cfg(not(target_arch = "wasm32"))]
 pub fn devices() -> Result<Vec<DeviceInfo>, Error> {
     let adapters = pollster::block_on(gpu::adapters())?;
     Ok(adapters.iter().map(info_of).chain([cpu_info()]).collect())
@@ -133,40 +134,47 @@ impl Device {
     /// [`Error::NoAdapter`] if there is no adapter of the kind, [`Error::UnknownDevice`] if none has the name,
     /// [`Error::DeviceRequest`] or [`Error::Panicked`] if the driver does not open it. With [`DeviceChoice::Auto`] an adapter
     /// that does not open is passed over for the next one, with a warning in the log.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn open(choice: &DeviceChoice) -> Result<Self, Error> {
+        pollster::block_on(Self::open_async(choice))
+    }
+
+    /// [`open`](Self::open) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); a browser without WebGPU has no adapter.
+    pub async fn open_async(choice: &DeviceChoice) -> Result<Self, Error> {
         if *choice == DeviceChoice::Cpu {
             return Ok(Self::cpu());
         }
-        pollster::block_on(async {
-            let adapters = gpu::adapters().await?;
-            let kind = |adapter: &wgpu::Adapter| info_of(adapter).kind;
-            let fits = |adapter: &wgpu::Adapter| match choice {
-                DeviceChoice::Hardware => kind(adapter) == DeviceKind::Hardware,
-                DeviceChoice::Software => kind(adapter) == DeviceKind::Software,
-                DeviceChoice::Name(name) => adapter.get_info().name.to_lowercase().contains(&name.to_lowercase()),
-                DeviceChoice::Auto | DeviceChoice::Cpu => true,
-            };
-            let mut last = match choice {
-                DeviceChoice::Name(name) => Error::UnknownDevice {
-                    name: name.clone(),
-                    known: adapters.iter().map(|adapter| adapter.get_info().name).collect(),
-                },
-                _ => Error::NoAdapter,
-            };
-            for adapter in adapters.iter().filter(|adapter| fits(adapter)) {
-                match Gpu::open(adapter).await {
-                    Ok(gpu) => {
-                        return Ok(Self { info: info_of(adapter), gpu: Some(Arc::new(gpu)), fallback: None, limits: None });
-                    }
-                    Err(error) if *choice == DeviceChoice::Auto => {
-                        log::warn!("{error}");
-                        last = error;
-                    }
-                    Err(error) => return Err(error),
+        let adapters = gpu::adapters().await?;
+        let kind = |adapter: &wgpu::Adapter| info_of(adapter).kind;
+        let fits = |adapter: &wgpu::Adapter| match choice {
+            DeviceChoice::Hardware => kind(adapter) == DeviceKind::Hardware,
+            DeviceChoice::Software => kind(adapter) == DeviceKind::Software,
+            DeviceChoice::Name(name) => adapter.get_info().name.to_lowercase().contains(&name.to_lowercase()),
+            DeviceChoice::Auto | DeviceChoice::Cpu => true,
+        };
+        let mut last = match choice {
+            DeviceChoice::Name(name) => Error::UnknownDevice {
+                name: name.clone(),
+                known: adapters.iter().map(|adapter| adapter.get_info().name).collect(),
+            },
+            _ => Error::NoAdapter,
+        };
+        for adapter in adapters.iter().filter(|adapter| fits(adapter)) {
+            match Gpu::open(adapter).await {
+                Ok(gpu) => {
+                    return Ok(Self { info: info_of(adapter), gpu: Some(Arc::new(gpu)), fallback: None, limits: None });
                 }
+                Err(error) if *choice == DeviceChoice::Auto => {
+                    log::warn!("{error}");
+                    last = error;
+                }
+                Err(error) => return Err(error),
             }
-            Err(last)
-        })
+        }
+        Err(last)
     }
 
     /// Opens the same adapter anew, after this device was lost: its clones stay as they are. The CPU engine is never lost, and is given back.
@@ -180,18 +188,25 @@ impl Device {
     /// assert_eq!(Device::cpu().reopen()?.info(), Device::cpu().info());
     /// # Ok::<(), shaderprop::Error>(())
     /// ```
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn reopen(&self) -> Result<Self, Error> {
+        pollster::block_on(self.reopen_async())
+    }
+
+    /// [`reopen`](Self::reopen) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`reopen`](Self::reopen).
+    pub async fn reopen_async(&self) -> Result<Self, Error> {
         if self.gpu.is_none() {
             return Ok(self.clone());
         }
-        pollster::block_on(async {
-            let adapters = gpu::adapters().await?;
-            let Some(adapter) = adapters.iter().find(|adapter| info_of(adapter) == self.info) else {
-                let known = adapters.iter().map(|adapter| adapter.get_info().name).collect();
-                return Err(Error::UnknownDevice { name: self.info.name.clone(), known });
-            };
-            Ok(Self { gpu: Some(Arc::new(Gpu::open(adapter).await?)), ..self.clone() })
-        })
+        let adapters = gpu::adapters().await?;
+        let Some(adapter) = adapters.iter().find(|adapter| info_of(adapter) == self.info) else {
+            let known = adapters.iter().map(|adapter| adapter.get_info().name).collect();
+            return Err(Error::UnknownDevice { name: self.info.name.clone(), known });
+        };
+        Ok(Self { gpu: Some(Arc::new(Gpu::open(adapter).await?)), ..self.clone() })
     }
 
     /// Opens the device of that choice, or the CPU engine where [`DeviceChoice::Auto`] finds no adapter that opens: what a program
@@ -199,6 +214,7 @@ impl Device {
     ///
     /// # Errors
     /// As [`open`](Self::open), but none for [`DeviceChoice::Auto`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn open_or_cpu(choice: &DeviceChoice) -> Result<Self, Error> {
         match Self::open(choice) {
             Err(error) if *choice == DeviceChoice::Auto => Ok(Self { fallback: Some(error), ..Self::cpu() }),
@@ -217,6 +233,7 @@ impl Device {
     }
 
     /// The same adapter opened with no more than a browser has to give: for tests.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn reopen_as_in_a_browser(&self) -> Result<Self, Error> {
         pollster::block_on(async {
             let adapters = gpu::adapters().await?;
@@ -232,10 +249,19 @@ impl Device {
     }
 
     /// Runs what the library does for this device to its end.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         match &self.gpu {
             Some(gpu) => gpu.block_on(work),
             None => pollster::block_on(work),
+        }
+    }
+
+    /// The same without blocking.
+    pub(crate) async fn drive<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match &self.gpu {
+            Some(gpu) => gpu.drive(work).await,
+            None => work.await,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::loss::Loss;
@@ -32,6 +33,8 @@ use crate::schedule::Schedule;
 /// | `early_stopping` | none | when to stop before the last epoch |
 /// | `on_non_finite` | stop | what to do when the loss leaves the finite numbers |
 /// | `log_every` | never | log after epoch 1, and then after every so many epochs |
+/// | `log_interval` | never | log about so often |
+/// | `log_weights` | false | whether a log has the weights |
 /// | `cancel` | none | a switch for another thread |
 /// | `checkpoint` | none | a file from which the training can be resumed |
 /// | `engine` | whichever is faster | what trains, on a device that runs shaders |
@@ -68,6 +71,8 @@ pub struct Fit {
     pub(crate) early_stopping: Option<EarlyStopping>,
     pub(crate) on_non_finite: OnNonFinite,
     pub(crate) log_every: Option<usize>,
+    pub(crate) log_interval: Option<Duration>,
+    pub(crate) log_weights: bool,
     pub(crate) cancel: Option<Cancel>,
     pub(crate) checkpoint: Option<Checkpoint>,
     pub(crate) engine: EngineChoice,
@@ -268,6 +273,8 @@ impl Default for Fit {
             early_stopping: None,
             on_non_finite: OnNonFinite::default(),
             log_every: None,
+            log_interval: None,
+            log_weights: false,
             cancel: None,
             checkpoint: None,
             engine: EngineChoice::default(),
@@ -452,6 +459,21 @@ impl Fit {
         self
     }
 
+    /// Log about so often, instead of after so many epochs: as many epochs pass between two log points as take that time. What is computed does not
+    /// depend on it.
+    #[must_use]
+    pub fn log_interval(mut self, interval: Duration) -> Self {
+        self.log_interval = Some(interval);
+        self
+    }
+
+    /// Whether each [`Log`](crate::Log) has the weights after its epoch: they come back from the device with the loss.
+    #[must_use]
+    pub fn log_weights(mut self, weights: bool) -> Self {
+        self.log_weights = weights;
+        self
+    }
+
     /// The learning rate that is set, or the optimizer's.
     pub(crate) fn base_rate(&self) -> f64 {
         self.learning_rate.unwrap_or(self.optimizer.default_learning_rate())
@@ -479,6 +501,9 @@ impl Fit {
         }
         if self.log_every == Some(0) {
             return Err(setting("log_every", "at least 1 epoch", "0".into()));
+        }
+        if self.log_every.is_some() && self.log_interval.is_some() {
+            return Err(setting("log_interval", "none beside log_every", "both".into()));
         }
         if self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.every == 0) {
             return Err(setting("the epochs between checkpoints", "at least 1", "0".into()));
@@ -552,6 +577,8 @@ impl Fit {
             early_stopping,
             on_non_finite,
             log_every: _,
+            log_interval: _,
+            log_weights: _,
             cancel: _,
             checkpoint: _,
             engine: _,
@@ -574,9 +601,9 @@ impl Fit {
         settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// Whether that epoch, counted from 1, is a log point.
+    /// Whether that epoch, counted from 1, is a log point where training stops there.
     pub(crate) fn logs(&self, epoch: usize) -> bool {
-        self.log_every.is_some_and(|every| (epoch - 1).is_multiple_of(every))
+        self.log_interval.is_some() || self.log_every.is_some_and(|every| (epoch - 1).is_multiple_of(every))
     }
 
     /// The next epoch after `done` whose losses must be read: a log point, or the last, or the very next.

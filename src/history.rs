@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::fused::Engine;
 use crate::metric::{Measured, Metric, Scale, confusion};
+use crate::network::Tensor;
 
 /// What [`fit`](crate::Model::fit) returns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,6 +61,8 @@ pub struct Log {
     pub validation_metrics: BTreeMap<String, f64>,
     /// The learning rate of its last step.
     pub learning_rate: f64,
+    /// All weights and biases after it, with [`Fit::log_weights`](crate::Fit::log_weights); else none.
+    pub weights: Vec<Tensor>,
 }
 
 /// What [`evaluate`](crate::Model::evaluate) returns.

@@ -33,8 +33,13 @@
 //! ([`Device::cpu`]) is a separate, plain implementation in f64, against which the shaders are tested.
 
 #![warn(missing_docs)]
+#![cfg_attr(
+    target_arch = "wasm32",
+    allow(dead_code, unused_imports, reason = "in a browser nothing blocks and there are no files, nor what serves these alone")
+)]
 
 mod activation;
+#[cfg(not(target_arch = "wasm32"))]
 mod cross_validation;
 mod data;
 mod device;
@@ -55,6 +60,7 @@ mod network;
 mod optimizer;
 mod order;
 mod plan;
+mod predictor;
 mod product;
 mod random;
 mod read;
@@ -69,11 +75,15 @@ mod table;
 mod text;
 mod trace;
 mod train;
+#[cfg(not(target_arch = "wasm32"))]
 mod trainer;
 
 pub use activation::Activation;
+#[cfg(not(target_arch = "wasm32"))]
 pub use cross_validation::{Fold, cross_validate};
-pub use device::{Device, DeviceChoice, DeviceInfo, DeviceKind, DeviceLimits, devices};
+#[cfg(not(target_arch = "wasm32"))]
+pub use device::devices;
+pub use device::{Device, DeviceChoice, DeviceInfo, DeviceKind, DeviceLimits};
 pub use error::Error;
 pub use file::{Format, Load, Save};
 pub use fit::{Answer, Cancel, Checkpoint, ClassWeights, EarlyStopping, EngineChoice, Fit, OnNonFinite};
@@ -87,6 +97,7 @@ pub use metric::Metric;
 pub use model::Model;
 pub use network::{Dense, Network, Tensor};
 pub use optimizer::Optimizer;
+pub use predictor::Predictor;
 pub use random::Philox;
 pub use read::Array;
 pub use schedule::Schedule;
@@ -95,6 +106,7 @@ pub use summary::{LayerSummary, Summary};
 pub use sweep::{Member, MemberHistory, Sweep, SweepHistory};
 pub use table::{Column, Columns, Csv, Dataset, Missing, Predictions, Preprocessing, Scaling, Table, TableReader};
 pub use trace::Stage;
+#[cfg(not(target_arch = "wasm32"))]
 pub use trainer::{Readback, TensorBuffer, Trainer};
 /// The wgpu that this version is built with.
 pub use wgpu;
@@ -129,6 +141,7 @@ pub mod internals {
     ///
     /// # Errors
     /// As [`Device::open`](crate::Device::open).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn as_in_a_browser(device: &crate::Device) -> Result<crate::Device, crate::Error> {
         device.reopen_as_in_a_browser()
     }

@@ -70,6 +70,17 @@ struct BrokenOff {
     checkpoint: Option<PathBuf>,
 }
 
+/// How a training waits for the device.
+enum Edge {
+    /// On this thread.
+    #[cfg(not(target_arch = "wasm32"))]
+    Blocking,
+    /// It gives the thread back meanwhile.
+    Async,
+    /// As what it is a part of does.
+    Within,
+}
+
 /// Predictions and evaluations go over the rows in pieces of about this many values in the widest layer.
 const PIECE: usize = 1 << 20;
 
@@ -196,6 +207,7 @@ impl Model {
     /// faults. With a checkpoint also [`Error::Exists`], [`Error::Write`] and [`Error::Export`], before training where that can be known. The model
     /// then keeps the weights that it had before; after [`Error::Diverged`], those of the last log point or checkpoint at which all was finite, if
     /// there was one, and where a checkpoint could not be written those reached by then.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn fit<'x, 'y>(
         &mut self,
         inputs: impl Into<Matrix<'x>>,
@@ -210,14 +222,40 @@ impl Model {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn fit_with<'x, 'y, A: Answer>(
         &mut self,
         inputs: impl Into<Matrix<'x>>,
         targets: impl Into<Matrix<'y>>,
         fit: &Fit,
-        on_log: impl FnMut(&Log) -> A,
+        mut on_log: impl FnMut(&Log) -> A,
     ) -> Result<History, Error> {
-        self.train(None, inputs.into(), targets.into(), fit, on_log)
+        let (inputs, targets) = (inputs.into(), targets.into());
+        pollster::block_on(self.train(Edge::Blocking, None, (inputs, targets), fit, async |log: &Log| on_log(log)))
+    }
+
+    /// [`fit_with`](Self::fit_with) for where nothing may block, as in a browser: the device works while the page does, and `on_log` may wait for
+    /// something too. Elsewhere the future asks the device each time it is polled, without waiting for it.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Fit, Init, Log, Model, Network};
+    /// let mut model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros)?;
+    /// let fit = Fit::new().learning_rate(0.5).log_every(1);
+    /// let history = model.fit_async(&[[1.0]], &[[2.0]], &fit, async |log: &Log| println!("{}", log.loss));
+    /// assert_eq!(pollster::block_on(history)?.loss, [4.0]);
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub async fn fit_async<'x, 'y, A: Answer>(
+        &mut self,
+        inputs: impl Into<Matrix<'x>>,
+        targets: impl Into<Matrix<'y>>,
+        fit: &Fit,
+        on_log: impl AsyncFnMut(&Log) -> A,
+    ) -> Result<History, Error> {
+        self.train(Edge::Async, None, (inputs.into(), targets.into()), fit, on_log).await
     }
 
     /// Goes on with a training that wrote a [`Checkpoint`](crate::Checkpoint), with the same network, data and settings: the weights and all else come from the
@@ -245,6 +283,7 @@ impl Model {
     /// # std::fs::remove_file(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn resume<'x, 'y>(
         &mut self,
         path: impl AsRef<Path>,
@@ -259,15 +298,17 @@ impl Model {
     ///
     /// # Errors
     /// As [`resume`](Self::resume).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn resume_with<'x, 'y, A: Answer>(
         &mut self,
         path: impl AsRef<Path>,
         inputs: impl Into<Matrix<'x>>,
         targets: impl Into<Matrix<'y>>,
         fit: &Fit,
-        on_log: impl FnMut(&Log) -> A,
+        mut on_log: impl FnMut(&Log) -> A,
     ) -> Result<History, Error> {
-        self.train(Some(path.as_ref()), inputs.into(), targets.into(), fit, on_log)
+        let (path, data) = (path.as_ref(), (inputs.into(), targets.into()));
+        pollster::block_on(self.train(Edge::Blocking, Some(path), data, fit, async |log: &Log| on_log(log)))
     }
 
     /// Goes on with a training that ended because the device was lost, hung, or its driver broke: opens the device anew, as the model's from
@@ -295,6 +336,7 @@ impl Model {
     /// # std::fs::remove_file(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn recover<'x, 'y>(
         &mut self,
         inputs: impl Into<Matrix<'x>>,
@@ -308,12 +350,13 @@ impl Model {
     ///
     /// # Errors
     /// As [`recover`](Self::recover).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn recover_with<'x, 'y, A: Answer>(
         &mut self,
         inputs: impl Into<Matrix<'x>>,
         targets: impl Into<Matrix<'y>>,
         fit: &Fit,
-        on_log: impl FnMut(&Log) -> A,
+        mut on_log: impl FnMut(&Log) -> A,
     ) -> Result<History, Error> {
         let Some(BrokenOff { checkpoint }) = self.broken_off.clone() else {
             return Err(Error::Setting {
@@ -326,16 +369,22 @@ impl Model {
         if self.device.gpu.as_ref().is_some_and(|gpu| gpu.check().is_err()) {
             self.device = self.device.reopen()?;
         }
-        self.train(checkpoint.as_deref(), inputs.into(), targets.into(), fit, on_log)
+        let (checkpoint, data) = (checkpoint.as_deref(), (inputs.into(), targets.into()));
+        pollster::block_on(self.train(Edge::Blocking, checkpoint, data, fit, async |log: &Log| on_log(log)))
     }
 
-    fn train<A: Answer>(
+    /// Trains within work that somebody else waits for.
+    pub(crate) async fn train_here(&mut self, data: (Matrix<'_>, Matrix<'_>), fit: &Fit) -> Result<History, Error> {
+        Box::pin(self.train(Edge::Within, None, data, fit, async |_: &Log| ())).await
+    }
+
+    async fn train<A: Answer>(
         &mut self,
+        edge: Edge,
         checkpoint: Option<&Path>,
-        inputs: Matrix<'_>,
-        targets: Matrix<'_>,
+        (inputs, targets): (Matrix<'_>, Matrix<'_>),
         fit: &Fit,
-        mut on_log: impl FnMut(&Log) -> A,
+        mut on_log: impl AsyncFnMut(&Log) -> A,
     ) -> Result<History, Error> {
         fit.check(&self.network)?;
         let (data, validation) = self.parts(inputs, targets, fit)?;
@@ -351,13 +400,19 @@ impl Model {
         let saved = Cell::new(false);
         start.saved = Some(&saved);
         let mut kept = None;
-        let trained = self.device.block_on(async {
+        let work = async {
             let trained = train::train(&start, (&data, validation.as_ref()), fit, &mut on_log).await;
             trained.map_err(|failed| {
                 kept = failed.kept;
                 failed.error
             })
-        });
+        };
+        let trained = match edge {
+            #[cfg(not(target_arch = "wasm32"))]
+            Edge::Blocking => self.device.block_on(work),
+            Edge::Async => self.device.drive(work).await,
+            Edge::Within => work.await,
+        };
         // Another fault may be behind the error: then nothing is kept.
         let lost = trained.as_ref().is_err_and(Error::needs_new_device);
         if lost {
@@ -449,49 +504,63 @@ impl Model {
     /// assert_eq!(loss, 9.0);
     /// # Ok::<(), shaderprop::Error>(())
     /// ```
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn evaluate<'x, 'y>(
         &self,
         inputs: impl Into<Matrix<'x>>,
         targets: impl Into<Matrix<'y>>,
         loss: Loss,
     ) -> Result<Evaluation, Error> {
-        let data = Data::new(&self.network, loss, inputs.into(), targets.into())?;
+        self.device.block_on(self.evaluating(inputs.into(), targets.into(), loss))
+    }
+
+    /// [`evaluate`](Self::evaluate) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub async fn evaluate_async<'x, 'y>(
+        &self,
+        inputs: impl Into<Matrix<'x>>,
+        targets: impl Into<Matrix<'y>>,
+        loss: Loss,
+    ) -> Result<Evaluation, Error> {
+        self.device.drive(self.evaluating(inputs.into(), targets.into(), loss)).await
+    }
+
+    async fn evaluating(&self, inputs: Matrix<'_>, targets: Matrix<'_>, loss: Loss) -> Result<Evaluation, Error> {
+        let data = Data::new(&self.network, loss, inputs, targets)?;
         let (rows, outputs) = (data.inputs.rows(), self.network.outputs());
         let counts = match by_classes(&self.network, loss) {
             true => Counts::Classes { confusion: outputs <= LARGEST_CONFUSION },
             false => Counts::Binary,
         };
         let scores = Scores { counts: Some(counts), errors: true };
-        let measured = self.device.block_on(async {
-            let mut measured = Measured { losses: vec![0.0; scores.losses()], counts: vec![0; counts.len(outputs)] };
-            let mut add = |part: Measured, share: f64| {
-                measured.losses.iter_mut().zip(part.losses).for_each(|(sum, mean)| *sum += mean * share);
-                measured.counts.iter_mut().zip(part.counts).for_each(|(sum, count)| *sum += count);
+        let mut measured = Measured { losses: vec![0.0; scores.losses()], counts: vec![0; counts.len(outputs)] };
+        let mut add = |part: Measured, share: f64| {
+            measured.losses.iter_mut().zip(part.losses).for_each(|(sum, mean)| *sum += mean * share);
+            measured.counts.iter_mut().zip(part.counts).for_each(|(sum, count)| *sum += count);
+        };
+        let mut staged = None;
+        let reference = LazyCell::new(|| self.reference(loss));
+        for piece in self.pieces(rows) {
+            let share = piece.len() as f64 / rows as f64;
+            let part = data.select(&piece.clone().collect::<Vec<_>>());
+            let Some(gpu) = &self.device.gpu else {
+                let targets = widened(&part.dense_targets(outputs));
+                add(engine::evaluate(&reference, &widened(part.inputs.values()), &targets, scores), share);
+                continue;
             };
-            let mut staged = None;
-            let reference = LazyCell::new(|| self.reference(loss));
-            for piece in self.pieces(rows) {
-                let share = piece.len() as f64 / rows as f64;
-                let part = data.select(&piece.clone().collect::<Vec<_>>());
-                let Some(gpu) = &self.device.gpu else {
-                    let targets = widened(&part.dense_targets(outputs));
-                    add(engine::evaluate(&reference, &widened(part.inputs.values()), &targets, scores), share);
-                    continue;
-                };
-                let task = Task { scores, ..Task::new(&self.network, loss, piece.len()) };
-                let readable = scores.losses() + counts.len(outputs);
-                let staged =
-                    self.staged(gpu, &mut staged, piece.len(), readable, |limits| Plan::evaluation(&task, limits)).await?;
-                staged.upload(staged.plan.find("evaluation.inputs"), part.inputs.values()).await?;
-                staged.upload(staged.plan.find("evaluation.targets"), &part.dense_targets(outputs)).await?;
-                staged.write_steps(EVALUATION, &evaluation_steps(1, piece.len()))?;
-                staged.replay(1).await?;
-                let losses = (staged.plan.find("evaluation.losses"), scores.losses());
-                let read = read_measured(staged, losses, scores, EVALUATION, (None, None)).await?;
-                add(Measured { losses: read.losses, counts: read.counts }, share);
-            }
-            Ok(measured)
-        })?;
+            let task = Task { scores, ..Task::new(&self.network, loss, piece.len()) };
+            let readable = scores.losses() + counts.len(outputs);
+            let staged = self.staged(gpu, &mut staged, piece.len(), readable, |limits| Plan::evaluation(&task, limits)).await?;
+            staged.upload(staged.plan.find("evaluation.inputs"), part.inputs.values()).await?;
+            staged.upload(staged.plan.find("evaluation.targets"), &part.dense_targets(outputs)).await?;
+            staged.write_steps(EVALUATION, &evaluation_steps(1, piece.len()))?;
+            staged.replay(1).await?;
+            let losses = (staged.plan.find("evaluation.losses"), scores.losses());
+            let read = read_measured(staged, losses, scores, EVALUATION, (None, None)).await?;
+            add(Measured { losses: read.losses, counts: read.counts }, share);
+        }
         let unit = self.preprocessing.as_ref().map_or(1.0, Preprocessing::unit);
         let scale = Scale { rows, outputs, counts: Some(counts), variance: data.variance(outputs), unit };
         let accuracy = Metric::Accuracy.value(&measured, &scale);
@@ -503,32 +572,42 @@ impl Model {
     ///
     /// # Errors
     /// As [`fit`](Self::fit), but for [`Error::Diverged`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn predict<'x>(&self, inputs: impl Into<Matrix<'x>>) -> Result<Matrix<'static>, Error> {
-        let inputs = inputs.into();
+        self.device.block_on(self.predicting(inputs.into()))
+    }
+
+    /// [`predict`](Self::predict) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub async fn predict_async<'x>(&self, inputs: impl Into<Matrix<'x>>) -> Result<Matrix<'static>, Error> {
+        self.device.drive(self.predicting(inputs.into())).await
+    }
+
+    async fn predicting(&self, inputs: Matrix<'_>) -> Result<Matrix<'static>, Error> {
         check_inputs("inputs", &self.network, &inputs)?;
         let outputs = self.network.outputs();
-        self.device.block_on(async {
-            let mut values = Vec::new();
-            let mut staged = None;
-            let reference = LazyCell::new(|| self.reference(Loss::default()));
-            for piece in self.pieces(inputs.rows()) {
-                let x = rows_of(&inputs, &piece);
-                match &self.device.gpu {
-                    Some(gpu) => {
-                        let plan = |limits| Plan::prediction(&self.network, piece.len(), limits);
-                        let staged = self.staged(gpu, &mut staged, piece.len(), piece.len() * outputs, plan).await?;
-                        staged.upload(staged.plan.find("inputs"), x).await?;
-                        staged.replay(1).await?;
-                        let wanted = [(self.predictions(staged), piece.len() * outputs)];
-                        values.extend(staged.read(&wanted).await?.remove(0));
-                    }
-                    None => {
-                        values.extend(reference.forward(&widened(x), None).pop().map_or(vec![], |last| narrowed(&last.outputs)));
-                    }
+        let mut values = Vec::new();
+        let mut staged = None;
+        let reference = LazyCell::new(|| self.reference(Loss::default()));
+        for piece in self.pieces(inputs.rows()) {
+            let x = rows_of(&inputs, &piece);
+            match &self.device.gpu {
+                Some(gpu) => {
+                    let plan = |limits| Plan::prediction(&self.network, piece.len(), limits);
+                    let staged = self.staged(gpu, &mut staged, piece.len(), piece.len() * outputs, plan).await?;
+                    staged.upload(staged.plan.find("inputs"), x).await?;
+                    staged.replay(1).await?;
+                    let wanted = [(self.predictions(staged), piece.len() * outputs)];
+                    values.extend(staged.read(&wanted).await?.remove(0));
+                }
+                None => {
+                    values.extend(reference.forward(&widened(x), None).pop().map_or(vec![], |last| narrowed(&last.outputs)));
                 }
             }
-            Matrix::new(inputs.rows(), outputs, values)
-        })
+        }
+        Matrix::new(inputs.rows(), outputs, values)
     }
 
     /// Looks at one epoch of a training, stage by stage, in the plain stages of `shaders/`: trains up to that epoch, counted from 1,
@@ -538,6 +617,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`fit`](Self::fit); [`Error::NeedsAdapter`] on the CPU engine; [`Error::Setting`] for an epoch beyond the settings'.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn explain<'x, 'y>(
         &self,
         inputs: impl Into<Matrix<'x>>,
@@ -545,8 +625,26 @@ impl Model {
         fit: &Fit,
         epoch: usize,
     ) -> Result<Vec<Stage>, Error> {
+        self.device.block_on(self.explaining(inputs.into(), targets.into(), fit, epoch))
+    }
+
+    /// [`explain`](Self::explain) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`explain`](Self::explain).
+    pub async fn explain_async<'x, 'y>(
+        &self,
+        inputs: impl Into<Matrix<'x>>,
+        targets: impl Into<Matrix<'y>>,
+        fit: &Fit,
+        epoch: usize,
+    ) -> Result<Vec<Stage>, Error> {
+        self.device.drive(self.explaining(inputs.into(), targets.into(), fit, epoch)).await
+    }
+
+    async fn explaining(&self, inputs: Matrix<'_>, targets: Matrix<'_>, fit: &Fit, epoch: usize) -> Result<Vec<Stage>, Error> {
         fit.check(&self.network)?;
-        let (data, validation) = self.parts(inputs.into(), targets.into(), fit)?;
+        let (data, validation) = self.parts(inputs, targets, fit)?;
         if epoch == 0 || epoch > fit.epochs {
             return Err(Error::Setting {
                 what: "the epoch to explain".into(),
@@ -558,36 +656,34 @@ impl Model {
         if self.device.gpu.is_none() {
             return Err(needs_adapter());
         }
-        self.device.block_on(async {
-            let (mut parameters, mut state) = (self.parameters.clone(), self.state.going_on(fit));
-            if epoch > 1 {
-                let before = Fit {
-                    epochs: epoch - 1,
-                    early_stopping: None,
-                    cancel: None,
-                    checkpoint: None,
-                    engine: EngineChoice::Staged,
-                    ..fit.clone()
-                };
-                let trained = train::train(&self.start(), (&data, validation.as_ref()), &before, &mut |_| ()).await;
-                Trained { parameters, state, .. } = trained.map_err(|failed| failed.error)?;
+        let (mut parameters, mut state) = (self.parameters.clone(), self.state.going_on(fit));
+        if epoch > 1 {
+            let before = Fit {
+                epochs: epoch - 1,
+                early_stopping: None,
+                cancel: None,
+                checkpoint: None,
+                engine: EngineChoice::Staged,
+                ..fit.clone()
+            };
+            let trained = train::train(&self.start(), (&data, validation.as_ref()), &before, &mut async |_| ()).await;
+            Trained { parameters, state, .. } = trained.map_err(|failed| failed.error)?;
+        }
+        // The epoch itself in plain stages, which can be read one by one.
+        let once = Fit { epochs: 1, validation: None, early_stopping: None, engine: EngineChoice::Staged, ..fit.clone() };
+        let plain = Limits { products: Products::Plain, ..self.device.limits() };
+        let frame = train::frame((&self.network, &self.layout, &once), Rows::of(&data), None, plain);
+        let slots = state.slots.clone();
+        let setup = Setup { frame, parameters: &parameters, slots: &slots, data: &data, validation: None };
+        let mut steps = Vec::new();
+        state.epoch(fit, &Batches::of(fit, data.inputs.rows()), &mut steps);
+        match Running::training(&self.device, setup).await? {
+            Running::Staged(mut engine) => {
+                let row = engine.first_batch(&steps[0])?;
+                trace::step(&mut engine.staged, &self.layout, row).await
             }
-            // The epoch itself in plain stages, which can be read one by one.
-            let once = Fit { epochs: 1, validation: None, early_stopping: None, engine: EngineChoice::Staged, ..fit.clone() };
-            let plain = Limits { products: Products::Plain, ..self.device.limits() };
-            let frame = train::frame((&self.network, &self.layout, &once), Rows::of(&data), None, plain);
-            let slots = state.slots.clone();
-            let setup = Setup { frame, parameters: &parameters, slots: &slots, data: &data, validation: None };
-            let mut steps = Vec::new();
-            state.epoch(fit, &Batches::of(fit, data.inputs.rows()), &mut steps);
-            match Running::training(&self.device, setup).await? {
-                Running::Staged(mut engine) => {
-                    let row = engine.first_batch(&steps[0])?;
-                    trace::step(&mut engine.staged, &self.layout, row).await
-                }
-                Running::Fused(_) | Running::Cpu(_) => Err(needs_adapter()),
-            }
-        })
+            Running::Fused(_) | Running::Cpu(_) => Err(needs_adapter()),
+        }
     }
 
     /// The model with what was fitted of a table's columns: it then predicts from raw rows.
@@ -617,6 +713,7 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Setting`] without preprocessing; [`Error::UnknownColumn`] and [`Error::Cell`]; and as [`predict`](Self::predict).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn predict_table(&self, table: &Table) -> Result<Predictions, Error> {
         let preprocessing = self.preprocessing_for("predicting from a table")?;
         preprocessing.interpret(self.predict(preprocessing.transform_inputs(table)?)?)
@@ -638,6 +735,7 @@ impl Model {
     /// assert_eq!(evaluation.metric(Metric::RootMeanSquaredError), 100.0);
     /// # Ok::<(), shaderprop::Error>(())
     /// ```
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn evaluate_table(&self, table: &Table) -> Result<Evaluation, Error> {
         let preprocessing = self.preprocessing_for("evaluating on a table")?;
         let data = preprocessing.transform(table)?;
@@ -645,6 +743,7 @@ impl Model {
         self.evaluate(&data.inputs, &data.targets, loss)
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     fn preprocessing_for(&self, what: &str) -> Result<&Preprocessing, Error> {
         self.preprocessing.as_ref().ok_or_else(|| Error::Setting {
             what: what.into(),

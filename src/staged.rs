@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytemuck::{Pod, Zeroable};
+use web_time::Instant;
 
 use crate::error::Error;
 use crate::gpu::{Gpu, RECORDING, Region, Submission, UPLOAD};
@@ -79,8 +80,8 @@ struct InFlight {
 /// What data is read back by way of.
 const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
 
-/// How long a submission may take: under the 250 ms after which others on the device notice.
-const LONGEST_SUBMISSION: f64 = 0.2e9;
+/// How long a submission may take: under the 250 ms after which others on the device notice. In a browser a page is drawn by the same device.
+const LONGEST_SUBMISSION: f64 = if cfg!(target_arch = "wasm32") { 0.02e9 } else { 0.2e9 };
 
 /// The most command buffers in a submission: few enough that the device soon has work while the next ones are recorded.
 const LARGEST_SUBMISSION: usize = 64;

@@ -198,14 +198,34 @@ impl Sweep {
     /// As [`Model::fit`], but that networks which diverge are flagged; [`Error::Member`] names the member whose setting is refused;
     /// [`Error::Setting`] for what a sweep has not: validation, metrics, early stopping, [`Schedule::ReduceOnPlateau`], cancelling;
     /// [`Error::TooLarge`] says how many networks fit the device, if not one does.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn fit<'x, 'y>(
         &mut self,
         inputs: impl Into<Matrix<'x>>,
         targets: impl Into<Matrix<'y>>,
         fit: &Fit,
     ) -> Result<SweepHistory, Error> {
+        let device = self.device.clone();
+        device.block_on(self.training(inputs.into(), targets.into(), fit))
+    }
+
+    /// [`fit`](Self::fit) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub async fn fit_async<'x, 'y>(
+        &mut self,
+        inputs: impl Into<Matrix<'x>>,
+        targets: impl Into<Matrix<'y>>,
+        fit: &Fit,
+    ) -> Result<SweepHistory, Error> {
+        let device = self.device.clone();
+        device.drive(self.training(inputs.into(), targets.into(), fit)).await
+    }
+
+    async fn training(&mut self, inputs: Matrix<'_>, targets: Matrix<'_>, fit: &Fit) -> Result<SweepHistory, Error> {
         self.check(fit)?;
-        let data = Data::new(&self.network, fit.loss, inputs.into(), targets.into())?;
+        let data = Data::new(&self.network, fit.loss, inputs, targets)?;
         let data = data.with_sample_weights(fit)?.with_class_weights(&self.network, fit)?;
         let rows = data.inputs.rows();
         let weights = self.weights(&data)?;
@@ -218,13 +238,13 @@ impl Sweep {
         let (logged, state) = match &kernel {
             Some(fused) => {
                 let task = Task { fit, data: &data, weights: weights.as_ref(), fused };
-                self.device.block_on(self.train(&task, &mut numbers, state))?
+                self.train(&task, &mut numbers, state).await?
             }
             None => {
                 if fit.engine == EngineChoice::Fused {
                     log::warn!("training the networks of a sweep one after the other on the {engine} engine: {why}");
                 }
-                self.one_by_one(&data, fit, weights.as_ref(), &mut numbers, state)?
+                self.one_by_one(&data, fit, weights.as_ref(), &mut numbers, state).await?
             }
         };
         let before = self.state.epochs;
@@ -357,6 +377,12 @@ impl Sweep {
         }
         if fit.checkpoint.is_some() {
             return without("checkpoint");
+        }
+        if fit.log_interval.is_some() {
+            return without("log_interval");
+        }
+        if fit.log_weights {
+            return without("log_weights");
         }
         if matches!(fit.schedule, Schedule::ReduceOnPlateau { .. }) {
             return without("the schedule ReduceOnPlateau");
@@ -517,7 +543,7 @@ impl Sweep {
     }
 
     /// Trains one network after the other, as models of their own.
-    fn one_by_one(
+    async fn one_by_one(
         &self,
         data: &Data<'_>,
         fit: &Fit,
@@ -543,7 +569,8 @@ impl Sweep {
                     ..self.of_member(member, fit)
                 };
                 let targets = data.targets.clone();
-                let history = model.fit(data.inputs.clone(), targets, &alone).map_err(|error| match error {
+                let trained = model.train_here((data.inputs.clone(), targets), &alone).await;
+                let history = trained.map_err(|error| match error {
                     Error::Setting { .. } | Error::Shape { .. } | Error::NotFinite { .. } => of_member(k, error),
                     // The device's faults are nobody's.
                     error => error,

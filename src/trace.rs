@@ -16,6 +16,8 @@ pub struct Stage {
     pub shader: &'static str,
     /// The file, and which functions were chosen for it.
     pub label: String,
+    /// The WGSL that ran, those functions included.
+    pub source: String,
     /// What it computes.
     pub formula: String,
     /// What went in.
@@ -44,7 +46,7 @@ pub(crate) async fn step(staged: &mut Staged, layout: &Layout, row: Step) -> Res
         }
         let outputs = look(staged, layout, &first, |operand| operand.written).await?;
         let (shader, label) = (first.kernel.shader().map_or("", Shader::file), first.kernel.label());
-        stages.push(Stage { shader, label, formula: first.formula, inputs, outputs });
+        stages.push(Stage { shader, label, source: first.kernel.source(), formula: first.formula, inputs, outputs });
         start = end;
     }
     Ok(stages)

@@ -2,6 +2,9 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use web_time::Instant;
 
 use crate::data::Data;
 use crate::device::Device;
@@ -189,7 +192,7 @@ pub async fn train<A: Answer>(
     start: &Start<'_>,
     (data, validation): (&Data<'_>, Option<&Data<'_>>),
     fit: &Fit,
-    on_log: &mut impl FnMut(&Log) -> A,
+    on_log: &mut impl AsyncFnMut(&Log) -> A,
 ) -> Result<Trained, Failed> {
     let &Start { device, network, layout, .. } = start;
     let resumed = start.resumed.as_ref();
@@ -245,8 +248,10 @@ pub async fn train<A: Answer>(
     let mut done = history.loss.len();
     // By early stopping, whatever else may end it in the same epoch.
     let mut stopped = history.ended == Ended::EarlyStopping;
+    let mut stretch = 1;
     while done < fit.epochs && history.ended == Ended::Finished {
         let (end, before) = (fit.next_stop(done).min(done + frame.room), done);
+        let (end, began) = (if fit.log_interval.is_some() { end.min(done + stretch) } else { end }, Instant::now());
         while done < end && !cancelled() {
             let mut steps = Vec::new();
             let most = MOST_STEPS[usize::from(fit.cancel.is_some())] / batches.steps();
@@ -266,7 +271,8 @@ pub async fn train<A: Answer>(
             history.ended = Ended::Cancelled;
             break;
         }
-        let Losses { epochs: losses, measured, parameters, finite } = engine.losses(done == fit.epochs).await?;
+        let Losses { epochs: losses, measured, parameters, finite } =
+            engine.losses(done == fit.epochs || fit.log_weights).await?;
         end_parameters = parameters;
         history.loss.extend(&losses);
         note(&mut history.metrics, &fit.metrics, &measured, &scales.0);
@@ -311,8 +317,21 @@ pub async fn train<A: Answer>(
             save(saver, &mut engine, start, fit, end, (&state, &watch, &history), stopped).await?;
             reserve = reserved(done)?;
         }
-        if fit.logs(done) && !on_log(&log(&history, done)).goes_on() {
-            history.ended = Ended::Asked;
+        if let Some(interval) = fit.log_interval {
+            stretch = stretched(done - before, began.elapsed(), interval);
+        }
+        if fit.logs(done) {
+            let mut log = log(&history, done);
+            if fit.log_weights {
+                let parameters = match &end_parameters {
+                    Some(parameters) => parameters.clone(),
+                    None => engine.finish(None, None).await?.parameters,
+                };
+                log.weights = layout.tensors(&parameters);
+            }
+            if !on_log(&log).await.goes_on() {
+                history.ended = Ended::Asked;
+            }
         }
         if cancelled() {
             history.ended = Ended::Cancelled;
@@ -427,7 +446,14 @@ fn log(history: &History, epoch: usize) -> Log {
         validation_loss: history.validation_loss.last().copied(),
         validation_metrics: last(&history.validation_metrics),
         learning_rate: history.learning_rate[epoch - 1],
+        weights: Vec::new(),
     }
+}
+
+/// How many epochs take that interval, if so many have taken so long: at most four times as many.
+fn stretched(epochs: usize, taken: Duration, interval: Duration) -> usize {
+    let fitting = epochs as f64 * (interval.as_secs_f64() / taken.as_secs_f64().max(1e-9));
+    (fitting as usize).clamp(1, epochs.saturating_mul(4))
 }
 
 /// The error for the first of the last so many losses that is not finite.

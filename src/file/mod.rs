@@ -12,7 +12,7 @@ pub(crate) mod write;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::io::Read;
+use std::io::{Cursor, Read, Seek, Write};
 use std::path::Path;
 
 use self::description::{Description, KEY};
@@ -145,6 +145,12 @@ impl Format {
     }
 }
 
+/// What is written to a file.
+type Content<'a> = &'a mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>;
+
+/// What is expected of a file that is to be loaded.
+const EXPECTED: &str = "a model in safetensors";
+
 /// A path that cannot be read as what it should be.
 fn refused(path: &Path, expected: &str, message: String) -> Error {
     Error::File { path: path.display().to_string(), expected: expected.into(), message }
@@ -173,29 +179,60 @@ impl Model {
     /// ```
     pub fn save(&self, path: impl AsRef<Path>, save: &Save) -> Result<(), Error> {
         let path = path.as_ref();
+        self.write(path, save, |content| write::write(path, save.existing(), content))
+    }
+
+    /// What [`save`](Self::save) writes to a file of that name: where there are no files, as in a browser.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save), but those of the file itself.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Init, Load, Model, Network, Save};
+    /// let model = Model::new(&Device::cpu(), &Network::new(2).dense(1, Activation::Sigmoid), &Init::default())?;
+    /// let bytes = model.to_bytes("model.safetensors", &Save::new())?;
+    /// let loaded = Model::from_bytes(&Device::cpu(), "model.safetensors", &bytes, &Load::new())?;
+    /// assert_eq!(loaded.weights(), model.weights());
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn to_bytes(&self, name: impl AsRef<Path>, save: &Save) -> Result<Vec<u8>, Error> {
+        let (name, mut bytes) = (name.as_ref(), Vec::new());
+        let failed = |error: std::io::Error| Error::Write { path: name.display().to_string(), message: error.to_string() };
+        self.write(name, save, |content| content(&mut bytes).map_err(failed))?;
+        Ok(bytes)
+    }
+
+    /// Writes the model as a file of that name has it, to where `to` says.
+    fn write(&self, path: &Path, save: &Save, to: impl FnOnce(Content<'_>) -> Result<(), Error>) -> Result<(), Error> {
         let format = Format::of(path)?;
         let finite = |value: &f64| (*value as f32).is_finite();
         if !save.allow_non_finite {
             check_finite(&self.layout, &self.parameters, finite)?;
         }
-        let whole = |content: Vec<u8>| write::write(path, save.existing(), |file| file.write_all(&content));
         match format {
             Format::Safetensors => {
                 let tensors = tensors("", &self.layout, &self.parameters, Type::F32);
                 let header = safetensors::header(&[(KEY, &self.describe().to_json())], &tensors);
                 let header = header.map_err(|what| too_long(path, what))?;
-                write::write(path, save.existing(), |file| safetensors::write(file, &header, &tensors))
+                to(&mut |file| safetensors::write(file, &header, &tensors))
             }
             Format::Npz => {
                 let (description, weights) = (self.describe().to_json(), self.weights());
                 npz::check(&description, weights.len()).map_err(|what| too_long(path, what))?;
-                write::write(path, save.existing(), |file| file.write_all(&npz::archive(&description, &weights)?))
+                to(&mut |file| file.write_all(&npz::archive(&description, &weights)?))
             }
-            Format::Onnx => whole(onnx::model(self)?),
-            Format::Json => whole(json::text(self)?.into_bytes()),
+            Format::Onnx => {
+                let model = onnx::model(self)?;
+                to(&mut |file| file.write_all(&model))
+            }
+            Format::Json => {
+                let text = json::text(self)?;
+                to(&mut |file| file.write_all(text.as_bytes()))
+            }
             Format::C => {
                 let stem = path.file_stem().map_or(Cow::Borrowed("model"), |stem| stem.to_string_lossy());
-                whole(c::source(self, &stem)?.into_bytes())
+                let source = c::source(self, &stem)?;
+                to(&mut |file| file.write_all(source.as_bytes()))
             }
         }
     }
@@ -212,12 +249,28 @@ impl Model {
     /// weights that are not; [`Error::TooLarge`] as in [`new`](Self::new).
     pub fn load(device: &Device, path: impl AsRef<Path>, load: &Load) -> Result<Self, Error> {
         let path = path.as_ref();
-        if is_npz(path)? {
-            return npz::load(device, path, load);
+        refuse_exported(path)?;
+        let expected = if Format::of(path) == Ok(Format::Npz) { npz::EXPECTED } else { EXPECTED };
+        let (file, length) = safetensors::open_plain(path).map_err(|message| refused(path, expected, message))?;
+        Self::read(device, path, (file, length), load)
+    }
+
+    /// [`load`](Self::load) from the bytes of a file of that name: where there are no files, as in a browser.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_bytes(device: &Device, name: impl AsRef<Path>, bytes: &[u8], load: &Load) -> Result<Self, Error> {
+        refuse_exported(name.as_ref())?;
+        Self::read(device, name.as_ref(), (Cursor::new(bytes), bytes.len() as u64), load)
+    }
+
+    /// Loads what is read of that length; the path says what it should be, and messages name it.
+    fn read(device: &Device, path: &Path, (mut file, length): (impl Read + Seek, u64), load: &Load) -> Result<Self, Error> {
+        let refuse = |message| refused(path, EXPECTED, message);
+        if is_npz(path, &mut file).map_err(|error| refuse(error.to_string()))? {
+            return npz::load(device, path, (file, length), load);
         }
-        let expected = "a model in safetensors";
-        let refuse = |message| refused(path, expected, message);
-        let contents = safetensors::read(path).map_err(refuse)?;
+        let contents = safetensors::read_from(file, length).map_err(refuse)?;
         let described = contents.metadata.get(KEY);
         let described = described.ok_or_else(|| {
             refuse("one without a description of a network; make a Model of that network, and use Model::load_weights".into())
@@ -236,7 +289,7 @@ impl Model {
             expect_names(contents.names(), "", &layout, extra)?;
             Ok((parameters(&contents, "", &layout, kinds)?, layout))
         };
-        assemble(device, path, load, expected, &mut description, take)
+        assemble(device, path, load, EXPECTED, &mut description, take)
     }
 
     /// Takes weights and biases from a safetensors or NPZ file, whoever wrote it: `layers.{i}.weight` of shape (out, in) in
@@ -249,7 +302,10 @@ impl Model {
         let path = path.as_ref();
         let expected = format!("weights of a network {}", description::NetworkText::of(self.network()).sizes());
         let refuse = |message| refused(path, &expected, message);
-        let parameters = if is_npz(path)? {
+        refuse_exported(path)?;
+        // What cannot be opened is refused below.
+        let npz = safetensors::open_plain(path).is_ok_and(|(mut file, _)| is_npz(path, &mut file).unwrap_or(false));
+        let parameters = if npz {
             npz::weights(path, &self.layout).map_err(refuse)?
         } else {
             let contents = safetensors::read(path).map_err(refuse)?;
@@ -368,22 +424,28 @@ fn too_long(path: &Path, got: String) -> Error {
     Error::Export { format: path.display().to_string(), what: got }
 }
 
-/// Whether that file is to be read as NPZ: by the end of its name, or by its beginning if that says nothing. What is written for other
-/// programs alone is refused.
-fn is_npz(path: &Path) -> Result<bool, Error> {
+/// Whether that file is to be read as NPZ: by the end of its name, or by its beginning if that says nothing.
+fn is_npz(path: &Path, file: &mut (impl Read + Seek)) -> std::io::Result<bool> {
     match Format::of(path) {
-        Ok(Format::Npz) => Ok(true),
-        Ok(Format::Safetensors) => Ok(false),
+        Ok(format) => Ok(format == Format::Npz),
+        Err(_) => {
+            let mut magic = Vec::new();
+            file.by_ref().take(4).read_to_end(&mut magic)?;
+            file.rewind()?;
+            Ok(magic == *b"PK\x03\x04")
+        }
+    }
+}
+
+/// Refuses the name of what is written for other programs alone.
+fn refuse_exported(path: &Path) -> Result<(), Error> {
+    match Format::of(path) {
         Ok(Format::Onnx | Format::Json | Format::C) => Err(refused(
             path,
             "a model in safetensors or NPZ",
             "a name of what is written for other programs, and not read".into(),
         )),
-        Err(_) => {
-            let mut magic = [0; 4];
-            let read = safetensors::open_plain(path).is_ok_and(|(mut file, _)| file.read_exact(&mut magic).is_ok());
-            Ok(read && magic == *b"PK\x03\x04")
-        }
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,6 @@
 //! NPZ: a ZIP archive of NPY files, one a tensor; the description of the network is one more, the bytes of its JSON.
 
-use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Write};
+use std::io::{self, BufReader, Cursor, Read, Seek, Write};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
@@ -56,16 +55,18 @@ pub fn archive(description: &str, tensors: &[Tensor]) -> io::Result<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-/// Loads a model.
-pub fn load(device: &Device, path: &Path, load: &Load) -> Result<Model, Error> {
-    let expected = "a model in NPZ";
-    let refuse = |message| refused(path, expected, message);
-    let mut archive = Archive::open(path).map_err(refuse)?;
+/// What is expected of a file that is to be loaded.
+pub const EXPECTED: &str = "a model in NPZ";
+
+/// Loads a model from what is read of that length; the path is what messages name.
+pub fn load(device: &Device, path: &Path, (file, length): (impl Read + Seek, u64), load: &Load) -> Result<Model, Error> {
+    let refuse = |message| refused(path, EXPECTED, message);
+    let mut archive = Archive::new(file, length).map_err(refuse)?;
     let described = archive.description().map_err(refuse)?.ok_or_else(|| {
         refuse("one without a description of a network; make a Model of that network, and use Model::load_weights".into())
     })?;
     let mut description = Description::parse(&described).map_err(refuse)?;
-    assemble(device, path, load, expected, &mut description, |network| {
+    assemble(device, path, load, EXPECTED, &mut description, |network| {
         let layout = layout_of(network, archive.names.len())?;
         Ok((archive.parameters(&layout)?, layout))
     })
@@ -73,21 +74,21 @@ pub fn load(device: &Device, path: &Path, load: &Load) -> Result<Model, Error> {
 
 /// The parameters of a network of that layout, flat.
 pub fn weights(path: &Path, layout: &Layout) -> Result<Vec<f64>, String> {
-    Archive::open(path)?.parameters(layout)
+    let (file, length) = open_plain(path)?;
+    Archive::new(file, length)?.parameters(layout)
 }
 
 /// An archive, of which nothing is unpacked but what is asked for.
-struct Archive {
-    zip: ZipArchive<BufReader<File>>,
+struct Archive<R> {
+    zip: ZipArchive<BufReader<R>>,
     /// Its entries, in their order.
     names: Vec<String>,
     /// What it may unpack to, in bytes.
     room: u64,
 }
 
-impl Archive {
-    fn open(path: &Path) -> Result<Self, String> {
-        let (file, length) = open_plain(path)?;
+impl<R: Read + Seek> Archive<R> {
+    fn new(file: R, length: u64) -> Result<Self, String> {
         let zip = ZipArchive::new(BufReader::new(file)).map_err(unreadable)?;
         if zip.has_duplicate_names() {
             return Err("an archive with two files of a name".into());

@@ -117,8 +117,13 @@ pub fn write(file: &mut dyn Write, header: &str, tensors: &[Tensor]) -> io::Resu
 
 /// Reads a file, of which nothing is believed: what it claims is held against its length before anything of that size is allocated.
 pub fn read(path: &Path) -> Result<Contents, String> {
+    let (file, length) = open_plain(path)?;
+    read_from(file, length)
+}
+
+/// The same from anything of that length.
+pub fn read_from(mut file: impl Read, file_length: u64) -> Result<Contents, String> {
     let message = |error: io::Error| error.to_string();
-    let (mut file, file_length) = open_plain(path)?;
     let header = read_header(&mut file, file_length)?;
     let (metadata, entries) = parse(&header)?;
     let length = check(&entries)?;
@@ -144,7 +149,7 @@ pub fn open_plain(path: &Path) -> Result<(File, u64), String> {
     Ok((File::open(path).map_err(|error| error.to_string())?, about.len()))
 }
 
-fn read_header(file: &mut File, length: u64) -> Result<Vec<u8>, String> {
+fn read_header(file: &mut impl Read, length: u64) -> Result<Vec<u8>, String> {
     let mut size = [0; 8];
     let ends = |error: io::Error| match error.kind() {
         io::ErrorKind::UnexpectedEof => "a file that ends in its header".to_owned(),

@@ -1,9 +1,10 @@
 //! Networks in training on a device: the buffers of a fused kernel, its dispatches, and what comes back.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytemuck::{Pod, Zeroable};
+use web_time::Instant;
 
 use super::kernel::Fused;
 use super::scan::Scan;

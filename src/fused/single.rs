@@ -147,8 +147,8 @@ impl FusedEngine {
     }
 
     pub async fn finish(&mut self, snapshot: Option<Snapshot>) -> Result<End, Error> {
-        let packed = match self.end.take() {
-            Some(end) => end,
+        let packed = match &self.end {
+            Some(end) => end.clone(),
             None => self.population.read_parameters(None).await?,
         };
         let fused = self.population.fused().clone();

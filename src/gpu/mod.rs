@@ -1,23 +1,24 @@
 //! The one owner of every wgpu call: opening, allocating, compiling, submitting, reading back, and what can go wrong in each.
 //!
-//! The calls that wait are async and never poll the device; [`Gpu::block_on`] is the blocking edge that does, with a timeout.
+//! The calls that wait are async and never poll the device; `wait.rs` does, with a timeout, where no browser does.
 //! The first fault that no call was waiting for (an uncaptured error, a lost device, a timeout, a panic) is kept, and is the
 //! answer to every later call: numbers that come from a broken device are never handed on. A loss replaces the refused calls that it
 //! caused.
 
 mod guard;
 mod state;
+#[cfg(not(target_arch = "wasm32"))]
+mod wait;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
+use web_time::Instant;
 
 pub use self::guard::silence_caught_panics;
 use self::guard::{Guarded, guard, guarded, one_line};
@@ -26,12 +27,6 @@ use crate::error::Error;
 use crate::plan::Limits;
 use crate::product::choice::Products;
 use crate::shader::Kernel;
-
-/// How long the device may take to answer. A submission is meant to take a quarter of a second, so this is a device that hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How long the loss of a device is waited for once a readback was refused.
-const LOSS_IS_TOLD: Duration = Duration::from_secs(1);
 
 /// What a readback is called in messages.
 const READBACK: &str = "a readback";
@@ -119,8 +114,11 @@ pub async fn adapters() -> Result<Vec<wgpu::Adapter>, Error> {
 }
 
 impl Gpu {
-    /// Opens an adapter with all that it has: the defaults are a phone's.
+    /// Opens an adapter with all that it has: the defaults are a phone's. In a browser they are what a page is written for.
     pub async fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
+        if cfg!(target_arch = "wasm32") {
+            return Self::open_with(adapter, wgpu::Limits::default(), wgpu::Features::empty()).await;
+        }
         Self::open_with(adapter, adapter.limits(), features(adapter)).await
     }
 
@@ -471,36 +469,19 @@ impl Gpu {
         Ok(Some(self.ticks(ticks[1].saturating_sub(ticks[0]))))
     }
 
-    /// Runs `work` to its end on this thread, polling the device whenever the work waits for it.
-    pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let mut work = pin!(work);
-        pollster::block_on(poll_fn(|context| {
-            match work.as_mut().poll(context) {
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.cause(error))),
-                Poll::Ready(done) => return Poll::Ready(done),
-                Poll::Pending => (),
-            }
-            match self.poll() {
-                Ok(()) => {
-                    context.waker().wake_by_ref();
-                    Poll::Pending
-                }
-                Err(error) => Poll::Ready(Err(self.cause(error))),
-            }
-        }))
+    /// Waits for `work` without blocking: each time it is polled, and the work waits, the device is asked whether something has happened. A browser
+    /// tells it by itself.
+    pub async fn drive<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        #[cfg(not(target_arch = "wasm32"))]
+        return self.polled(work, Self::look_in_time).await;
+        #[cfg(target_arch = "wasm32")]
+        return work.await.map_err(|error| self.cause(error));
     }
 
     /// What is behind an error: on a lost device a call may fail first with an error of its own, and the loss be told by the next poll.
     fn cause(&self, error: Error) -> Error {
-        // What refuses a readback of ours is a loss on its way: another thread may be telling of it just now.
-        let patience = match &error {
-            Error::Driver { what, .. } if what == READBACK => LOSS_IS_TOLD,
-            _ => Duration::ZERO,
-        };
-        let since = Instant::now();
-        while self.look().is_ok() && since.elapsed() < patience {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        #[cfg(not(target_arch = "wasm32"))]
+        self.wait_for_a_loss(&error);
         self.check().err().unwrap_or(error)
     }
 
@@ -510,26 +491,6 @@ impl Gpu {
             self.state.fail(panic);
         }
         self.check()
-    }
-
-    /// One round of waiting for the device.
-    fn poll(&self) -> Result<(), Error> {
-        self.check()?;
-        let timeout = || Error::Timeout { what: "the device's work".into(), seconds: PATIENCE.as_secs() };
-        let (submission_index, since) = AWAITED.with_borrow(|awaited| awaited.clone()).unzip();
-        let Some(left) = PATIENCE.checked_sub(since.map_or(Duration::ZERO, |since| since.elapsed())) else {
-            return Err(self.state.fail(timeout()));
-        };
-        // `poll` panics when the device is lost, and no handler sees that.
-        match guard("waiting for the device", || self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(left) }))
-        {
-            Ok(Ok(_)) => Ok(()),
-            // A driver may give up before its time: it is asked again.
-            Ok(Err(wgpu::PollError::Timeout)) if since.is_some_and(|since| since.elapsed() < PATIENCE) => Ok(()),
-            Ok(Err(wgpu::PollError::Timeout)) => Err(self.state.fail(timeout())),
-            Ok(Err(error)) => Err(self.state.fail(Error::DeviceFailed { message: one_line(&error.to_string()) })),
-            Err(error) => Err(self.state.fail(error)),
-        }
     }
 
     /// Waits for what a callback sends once that submission is done.

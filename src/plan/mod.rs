@@ -42,8 +42,8 @@ pub struct Limits {
     pub fused_dispatch: u64,
 }
 
-/// Under the 250 ms after which others on the device notice.
-const FUSED_DISPATCH: u64 = 120_000_000;
+/// Under the 250 ms after which others on the device notice. In a browser a page is drawn by the same device.
+const FUSED_DISPATCH: u64 = if cfg!(target_arch = "wasm32") { 20_000_000 } else { 120_000_000 };
 
 /// The dispatches of a step, and what they work on.
 #[derive(Clone, Debug, Default)]

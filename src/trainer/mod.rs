@@ -4,7 +4,9 @@ mod clock;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use web_time::Instant;
 
 use self::clock::Clock;
 use crate::engine::{Batches, Rows, Setup, StagedEngine, Step, plan};
@@ -429,6 +431,8 @@ fn check(fit: &Fit, network: &Network) -> Result<(), Error> {
         ("early_stopping", fit.early_stopping.is_some()),
         ("a schedule that watches the loss", fit.schedule.watches()),
         ("log_every", fit.log_every.is_some()),
+        ("log_interval", fit.log_interval.is_some()),
+        ("log_weights", fit.log_weights),
         ("cancel", fit.cancel.is_some()),
         ("checkpoint", fit.checkpoint.is_some()),
         ("the fused engine", fit.engine == EngineChoice::Fused),

@@ -1,0 +1,91 @@
+//! Waiting for the device, by asking it again and again: on this thread, or whenever a future is polled. In a browser nobody has to.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::guard::{guard, one_line};
+use super::{AWAITED, Gpu, READBACK};
+use crate::error::Error;
+
+/// How long the device may take to answer; a browser has a patience of its own. A submission is meant to take a quarter of a second, so this is a device that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long the loss of a device is waited for once a readback was refused.
+const LOSS_IS_TOLD: Duration = Duration::from_secs(1);
+
+impl Gpu {
+    /// Runs `work` to its end on this thread, waiting for the device whenever the work does.
+    pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        pollster::block_on(self.polled(work, Self::poll))
+    }
+
+    pub(super) async fn polled<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+        poll: impl Fn(&Self) -> Result<(), Error>,
+    ) -> Result<T, Error> {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            match work.as_mut().poll(context) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.cause(error))),
+                Poll::Ready(done) => return Poll::Ready(done),
+                Poll::Pending => (),
+            }
+            match poll(self) {
+                Ok(()) => {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Err(error) => Poll::Ready(Err(self.cause(error))),
+            }
+        })
+        .await
+    }
+
+    /// Asks the device for its loss after an error that may come of one.
+    pub(super) fn wait_for_a_loss(&self, error: &Error) {
+        // What refuses a readback of ours is a loss on its way: another thread may be telling of it just now.
+        let patience = match error {
+            Error::Driver { what, .. } if what == READBACK => LOSS_IS_TOLD,
+            _ => Duration::ZERO,
+        };
+        let since = Instant::now();
+        while self.look().is_ok() && since.elapsed() < patience {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Asks the device whether something has happened, as long as it is not overdue.
+    pub(super) fn look_in_time(&self) -> Result<(), Error> {
+        let since = AWAITED.with_borrow(|awaited| awaited.as_ref().map(|(_, since)| *since));
+        match since.is_some_and(|since| since.elapsed() > PATIENCE) {
+            true => Err(self.state.fail(overdue())),
+            false => self.look(),
+        }
+    }
+
+    /// One round of waiting for the device.
+    fn poll(&self) -> Result<(), Error> {
+        self.check()?;
+        let (submission_index, since) = AWAITED.with_borrow(|awaited| awaited.clone()).unzip();
+        let Some(left) = PATIENCE.checked_sub(since.map_or(Duration::ZERO, |since| since.elapsed())) else {
+            return Err(self.state.fail(overdue()));
+        };
+        // `poll` panics when the device is lost, and no handler sees that.
+        match guard("waiting for the device", || self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(left) }))
+        {
+            Ok(Ok(_)) => Ok(()),
+            // A driver may give up before its time: it is asked again.
+            Ok(Err(wgpu::PollError::Timeout)) if since.is_some_and(|since| since.elapsed() < PATIENCE) => Ok(()),
+            Ok(Err(wgpu::PollError::Timeout)) => Err(self.state.fail(overdue())),
+            Ok(Err(error)) => Err(self.state.fail(Error::DeviceFailed { message: one_line(&error.to_string()) })),
+            Err(error) => Err(self.state.fail(error)),
+        }
+    }
+}
+
+fn overdue() -> Error {
+    Error::Timeout { what: "the device's work".into(), seconds: PATIENCE.as_secs() }
+}

@@ -1,0 +1,183 @@
+// The types of shaderprop.js.
+
+/** Rows: a list of lists, or all numbers one after the other, row by row. */
+export type Rows = Float32Array | number[][] | number[];
+
+export type Activation =
+    | 'sigmoid' | 'tanh' | 'relu' | 'leaky_relu' | 'elu' | 'gelu' | 'gelu_tanh' | 'silu' | 'softplus' | 'identity' | 'softmax';
+
+export type Init =
+    | 'glorot_uniform' | 'glorot_normal' | 'he_uniform' | 'he_normal' | 'lecun_uniform' | 'lecun_normal' | 'pytorch'
+    | 'numpy' | 'numpy_by_layer' | 'zeros';
+
+/** What a network is. */
+export interface Description {
+    /** The columns of its rows. */
+    inputs: number;
+    /** First to last; `dropout` is from 0 (the default) to below 1. */
+    layers: { units: number; activation: Activation; dropout?: number }[];
+    /** Where it starts: `glorot_uniform` by default. `numpy` is what `numpy.random.rand` draws after that seed. */
+    init?: Init;
+    /** From 0 to 4,294,967,295; 0 by default. */
+    seed?: number;
+}
+
+/** How it is trained. */
+export interface Settings {
+    /** `mean_squared_error` by default. For `categorical_cross_entropy` targets may be one class index a row. */
+    loss?: string;
+    /** `sgd` (the default), `momentum`, `nesterov`, `rmsprop`, `adam` or `adamw`. */
+    optimizer?: string;
+    /** The optimizer's own by default. */
+    learningRate?: number;
+    weightDecay?: number;
+    clipNorm?: number;
+    /** 1 by default. */
+    epochs?: number;
+    /** All rows by default. */
+    batchSize?: number;
+    /** Whether each epoch's batches have the rows in another order; true by default. */
+    shuffle?: boolean;
+    /** Of the order of the rows; 0 by default. */
+    seed?: number;
+    /** `accuracy`, `precision`, `recall`, `f1`, `mean_absolute_error`, `root_mean_squared_error`, `r_squared`. */
+    metrics?: string[];
+    /** Epochs without improvement after which training stops, with the best weights; never by default. */
+    patience?: number;
+    /** Log after epoch 1, and then after every so many. */
+    logEvery?: number;
+    /** Or log about so often, in milliseconds. */
+    logInterval?: number;
+    /** Whether a log has the weights; false by default. */
+    logWeights?: boolean;
+    /** What trains: `auto` by default. */
+    engine?: 'auto' | 'staged' | 'fused';
+}
+
+export interface Tensor {
+    /** `layers.{i}.weight` of shape [in, out], or `layers.{i}.bias`. */
+    name: string;
+    shape: number[];
+    values: Float32Array;
+}
+
+/** A log point. */
+export interface Log {
+    /** Counted from 1 in this call. */
+    epoch: number;
+    /** Of the weights before the epoch's updates. */
+    loss: number;
+    learningRate: number;
+    metrics: Record<string, number>;
+    validationLoss?: number;
+    validationMetrics?: Record<string, number>;
+    /** With `logWeights`. */
+    weights?: Tensor[];
+}
+
+export interface History {
+    /** Of every epoch of the call. */
+    loss: number[];
+    metrics: Record<string, number[]>;
+    validationLoss: number[];
+    validationMetrics: Record<string, number[]>;
+    /** Of the last step. */
+    learningRate: number;
+    /** What trained. */
+    engine: string;
+}
+
+/** One dispatch of an epoch. */
+export interface Stage {
+    shader: string;
+    label: string;
+    formula: string;
+    /** Its WGSL. */
+    source: string;
+    inputs: { name: string; shape: number[]; values: number[] }[];
+    outputs: { name: string; shape: number[]; values: number[] }[];
+}
+
+/** What is thrown: its message says what, what was expected, what came, and what to do. */
+export interface ShaderpropError extends Error {
+    /** Whether the device is of no use any more: open another. */
+    needsNewDevice?: boolean;
+}
+
+/** A GPU, opened. */
+export class Device {
+    private constructor();
+    /** As the browser names the adapter. */
+    readonly name: string;
+    /** Gives it back to the browser: whatever uses it fails from then on. */
+    destroy(): void;
+}
+
+/** Opens the GPU that the browser gives; it is the first thing to call. */
+export function open(): Promise<Device>;
+
+/** A network with weights on a device. One call at a time: another one throws while it trains. */
+export class Network {
+    /** With a table, the model also has what was fitted of its columns. */
+    constructor(device: Device, description: Description, table?: Table);
+    readonly inputs: number;
+    readonly layers: { units: number; activation: Activation }[];
+    /** Weights and biases in all. */
+    readonly parameters: number;
+    /** The names of classes, if it was made for a table. */
+    readonly classes: string[] | null;
+    /** How many epochs it has been trained for. */
+    readonly epochs: number;
+    /** Trains. Another call goes on where this one stopped. Where `onLog` answers false, it stops there; a promise is awaited. */
+    fit(
+        inputs: Rows,
+        targets: Rows,
+        settings?: Settings & { onLog?: (log: Log) => void | boolean | Promise<void | boolean>; validationData?: [Rows, Rows] },
+    ): Promise<History>;
+    /** The outputs for those rows, one after the other. */
+    predict(inputs: Rows): Promise<Float32Array>;
+    evaluate(inputs: Rows, targets: Rows, loss: string): Promise<{ loss: number; accuracy: number; confusion: number[][] }>;
+    /** The stages of one epoch, counted from 1, of a training from here; the network stays as it is. */
+    explain(inputs: Rows, targets: Rows, settings: Settings, epoch: number): Promise<Stage[]>;
+    /** The bytes of a file of that name: `.safetensors`, `.npz`, `.onnx`, `.json` or `.c`. */
+    save(name: string): Uint8Array;
+    /** From `.safetensors` or `.npz`, of a tab or of the program. */
+    static load(device: Device, name: string, bytes: Uint8Array): Network;
+    weights(): Tensor[];
+    /** Those of these names; the others stay. */
+    setWeights(weights: Tensor[]): void;
+    predictor(inputs: Rows): Promise<Predictor>;
+}
+
+/** Rows that stay on the device, predicted with one set of weights after the other, also while the network trains. */
+export class Predictor {
+    private constructor();
+    predict(weights: Tensor[]): Promise<Float32Array>;
+    /** First layer to last. */
+    activations(weights: Tensor[]): Promise<Float32Array[]>;
+}
+
+/** A CSV table as numbers. */
+export class Table {
+    /** The target is the last column by default, and learned as classes if it has words or few whole numbers; a fifth of the rows is held out. */
+    constructor(bytes: Uint8Array, options?: { target?: string; classes?: boolean; heldOut?: number; seed?: number });
+    readonly rows: number;
+    readonly columns: string[];
+    readonly target: string;
+    /** Of a network for it. */
+    readonly inputs: number;
+    readonly outputs: number;
+    readonly classes: string[] | null;
+    readonly trainData: [Float32Array, Float32Array];
+    readonly testData: [Float32Array, Float32Array] | null;
+}
+
+/** Trains a network from that many starts at once, the seed and those after it: resolves to the last loss of each. */
+export function sweep(
+    device: Device,
+    description: Description,
+    networks: number,
+    inputs: Rows,
+    targets: Rows,
+    settings: Settings,
+): Promise<Float32Array>;
