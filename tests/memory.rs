@@ -95,7 +95,7 @@ fn over_very_many_steps(device: &Device) {
     let mut held = Vec::new();
     let training = model.fit_with(&inputs, &targets, &fit, |_| {
         held.push(resident());
-        if (3..8).contains(&held.len()) {
+        if (2..14).contains(&held.len()) {
             hold_up();
         }
     });

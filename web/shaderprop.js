@@ -120,6 +120,10 @@ export class Network {
         this.#busy = what;
         try {
             return await work(inner);
+        } catch (error) {
+            // A call on a lost device may be refused before the loss is told.
+            await new Promise((resolve) => setTimeout(resolve, error?.needsNewDevice ? 0 : 100));
+            throw inner.fault() ?? error;
         } finally {
             this.#busy = null;
         }

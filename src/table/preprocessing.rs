@@ -379,8 +379,8 @@ impl Preprocessing {
 /// The most categories of a column: one with more is rather a name or a text.
 const MOST_CATEGORIES: usize = 1000;
 
-/// The most values that a table becomes: 16 GiB of them.
-const MOST_VALUES: usize = 4 << 30;
+/// The most values that a table becomes: 16 GiB of them, or as many as are addressed.
+const MOST_VALUES: usize = if usize::BITS < 64 { isize::MAX as usize / 4 } else { (1u64 << 32) as usize };
 
 /// Whether all cells that are not missing are numbers, and there is one.
 fn is_number(table: &Table, column: usize) -> bool {

@@ -33,8 +33,9 @@ impl Description {
 
     pub fn network(&self) -> Result<Network, JsValue> {
         self.layers.iter().try_fold(Network::new(self.inputs), |network, layer| {
-            let known = Activation::ALL.iter().find(|activation| activation.name() == layer.activation).cloned();
-            let names = || Activation::ALL.iter().map(|activation| activation.name().to_owned()).collect();
+            let all = || Activation::ALL.iter().chain([&Activation::Softmax]);
+            let known = all().find(|activation| activation.name() == layer.activation).cloned();
+            let names = || all().map(|activation| activation.name().to_owned()).collect();
             let activation = known.ok_or_else(|| unknown("activation", &layer.activation, names()))?;
             let network = network.dense(layer.units, activation);
             Ok(if layer.dropout == 0.0 { network } else { network.dropout(layer.dropout) })

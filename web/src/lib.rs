@@ -150,6 +150,12 @@ impl Network {
         .to_string()
     }
 
+    /// What is wrong with the device for good, if anything is: an error that came before may have come of it.
+    pub fn fault(&self) -> Option<js_sys::Error> {
+        let gpu = shaderprop::internals::gpu(self.model.device())?;
+        Some(thrown(gpu.check().err()?).into())
+    }
+
     /// Sets those weights and biases.
     pub fn set_weights(&mut self, weights: Array) -> Result<(), JsValue> {
         self.model.set_weights(&given(&weights)?).map_err(thrown)

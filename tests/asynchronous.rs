@@ -1,0 +1,180 @@
+//! The forms of calls that do not block: what they give is what the blocking ones give, and log points by time, with weights.
+
+mod common;
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use common::{device, numbers};
+use shaderprop::{
+    Activation, Device, EngineChoice, Error, Fit, Init, Load, Log, Loss, Matrix, Member, Model, Network, Optimizer, Predictor,
+    Save, Sweep,
+};
+
+fn task() -> (Network, Matrix<'static>, Matrix<'static>) {
+    let network = Network::new(3).dense(5, Activation::Tanh).dense(2, Activation::Softmax);
+    let inputs = Matrix::new(20, 3, numbers(1, 60)).expect("a matrix");
+    (network, inputs, Matrix::column((0..20).map(|row| (row % 2) as f32).collect::<Vec<_>>()))
+}
+
+fn settings(engine: EngineChoice) -> Fit {
+    Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).batch_size(8).epochs(30).engine(engine)
+}
+
+#[test]
+fn what_does_not_block_gives_the_same() {
+    let (network, inputs, targets) = task();
+    for device in [device(), Device::cpu()] {
+        for engine in [EngineChoice::Staged, EngineChoice::Fused] {
+            let fit = settings(engine);
+            let mut blocking = Model::new(&device, &network, &Init::default()).expect("a model");
+            let mut other = blocking.clone();
+            let expected = blocking.fit(&inputs, &targets, &fit).expect("a training");
+            pollster::block_on(async {
+                let mut logged = Vec::new();
+                let fit = fit.log_every(7);
+                let history = other.fit_async(&inputs, &targets, &fit, async |log: &Log| logged.push(log.epoch)).await;
+                assert_eq!(history.expect("a training"), expected);
+                assert_eq!(logged, [1, 8, 15, 22, 29]);
+                assert_eq!(other.weights(), blocking.weights());
+                let predicted = other.predict_async(&inputs).await.expect("predictions");
+                assert_eq!(predicted, blocking.predict(&inputs).expect("predictions"));
+                let loss = Loss::CategoricalCrossEntropy;
+                let evaluated = other.evaluate_async(&inputs, &targets, loss).await.expect("an evaluation");
+                assert_eq!(evaluated, blocking.evaluate(&inputs, &targets, loss).expect("an evaluation"));
+                match other.explain_async(&inputs, &targets, &fit, 2).await {
+                    Ok(stages) => {
+                        assert_eq!(stages, blocking.explain(&inputs, &targets, &fit, 2).expect("stages"));
+                        assert!(stages.iter().all(|stage| stage.source.contains("@compute")), "WGSL");
+                    }
+                    Err(error) => assert!(matches!(error, Error::NeedsAdapter { .. }), "{error}"),
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn devices_and_sweeps_too() {
+    let (network, inputs, _) = task();
+    let targets = Matrix::new(20, 2, numbers(2, 40)).expect("a matrix");
+    pollster::block_on(async {
+        let opened = Device::open_async(&shaderprop::DeviceChoice::from_env()).await.expect("a device");
+        assert_eq!(opened.reopen_async().await.expect("the same").info(), opened.info());
+        let members = || (0..3).map(|seed| Member::new(Init::GlorotUniform { seed }));
+        let fit = Fit::new().epochs(20);
+        let mut blocking = Sweep::new(&opened, &network, members()).expect("a sweep");
+        let mut other = Sweep::new(&opened, &network, members()).expect("a sweep");
+        let expected = blocking.fit(&inputs, &targets, &fit).expect("a training");
+        assert_eq!(other.fit_async(&inputs, &targets, &fit).await.expect("a training"), expected);
+    });
+}
+
+/// A training that is lost while it does not block says so, as one that does.
+#[test]
+fn a_loss_is_told() {
+    let (network, inputs, targets) = task();
+    let device = device();
+    let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+    let before = model.weights();
+    let fit = settings(EngineChoice::Auto).epochs(1000).log_every(1);
+    let gpu = shaderprop::internals::gpu(&device).expect("a GPU");
+    let lost = pollster::block_on(model.fit_async(&inputs, &targets, &fit, async |log: &Log| {
+        if log.epoch == 5 {
+            gpu.destroy();
+        }
+    }));
+    assert!(lost.as_ref().is_err_and(Error::needs_new_device), "{lost:?}");
+    assert_eq!(model.weights(), before);
+}
+
+#[test]
+fn log_points_by_time_change_nothing_and_have_the_weights() {
+    let (network, inputs, targets) = task();
+    for engine in [EngineChoice::Staged, EngineChoice::Fused] {
+        let fit = settings(engine).epochs(3000);
+        let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
+        let mut other = model.clone();
+        let expected = model.fit(&inputs, &targets, &fit).expect("a training");
+        let mut logs = Vec::new();
+        let fit = fit.log_interval(Duration::from_millis(5)).log_weights(true);
+        let history = other.fit_with(&inputs, &targets, &fit, |log| logs.push(log.clone())).expect("a training");
+        assert_eq!(history, expected);
+        assert_eq!(other.weights(), model.weights());
+        assert!(logs[0].epoch == 1 && logs.windows(2).all(|pair| pair[0].epoch < pair[1].epoch), "in order");
+        let last = logs.last().expect("a log");
+        assert_eq!((last.epoch, &last.weights), (3000, &model.weights()), "it ends with a log point");
+        assert!(logs.iter().all(|log| log.loss == expected.loss[log.epoch - 1]));
+        // Weights of one log are where a training of so many epochs ends.
+        let log = &logs[logs.len() / 2];
+        let mut shorter = Model::new(&device(), &network, &Init::default()).expect("a model");
+        shorter.fit(&inputs, &targets, &settings(engine).epochs(log.epoch)).expect("a training");
+        assert_eq!(log.weights, shorter.weights(), "epoch {}", log.epoch);
+        // And it can be stopped.
+        let stopped = other.fit_with(&inputs, &targets, &fit, |log| match log.epoch {
+            1 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        });
+        assert!(stopped.expect("a training").loss.len() < 3000);
+    }
+    let both = settings(EngineChoice::Auto).log_interval(Duration::from_millis(5)).log_every(3);
+    let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    assert!(matches!(model.fit(&inputs, &targets, &both), Err(Error::Setting { .. })));
+}
+
+#[test]
+fn a_predictor_says_what_the_model_says() {
+    let (network, inputs, targets) = task();
+    for device in [device(), Device::cpu()] {
+        let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+        let mut predictor = Predictor::new(&model, &inputs).expect("a predictor");
+        for _ in 0..3 {
+            model.fit(&inputs, &targets, &settings(EngineChoice::Staged)).expect("a training");
+            // Weights are f32, of which the CPU engine has more digits.
+            let weights = model.weights();
+            model.set_weights(&weights).expect("weights");
+            predictor.set_weights(&weights).expect("weights");
+            assert_eq!(predictor.predict().expect("predictions"), model.predict(&inputs).expect("predictions"));
+        }
+        let layers = predictor.activations().expect("activations");
+        assert_eq!(layers.iter().map(|layer| (layer.rows(), layer.columns())).collect::<Vec<_>>(), [(20, 5), (20, 2)]);
+        assert_eq!(layers[1], model.predict(&inputs).expect("predictions"));
+        // The first layer alone is a network too.
+        let first =
+            Model::new(&device, &Network::new(3).dense(5, Activation::Tanh), &Init::Values(model.weights()[..2].to_vec()));
+        assert_eq!(layers[0], first.expect("a model").predict(&inputs).expect("predictions"));
+        assert!(matches!(Predictor::new(&model, [[1.0, 2.0]].as_slice()), Err(Error::Shape { .. })));
+        let mut wrong = model.weight("layers.0.bias").expect("a bias");
+        wrong.shape = vec![4];
+        assert!(predictor.set_weights(&[wrong]).is_err());
+        assert_eq!(predictor.predict().expect("predictions"), model.predict(&inputs).expect("predictions"), "all or none");
+    }
+}
+
+#[test]
+fn bytes_are_what_files_have() {
+    let (network, ..) = task();
+    let model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    for name in ["model.safetensors", "model.npz", "model.onnx", "model.json", "model.c"] {
+        let path = std::env::temp_dir().join(format!("shaderprop-bytes-{}-{name}", std::process::id()));
+        let bytes = model.to_bytes(&path, &Save::new()).expect("bytes");
+        model.save(&path, &Save::new().overwrite(true)).expect("a file");
+        assert_eq!(std::fs::read(&path).expect("the file"), bytes, "{name}");
+        let loaded = Model::from_bytes(&Device::cpu(), name, &bytes, &Load::new());
+        match name {
+            "model.safetensors" | "model.npz" => {
+                assert_eq!(loaded.expect("a model").weights(), model.weights());
+                // What it is called says nothing: then its beginning does.
+                assert_eq!(
+                    Model::from_bytes(&Device::cpu(), "model", &bytes, &Load::new()).expect("a model").weights(),
+                    model.weights()
+                );
+                let cut = Model::from_bytes(&Device::cpu(), name, &bytes[..bytes.len() - 1], &Load::new());
+                assert!(matches!(cut, Err(Error::File { .. })));
+            }
+            _ => assert!(matches!(loaded, Err(Error::File { .. })), "{name}"),
+        }
+        std::fs::remove_file(&path).expect("it is there");
+    }
+    assert!(matches!(model.to_bytes("model.txt", &Save::new()), Err(Error::Setting { .. })));
+}
