@@ -1,5 +1,5 @@
-//! shaderprop trains multi-layer perceptrons entirely in compute shaders, on GPUs through Vulkan, Metal
-//! and DX12, whoever made them.
+//! shaderprop trains multi-layer perceptrons entirely in compute shaders, on GPUs through Vulkan, Metal,
+//! DX12 and a browser's WebGPU, whoever made them.
 //!
 //! Describe a [`Network`], open a [`Device`], put the one on the other as a [`Model`], and [`fit`](Model::fit) it:
 //!
@@ -27,6 +27,9 @@
 //! in place, and the loss, which stays on the device until it is logged. [`Model::explain`] shows any epoch stage by stage. Wide
 //! layers do the stages that follow a matrix product in the same kernel, on blocks of it in registers. A network that fits the registers is
 //! trained whole: many epochs are one dispatch ([`Fit::engine`]). A [`Sweep`] trains thousands of such networks at once.
+//!
+//! # Without blocking
+//! Each call that waits has a form that does not, such as [`Model::fit_async`]: in a browser there are these alone.
 //!
 //! # Numbers
 //! The device computes in f32. The same adapter, driver, version, settings and seed give the same bits. The CPU engine

@@ -17,6 +17,7 @@ ran=0
 while IFS= read -r command; do
     case "$command" in
         --) continue ;;
+        web/build.sh) echo "not run: $command, which web/test.sh runs"; continue ;;
         tests/run.sh) echo "not run: $command, which runs this"; continue ;;
         *" -- FOLDER")
             if [ -z "${SHADERPROP_MNIST-}" ]; then echo "not run: $command, for want of MNIST's folder in SHADERPROP_MNIST"; continue; fi

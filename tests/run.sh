@@ -1,5 +1,5 @@
 #!/bin/bash
-# tests/run.sh [--all]: runs the tests. Needs Rust, gcc, git and a Vulkan driver; on Debian it installs a software one where none is.
+# tests/run.sh [--all]: runs the tests. Needs Rust, gcc, git, Node.js and a Vulkan driver; on Debian it installs a software one where none is.
 # --all also runs them on two other software drivers, checks the fixtures with NumPy, PyTorch, scikit-learn and Keras, and exported models with
 # onnxruntime and PyTorch, which it installs under target/.
 # Its last line says what was not run.
@@ -38,6 +38,8 @@ cargo build --locked --release --examples
 cargo test --locked --release
 # The commands of the README, with the command installed as it says.
 tests/readme.sh
+# The page, in a browser.
+web/test.sh
 # The models that the tests have exported, in an ONNX engine of Rust's.
 cargo run --locked --quiet --manifest-path tests/onnx/Cargo.toml --target-dir target/onnx -- target/tmp/exports
 

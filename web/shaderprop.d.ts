@@ -136,6 +136,8 @@ export class Network {
     ): Promise<History>;
     /** The outputs for those rows, one after the other. */
     predict(inputs: Rows): Promise<Float32Array>;
+    /** The outputs for the rows of a CSV table, as they are, with or without the target's column: for a model that was made for a table. */
+    predictTable(csv: Uint8Array): Promise<Float32Array>;
     evaluate(inputs: Rows, targets: Rows, loss: string): Promise<{ loss: number; accuracy: number; confusion: number[][] }>;
     /** The stages of one epoch, counted from 1, of a training from here; the network stays as it is. */
     explain(inputs: Rows, targets: Rows, settings: Settings, epoch: number): Promise<Stage[]>;

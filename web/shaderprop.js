@@ -71,6 +71,11 @@ export class Network {
         return this.#alone('predicting', (inner) => inner.predict(numbers(inputs)));
     }
 
+    /** The outputs for the rows of a CSV table, as they are: for a model that was made for a table. */
+    predictTable(bytes) {
+        return this.#alone('predicting', (inner) => inner.predict_table(bytes));
+    }
+
     /** Loss, accuracy and confusion matrix over those rows. */
     evaluate(inputs, targets, loss) {
         return this.#alone('evaluating', (inner) => inner.evaluate(numbers(inputs), numbers(targets), loss).then(JSON.parse));

@@ -101,6 +101,18 @@ impl Network {
         Ok(outputs.values().to_vec())
     }
 
+    /// The network's outputs for the rows of a CSV table as they are, by what goes with the model.
+    pub async fn predict_table(&self, bytes: &[u8]) -> Result<Vec<f32>, JsValue> {
+        let table = table::parsed(bytes)?;
+        let Some(preprocessing) = self.model.preprocessing() else {
+            let text =
+                "predicting from a table: expected a model that was trained on one, got one without its columns; use predict";
+            return Err(js_sys::Error::new(text).into());
+        };
+        let rows = preprocessing.transform_inputs(&table).map_err(thrown)?;
+        Ok(self.model.predict_async(rows).await.map_err(thrown)?.values().to_vec())
+    }
+
     /// Loss, accuracy and confusion over those rows, as JSON.
     pub async fn evaluate(&self, inputs: Vec<f32>, targets: Vec<f32>, loss: &str) -> Result<String, JsValue> {
         let loss = settings::loss(loss)?;

@@ -63,7 +63,8 @@ impl Settings {
         let optimizer = Optimizer::ALL.iter().find(|optimizer| optimizer.name() == self.optimizer).copied();
         let optimizers = || Optimizer::ALL.iter().map(|optimizer| optimizer.name().to_owned()).collect();
         let optimizer = optimizer.ok_or_else(|| unknown("optimizer", &self.optimizer, optimizers()))?;
-        let mut fit = Fit::new().loss(self.loss()?).optimizer(optimizer).epochs(self.epochs).shuffle(self.shuffle).seed(self.seed);
+        let mut fit =
+            Fit::new().loss(self.loss()?).optimizer(optimizer).epochs(self.epochs).shuffle(self.shuffle).seed(self.seed);
         if let Some(rate) = self.learning_rate {
             fit = fit.learning_rate(rate);
         }

@@ -24,7 +24,7 @@ impl Table {
     /// Reads CSV. The target is a column's name, else the last; it is learned as classes or as numbers as `classes` says, else by what is in it. So
     /// large a share of the rows is held out.
     pub fn read(bytes: &[u8], target: Option<String>, classes: Option<bool>, held_out: f64, seed: u32) -> Result<Table, JsValue> {
-        let source = shaderprop::Table::from_csv(std::io::Cursor::new(bytes.to_vec()), &Csv::guess()).map_err(thrown)?;
+        let source = parsed(bytes)?;
         let column = match target {
             Some(name) => source.find(name.as_str()).map_err(thrown)?,
             None => source.names().len() - 1,
@@ -81,6 +81,11 @@ impl Table {
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.preprocessing
     }
+}
+
+/// A table out of CSV.
+pub fn parsed(bytes: &[u8]) -> Result<shaderprop::Table, JsValue> {
+    shaderprop::Table::from_csv(std::io::Cursor::new(bytes.to_vec()), &Csv::guess()).map_err(thrown)
 }
 
 /// Whether a column has words, or few numbers, all whole.
