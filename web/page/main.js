@@ -429,6 +429,16 @@ addEventListener('drop', (event) => {
 addEventListener('resize', paint);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', paint);
 
+// For tests, and for whoever is curious in the console.
+window.shaderprop = {
+    get device() {
+        return device;
+    },
+    get run() {
+        return run;
+    },
+};
+
 const search = new URLSearchParams(location.search);
 fill(form, search);
 buttons();
@@ -441,12 +451,3 @@ try {
     find('adapter').textContent = 'No GPU.';
     tell(error);
 }
-// For tests, and for whoever is curious in the console.
-window.shaderprop = {
-    get device() {
-        return device;
-    },
-    get run() {
-        return run;
-    },
-};

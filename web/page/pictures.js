@@ -1,6 +1,11 @@
 // What the page draws: the curve of losses, the answers over a plane, weights and activations.
 
-const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** A colour of the style sheet, as a canvas takes it: the scheme's own, which a variable's text does not say. */
+const style = (name) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+};
+const probe = document.head.appendChild(document.createElement('i'));
 
 /** From blue over white to orange, for a value from 0 to 1. */
 export function colour(value) {
@@ -29,8 +34,8 @@ export function drawCurve(canvas, curves, epochs) {
     const all = curves.flatMap(({ points }) => points.map(([, loss]) => loss)).filter((loss) => loss > 0 && Number.isFinite(loss));
     const [left, bottom, top, right] = [56, 20, 8, 8];
     context.font = '11px system-ui, sans-serif';
-    context.fillStyle = style('--faint') || '#888';
-    context.strokeStyle = style('--line') || '#ccc';
+    context.fillStyle = style('--faint');
+    context.strokeStyle = style('--line');
     let high = Math.log10(Math.max(...all, 1e-12));
     let low = Math.log10(Math.min(...all, 1e12));
     if (!all.length) {
@@ -59,7 +64,7 @@ export function drawCurve(canvas, curves, epochs) {
         context.fillText(epoch.toLocaleString('en'), x(epoch), height - 5);
     }
     curves.forEach(({ points, dashed }) => {
-        context.strokeStyle = style('--accent') || '#0a7';
+        context.strokeStyle = style('--accent');
         context.lineWidth = 2;
         context.setLineDash(dashed ? [4, 4] : []);
         context.beginPath();

@@ -43,18 +43,19 @@ async function on(query, work, options) {
 }
 
 const idle = (page) => page.waitForFunction(() => !document.getElementById('train').disabled, null, patience);
-const trained = (page) => page.waitForFunction(() => window.shaderprop.run?.finished, null, patience).then(() => idle(page));
+const trained = (page) => page.waitForFunction(() => window.shaderprop?.run?.finished, null, patience).then(() => idle(page));
 const problem = (page) => page.waitForSelector('#problem:not([hidden])', patience).then(() => page.textContent('#problem'));
 
-/** The shares of a canvas's pixels that are blue, orange, and anything at all. */
+/** The shares of a canvas's pixels that are blue, orange, bright, and anything at all. */
 const inked = (page, id) =>
     page.evaluate((id) => {
         const canvas = document.getElementById(id);
         const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-        const counts = { blue: 0, orange: 0, any: 0 };
+        const counts = { blue: 0, orange: 0, bright: 0, any: 0 };
         for (let i = 0; i < data.length; i += 4) {
-            const [r, , b, a] = data.slice(i, i + 4);
+            const [r, g, b, a] = data.slice(i, i + 4);
             counts.any += a > 0;
+            counts.bright += a > 200 && g > 180;
             counts.blue += a > 0 && b > r + 40;
             counts.orange += a > 0 && r > b + 40;
         }
@@ -84,7 +85,9 @@ describe('the page', { timeout: 600_000 }, () => {
         await on('?network=xor&run', async (page) => {
             await trained(page);
             assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, 'nothing sticks out');
-            assert.ok((await inked(page, 'curve')).any > 0.005 && (await inked(page, 'boundary')).any === 1);
+            const [curve, boundary] = [await inked(page, 'curve'), await inked(page, 'boundary')];
+            assert.ok(curve.any > 0.005 && boundary.any === 1);
+            assert.ok(curve.bright > 0.001, 'on a dark page the curve is light');
             await page.screenshot({ path: join(folder, 'phone.png'), fullPage: true });
         }, { viewport: { width: 390, height: 800 }, colorScheme: 'dark' });
     });
