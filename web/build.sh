@@ -4,37 +4,37 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=wasm32-unknown-unknown
-cargo=(cargo)
 flags=()
 has_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; }
 if ! has_target && command -v rustup >/dev/null; then rustup target add $target || true; fi
 if ! has_target; then
     # The compiler and the library's source of one version, as Debian packages them; unpacked, since they would take the place of rustup's.
     root="$PWD/target/rust-web"
-    if [ ! -x "$root/usr/bin/rustc-web" ] && [ ! -x "$root/usr/bin/rustc" ]; then
+    if [ ! -e "$root/complete" ]; then
         echo "no standard library for $target: building it from Debian's source"
         command -v apt-get >/dev/null || { echo "no apt-get: run 'rustup target add $target' where there is a network" >&2; exit 1; }
-        mkdir -p "$root/packages"
-        version=$(apt-cache depends rustc-web | sed -n 's/.*Depends: libstd-rust-web-\([0-9.]*\)$/\1/p' | head -1)
-        llvm=$(apt-cache depends "libstd-rust-web-$version" rustc-web | sed -n 's/.*Depends: \(libllvm[0-9]*\)$/\1/p' | head -1)
+        rm -rf "$root" && mkdir -p "$root/packages"
+        version=$(apt-cache policy rustc-web | sed -n 's/ *Candidate: \([0-9]*\.[0-9]*\)\..*/\1/p')
+        [ -n "$version" ] || { echo "no package rustc-web: run apt-get update, or 'rustup target add $target'" >&2; exit 1; }
+        llvm=$(apt-cache depends "libstd-rust-web-$version" | sed -n 's/.*Depends: \(libllvm[0-9]*\)$/\1/p')
         (cd "$root/packages" && apt-get download rustc-web "libstd-rust-web-$version" libstd-rust-web-dev rust-web-src $llvm)
         for package in "$root"/packages/*.deb; do dpkg -x "$package" "$root"; done
-        sources=$(find "$root/usr/src" -maxdepth 2 -type d -name library | head -1)
-        mkdir -p "$root/usr/lib/rustlib/src/rust"
-        cp -r "$sources" "$root/usr/lib/rustlib/src/rust/library"
+        rm -rf "$root/packages"
+        [ -d "$root/usr/lib/rustlib/src/rust/library" ] || { echo "rust-web-src: expected the library's source in usr/lib/rustlib/src/rust" >&2; exit 1; }
+        touch "$root/complete"
     fi
     linker=$(find "$(rustc --print sysroot)" -name rust-lld -type f | head -1)
     export LD_LIBRARY_PATH="$root/usr/lib:$root/usr/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
     export RUSTC="$root/usr/bin/rustc" RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Clinker-flavor=wasm-ld CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER="$linker"
     flags=(-Zbuild-std=std,panic_abort)
 fi
-"${cargo[@]}" build --quiet --locked --release --manifest-path web/Cargo.toml --target $target --target-dir target/web "${flags[@]}"
+cargo build --quiet --locked --release --manifest-path web/Cargo.toml --target $target --target-dir target/web "${flags[@]}"
 
 # The generator has to be of the module's very version.
 version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' web/Cargo.lock)
 generator=target/tools/bin/wasm-bindgen
 if [ "$("$generator" --version 2>/dev/null)" != "wasm-bindgen $version" ]; then
-    env -u RUSTC -u RUSTC_BOOTSTRAP -u RUSTFLAGS cargo install --quiet wasm-bindgen-cli --version "$version" --root target/tools --target-dir target/wasm-bindgen-cli
+    env -u RUSTC -u RUSTC_BOOTSTRAP -u RUSTFLAGS -u LD_LIBRARY_PATH cargo install --quiet wasm-bindgen-cli --version "$version" --root target/tools --target-dir target/wasm-bindgen-cli
 fi
 rm -rf web/dist
 mkdir -p web/dist

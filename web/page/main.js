@@ -23,6 +23,9 @@ let table = null;
 /** What the page is busy with; training is asked to end by `wanted`. */
 let busy = null;
 let wanted = false;
+/** Whether training begins again by itself, on another device; and how often it may. */
+let again = false;
+let recoveries = 3;
 
 /** Says what went wrong, in the page. */
 function tell(error) {
@@ -35,7 +38,9 @@ function tell(error) {
 async function doing(what, work) {
     if (busy) return;
     busy = what;
-    find('problem').hidden = true;
+    // What was said of a lost device stands while training goes on.
+    find('problem').hidden = !again;
+    again = false;
     buttons();
     try {
         await work();
@@ -48,6 +53,7 @@ async function doing(what, work) {
     } finally {
         busy = null;
         buttons();
+        if (again) form.requestSubmit();
     }
 }
 
@@ -62,20 +68,28 @@ function buttons() {
     find('reset').disabled = !device || (busy !== null && !training);
 }
 
-/** A new device instead of a lost one; training can go on from what was seen last. */
+/** A new device instead of a lost one; training goes on from what was seen last. */
 async function recover(error) {
-    const { weights, losses } = run ?? {};
+    const { weights, losses, points, seen } = run ?? {};
+    const training = busy === 'training' && wanted;
     device = null;
-    device = await open();
+    try {
+        device = await open();
+    } catch (other) {
+        return tell(other);
+    }
     if (run) {
         await begin();
         if (weights) {
             run.network.setWeights(weights);
-            run.losses = losses;
+            // The losses between two looks went with the device.
+            run.losses = [...losses, ...new Array(Math.max(0, (seen ?? 0) - losses.length)).fill(NaN)];
+            run.points = points;
         }
         await look(run.network.weights());
     }
-    tell(`${error.message} Another one was opened: training goes on from the last weights that were seen.`);
+    again = training && recoveries-- > 0;
+    tell(`${error.message}. Another one was opened: training goes on from the last weights that were seen.`);
 }
 
 /** The chosen network, not trained yet. */
@@ -214,6 +228,7 @@ async function train(epochs) {
     const pace = slow ? { logEvery: Math.max(1, Math.ceil(current.epochs / 300)) } : { logInterval: LOOK };
     const onLog = async (log) => {
         current.points.push([before + log.epoch, log.loss]);
+        current.seen = before + log.epoch;
         find('epoch').textContent = (before + log.epoch).toLocaleString('en');
         find('loss').textContent = digits(log.loss);
         find('speed').textContent = Math.round((1000 * log.epoch) / (performance.now() - began)).toLocaleString('en');
@@ -242,6 +257,7 @@ function tabulate() {
     const every = Math.max(1, Math.ceil(run.epochs / 10));
     const lines = [];
     for (let epoch = 1; epoch <= run.losses.length; epoch += every) {
+        if (Number.isNaN(run.losses[epoch - 1])) continue;
         const line = document.createElement('tr');
         const [name, loss] = [document.createElement('th'), document.createElement('td')];
         name.scope = 'row';
