@@ -459,8 +459,8 @@ impl Fit {
         self
     }
 
-    /// Log about so often, instead of after so many epochs: as many epochs pass between two log points as take that time. What is computed does not
-    /// depend on it.
+    /// Log about so often, instead of after so many epochs: the first epoch and the last are log points, and between two of them as many epochs pass
+    /// as take that time. What is computed does not depend on it.
     #[must_use]
     pub fn log_interval(mut self, interval: Duration) -> Self {
         self.log_interval = Some(interval);
@@ -601,9 +601,11 @@ impl Fit {
         settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// Whether that epoch, counted from 1, is a log point where training stops there.
-    pub(crate) fn logs(&self, epoch: usize) -> bool {
-        self.log_interval.is_some() || self.log_every.is_some_and(|every| (epoch - 1).is_multiple_of(every))
+    /// Whether that epoch, counted from 1, is a log point where training stops there and so long has passed `since` the last one.
+    pub(crate) fn logs(&self, epoch: usize, since: Duration) -> bool {
+        // A stop is there for the interval, or for what is looked at each epoch: half the interval tells them apart.
+        let due = self.log_interval.is_some_and(|interval| epoch == 1 || epoch == self.epochs || since >= interval / 2);
+        due || self.log_every.is_some_and(|every| (epoch - 1).is_multiple_of(every))
     }
 
     /// The next epoch after `done` whose losses must be read: a log point, or the last, or the very next.

@@ -1,8 +1,9 @@
 //! A network with weights on a device: the trainer, and what can be asked of a trained network.
 
-use std::cell::{Cell, LazyCell};
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::data::{Data, check_inputs, check_rows};
 use crate::device::Device;
@@ -397,7 +398,7 @@ impl Model {
         if let Some(gpu) = &self.device.gpu {
             gpu.check()?;
         }
-        let saved = Cell::new(false);
+        let saved = AtomicBool::new(false);
         start.saved = Some(&saved);
         let mut kept = None;
         let work = async {
@@ -418,7 +419,7 @@ impl Model {
         if lost {
             self.broken_off = Some(BrokenOff {
                 checkpoint: match &fit.checkpoint {
-                    Some(own) if saved.get() => Some(own.path.clone()),
+                    Some(own) if saved.load(Ordering::Relaxed) => Some(own.path.clone()),
                     _ => checkpoint.map(Path::to_owned),
                 },
             });
@@ -663,6 +664,9 @@ impl Model {
                 early_stopping: None,
                 cancel: None,
                 checkpoint: None,
+                log_every: None,
+                log_interval: None,
+                log_weights: false,
                 engine: EngineChoice::Staged,
                 ..fit.clone()
             };
@@ -715,8 +719,20 @@ impl Model {
     /// [`Error::Setting`] without preprocessing; [`Error::UnknownColumn`] and [`Error::Cell`]; and as [`predict`](Self::predict).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn predict_table(&self, table: &Table) -> Result<Predictions, Error> {
+        self.device.block_on(self.predicting_table(table))
+    }
+
+    /// [`predict_table`](Self::predict_table) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`predict_table`](Self::predict_table).
+    pub async fn predict_table_async(&self, table: &Table) -> Result<Predictions, Error> {
+        self.device.drive(self.predicting_table(table)).await
+    }
+
+    async fn predicting_table(&self, table: &Table) -> Result<Predictions, Error> {
         let preprocessing = self.preprocessing_for("predicting from a table")?;
-        preprocessing.interpret(self.predict(preprocessing.transform_inputs(table)?)?)
+        preprocessing.interpret(self.predicting(preprocessing.transform_inputs(table)?).await?)
     }
 
     /// [`evaluate`](Self::evaluate) for a table's rows as they are, by categorical cross-entropy for classes and by the mean squared error of
@@ -737,13 +753,24 @@ impl Model {
     /// ```
     #[cfg(not(target_arch = "wasm32"))]
     pub fn evaluate_table(&self, table: &Table) -> Result<Evaluation, Error> {
+        self.device.block_on(self.evaluating_table(table))
+    }
+
+    /// [`evaluate_table`](Self::evaluate_table) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`evaluate_table`](Self::evaluate_table).
+    pub async fn evaluate_table_async(&self, table: &Table) -> Result<Evaluation, Error> {
+        self.device.drive(self.evaluating_table(table)).await
+    }
+
+    async fn evaluating_table(&self, table: &Table) -> Result<Evaluation, Error> {
         let preprocessing = self.preprocessing_for("evaluating on a table")?;
         let data = preprocessing.transform(table)?;
         let loss = if preprocessing.classes().is_some() { Loss::CategoricalCrossEntropy } else { Loss::MeanSquaredError };
-        self.evaluate(&data.inputs, &data.targets, loss)
+        self.evaluating((&data.inputs).into(), (&data.targets).into(), loss).await
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
     fn preprocessing_for(&self, what: &str) -> Result<&Preprocessing, Error> {
         self.preprocessing.as_ref().ok_or_else(|| Error::Setting {
             what: what.into(),

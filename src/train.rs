@@ -1,7 +1,7 @@
 //! The trainer: owns batches, learning rates, validation and stopping, whatever the engine.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use web_time::Instant;
@@ -126,7 +126,7 @@ pub struct Start<'a> {
     /// The training that goes on, if it does, instead of the parameters and the state.
     pub resumed: Option<Resumed>,
     /// Is told once a checkpoint is written.
-    pub saved: Option<&'a Cell<bool>>,
+    pub saved: Option<&'a AtomicBool>,
 }
 
 /// The losses that wait on the device until they are read: a run without log points reads them this often.
@@ -173,11 +173,13 @@ pub fn frame<'a>(
     limits: Limits,
 ) -> Frame<'a> {
     let saves = fit.checkpoint.as_ref().map(|checkpoint| checkpoint.every);
-    let looks = [fit.log_every, saves].into_iter().flatten().fold(fit.epochs, usize::min);
-    let room = if fit.looks_every_epoch() { 1 } else { looks.min(MOST_UNREAD) };
+    let stop = [fit.log_every, saves].into_iter().flatten().fold(fit.epochs, usize::min);
+    let room = if fit.looks_every_epoch() { 1 } else { stop.min(MOST_UNREAD) };
     let best = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let scanned = fit.on_non_finite == OnNonFinite::Stop;
-    let snapshots: &[Snapshot] = match (best, scanned && room < fit.epochs) {
+    // Whether there is a look before the last epoch, to whose weights a training that diverges goes back.
+    let looks = room < fit.epochs || fit.log_interval.is_some();
+    let snapshots: &[Snapshot] = match (best, scanned && looks) {
         (true, true) => &[Snapshot::Best, Snapshot::Good],
         (true, false) => &[Snapshot::Best],
         (false, true) => &[Snapshot::Good],
@@ -249,6 +251,7 @@ pub async fn train<A: Answer>(
     // By early stopping, whatever else may end it in the same epoch.
     let mut stopped = history.ended == Ended::EarlyStopping;
     let mut stretch = 1;
+    let mut logged = Instant::now();
     while done < fit.epochs && history.ended == Ended::Finished {
         let (end, before) = (fit.next_stop(done).min(done + frame.room), done);
         let (end, began) = (if fit.log_interval.is_some() { end.min(done + stretch) } else { end }, Instant::now());
@@ -271,8 +274,9 @@ pub async fn train<A: Answer>(
             history.ended = Ended::Cancelled;
             break;
         }
+        let logs = fit.logs(done, logged.elapsed());
         let Losses { epochs: losses, measured, parameters, finite } =
-            engine.losses(done == fit.epochs || fit.log_weights).await?;
+            engine.losses(done == fit.epochs || (logs && fit.log_weights)).await?;
         end_parameters = parameters;
         history.loss.extend(&losses);
         note(&mut history.metrics, &fit.metrics, &measured, &scales.0);
@@ -320,7 +324,7 @@ pub async fn train<A: Answer>(
         if let Some(interval) = fit.log_interval {
             stretch = stretched(done - before, began.elapsed(), interval);
         }
-        if fit.logs(done) {
+        if logs {
             let mut log = log(&history, done);
             if fit.log_weights {
                 let parameters = match &end_parameters {
@@ -332,6 +336,7 @@ pub async fn train<A: Answer>(
             if !on_log(&log).await.goes_on() {
                 history.ended = Ended::Asked;
             }
+            logged = Instant::now();
         }
         if cancelled() {
             history.ended = Ended::Cancelled;
@@ -377,7 +382,7 @@ async fn save(
         Failed { error, kept: Some((end.parameters, state)) }
     });
     if saved.is_ok() {
-        start.saved.inspect(|told| told.set(true));
+        start.saved.inspect(|told| told.store(true, Ordering::Relaxed));
     }
     saved
 }

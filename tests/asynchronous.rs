@@ -2,13 +2,16 @@
 
 mod common;
 
+use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use common::{device, numbers};
 use shaderprop::{
-    Activation, Device, EngineChoice, Error, Fit, Init, Load, Log, Loss, Matrix, Member, Model, Network, Optimizer, Predictor,
-    Save, Sweep,
+    Activation, Device, EngineChoice, Error, Fit, Init, Load, Log, Loss, Matrix, Member, Metric, Model, Network, Optimizer,
+    Predictor, Save, Sweep,
 };
 
 fn task() -> (Network, Matrix<'static>, Matrix<'static>) {
@@ -120,6 +123,106 @@ fn log_points_by_time_change_nothing_and_have_the_weights() {
     let both = settings(EngineChoice::Auto).log_interval(Duration::from_millis(5)).log_every(3);
     let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
     assert!(matches!(model.fit(&inputs, &targets, &both), Err(Error::Setting { .. })));
+}
+
+/// Where every epoch is looked at, for another reason, log points are still as far apart.
+#[test]
+fn log_points_by_time_are_no_more_than_asked_for() {
+    let (network, inputs, targets) = task();
+    let fit = settings(EngineChoice::Auto).log_interval(Duration::from_secs(3600)).log_weights(true);
+    for fit in [fit.clone(), fit.clone().metrics([Metric::Accuracy]), fit.validation_data(inputs.clone(), targets.clone())] {
+        let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
+        let mut logged = Vec::new();
+        let history =
+            model.fit_with(&inputs, &targets, &fit, |log| logged.push((log.epoch, log.weights.len()))).expect("a training");
+        assert_eq!(history.loss.len(), 30);
+        assert_eq!(logged.last(), Some(&(30, 4)), "weights");
+        assert!(logged[0].0 == 1 && logged.len() < 30, "{logged:?}");
+    }
+}
+
+/// A training that diverges goes back to what was logged last.
+#[test]
+fn log_points_by_time_are_gone_back_to() {
+    let network = Network::new(1).dense(1, Activation::Identity);
+    for engine in [EngineChoice::Staged, EngineChoice::Fused] {
+        let mut model = Model::new(&device(), &network, &Init::Constant(0.5)).expect("a model");
+        let before = model.weights();
+        let fit = Fit::new().optimizer(Optimizer::sgd()).learning_rate(2.0).epochs(10_000).engine(engine);
+        let fit = fit.log_interval(Duration::from_nanos(1)).log_weights(true);
+        let mut logged = Vec::new();
+        let diverged =
+            model.fit_with([[1.0], [2.0]].as_slice(), [[1.0], [0.0]].as_slice(), &fit, |log| logged = log.weights.clone());
+        assert!(matches!(diverged, Err(Error::Diverged { .. })), "{diverged:?}");
+        assert!(model.weights() == logged && logged != before, "{engine:?}");
+    }
+}
+
+/// A future may go from one thread to another between two polls, and its device be asked for elsewhere.
+#[test]
+fn futures_move_between_threads() {
+    let (network, inputs, targets) = task();
+    let fit = settings(EngineChoice::Staged);
+    let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
+    let mut expected = model.clone();
+    expected.fit(&inputs, &targets, &fit).expect("a training");
+    std::thread::scope(|scope| {
+        let mut training: Pin<Box<dyn Future<Output = _> + Send>> =
+            Box::pin(model.fit_async(&inputs, &targets, &fit, async |_: &Log| ()));
+        loop {
+            let polled = scope.spawn(move || {
+                let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+                (training.as_mut().poll(&mut context).map(|trained: Result<_, Error>| trained.expect("a training")), training)
+            });
+            let (poll, rest) = polled.join().expect("no panic");
+            if poll.is_ready() {
+                break;
+            }
+            training = rest;
+        }
+    });
+    assert_eq!(model.weights(), expected.weights());
+}
+
+/// What is dropped half way leaves the device, the model and the predictor as they were.
+#[test]
+fn futures_are_dropped_anywhere() {
+    let (network, inputs, targets) = task();
+    let device = device();
+    let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+    let mut predictor = Predictor::new(&model, &inputs).expect("a predictor");
+    let (before, expected) = (model.weights(), model.predict(&inputs).expect("predictions"));
+    let fit = settings(EngineChoice::Staged).log_every(1);
+    let mut dropped = [0, 0];
+    for polls in 1..40 {
+        dropped[0] += usize::from(pollster::block_on(polled(predictor.activations_async(), polls)));
+        let (weights, answer) = (model.weights(), predictor.predict());
+        predictor.set_weights(&weights).expect("weights");
+        assert_eq!(answer.expect("predictions"), expected, "{polls}");
+        dropped[1] +=
+            usize::from(pollster::block_on(polled(model.fit_async(&inputs, &targets, &fit, async |_: &Log| ()), polls)));
+        if model.weights() != before {
+            model = Model::new(&device, &network, &Init::default()).expect("a model");
+        }
+        assert_eq!(model.predict(&inputs).expect("predictions"), expected, "{polls}");
+    }
+    assert!(dropped.iter().all(|dropped| *dropped > 0), "{dropped:?}");
+    shaderprop::internals::gpu(&device).expect("a GPU").check().expect("a device without a fault");
+}
+
+/// Polls so many times, then drops it; whether it was not done by then.
+async fn polled<T>(future: impl Future<Output = T>, polls: usize) -> bool {
+    let mut future = Box::pin(future);
+    let mut count = 0;
+    poll_fn(|context| {
+        count += 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(false),
+            Poll::Pending if count == polls => Poll::Ready(true),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 #[test]

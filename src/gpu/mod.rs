@@ -10,7 +10,6 @@ mod state;
 #[cfg(not(target_arch = "wasm32"))]
 mod wait;
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +22,8 @@ use web_time::Instant;
 pub use self::guard::silence_caught_panics;
 use self::guard::{Guarded, guard, guarded, one_line};
 use self::state::State;
+#[cfg(not(target_arch = "wasm32"))]
+use self::wait::awaits;
 use crate::error::Error;
 use crate::plan::Limits;
 use crate::product::choice::Products;
@@ -346,7 +347,8 @@ impl Gpu {
     /// Writes as much as there is, some of it at a time: each part waits in a buffer of ours, so that too little memory for it is an error like
     /// any other, and not the device's loss. On an application's device it waits in one of wgpu's, for that one's next submission.
     pub async fn upload(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<(), Error> {
-        if self.adopted || bytes.len() <= SMALL {
+        // In a browser a buffer that there is no memory for cannot even be asked for: it throws.
+        if self.adopted || bytes.len() <= SMALL || cfg!(target_arch = "wasm32") {
             return self.write(buffer, offset, bytes);
         }
         for (i, part) in bytes.chunks(UPLOAD).enumerate() {
@@ -424,7 +426,10 @@ impl Gpu {
             });
             index
         })?;
+        // Until it is mapped, whoever waits for it may go away.
+        let mut pending = Pending { gpu: self, staging: Some(staging) };
         let answer = self.answer(READBACK, index, mapped).await;
+        pending.staging = None;
         let refused = |message: String| Error::Driver { what: READBACK.into(), message };
         let bytes = answer.and_then(|result| {
             result.map_err(|error| refused(one_line(&error.to_string())))?;
@@ -495,9 +500,9 @@ impl Gpu {
 
     /// Waits for what a callback sends once that submission is done.
     async fn answer<T>(&self, what: &str, index: wgpu::SubmissionIndex, receiver: OneshotReceiver<T>) -> Result<T, Error> {
-        AWAITED.set(Some((index, Instant::now())));
+        awaits(Some((index, Instant::now())));
         let answer = receiver.receive().await;
-        AWAITED.set(None);
+        awaits(None);
         self.check()?;
         answer.ok_or_else(|| self.state.fail(Error::DeviceLost { message: format!("it dropped {what} without an answer") }))
     }
@@ -511,12 +516,15 @@ impl Gpu {
     /// Runs a call of which the driver may report an error, and returns that error; the device stays usable.
     async fn scoped<T>(&self, what: &str, bytes: u64, call: impl FnOnce() -> T) -> Result<T, Error> {
         self.check()?;
-        let scopes = [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
-            .map(|filter| self.device.push_error_scope(filter));
-        let result = guard(what, call);
-        // Last pushed, first popped.
-        let [internal, memory, validation] = scopes;
-        let errors = (validation.pop(), memory.pop(), internal.pop());
+        // The scopes are this thread's; what they say may be waited for on another.
+        let (result, errors) = {
+            let [internal, memory, validation] =
+                [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
+                    .map(|filter| self.device.push_error_scope(filter));
+            let result = guard(what, call);
+            // Last pushed, first popped.
+            (result, (validation.pop(), memory.pop(), internal.pop()))
+        };
         let error = match (errors.0.await, errors.1.await, errors.2.await) {
             (Some(error), _, _) | (_, Some(error), _) | (_, _, Some(error)) => Some(error),
             (None, None, None) => None,
@@ -528,6 +536,23 @@ impl Gpu {
             None => Ok(result),
             Some(wgpu::Error::OutOfMemory { .. }) if bytes > 0 => Err(Error::OutOfMemory { what: what.into(), bytes, taken: 0 }),
             Some(error) => Err(Error::Driver { what: what.into(), message: one_line(&error.to_string()) }),
+        }
+    }
+}
+
+/// A readback that nobody has waited for to its end yet. If its future is dropped, the mapping is taken back: what is copied to the same place next
+/// would be refused.
+struct Pending<'a> {
+    gpu: &'a Gpu,
+    staging: Option<&'a wgpu::Buffer>,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if let Some(staging) = self.staging
+            && let Err(error) = self.gpu.call(READBACK, || staging.unmap())
+        {
+            log::debug!("{error}");
         }
     }
 }
@@ -551,10 +576,12 @@ async fn shader_error(label: String, source: &str, module: &wgpu::ShaderModule) 
     Some(Error::Shader { label, line, code, message: one_line(&error.message) })
 }
 
-thread_local! {
-    /// The submission that the work on this thread waits for, and since when; the blocking edge, on the same thread, polls for it.
-    static AWAITED: RefCell<Option<(wgpu::SubmissionIndex, Instant)>> = const { RefCell::new(None) };
-}
+/// A submission that some work waits for, and since when.
+type Awaited = Option<(wgpu::SubmissionIndex, Instant)>;
+
+/// A browser polls by itself.
+#[cfg(target_arch = "wasm32")]
+fn awaits(_: Awaited) {}
 
 /// What training makes use of where an adapter has it: nothing of it is needed.
 pub fn features(adapter: &wgpu::Adapter) -> wgpu::Features {

@@ -1,12 +1,13 @@
 //! Waiting for the device, by asking it again and again: on this thread, or whenever a future is polled. In a browser nobody has to.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::guard::{guard, one_line};
-use super::{AWAITED, Gpu, READBACK};
+use super::{Awaited, Gpu, READBACK};
 use crate::error::Error;
 
 /// How long the device may take to answer; a browser has a patience of its own. A submission is meant to take a quarter of a second, so this is a device that hangs.
@@ -14,6 +15,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long the loss of a device is waited for once a readback was refused.
 const LOSS_IS_TOLD: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// What the work that is being polled on this thread waits for. Between polls its future keeps it, which may go on on another thread or be dropped.
+    static AWAITED: RefCell<Awaited> = const { RefCell::new(None) };
+}
+
+/// Says what the work that is being polled waits for from now on.
+pub(super) fn awaits(awaited: Awaited) {
+    AWAITED.set(awaited);
+}
 
 impl Gpu {
     /// Runs `work` to its end on this thread, waiting for the device whenever the work does.
@@ -24,16 +35,20 @@ impl Gpu {
     pub(super) async fn polled<T>(
         &self,
         work: impl Future<Output = Result<T, Error>>,
-        poll: impl Fn(&Self) -> Result<(), Error>,
+        poll: impl Fn(&Self, &Awaited) -> Result<(), Error>,
     ) -> Result<T, Error> {
         let mut work = pin!(work);
+        let mut awaited = None;
         poll_fn(|context| {
-            match work.as_mut().poll(context) {
+            let outer = AWAITED.replace(awaited.take());
+            let polled = work.as_mut().poll(context);
+            awaited = AWAITED.replace(outer);
+            match polled {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.cause(error))),
                 Poll::Ready(done) => return Poll::Ready(done),
                 Poll::Pending => (),
             }
-            match poll(self) {
+            match poll(self, &awaited) {
                 Ok(()) => {
                     context.waker().wake_by_ref();
                     Poll::Pending
@@ -58,18 +73,17 @@ impl Gpu {
     }
 
     /// Asks the device whether something has happened, as long as it is not overdue.
-    pub(super) fn look_in_time(&self) -> Result<(), Error> {
-        let since = AWAITED.with_borrow(|awaited| awaited.as_ref().map(|(_, since)| *since));
-        match since.is_some_and(|since| since.elapsed() > PATIENCE) {
+    pub(super) fn look_in_time(&self, awaited: &Awaited) -> Result<(), Error> {
+        match awaited.as_ref().is_some_and(|(_, since)| since.elapsed() > PATIENCE) {
             true => Err(self.state.fail(overdue())),
             false => self.look(),
         }
     }
 
     /// One round of waiting for the device.
-    fn poll(&self) -> Result<(), Error> {
+    fn poll(&self, awaited: &Awaited) -> Result<(), Error> {
         self.check()?;
-        let (submission_index, since) = AWAITED.with_borrow(|awaited| awaited.clone()).unzip();
+        let (submission_index, since) = awaited.clone().unzip();
         let Some(left) = PATIENCE.checked_sub(since.map_or(Duration::ZERO, |since| since.elapsed())) else {
             return Err(self.state.fail(overdue()));
         };
