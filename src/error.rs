@@ -10,10 +10,20 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No adapter that Vulkan, Metal or DX12 reaches.
-    #[error(
-        "no GPU adapter: expected one that Vulkan, Metal or DX12 reaches, found none; install the GPU's driver \
-         (a software one on Debian: apt-get install mesa-vulkan-drivers) or choose the device `cpu`"
+    /// No adapter that Vulkan, Metal or DX12 reaches, or WebGPU in a browser.
+    #[cfg_attr(
+        not(target_arch = "wasm32"),
+        error(
+            "no GPU adapter: expected one that Vulkan, Metal or DX12 reaches, found none; install the GPU's driver \
+             (a software one on Debian: apt-get install mesa-vulkan-drivers) or choose the device `cpu`"
+        )
+    )]
+    #[cfg_attr(
+        target_arch = "wasm32",
+        error(
+            "no GPU adapter: expected one that WebGPU reaches, found none; update the GPU's driver, or allow hardware acceleration in the \
+             browser's settings"
+        )
     )]
     NoAdapter,
 

@@ -8,7 +8,7 @@ use crate::loss::Loss;
 use crate::matrix::Matrix;
 use crate::model::Model;
 use crate::network::{Layout, Network, Tensor};
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::reference::Reference;
 use crate::staged::Staged;
 
@@ -63,8 +63,9 @@ impl Predictor {
         let staged = match &device.gpu {
             Some(gpu) if inputs.rows() > 0 => {
                 let plan = Plan::prediction(&network, inputs.rows(), device.limits())?;
-                let outputs: usize = network.layers().iter().map(|layer| layer.units).sum();
-                let staged = Staged::new(gpu.clone(), plan, inputs.rows() * outputs).await?;
+                let outputs = network.layers().iter().map(|layer| layer.units).fold(0, usize::saturating_add);
+                let readable = plan::readable("the outputs of all layers", inputs.rows(), outputs, &device.limits())?;
+                let staged = Staged::new(gpu.clone(), plan, readable).await?;
                 staged.upload(staged.plan.find("inputs"), inputs.values()).await?;
                 Some(staged)
             }

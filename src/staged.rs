@@ -53,6 +53,14 @@ pub struct Staged {
     warm: bool,
 }
 
+/// A browser frees a buffer when it collects its garbage, which does not know how large a buffer is.
+#[cfg(target_arch = "wasm32")]
+impl Drop for Staged {
+    fn drop(&mut self) {
+        self.buffers.iter().chain([&self.staging]).for_each(wgpu::Buffer::destroy);
+    }
+}
+
 /// A dispatch, as it goes into a command buffer.
 struct Recorded {
     pipeline: wgpu::ComputePipeline,

@@ -141,6 +141,15 @@ pub struct Population {
     filled: bool,
 }
 
+/// A browser frees a buffer when it collects its garbage, which does not know how large a buffer is.
+#[cfg(target_arch = "wasm32")]
+impl Drop for Population {
+    fn drop(&mut self) {
+        let always = [&self.params, &self.members, &self.parameters, &self.losses, &self.staging];
+        always.into_iter().chain(&self.steps).chain(&self.copies).for_each(wgpu::Buffer::destroy);
+    }
+}
+
 /// What computes the order of the rows in many epochs: shaders/order.wgsl.
 struct Orders {
     pipeline: wgpu::ComputePipeline,

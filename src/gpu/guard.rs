@@ -1,4 +1,5 @@
-//! Calls that may panic below this library: a panic becomes an error, and prints nothing where a program wishes so.
+//! Calls that may panic below this library: a panic becomes an error, and prints nothing where a program wishes so. In a browser, where nothing
+//! unwinds, a panic ends the module.
 
 use std::any::Any;
 use std::cell::Cell;

@@ -350,6 +350,13 @@ fn elements(name: &str, rows: usize, columns: usize) -> Result<usize, Error> {
 const BUFFER: &str = "the device's longest buffer";
 const BINDING: &str = "the device's longest binding";
 
+/// How many elements are read back in one go, by way of a buffer of their own.
+pub fn readable(name: &str, rows: usize, columns: usize, limits: &Limits) -> Result<usize, Error> {
+    let len = elements(name, rows, columns)?;
+    check_bytes(name, len, limits.buffer, BUFFER)?;
+    Ok(len)
+}
+
 fn check_bytes(name: &str, len: usize, limit: u64, of: &str) -> Result<(), Error> {
     match (len as u64).checked_mul(4) {
         Some(bytes) if bytes <= limit => Ok(()),
