@@ -187,7 +187,7 @@ pub enum Error {
     /// Training left the finite numbers, as was found at a log point. The model keeps the weights of the one before, else those that it had
     /// before the training.
     #[error(
-        "training diverged: expected finite {what}, got {value} by epoch {epoch}; lower the learning rate \
+        "training diverged: expected {what} to be finite, got {value} by epoch {epoch}; lower the learning rate \
          ({learning_rate}) or scale the inputs (the model keeps the weights of the log point before, else those it had before)"
     )]
     Diverged {

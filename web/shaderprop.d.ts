@@ -1,7 +1,15 @@
 // The types of shaderprop.js.
 
-/** Rows: a list of lists, or all numbers one after the other, row by row. */
-export type Rows = Float32Array | number[][] | number[];
+export type NumberArray =
+    | Float32Array | Float64Array | Int8Array | Uint8Array | Uint8ClampedArray | Int16Array | Uint16Array | Int32Array | Uint32Array | number[];
+
+/** Rows: a list of rows, or all numbers one after the other, row by row. */
+export type Rows = NumberArray | NumberArray[];
+
+export type Loss =
+    | 'squared_error' | 'mean_squared_error' | 'mean_absolute_error' | 'huber' | 'binary_cross_entropy' | 'categorical_cross_entropy';
+
+export type Metric = 'accuracy' | 'precision' | 'recall' | 'f1' | 'mean_absolute_error' | 'root_mean_squared_error' | 'r_squared';
 
 export type Activation =
     | 'sigmoid' | 'tanh' | 'relu' | 'leaky_relu' | 'elu' | 'gelu' | 'gelu_tanh' | 'silu' | 'softplus' | 'identity' | 'softmax';
@@ -25,9 +33,9 @@ export interface Description {
 /** How it is trained. */
 export interface Settings {
     /** `mean_squared_error` by default. For `categorical_cross_entropy` targets may be one class index a row. */
-    loss?: string;
-    /** `sgd` (the default), `momentum`, `nesterov`, `rmsprop`, `adam` or `adamw`. */
-    optimizer?: string;
+    loss?: Loss;
+    /** `sgd` by default. */
+    optimizer?: 'sgd' | 'momentum' | 'nesterov' | 'rmsprop' | 'adam' | 'adamw';
     /** The optimizer's own by default. */
     learningRate?: number;
     weightDecay?: number;
@@ -40,13 +48,13 @@ export interface Settings {
     shuffle?: boolean;
     /** Of the order of the rows; 0 by default. */
     seed?: number;
-    /** `accuracy`, `precision`, `recall`, `f1`, `mean_absolute_error`, `root_mean_squared_error`, `r_squared`. */
-    metrics?: string[];
+    /** None by default. */
+    metrics?: Metric[];
     /** Epochs without improvement after which training stops, with the best weights; never by default. */
     patience?: number;
-    /** Log after epoch 1, and then after every so many. */
+    /** Log after epoch 1, and then after every so many: 1 by default where there is an `onLog`. */
     logEvery?: number;
-    /** Or log about so often, in milliseconds. */
+    /** Or log about so often, in milliseconds: after the first epoch, the last, and between them. */
     logInterval?: number;
     /** Whether a log has the weights; false by default. */
     logWeights?: boolean;
@@ -77,12 +85,16 @@ export interface Log {
 
 export interface History {
     /** Of every epoch of the call. */
-    loss: number[];
-    metrics: Record<string, number[]>;
-    validationLoss: number[];
-    validationMetrics: Record<string, number[]>;
+    loss: Float64Array;
+    metrics: Record<string, Float64Array>;
+    validationLoss: Float64Array;
+    validationMetrics: Record<string, Float64Array>;
     /** Of the last step. */
     learningRate: number;
+    /** Counted from 1; with `patience`. */
+    bestEpoch?: number;
+    /** Why it ended: all epochs are done, `patience` was out, or `onLog` asked for it. */
+    ended: 'finished' | 'early_stopping' | 'asked';
     /** What trained. */
     engine: string;
 }
@@ -94,8 +106,8 @@ export interface Stage {
     formula: string;
     /** Its WGSL. */
     source: string;
-    inputs: { name: string; shape: number[]; values: number[] }[];
-    outputs: { name: string; shape: number[]; values: number[] }[];
+    inputs: Tensor[];
+    outputs: Tensor[];
 }
 
 /** What is thrown: its message says what, what was expected, what came, and what to do. */
@@ -109,7 +121,7 @@ export class Device {
     private constructor();
     /** As the browser names the adapter. */
     readonly name: string;
-    /** Gives it back to the browser: whatever uses it fails from then on. */
+    /** Gives it back to the browser: whatever uses it is refused from then on. */
     destroy(): void;
 }
 
@@ -124,11 +136,13 @@ export class Network {
     readonly layers: { units: number; activation: Activation }[];
     /** Weights and biases in all. */
     readonly parameters: number;
-    /** The names of classes, if it was made for a table. */
+    /** The column that it learned and the names of its classes, if it was made for a table. */
+    readonly target: string | null;
     readonly classes: string[] | null;
-    /** How many epochs it has been trained for. */
+    /** How many epochs it has been trained for, by the calls that have ended. */
     readonly epochs: number;
-    /** Trains. Another call goes on where this one stopped. Where `onLog` answers false, it stops there; a promise is awaited. */
+    /** Trains. Another call goes on where this one stopped. Where `onLog` answers false, it stops there; a promise is awaited. What diverges goes back to
+     * the weights of the log before. */
     fit(
         inputs: Rows,
         targets: Rows,
@@ -136,19 +150,25 @@ export class Network {
     ): Promise<History>;
     /** The outputs for those rows, one after the other. */
     predict(inputs: Rows): Promise<Float32Array>;
-    /** The outputs for the rows of a CSV table, as they are, with or without the target's column: for a model that was made for a table. */
-    predictTable(csv: Uint8Array): Promise<Float32Array>;
-    evaluate(inputs: Rows, targets: Rows, loss: string): Promise<{ loss: number; accuracy: number; confusion: number[][] }>;
-    /** The stages of one epoch, counted from 1, of a training from here; the network stays as it is. */
-    explain(inputs: Rows, targets: Rows, settings: Settings, epoch: number): Promise<Stage[]>;
+    /** The answers for the rows of a CSV table, as they are, with or without the target's column: for a model that was made for a table. Row by row how
+     * likely each class is, or a number in the target's units. */
+    predictTable(csv: Uint8Array | ArrayBuffer): Promise<Float32Array>;
+    /** The loss is `mean_squared_error` by default. A row of `confusion` is a class, a column what it was taken for; it is empty for more than 1,024 classes. */
+    evaluate(inputs: Rows, targets: Rows, loss?: Loss): Promise<{ loss: number; accuracy: number; confusion: number[][] }>;
+    /** The stages of one epoch, counted from 1 (the default), of a training from here; the network stays as it is. */
+    explain(inputs: Rows, targets: Rows, settings?: Settings, epoch?: number): Promise<Stage[]>;
     /** The bytes of a file of that name: `.safetensors`, `.npz`, `.onnx`, `.json` or `.c`. */
     save(name: string): Uint8Array;
     /** From `.safetensors` or `.npz`, of a tab or of the program. */
-    static load(device: Device, name: string, bytes: Uint8Array): Network;
+    static load(device: Device, name: string, bytes: Uint8Array | ArrayBuffer): Network;
     weights(): Tensor[];
     /** Those of these names; the others stay. */
     setWeights(weights: Tensor[]): void;
     predictor(inputs: Rows): Promise<Predictor>;
+    /** That table's rows as this network takes them: scaled as those were that it was made for. */
+    table(table: Table): Table;
+    /** Gives its memory back; the browser does so at some time otherwise. */
+    free(): void;
 }
 
 /** Rows that stay on the device, predicted with one set of weights after the other, also while the network trains. */
@@ -157,12 +177,15 @@ export class Predictor {
     predict(weights: Tensor[]): Promise<Float32Array>;
     /** First layer to last. */
     activations(weights: Tensor[]): Promise<Float32Array[]>;
+    /** Gives its memory back; the browser does so at some time otherwise. */
+    free(): void;
 }
 
 /** A CSV table as numbers. */
 export class Table {
-    /** The target is the last column by default, and learned as classes if it has words or few whole numbers; a fifth of the rows is held out. */
-    constructor(bytes: Uint8Array, options?: { target?: string; classes?: boolean; heldOut?: number; seed?: number });
+    /** The first row names the columns. The target is the last one by default, and learned as classes if it has words or few whole numbers; a fifth of the
+     * rows is held out, of each class as much. */
+    constructor(csv: Uint8Array | ArrayBuffer, options?: { target?: string; classes?: boolean; heldOut?: number; seed?: number });
     readonly rows: number;
     readonly columns: string[];
     readonly target: string;
@@ -174,12 +197,13 @@ export class Table {
     readonly testData: [Float32Array, Float32Array] | null;
 }
 
-/** Trains a network from that many starts at once, the seed and those after it: resolves to the last loss of each. */
+/** Trains a network from that many starts at once, at most 1,000,000, by the seed and those after it: resolves to the last loss of each. It takes no metrics, no
+ * logs and no patience. */
 export function sweep(
     device: Device,
     description: Description,
     networks: number,
     inputs: Rows,
     targets: Rows,
-    settings: Settings,
+    settings?: Settings,
 ): Promise<Float32Array>;

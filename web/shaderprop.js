@@ -7,17 +7,19 @@ let loaded;
 /** Opens the GPU that the browser gives; it is the first thing to call. */
 export async function open() {
     loaded ??= initialise();
-    await loaded;
+    try {
+        await loaded;
+    } catch (error) {
+        // What could not be fetched is fetched again by the next call.
+        loaded = undefined;
+        throw wrong('the module', 'shaderprop_web_bg.wasm beside shaderprop_web.js', error.message, 'put it there, or try again');
+    }
     if (!navigator.gpu) {
-        throw new Error(
-            'no WebGPU: expected navigator.gpu, got none; open the page over https or on localhost, in a current Chrome, Edge, Safari or Firefox',
-        );
+        throw wrong('no WebGPU', 'navigator.gpu', 'none', 'open the page over https or on localhost, in a current Chrome, Edge, Safari or Firefox');
     }
     const asked = await navigator.gpu.requestAdapter();
     if (!asked) {
-        throw new Error(
-            'no GPU adapter: expected one from the browser, got none; update the GPU driver, or allow hardware acceleration in the settings',
-        );
+        throw wrong('no GPU adapter', 'one from the browser', 'none', 'update the GPU driver, or allow hardware acceleration in the settings');
     }
     const { vendor, architecture, device, description } = asked.info;
     const name = description || [vendor, architecture || device].filter(Boolean).join(' ') || 'an adapter without a name';
@@ -37,146 +39,299 @@ export class Device {
     }
 }
 
-/** A network with weights on a device. */
-export class Network {
+/** What the module holds for an object: one call at a time, and what a lost device refuses is told as its loss. */
+class Held {
+    #what;
     #inner;
+    #device;
     #busy = null;
 
-    constructor(device, description, table) {
-        if (device === null) {
-            this.#inner = description;
-        } else {
-            const json = JSON.stringify(description);
-            this.#inner = table ? wasm.Network.for_table(device.inner, json, table.inner) : new wasm.Network(device.inner, json);
+    constructor(what, inner, device) {
+        this.#what = what;
+        this.#inner = inner;
+        this.#device = device;
+    }
+
+    idle() {
+        if (!this.#inner) {
+            throw wrong(this.#what, 'one that is there', 'one that was freed', 'make another');
         }
-        const { inputs, layers, parameters, classes } = JSON.parse(this.#inner.describe());
-        Object.assign(this, { inputs, layers, parameters, classes });
-    }
-
-    /** How many epochs it has been trained for. */
-    get epochs() {
-        return JSON.parse(this.#idle().describe()).epochs;
-    }
-
-    /** Trains; resolves to the history. Another call goes on where this one stopped. */
-    fit(inputs, targets, { onLog, validationData, ...settings } = {}) {
-        const validation = validationData ? [numbers(validationData[0]), numbers(validationData[1])] : undefined;
-        return this.#alone('training', (inner) =>
-            inner.fit(numbers(inputs), numbers(targets), JSON.stringify(settings), validation, onLog).then(JSON.parse),
-        );
-    }
-
-    /** The outputs for those rows, one after the other. */
-    predict(inputs) {
-        return this.#alone('predicting', (inner) => inner.predict(numbers(inputs)));
-    }
-
-    /** The outputs for the rows of a CSV table, as they are: for a model that was made for a table. */
-    predictTable(bytes) {
-        return this.#alone('predicting', (inner) => inner.predict_table(bytes));
-    }
-
-    /** Loss, accuracy and confusion matrix over those rows. */
-    evaluate(inputs, targets, loss) {
-        return this.#alone('evaluating', (inner) => inner.evaluate(numbers(inputs), numbers(targets), loss).then(JSON.parse));
-    }
-
-    /** The stages of one epoch of a training from here, counted from 1, each with its WGSL and its numbers. */
-    explain(inputs, targets, settings, epoch) {
-        return this.#alone('explaining', (inner) =>
-            inner.explain(numbers(inputs), numbers(targets), JSON.stringify(settings), epoch).then(JSON.parse),
-        );
-    }
-
-    /** The bytes of a model's file of that name: .safetensors, .npz, .onnx, .json or .c. */
-    save(name) {
-        return this.#idle().save(name);
-    }
-
-    /** A model out of a file's bytes: .safetensors or .npz, from a tab or from a workstation. */
-    static load(device, name, bytes) {
-        return new Network(null, wasm.Network.load(device.inner, name, bytes));
-    }
-
-    /** All weights and biases. */
-    weights() {
-        return this.#idle().weights();
-    }
-
-    /** Sets those weights and biases; the others stay. */
-    setWeights(weights) {
-        this.#idle().set_weights(weights);
-    }
-
-    /** The same rows predicted again and again while this network trains, by the weights of its logs. */
-    async predictor(inputs) {
-        return new Predictor(await this.#alone('preparing', (inner) => wasm.Predictor.of(inner, numbers(inputs))));
-    }
-
-    #idle() {
         if (this.#busy) {
-            throw new Error(`the network: expected it to be idle, got it ${this.#busy}; wait for that, or stop it from onLog`);
+            throw wrong(this.#what, 'it to be idle', `it ${this.#busy}`, 'wait for that, or stop it from onLog');
         }
         return this.#inner;
     }
 
-    async #alone(what, work) {
-        const inner = this.#idle();
-        this.#busy = what;
+    async alone(doing, work) {
+        const inner = this.idle();
+        this.#busy = doing;
         try {
             return await work(inner);
         } catch (error) {
-            // A call on a lost device may be refused before the loss is told.
-            await new Promise((resolve) => setTimeout(resolve, error?.needsNewDevice ? 0 : 100));
-            throw inner.fault() ?? error;
+            throw await cause(this.#device, error);
         } finally {
             this.#busy = null;
         }
+    }
+
+    free() {
+        this.idle().free();
+        this.#inner = null;
+    }
+}
+
+/** A network with weights on a device. */
+export class Network {
+    #held;
+    #device;
+    #epochs;
+
+    constructor(device, description, table) {
+        const inner = description instanceof wasm.Network ? description : made(device, text('description', description), table);
+        this.#held = new Held('the network', inner, device);
+        this.#device = device;
+        const { epochs, ...rest } = JSON.parse(inner.describe());
+        Object.assign(this, rest);
+        this.#epochs = epochs;
+    }
+
+    /** How many epochs it has been trained for. */
+    get epochs() {
+        return this.#epochs;
+    }
+
+    /** Trains; resolves to the history. Another call goes on where this one stopped. */
+    fit(inputs, targets, { onLog, validationData, ...settings } = {}) {
+        return this.#held.alone('training', async (inner) => {
+            if (onLog && settings.logEvery === undefined && settings.logInterval === undefined) {
+                settings.logEvery = 1;
+            }
+            if (validationData && validationData.length !== 2) {
+                throw wrong('validationData', '[inputs, targets]', `${validationData.length} parts`, 'give both');
+            }
+            const validation = validationData && [this.#inputs(validationData[0]), this.#targets(validationData[1])];
+            try {
+                return await inner.fit(this.#inputs(inputs), this.#targets(targets), text('settings', settings), validation, onLog);
+            } finally {
+                this.#epochs = JSON.parse(inner.describe()).epochs;
+            }
+        });
+    }
+
+    /** The outputs for those rows, one after the other. */
+    predict(inputs) {
+        return this.#held.alone('predicting', async (inner) => await inner.predict(this.#inputs(inputs)));
+    }
+
+    /** The answers for the rows of a CSV table, as they are: for a model that was made for a table. */
+    predictTable(csv) {
+        return this.#held.alone('predicting', async (inner) => await inner.predict_table(bytes('the table', csv)));
+    }
+
+    /** Loss, accuracy and confusion matrix over those rows. */
+    evaluate(inputs, targets, loss = 'mean_squared_error') {
+        return this.#held.alone('evaluating', async (inner) => await inner.evaluate(this.#inputs(inputs), this.#targets(targets), String(loss)));
+    }
+
+    /** The stages of one epoch of a training from here, counted from 1, each with its WGSL and its numbers. */
+    explain(inputs, targets, settings = {}, epoch = 1) {
+        return this.#held.alone('explaining', async (inner) => {
+            const number = whole('the epoch', epoch);
+            return await inner.explain(this.#inputs(inputs), this.#targets(targets), text('settings', settings), number);
+        });
+    }
+
+    /** The bytes of a model's file of that name: .safetensors, .npz, .onnx, .json or .c. */
+    save(name) {
+        return this.#held.idle().save(String(name));
+    }
+
+    /** A model out of a file's bytes: .safetensors or .npz, from a tab or from a workstation. */
+    static load(device, name, content) {
+        return new Network(device, wasm.Network.load(device.inner, String(name), bytes(String(name), content)));
+    }
+
+    /** All weights and biases. */
+    weights() {
+        return this.#held.idle().weights();
+    }
+
+    /** Sets those weights and biases; the others stay. */
+    setWeights(weights) {
+        this.#held.idle().set_weights(tensors(weights));
+    }
+
+    /** The same rows predicted again and again while this network trains, by the weights of its logs. */
+    predictor(inputs) {
+        return this.#held.alone('preparing', async (inner) => new Predictor(await wasm.Predictor.of(inner, this.#inputs(inputs)), this.#device));
+    }
+
+    /** That table's rows as this network takes them: scaled as those were that it was made for. */
+    table(table) {
+        return new Table(table.inner.for_network(this.#held.idle()));
+    }
+
+    /** Gives its memory back; the browser does so at some time otherwise. */
+    free() {
+        this.#held.free();
+    }
+
+    #inputs(rows) {
+        return numbers('inputs', rows, [this.inputs]);
+    }
+
+    /** A number for each output, or one class a row. */
+    #targets(rows) {
+        return numbers('targets', rows, [this.layers.at(-1).units, 1]);
     }
 }
 
 /** Rows that stay on the device, predicted with one set of weights after the other. */
 export class Predictor {
-    #inner;
+    #held;
 
-    constructor(inner) {
-        this.#inner = inner;
+    constructor(inner, device) {
+        this.#held = new Held('the predictor', inner, device);
     }
 
     /** The outputs with those weights. */
     predict(weights) {
-        return this.#inner.predict(weights);
+        return this.#held.alone('predicting', async (inner) => await inner.predict(tensors(weights)));
     }
 
     /** What each layer gives with those weights. */
     activations(weights) {
-        return this.#inner.activations(weights);
+        return this.#held.alone('predicting', async (inner) => await inner.activations(tensors(weights)));
+    }
+
+    /** Gives its memory back; the browser does so at some time otherwise. */
+    free() {
+        this.#held.free();
     }
 }
 
 /** A CSV table as numbers, split into rows to train on and rows that are held out. */
 export class Table {
-    constructor(bytes, { target, classes, heldOut = 0.2, seed = 0 } = {}) {
-        this.inner = wasm.Table.read(bytes, target, classes, heldOut, seed);
-        Object.assign(this, JSON.parse(this.inner.describe()));
-        this.trainData = [this.inner.inputs(), this.inner.targets()];
-        this.testData = heldOut > 0 ? [this.inner.test_inputs(), this.inner.test_targets()] : null;
+    constructor(csv, { target, classes, heldOut = 0.2, seed = 0 } = {}) {
+        const read = () => wasm.Table.read(bytes('the table', csv), target, classes, heldOut, whole('the seed', seed));
+        const inner = csv instanceof wasm.Table ? csv : read();
+        this.inner = inner;
+        Object.assign(this, JSON.parse(inner.describe()));
+        this.trainData = [inner.inputs(), inner.targets()];
+        const test = inner.test_inputs();
+        this.testData = test ? [test, inner.test_targets()] : null;
     }
 }
 
 /** Trains a network from many starts at once: resolves to the last loss of each. */
-export function sweep(device, description, networks, inputs, targets, settings) {
-    return wasm.sweep(
-        device.inner,
-        JSON.stringify(description),
-        networks,
-        numbers(inputs),
-        numbers(targets),
-        JSON.stringify(settings),
-    );
+export async function sweep(device, description, networks, inputs, targets, settings = {}) {
+    if (!Number.isInteger(networks) || networks < 1 || networks > MOST_NETWORKS) {
+        throw wrong('networks', `a whole number from 1 to ${MOST_NETWORKS}`, networks, 'change it');
+    }
+    const [ins, outs] = [description?.inputs, description?.layers?.at?.(-1)?.units];
+    const rows = [numbers('inputs', inputs, [ins]), numbers('targets', targets, [outs, 1])];
+    try {
+        return await wasm.sweep(device.inner, text('description', description), networks, ...rows, text('settings', settings));
+    } catch (error) {
+        throw await cause(device, error);
+    }
 }
 
-/** Rows of numbers, or a typed array of all of them, as the module takes them. */
-function numbers(rows) {
-    return rows instanceof Float32Array ? rows : Float32Array.from(rows.flat());
+const made = (device, json, table) =>
+    table ? wasm.Network.for_table(device.inner, json, table.inner) : new wasm.Network(device.inner, json);
+
+/** More than that a tab has no memory for. */
+const MOST_NETWORKS = 1_000_000;
+
+/** The sentence of an error. */
+const wrong = (what, expected, got, advice) => new Error(`${what}: expected ${expected}, got ${got}; ${advice}`);
+
+/** What is behind an error: a call on a lost device may be refused before the loss is told. */
+async function cause(device, error) {
+    await new Promise((resolve) => setTimeout(resolve, error?.needsNewDevice ? 0 : 100));
+    return device.inner.fault() ?? error;
+}
+
+/** What a value is called in messages. */
+function kind(value) {
+    if (value === null || value === undefined) return String(value);
+    return typeof value === 'object' ? `a ${value.constructor?.name ?? 'object'}` : `the ${typeof value} ${JSON.stringify(value)}`;
+}
+
+/** An object as JSON, which has no word for NaN and infinities. */
+function text(what, object) {
+    if (object === null || typeof object !== 'object') {
+        throw wrong(what, 'an object', kind(object), 'see shaderprop.d.ts');
+    }
+    return JSON.stringify(object, (key, value) => {
+        if (typeof value === 'number' && !Number.isFinite(value)) {
+            throw wrong(`${what}, ${key}`, 'a finite number', value, 'change it');
+        }
+        return value;
+    });
+}
+
+/** A number that counts. */
+function whole(what, value) {
+    if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
+        throw wrong(what, 'a whole number from 0 to 4294967295', kind(value), 'change it');
+    }
+    return value;
+}
+
+/** The bytes of a file. */
+function bytes(what, content) {
+    if (content instanceof Uint8Array) return content;
+    if (content instanceof ArrayBuffer) return new Uint8Array(content);
+    throw wrong(what, 'its bytes, a Uint8Array or an ArrayBuffer', kind(content), 'give new TextEncoder().encode(…) of a string');
+}
+
+/** Rows as the module takes them, one after the other: each of one of those widths, where rows are told apart. */
+function numbers(what, rows, widths) {
+    const known = widths.filter(Number.isInteger);
+    const width = known.join(' or ');
+    let values = rows;
+    if (Array.isArray(rows) && rows.length > 0 && typeof rows[0] === 'object') {
+        const columns = rows[0]?.length;
+        if (known.length > 0 && !known.includes(columns)) {
+            throw wrong(what, `rows of ${width} numbers`, columns ?? kind(rows[0]), 'give as many as the network has');
+        }
+        values = new Float32Array(rows.length * columns);
+        rows.forEach((row, i) => {
+            if (row?.length !== columns) {
+                throw wrong(`${what}, row ${i}`, `${columns} numbers, as the first row has`, row?.length ?? kind(row), 'make the rows alike');
+            }
+            for (let j = 0; j < columns; j++) {
+                values[i * columns + j] = number(`${what}, row ${i}, column ${j}`, row[j]);
+            }
+        });
+    } else if (Array.isArray(rows)) {
+        values = Float32Array.from(rows, (value, i) => number(`${what}, number ${i}`, value));
+    } else if (ArrayBuffer.isView(rows) && typeof rows[0] !== 'bigint' && !(rows instanceof DataView)) {
+        values = rows instanceof Float32Array ? rows : Float32Array.from(rows);
+    } else {
+        throw wrong(what, 'rows of numbers', kind(rows), 'give a list of rows, or a typed array');
+    }
+    if (known.length > 0 && !known.some((columns) => values.length % columns === 0)) {
+        throw wrong(what, `rows of ${width} numbers`, `${values.length} numbers`, 'give as many as rows times columns');
+    }
+    return values;
+}
+
+function number(what, value) {
+    if (typeof value !== 'number') {
+        throw wrong(what, 'a number', kind(value), 'clean the data');
+    }
+    return value;
+}
+
+/** Tensors as weights() gives them. */
+function tensors(weights) {
+    const count = (n) => Number.isInteger(n) && n >= 0;
+    const tensor = (it) => typeof it?.name === 'string' && Array.isArray(it.shape) && it.shape.every(count) && it.values instanceof Float32Array;
+    if (!Array.isArray(weights) || !weights.every(tensor)) {
+        const got = Array.isArray(weights) ? 'a list with something else in it' : kind(weights);
+        throw wrong('weights', 'a list of tensors, each with name, shape and values as a Float32Array', got, 'take those of weights(), or of a log with logWeights');
+    }
+    return weights;
 }

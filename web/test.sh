@@ -16,4 +16,4 @@ command -v npm >/dev/null || install npm
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 [ -x target/release/shaderprop ] || cargo build --locked --release --bin shaderprop
 web/build.sh
-(cd web && npm ci --silent --no-audit --no-fund && npx tsc --noEmit --strict --lib es2022,dom shaderprop.d.ts && npm test)
+(cd web && npm ci --silent --no-audit --no-fund && npx tsc --noEmit --strict --lib es2022,dom --target es2022 --module esnext --moduleResolution bundler tests/types.ts && npm test)

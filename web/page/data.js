@@ -64,11 +64,17 @@ export const problems = {
     },
 };
 
-/** 1,797 handwritten digits, a fifth of them held out. */
+let kept;
+
+/** 1,797 handwritten digits, a fifth of them held out; fetched once. */
 async function digits() {
-    const response = await fetch('digits.csv.gz');
+    return (kept ??= await fetched());
+}
+
+async function fetched() {
+    const response = await fetch('digits.csv.gz').catch((error) => ({ ok: false, status: error.message }));
     if (!response.ok) {
-        throw new Error(`the digits: expected digits.csv.gz beside the page, got ${response.status}; put it there`);
+        throw new Error(`the digits: expected digits.csv.gz beside the page, got ${response.status}; put it there, or try again`);
     }
     const unpacked = await new Response(response.body.pipeThrough(new DecompressionStream('gzip'))).text();
     const all = unpacked.trim().split('\n').map((line) => line.split(',').map(Number));

@@ -9,11 +9,13 @@ export class Field {
         this.cursor = null;
         this.clear();
         canvas.addEventListener('pointerdown', (event) => {
+            if (event.button !== 0) return;
             canvas.setPointerCapture(event.pointerId);
             this.last = null;
             this.stroke(event);
         });
-        canvas.addEventListener('pointermove', (event) => event.buttons && this.stroke(event));
+        // A stroke begins in the field, and goes on wherever the pointer does.
+        canvas.addEventListener('pointermove', (event) => canvas.hasPointerCapture(event.pointerId) && this.stroke(event));
         canvas.addEventListener('pointerup', () => this.changed(this));
         canvas.addEventListener('keydown', (event) => this.key(event));
         canvas.addEventListener('focus', () => this.draw());
@@ -78,7 +80,7 @@ export class Field {
         context.fillStyle = '#123';
         this.ink.forEach((ink, i) => ink && context.fillRect((i % SIZE) * scale, Math.floor(i / SIZE) * scale, scale, scale));
         if (this.cursor && document.activeElement === this.canvas) {
-            context.strokeStyle = '#e07b18';
+            context.strokeStyle = '#a4540a';
             context.strokeRect(this.cursor[0] * scale - 6, this.cursor[1] * scale - 6, 12, 12);
         }
     }

@@ -7,8 +7,9 @@ const style = (name) => {
 };
 const probe = document.head.appendChild(document.createElement('i'));
 
-/** From blue over white to orange, for a value from 0 to 1. */
+/** From blue over white to orange, for a value from 0 to 1; grey for what is no number. */
 export function colour(value) {
+    if (!Number.isFinite(value)) return [136, 136, 136];
     const v = Math.min(1, Math.max(0, value));
     const mix = (from, to, t) => from.map((c, i) => c + (to[i] - c) * t);
     return v < 0.5 ? mix([47, 111, 208], [243, 243, 238], 2 * v) : mix([243, 243, 238], [224, 123, 24], 2 * v - 1);
@@ -28,19 +29,18 @@ function prepare(canvas) {
     return { context, width, height };
 }
 
-/** The curves: lists of [epoch, loss], on a logarithmic scale. */
-export function drawCurve(canvas, curves, epochs) {
+/** The curve through [epoch, loss], on a logarithmic scale. */
+export function drawCurve(canvas, points, epochs) {
     const { context, width, height } = prepare(canvas);
-    const all = curves.flatMap(({ points }) => points.map(([, loss]) => loss)).filter((loss) => loss > 0 && Number.isFinite(loss));
+    let [least, most] = [Infinity, 0];
+    for (const [, loss] of points) {
+        if (loss > 0 && loss < Infinity) [least, most] = [Math.min(least, loss), Math.max(most, loss)];
+    }
     const [left, bottom, top, right] = [56, 20, 8, 8];
     context.font = '11px system-ui, sans-serif';
     context.fillStyle = style('--faint');
     context.strokeStyle = style('--line');
-    let high = Math.log10(Math.max(...all, 1e-12));
-    let low = Math.log10(Math.min(...all, 1e12));
-    if (!all.length) {
-        [low, high] = [-3, 0];
-    }
+    let [low, high] = most ? [Math.log10(least), Math.log10(most)] : [-3, 0];
     if (high - low < 0.3) {
         [low, high] = [(low + high) / 2 - 0.15, (low + high) / 2 + 0.15];
     }
@@ -63,22 +63,18 @@ export function drawCurve(canvas, curves, epochs) {
         context.textAlign = i === 4 ? 'right' : 'center';
         context.fillText(epoch.toLocaleString('en'), x(epoch), height - 5);
     }
-    curves.forEach(({ points, dashed }) => {
-        context.strokeStyle = style('--accent');
-        context.lineWidth = 2;
-        context.setLineDash(dashed ? [4, 4] : []);
-        context.beginPath();
-        let drawn = false;
-        // As many points as there are pixels are enough.
-        const every = Math.max(1, Math.floor(points.length / (2 * width)));
-        points.forEach(([epoch, loss], i) => {
-            if (!(loss > 0) || (i % every !== 0 && i !== points.length - 1)) return;
-            drawn ? context.lineTo(x(epoch), y(loss)) : context.moveTo(x(epoch), y(loss));
-            drawn = true;
-        });
-        context.stroke();
+    context.strokeStyle = style('--accent');
+    context.lineWidth = 2;
+    context.beginPath();
+    let drawn = false;
+    // As many points as there are pixels are enough.
+    const every = Math.max(1, Math.floor(points.length / (2 * width)));
+    points.forEach(([epoch, loss], i) => {
+        if (!(loss > 0 && loss < Infinity) || (i % every !== 0 && i !== points.length - 1)) return;
+        drawn ? context.lineTo(x(epoch), y(loss)) : context.moveTo(x(epoch), y(loss));
+        drawn = true;
     });
-    context.setLineDash([]);
+    context.stroke();
     context.lineWidth = 1;
 }
 
@@ -157,11 +153,25 @@ export function drawMatrix(canvas, rows, columns, values, range) {
     context.drawImage(small, 0, 0, canvas.width, canvas.height);
 }
 
-/** The largest distance from 0. */
+/** Many starts: a square each, by its last loss. */
+export function drawStarts(canvas, losses) {
+    const columns = Math.min(losses.length, 50);
+    const cell = Math.max(2, Math.min(12, Math.floor(600 / columns)));
+    canvas.hidden = false;
+    canvas.width = columns * cell;
+    canvas.height = Math.ceil(losses.length / columns) * cell;
+    const context = canvas.getContext('2d');
+    losses.forEach((loss, i) => {
+        context.fillStyle = `rgb(${colour(Number.isFinite(loss) ? 1 - 4 * Math.min(loss, 0.25) : NaN)})`;
+        context.fillRect((i % columns) * cell, Math.floor(i / columns) * cell, cell - 1, cell - 1);
+    });
+}
+
+/** The largest distance from 0, of those that are numbers. */
 export function largest(values) {
     let most = 0;
     for (const value of values) {
-        most = Math.max(most, Math.abs(value));
+        if (Number.isFinite(value)) most = Math.max(most, Math.abs(value));
     }
     return most;
 }

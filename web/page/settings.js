@@ -10,28 +10,45 @@ const choices = {
 };
 const kept = ['hidden', 'activation', 'loss', 'optimizer', 'rate', 'init', 'seed', 'epochs', 'batch', 'pace'];
 
-/** Fills the form: the choices, then what suits the data, then what the address says. */
+/** Fills the form: the choices, then what suits the data, then what the address says of it. Returns what is wrong with the address, if anything is. */
 export function fill(form, search) {
     for (const [name, values] of Object.entries(choices)) {
         form.elements[name].replaceChildren(...values.map((value) => new Option(value.replaceAll('_', ' '), value)));
     }
-    const network = search.get('network');
-    form.elements.network.value = network in problems ? network : 'xor';
-    suit(form);
+    const network = search.get('network') ?? 'xor';
+    const known = Object.hasOwn(problems, network);
+    form.elements.network.value = known ? network : 'xor';
+    suit(form, problems[form.elements.network.value]);
+    if (!known) {
+        // The other settings were meant for it.
+        const open = network === 'csv' ? 'open the CSV file again' : 'choose one';
+        return `the address: expected data that the page has, got ${JSON.stringify(network)}; ${open}`;
+    }
     for (const name of kept) {
         const value = search.get(name);
         const field = form.elements[name];
-        const known = field.tagName !== 'SELECT' || [...field.options].some((option) => option.value === value);
-        if (value !== null && known) {
+        if (value !== null && (field.tagName !== 'SELECT' || [...field.options].some((option) => option.value === value && !option.disabled))) {
             field.value = value;
         }
     }
+    return null;
 }
 
 /** Sets what suits the chosen data. */
-export function suit(form, settings = problems[form.elements.network.value]?.settings) {
-    for (const [name, value] of Object.entries(settings ?? {})) {
+export function suit(form, { settings, last }) {
+    for (const [name, value] of Object.entries(settings)) {
         form.elements[name].value = value;
+    }
+    offer(form, last);
+}
+
+/** Offers the losses that a last layer can be trained by. */
+export function offer(form, last) {
+    for (const option of form.elements.loss.options) {
+        option.disabled = (last === 'softmax') !== (option.value === 'categorical_cross_entropy') || (last === 'identity' && option.value === 'binary_cross_entropy');
+    }
+    if (form.elements.loss.selectedOptions[0].disabled) {
+        form.elements.loss.value = last === 'softmax' ? 'categorical_cross_entropy' : 'mean_squared_error';
     }
 }
 
@@ -56,6 +73,14 @@ const number = (form, name, what) => {
     return Number(value);
 };
 
+const whole = (form, name, what, least, most = Number.MAX_SAFE_INTEGER) => {
+    const value = number(form, name, what);
+    if (!Number.isInteger(value) || value < least || value > most) {
+        throw new Error(`${what}: expected a whole number from ${least}${most < 2 ** 50 ? ` to ${most}` : ' on'}, got ${value}; change it`);
+    }
+    return value;
+};
+
 /** What the form says of the network for that data, and of its training. */
 export function read(form, data, last) {
     const words = form.elements.hidden.value.split(/[\s,]+/).filter(Boolean);
@@ -70,11 +95,11 @@ export function read(form, data, last) {
         inputs: data.inputs,
         layers: [...hidden.map((units) => ({ units, activation })), { units: data.outputs, activation: last }],
         init,
-        seed: number(form, 'seed', 'the seed'),
+        seed: whole(form, 'seed', 'the seed', 0, 4294967295),
     };
     const settings = { loss, optimizer, learningRate: number(form, 'rate', 'the learning rate'), seed: description.seed };
     if (form.elements.batch.value !== '') {
-        settings.batchSize = number(form, 'batch', 'the batch size');
+        settings.batchSize = whole(form, 'batch', 'the batch size', 1);
     }
-    return { description, settings, epochs: number(form, 'epochs', 'the epochs'), slow: pace === 'slow' };
+    return { description, settings, epochs: whole(form, 'epochs', 'the epochs', 1, 1e8), slow: pace === 'slow' };
 }

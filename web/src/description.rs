@@ -28,7 +28,7 @@ struct Layer {
 
 impl Description {
     pub fn parse(json: &str) -> Result<Self, JsValue> {
-        serde_json::from_str(json).map_err(|error| crate::refused("a network's description", &error))
+        crate::parsed("description", json)
     }
 
     pub fn network(&self) -> Result<Network, JsValue> {

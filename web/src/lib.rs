@@ -6,9 +6,14 @@ mod settings;
 mod sweep;
 mod table;
 
-use js_sys::{Array, Float32Array, Function, Object, Promise, Reflect};
+use std::collections::BTreeMap;
+
+use js_sys::{Array, Float32Array, Float64Array, Function, Object, Promise, Reflect};
+use serde::de::DeserializeOwned;
 use serde_json::json;
-use shaderprop::{DeviceChoice, History, Load, Log, Loss, Matrix, Model, Save, Stage, Tensor};
+use shaderprop::{
+    DeviceChoice, Ended, Evaluation, History, Load, Log, Loss, Matrix, Model, Predictions, Preprocessing, Save, Stage, Tensor,
+};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -34,6 +39,12 @@ impl Device {
             gpu.destroy();
         }
     }
+
+    /// What is wrong with it for good, if anything is: an error that came before may have come of it.
+    pub fn fault(&self) -> Option<js_sys::Error> {
+        let gpu = shaderprop::internals::gpu(&self.0)?;
+        Some(thrown(gpu.check().err()?).into())
+    }
 }
 
 /// A network with weights.
@@ -58,7 +69,7 @@ impl Network {
         Ok(Self { model: model.with_preprocessing(table.preprocessing().clone()).map_err(thrown)? })
     }
 
-    /// Trains. `on_log` is called at log points with an object, and awaited; where it answers `false`, training stops. Gives the history as JSON.
+    /// Trains. `on_log` is called at log points with an object, and awaited; where it answers `false`, training stops.
     pub async fn fit(
         &mut self,
         inputs: Vec<f32>,
@@ -66,15 +77,15 @@ impl Network {
         settings: &str,
         validation: Option<Array>,
         on_log: Option<Function>,
-    ) -> Result<String, JsValue> {
+    ) -> Result<Object, JsValue> {
         let settings = Settings::parse(settings)?;
         let mut fit = settings.fit()?;
         if let Some(validation) = validation {
             let numbers = |i| Float32Array::from(validation.get(i)).to_vec();
-            let (inputs, targets) = self.matrices(numbers(0), numbers(1), settings.loss()?)?;
+            let (inputs, targets) = matrices(self.model.network(), numbers(0), numbers(1), settings.loss()?)?;
             fit = fit.validation_data(inputs, targets);
         }
-        let (inputs, targets) = self.matrices(inputs, targets, settings.loss()?)?;
+        let (inputs, targets) = matrices(self.model.network(), inputs, targets, settings.loss()?)?;
         // A fault in the page's own function ends training, and is the page's to hear of.
         let mut thrown_by_page = None;
         let call = async |log: &Log| {
@@ -91,7 +102,7 @@ impl Network {
         let history = self.model.fit_async(inputs, targets, &fit, call).await;
         match thrown_by_page {
             Some(error) => Err(error),
-            None => history.map(|history| history_json(&history)).map_err(thrown),
+            None => history.map(|history| history_object(&history)).map_err(thrown),
         }
     }
 
@@ -101,33 +112,30 @@ impl Network {
         Ok(outputs.values().to_vec())
     }
 
-    /// The network's outputs for the rows of a CSV table as they are, by what goes with the model.
+    /// The network's answers for the rows of a CSV table as they are, by what goes with the model: how likely each class is, or numbers in the
+    /// target's units.
     pub async fn predict_table(&self, bytes: &[u8]) -> Result<Vec<f32>, JsValue> {
-        let table = table::parsed(bytes)?;
-        let Some(preprocessing) = self.model.preprocessing() else {
-            let text =
-                "predicting from a table: expected a model that was trained on one, got one without its columns; use predict";
-            return Err(js_sys::Error::new(text).into());
-        };
-        let rows = preprocessing.transform_inputs(&table).map_err(thrown)?;
-        Ok(self.model.predict_async(rows).await.map_err(thrown)?.values().to_vec())
+        let predictions = self.model.predict_table_async(&table::parsed(bytes)?).await.map_err(thrown)?;
+        Ok(match predictions {
+            Predictions::Classes { probabilities, .. } => probabilities.values().to_vec(),
+            Predictions::Numbers(numbers) => numbers.iter().map(|number| *number as f32).collect(),
+            other => return Err(js_sys::Error::new(&format!("predicting: expected classes or numbers, got {other:?}")).into()),
+        })
     }
 
-    /// Loss, accuracy and confusion over those rows, as JSON.
-    pub async fn evaluate(&self, inputs: Vec<f32>, targets: Vec<f32>, loss: &str) -> Result<String, JsValue> {
+    /// Loss, accuracy and confusion over those rows.
+    pub async fn evaluate(&self, inputs: Vec<f32>, targets: Vec<f32>, loss: &str) -> Result<Object, JsValue> {
         let loss = settings::loss(loss)?;
-        let (inputs, targets) = self.matrices(inputs, targets, loss)?;
-        let evaluation = self.model.evaluate_async(inputs, targets, loss).await.map_err(thrown)?;
-        Ok(json!({ "loss": evaluation.loss, "accuracy": evaluation.accuracy, "confusion": evaluation.confusion_matrix() })
-            .to_string())
+        let (inputs, targets) = matrices(self.model.network(), inputs, targets, loss)?;
+        self.model.evaluate_async(inputs, targets, loss).await.map(|evaluation| evaluation_object(&evaluation)).map_err(thrown)
     }
 
-    /// One epoch's stages, in the order in which they run, as JSON.
-    pub async fn explain(&self, inputs: Vec<f32>, targets: Vec<f32>, settings: &str, epoch: usize) -> Result<String, JsValue> {
+    /// One epoch's stages, in the order in which they run.
+    pub async fn explain(&self, inputs: Vec<f32>, targets: Vec<f32>, settings: &str, epoch: usize) -> Result<Array, JsValue> {
         let settings = Settings::parse(settings)?;
-        let (inputs, targets) = self.matrices(inputs, targets, settings.loss()?)?;
+        let (inputs, targets) = matrices(self.model.network(), inputs, targets, settings.loss()?)?;
         let stages = self.model.explain_async(inputs, targets, &settings.fit()?, epoch).await.map_err(thrown)?;
-        Ok(serde_json::Value::from(stages.iter().map(stage_json).collect::<Vec<_>>()).to_string())
+        Ok(stages.iter().map(stage_object).collect())
     }
 
     /// The bytes of a file of that name, whose ending is the format.
@@ -157,15 +165,10 @@ impl Network {
             "layers": layers,
             "parameters": parameters,
             "epochs": self.model.epochs(),
+            "target": preprocessing.map(|preprocessing| preprocessing.target()),
             "classes": preprocessing.and_then(|preprocessing| preprocessing.classes()),
         })
         .to_string()
-    }
-
-    /// What is wrong with the device for good, if anything is: an error that came before may have come of it.
-    pub fn fault(&self) -> Option<js_sys::Error> {
-        let gpu = shaderprop::internals::gpu(self.model.device())?;
-        Some(thrown(gpu.check().err()?).into())
     }
 
     /// Sets those weights and biases.
@@ -173,17 +176,25 @@ impl Network {
         self.model.set_weights(&given(&weights)?).map_err(thrown)
     }
 
+    fn preprocessing(&self) -> Option<&Preprocessing> {
+        self.model.preprocessing()
+    }
+
     fn rows(&self, inputs: Vec<f32>) -> Result<Matrix<'static>, JsValue> {
         matrix(inputs, self.model.network().inputs())
     }
+}
 
-    /// Inputs and targets: one class index a row where there are as many targets as rows.
-    fn matrices(&self, inputs: Vec<f32>, targets: Vec<f32>, loss: Loss) -> Result<(Matrix<'static>, Matrix<'static>), JsValue> {
-        let inputs = self.rows(inputs)?;
-        let classes = loss == Loss::CategoricalCrossEntropy && targets.len() == inputs.rows();
-        let columns = if classes { 1 } else { self.model.network().outputs() };
-        Ok((inputs, matrix(targets, columns)?))
-    }
+/// Inputs and targets of a network: one class index a row where there are as many targets as rows.
+fn matrices(
+    network: &shaderprop::Network,
+    inputs: Vec<f32>,
+    targets: Vec<f32>,
+    loss: Loss,
+) -> Result<(Matrix<'static>, Matrix<'static>), JsValue> {
+    let inputs = matrix(inputs, network.inputs())?;
+    let classes = loss == Loss::CategoricalCrossEntropy && targets.len() == inputs.rows();
+    Ok((inputs, matrix(targets, if classes { 1 } else { network.outputs() })?))
 }
 
 /// The same rows predicted again and again, while the network that it was made of trains.
@@ -214,19 +225,21 @@ impl Predictor {
 
 /// Tells the page of a log point, and waits for its answer: whether training goes on.
 async fn told(function: &Function, log: &Log) -> Result<bool, JsValue> {
-    let object = Object::new();
-    let set = |name: &str, value: JsValue| Reflect::set(&object, &name.into(), &value).map(|_| ());
-    set("epoch", (log.epoch as f64).into())?;
-    set("loss", log.loss.into())?;
-    set("learningRate", log.learning_rate.into())?;
-    set("metrics", js_sys::JSON::parse(&json!(log.metrics).to_string())?)?;
+    let metrics = |metrics: &BTreeMap<String, f64>| object(metrics.iter().map(|(name, value)| (name.as_str(), (*value).into())));
+    let mut properties = vec![
+        ("epoch", (log.epoch as f64).into()),
+        ("loss", log.loss.into()),
+        ("learningRate", log.learning_rate.into()),
+        ("metrics", metrics(&log.metrics).into()),
+    ];
     if let Some(loss) = log.validation_loss {
-        set("validationLoss", loss.into())?;
-        set("validationMetrics", js_sys::JSON::parse(&json!(log.validation_metrics).to_string())?)?;
+        properties.push(("validationLoss", loss.into()));
+        properties.push(("validationMetrics", metrics(&log.validation_metrics).into()));
     }
     if !log.weights.is_empty() {
-        set("weights", tensors(&log.weights).into())?;
+        properties.push(("weights", tensors(&log.weights).into()));
     }
+    let object = object(properties);
     let mut answer = function.call1(&JsValue::NULL, &object)?;
     if answer.has_type::<Promise>() {
         answer = JsFuture::from(Promise::from(answer)).await?;
@@ -236,23 +249,25 @@ async fn told(function: &Function, log: &Log) -> Result<bool, JsValue> {
 
 /// Tensors as objects.
 fn tensors(tensors: &[Tensor]) -> Array {
-    let object = |tensor: &Tensor| {
-        let object = Object::new();
+    let of = |tensor: &Tensor| {
         let shape: Array = tensor.shape.iter().map(|n| JsValue::from(*n as f64)).collect();
-        for (name, value) in [
-            ("name", JsValue::from(&tensor.name)),
-            ("shape", shape.into()),
-            ("values", Float32Array::from(tensor.values.as_slice()).into()),
-        ] {
-            // A plain object of our own takes any property.
-            let _ = Reflect::set(&object, &name.into(), &value);
-        }
-        JsValue::from(object)
+        let values = Float32Array::from(tensor.values.as_slice());
+        object([("name", (&tensor.name).into()), ("shape", shape.into()), ("values", values.into())])
     };
-    tensors.iter().map(object).collect()
+    tensors.iter().map(of).collect()
 }
 
-/// The same back.
+/// An object with those properties.
+fn object<'a>(properties: impl IntoIterator<Item = (&'a str, JsValue)>) -> Object {
+    let object = Object::new();
+    for (name, value) in properties {
+        // A plain object of our own takes any property.
+        let _ = Reflect::set(&object, &name.into(), &value);
+    }
+    object
+}
+
+/// The same back, of objects whose properties `shaderprop.js` has looked at.
 fn given(objects: &Array) -> Result<Vec<Tensor>, JsValue> {
     let tensor = |object: JsValue| {
         let get = |name: &str| Reflect::get(&object, &name.into());
@@ -269,30 +284,41 @@ fn matrix(values: Vec<f32>, columns: usize) -> Result<Matrix<'static>, JsValue> 
     Matrix::new(values.len() / columns.max(1), columns, values).map_err(thrown)
 }
 
-fn history_json(history: &History) -> String {
-    json!({
-        "loss": history.loss,
-        "metrics": history.metrics,
-        "validationLoss": history.validation_loss,
-        "validationMetrics": history.validation_metrics,
-        "learningRate": history.learning_rate.last(),
-        "engine": history.engine.to_string(),
-    })
-    .to_string()
+fn history_object(history: &History) -> Object {
+    let series = |values: &[f64]| JsValue::from(Float64Array::from(values));
+    let named = |all: &BTreeMap<String, Vec<f64>>| object(all.iter().map(|(name, values)| (name.as_str(), series(values))));
+    let ended = match history.ended {
+        Ended::Finished => "finished",
+        Ended::EarlyStopping => "early_stopping",
+        _ => "asked",
+    };
+    object([
+        ("loss", series(&history.loss)),
+        ("metrics", named(&history.metrics).into()),
+        ("validationLoss", series(&history.validation_loss)),
+        ("validationMetrics", named(&history.validation_metrics).into()),
+        ("learningRate", history.learning_rate.last().copied().into()),
+        ("bestEpoch", history.best_epoch.map(|epoch| epoch as f64).into()),
+        ("ended", ended.into()),
+        ("engine", history.engine.to_string().into()),
+    ])
 }
 
-fn stage_json(stage: &Stage) -> serde_json::Value {
-    let tensors = |tensors: &[Tensor]| -> Vec<_> {
-        tensors.iter().map(|tensor| json!({ "name": tensor.name, "shape": tensor.shape, "values": tensor.values })).collect()
-    };
-    json!({
-        "shader": stage.shader,
-        "label": stage.label,
-        "formula": stage.formula,
-        "source": stage.source,
-        "inputs": tensors(&stage.inputs),
-        "outputs": tensors(&stage.outputs),
-    })
+fn evaluation_object(evaluation: &Evaluation) -> Object {
+    let row = |row: &Vec<u64>| row.iter().map(|count| JsValue::from(*count as f64)).collect::<Array>();
+    let confusion: Array = evaluation.confusion_matrix().iter().map(row).collect();
+    object([("loss", evaluation.loss.into()), ("accuracy", evaluation.accuracy.into()), ("confusion", confusion.into())])
+}
+
+fn stage_object(stage: &Stage) -> Object {
+    object([
+        ("shader", stage.shader.into()),
+        ("label", (&stage.label).into()),
+        ("formula", (&stage.formula).into()),
+        ("source", (&stage.source).into()),
+        ("inputs", tensors(&stage.inputs).into()),
+        ("outputs", tensors(&stage.outputs).into()),
+    ])
 }
 
 /// An error as JavaScript throws it: `needsNewDevice` says whether the device is of no use any more.
@@ -304,7 +330,24 @@ fn thrown(error: shaderprop::Error) -> JsValue {
     object.into()
 }
 
-/// What is wrong with JSON that was handed in.
-fn refused(what: &str, error: &serde_json::Error) -> JsValue {
-    js_sys::Error::new(&format!("{what}: expected other properties, got {error}; see shaderprop.d.ts")).into()
+/// What was handed in as JSON, or which of its properties is wrong.
+fn parsed<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, JsValue> {
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json)).map_err(|error| {
+        let place = match error.path().to_string().as_str() {
+            "." => what.to_owned(),
+            path => format!("{what}.{path}"),
+        };
+        // Nobody has seen the JSON, in whose lines the fault is.
+        let said = error.inner().to_string();
+        let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+        let text = match said.split_once(", expected ") {
+            Some((got, expected)) => {
+                let got = got.trim_start_matches("invalid type: ").trim_start_matches("invalid value: ");
+                let expected = if ["usize", "u32", "u64"].contains(&expected) { "a whole number from 0 on" } else { expected };
+                format!("{place}: expected {expected}, got {got}; see shaderprop.d.ts")
+            }
+            None => format!("{place}: expected what it is described as, got a {said}; see shaderprop.d.ts"),
+        };
+        js_sys::Error::new(&text).into()
+    })
 }

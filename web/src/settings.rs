@@ -52,7 +52,7 @@ impl Default for Settings {
 
 impl Settings {
     pub fn parse(json: &str) -> Result<Self, JsValue> {
-        serde_json::from_str(json).map_err(|error| crate::refused("settings", &error))
+        crate::parsed("settings", json)
     }
 
     pub fn loss(&self) -> Result<Loss, JsValue> {
@@ -84,7 +84,12 @@ impl Settings {
             fit = fit.log_every(epochs);
         }
         if let Some(milliseconds) = self.log_interval {
-            fit = fit.log_interval(Duration::from_secs_f64(milliseconds.clamp(1.0, 1e6) / 1000.0));
+            let interval = Duration::try_from_secs_f64(milliseconds / 1000.0).map_err(|_| {
+                js_sys::Error::new(&format!(
+                    "settings.logInterval: expected milliseconds from 0 on, got {milliseconds}; change it"
+                ))
+            })?;
+            fit = fit.log_interval(interval);
         }
         fit = match self.engine.as_deref() {
             None | Some("auto") => fit,

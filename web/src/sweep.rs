@@ -1,11 +1,11 @@
 //! One network from many starts at once: a sweep, of which the last losses come back.
 
-use shaderprop::{Matrix, Member, Sweep};
+use shaderprop::{Member, Sweep};
 use wasm_bindgen::prelude::*;
 
 use crate::description::Description;
 use crate::settings::Settings;
-use crate::{Device, thrown};
+use crate::{Device, matrices, thrown};
 
 /// Trains that network from so many seeds, the description's and those after it, and gives the last loss of each.
 #[wasm_bindgen]
@@ -22,9 +22,7 @@ pub async fn sweep(
     let seeds = (0..networks).map(|i| description.seed().wrapping_add(i));
     let members = seeds.map(|seed| description.init_with(seed).map(Member::new)).collect::<Result<Vec<_>, _>>()?;
     let mut sweep = Sweep::new(&device.0, &network, members).map_err(thrown)?;
-    let (ins, outs) = (network.inputs(), network.outputs());
-    let inputs = Matrix::new(inputs.len() / ins.max(1), ins, inputs).map_err(thrown)?;
-    let targets = Matrix::new(targets.len() / outs.max(1), outs, targets).map_err(thrown)?;
+    let (inputs, targets) = matrices(&network, inputs, targets, settings.loss()?)?;
     let history = sweep.fit_async(inputs, targets, &fit).await.map_err(thrown)?;
     Ok(history.members.iter().map(|member| member.loss as f32).collect())
 }

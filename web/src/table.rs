@@ -1,12 +1,12 @@
 //! A CSV table: read, split into rows to train on and rows to measure on, and turned into numbers by what the first ones show.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 use shaderprop::{Columns, Csv, Dataset, Preprocessing, Split};
 use wasm_bindgen::prelude::*;
 
-use crate::thrown;
+use crate::{Network, thrown};
 
 /// Up to so many different numbers of a target are taken for classes, if they are whole.
 const MOST_CLASSES: usize = 20;
@@ -14,6 +14,8 @@ const MOST_CLASSES: usize = 20;
 #[wasm_bindgen]
 pub struct Table {
     source: shaderprop::Table,
+    /// The rows to train on, and those held out.
+    parts: (Vec<usize>, Vec<usize>),
     preprocessing: Preprocessing,
     train: Dataset,
     test: Option<Dataset>,
@@ -29,22 +31,26 @@ impl Table {
             Some(name) => source.find(name.as_str()).map_err(thrown)?,
             None => source.names().len() - 1,
         };
-        let columns = match classes.unwrap_or_else(|| looks_like_classes(&source, column)) {
-            true => Columns::classes(column),
-            false => Columns::number(column),
+        let classes = classes.unwrap_or_else(|| looks_like_classes(&source, column));
+        let columns = if classes { Columns::classes(column) } else { Columns::number(column) };
+        let parts = match held_out > 0.0 {
+            true => parts(&source, classes.then_some(column), held_out, seed.into())?,
+            false => ((0..source.rows()).collect(), Vec::new()),
         };
-        let rows = Split::new(source.rows()).seed(seed.into());
-        let (train, test) = match held_out > 0.0 {
-            true => {
-                let parts = rows.hold_out(held_out).map_err(thrown)?;
-                (source.select(&parts.train), Some(source.select(&parts.test)))
+        let preprocessing = Preprocessing::fit(&source.select(&parts.0), &columns).map_err(thrown)?;
+        Self::of(source, parts, preprocessing)
+    }
+
+    /// The same rows as that network takes them: scaled as the rows were that it was made for.
+    pub fn for_network(&self, network: &Network) -> Result<Table, JsValue> {
+        match network.preprocessing() {
+            Some(preprocessing) => Self::of(self.source.clone(), self.parts.clone(), preprocessing.clone()),
+            None => {
+                let text =
+                    "a table for a network: expected one that was made for a table, got one without its columns; give it rows";
+                Err(js_sys::Error::new(text).into())
             }
-            false => (source.clone(), None),
-        };
-        let preprocessing = Preprocessing::fit(&train, &columns).map_err(thrown)?;
-        let transform = |table: &shaderprop::Table| preprocessing.transform(table).map_err(thrown);
-        let (train, test) = (transform(&train)?, test.as_ref().map(transform).transpose()?);
-        Ok(Self { source, preprocessing, train, test })
+        }
     }
 
     /// What it is, as JSON.
@@ -78,6 +84,13 @@ impl Table {
 }
 
 impl Table {
+    fn of(source: shaderprop::Table, parts: (Vec<usize>, Vec<usize>), preprocessing: Preprocessing) -> Result<Self, JsValue> {
+        let transform = |rows: &[usize]| preprocessing.transform(&source.select(rows)).map_err(thrown);
+        let train = transform(&parts.0)?;
+        let test = if parts.1.is_empty() { None } else { Some(transform(&parts.1)?) };
+        Ok(Self { source, parts, preprocessing, train, test })
+    }
+
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.preprocessing
     }
@@ -86,6 +99,31 @@ impl Table {
 /// A table out of CSV.
 pub fn parsed(bytes: &[u8]) -> Result<shaderprop::Table, JsValue> {
     shaderprop::Table::from_csv(std::io::Cursor::new(bytes.to_vec()), &Csv::guess()).map_err(thrown)
+}
+
+/// The rows to train on and those held out: of classes each has the same shares, and none is held out alone.
+fn parts(
+    source: &shaderprop::Table,
+    classes: Option<usize>,
+    held_out: f64,
+    seed: u64,
+) -> Result<(Vec<usize>, Vec<usize>), JsValue> {
+    let Some(column) = classes else {
+        let parts = Split::new(source.rows()).seed(seed).hold_out(held_out).map_err(thrown)?;
+        return Ok((parts.train, parts.test));
+    };
+    let mut numbers = HashMap::new();
+    let mut number = |row| {
+        let next = numbers.len();
+        *numbers.entry(source.cell(row, column).trim().to_owned()).or_insert(next)
+    };
+    let labels: Vec<usize> = (0..source.rows()).map(&mut number).collect();
+    let mut parts = Split::stratified(&labels).seed(seed).hold_out(held_out).map_err(thrown)?;
+    let mut known: HashSet<usize> = parts.train.iter().map(|row| labels[*row]).collect();
+    let (unknown, test): (Vec<usize>, Vec<usize>) = parts.test.into_iter().partition(|row| known.insert(labels[*row]));
+    parts.train.extend(unknown);
+    parts.train.sort_unstable();
+    Ok((parts.train, test))
 }
 
 /// Whether a column has words, or few numbers, all whole.

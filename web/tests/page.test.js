@@ -16,6 +16,7 @@ const program = join(root, 'target/release/shaderprop');
 const tutorial = JSON.parse(readFileSync(join(root, 'tests/fixtures/xor.json'), 'utf8')).weights_then_biases.losses;
 const folder = mkdtempSync(join(tmpdir(), 'shaderprop-web-'));
 const patience = { timeout: 60_000 };
+writeFileSync(join(folder, 'none.xlsx'), 'PK');
 
 let server;
 let browser;
@@ -51,11 +52,12 @@ const inked = (page, id) =>
     page.evaluate((id) => {
         const canvas = document.getElementById(id);
         const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-        const counts = { blue: 0, orange: 0, bright: 0, any: 0 };
+        const counts = { blue: 0, orange: 0, bright: 0, accent: 0, any: 0 };
         for (let i = 0; i < data.length; i += 4) {
             const [r, g, b, a] = data.slice(i, i + 4);
             counts.any += a > 0;
             counts.bright += a > 200 && g > 180;
+            counts.accent += a > 200 && g > r + 40 && Math.abs(g - b) < 40;
             counts.blue += a > 0 && b > r + 40;
             counts.orange += a > 0 && r > b + 40;
         }
@@ -75,7 +77,7 @@ describe('the page', { timeout: 600_000 }, () => {
                 assert.ok(loss.replace(/^0\.0*/, '').length >= 7, `${loss} has seven digits`);
             });
             const [curve, boundary] = [await inked(page, 'curve'), await inked(page, 'boundary')];
-            assert.ok(curve.any > 0.005, 'a curve');
+            assert.ok(curve.accent > 0.002, `a curve: ${curve.accent}`);
             assert.ok(boundary.any === 1 && boundary.blue > 0.1 && boundary.orange > 0.1, 'both answers');
             assert.match(await page.textContent('#adapter'), /swiftshader/i);
         });
@@ -86,7 +88,7 @@ describe('the page', { timeout: 600_000 }, () => {
             await trained(page);
             assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, 'nothing sticks out');
             const [curve, boundary] = [await inked(page, 'curve'), await inked(page, 'boundary')];
-            assert.ok(curve.any > 0.005 && boundary.any === 1);
+            assert.ok(curve.accent > 0.002 && boundary.any === 1);
             assert.ok(curve.bright > 0.001, 'on a dark page the curve is light');
             await page.screenshot({ path: join(folder, 'phone.png'), fullPage: true });
         }, { viewport: { width: 390, height: 800 }, colorScheme: 'dark' });
@@ -120,6 +122,7 @@ describe('the page', { timeout: 600_000 }, () => {
 
     test('pauses, steps, resets, and keeps its settings in the address', async () => {
         await on('?network=moons&hidden=6&rate=0.03', async (page) => {
+            assert.equal((await inked(page, 'curve')).accent, 0, 'no curve yet');
             await page.selectOption('[name=pace]', 'slow');
             assert.match(page.url(), /hidden=6/);
             assert.match(page.url(), /pace=slow/);
@@ -138,11 +141,57 @@ describe('the page', { timeout: 600_000 }, () => {
                 const { device, run } = window.shaderprop;
                 const network = new Network(device, run.description);
                 const history = await network.fit(run.data.rows, run.data.targets, { ...run.settings, epochs: run.losses.length });
-                return [run.losses, history.loss];
+                return [run.losses, Array.from(history.loss)];
             });
             assert.deepEqual(stepped, fresh);
             await page.click('#reset');
             await page.waitForFunction(() => window.shaderprop.run.losses.length === 0, null, patience);
+        });
+    });
+
+    test('does what was pressed last', async () => {
+        await on('?network=moons&epochs=400', async (page) => {
+            await page.click('#train');
+            await trained(page);
+            // A finished one begins anew: what is pressed meanwhile is not lost.
+            const pressed = async (press, said) => {
+                await page.fill('[name=epochs]', '200000');
+                await page.evaluate(press);
+                await page.waitForFunction(said, null, patience);
+                await idle(page);
+                assert.equal(await page.isDisabled('#pause'), true);
+            };
+            await pressed(() => { document.getElementById('train').click(); document.getElementById('pause').click(); }, () => window.shaderprop.run.losses.length < 200000);
+            await pressed(() => { document.getElementById('train').click(); document.getElementById('reset').click(); }, () => window.shaderprop.run.losses.length === 0);
+            await pressed(() => {
+                document.getElementById('train').click();
+                const network = document.querySelector('[name=network]');
+                network.value = 'circles';
+                network.dispatchEvent(new Event('change', { bubbles: true }));
+            }, () => window.shaderprop.run.chosen === 'circles' && window.shaderprop.run.losses.length === 0);
+            assert.match(page.url(), /network=circles/);
+        });
+    });
+
+    test('works by keyboard', async () => {
+        await on('?network=xor&epochs=50', async (page) => {
+            await page.focus('#step');
+            for (const epochs of [1, 2, 3]) {
+                await page.keyboard.press('Enter');
+                await page.waitForFunction((epochs) => window.shaderprop.run.losses.length === epochs, epochs, patience);
+                await idle(page);
+            }
+            assert.match(await page.textContent('#status'), /Paused after 3 epochs: a loss of 0\./);
+            await page.focus('[name=rate]');
+            await page.keyboard.press('Enter');
+            await trained(page);
+            assert.match(await page.textContent('#status'), /Trained 50 epochs/);
+        });
+        await on('?network=digits', async (page) => {
+            await page.focus('#draw');
+            await page.keyboard.press('Space');
+            for (let i = 0; i < 5; i++) await page.keyboard.press('Shift+ArrowDown');
+            await page.waitForFunction(() => /It is a \d/.test(document.getElementById('recognised').textContent), null, patience);
         });
     });
 
@@ -179,6 +228,13 @@ describe('the page', { timeout: 600_000 }, () => {
                 return [Array.from(await sweep(device, description, 3, data.rows, data.targets, fit)), alone];
             });
             assert.deepEqual(together, alone);
+            // Too many for somebody's patience are stopped.
+            await page.fill('#starts [name=count]', '65536');
+            await page.click('#starts button');
+            await page.waitForFunction(() => /Training: [1-9]/.test(document.getElementById('starts-result').textContent), null, patience);
+            await page.click('#pause');
+            await idle(page);
+            assert.match(await page.textContent('#starts-result'), /of [\d,]+ starts solve XOR/);
         });
     });
 
@@ -244,6 +300,48 @@ describe('the page', { timeout: 600_000 }, () => {
             await idle(page);
         });
     });
+
+    test('a model goes on with another table by its own scales', async () => {
+        const rows = (scale) => 'x,y,z\n' + [0.1, 0.9, 0.4, 0.7, 0.2, 0.5].map((x, i) => `${x * scale},${((i * 37) % 10) * scale},${(x + 0.05 * i) * scale}`).join('\n') + '\n';
+        const [small, big] = ['small.csv', 'big.csv'].map((name, i) => {
+            writeFileSync(join(folder, name), rows(i ? 100 : 1));
+            return join(folder, name);
+        });
+        await on('', async (page) => {
+            const opened = async (file, words) => {
+                await page.setInputFiles('#file', file);
+                await page.waitForFunction((words) => new RegExp(words).test(document.getElementById('opened').textContent), words, patience);
+                await idle(page);
+            };
+            await opened(small, 'small.csv: 6 rows; it learns “z” \\(numbers\\) from x, y .*first row; no rows are held out');
+            assert.match(page.url(), /network=csv/);
+            await page.click('#train');
+            await trained(page);
+            const [download] = await Promise.all([page.waitForEvent('download'), page.click('[data-save="model.safetensors"]')]);
+            const model = join(folder, 'small.safetensors');
+            await download.saveAs(model);
+            await opened(big, 'big.csv');
+            await opened(model, 'small.safetensors: 16-1');
+            // What the network is given is what the file's columns make of the table; and answers are in its units.
+            const { scaled, answers, range } = await page.evaluate(async (csv) => {
+                const { network, data } = window.shaderprop.run;
+                return { scaled: Array.from(await network.predict(data.rows)), answers: Array.from(await network.predictTable(new TextEncoder().encode(csv))), range: Array.from(data.rows) };
+            }, readFileSync(big, 'utf8'));
+            assert.ok(Math.max(...range) > 30, 'rows far from those that it was made for');
+            // Both are straight functions of one another: z = scale * y + shift, of the small table.
+            const z = [0.1, 0.95, 0.5, 0.85, 0.4, 0.75];
+            const mean = z.reduce((sum, value) => sum + value) / 6;
+            const spread = Math.sqrt(z.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 6);
+            answers.forEach((answer, i) => assert.ok(Math.abs(answer - (scaled[i] * spread + mean)) < 1e-3 * Math.max(1, Math.abs(answer)), `${answer}, ${scaled[i]}`));
+            // It goes on from there.
+            await page.fill('[name=epochs]', '5');
+            await page.click('#train');
+            await trained(page);
+            assert.equal(await page.evaluate(() => window.shaderprop.run.network.epochs), 205);
+            await page.setInputFiles('#file', join(folder, 'none.xlsx'));
+            assert.match(await problem(page), /none.xlsx: expected a table .*, got another ending/);
+        });
+    });
 });
 
 describe('what is wrong is said, and the page still works', { timeout: 300_000 }, () => {
@@ -268,11 +366,10 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
             for (const [name, value, words] of [
                 ['hidden', 'many', /hidden layers: expected numbers/],
                 ['hidden', '90000, 90000', /too large|at most|limit/i],
-                ['rate', '-1', /learning/],
+                ['hidden', '0', /hidden layers: expected numbers/],
             ]) {
                 const before = await page.inputValue(`[name=${name}]`);
                 await page.fill(`[name=${name}]`, value);
-                await page.evaluate(() => document.getElementById('settings').setAttribute('novalidate', ''));
                 await page.click('#train');
                 assert.match(await problem(page), words);
                 await idle(page);
@@ -287,22 +384,125 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
     test('a lost device: training goes on from what was seen last', async () => {
         await on('?network=moons&pace=slow', async (page) => {
             await page.click('#train');
-            await page.waitForFunction(() => Number(document.getElementById('epoch').textContent.replace(',', '')) > 20, null, patience);
+            await page.waitForFunction(() => Number(document.getElementById('epoch').textContent.replace(',', '')) > 300, null, patience);
+            // What the form says meanwhile is of the next network.
+            await page.fill('[name=hidden]', '3');
             const seen = await page.evaluate(() => {
                 window.shaderprop.device.destroy();
-                return window.shaderprop.run.weights.map(({ values }) => Array.from(values));
+                return Number(document.getElementById('loss').textContent);
             });
             assert.match(await problem(page), /lost.*goes on from the last weights/);
             // By itself: the epochs that were seen are not trained again, and the loss goes on where it was.
             await trained(page);
-            const { epochs, first, last } = await page.evaluate(() => {
-                const { losses, points } = window.shaderprop.run;
-                return { epochs: losses.length, first: points[0][1], last: losses.at(-1) };
+            const { epochs, next, last, units } = await page.evaluate(() => {
+                const { losses, network } = window.shaderprop.run;
+                return { epochs: losses.length, next: losses.find((loss) => !Number.isNaN(loss)), last: losses.at(-1), units: network.layers[0].units };
             });
-            assert.equal(epochs, 1500);
-            assert.ok(last < first / 4, `from ${first} to ${last}`);
-            assert.ok(seen.flat().length > 0, 'there was something to go on from');
+            assert.deepEqual([epochs, units], [1500, 8]);
+            assert.ok(Math.abs(next - seen) < 0.2 * seen, `from ${seen} on: ${next}`);
+            assert.ok(last < seen, `from ${seen} to ${last}`);
             assert.match(await page.textContent('#problem'), /lost/, 'it still says so');
+        });
+    });
+
+    test('a lost device when nothing trains', async () => {
+        await on('?network=moons&epochs=200', async (page) => {
+            await page.click('#train');
+            await trained(page);
+            const before = await page.evaluate(() => window.shaderprop.run.weights.map(({ values }) => Array.from(values)));
+            await page.evaluate(() => window.shaderprop.device.destroy());
+            await page.click('#explain button');
+            assert.match(await problem(page), /lost.*last weights that were seen; press the button again/);
+            await idle(page);
+            assert.deepEqual(await page.evaluate(() => window.shaderprop.run.weights.map(({ values }) => Array.from(values))), before);
+            await page.click('#explain button');
+            await page.waitForSelector('#stages li', patience);
+        });
+    });
+
+    test('addresses that nobody wrote', async () => {
+        for (const [query, words] of [
+            ['?network=constructor&hidden=5', /the address: expected data that the page has, got "constructor"/],
+            ['?network=csv&loss=categorical_cross_entropy&batch=32', /open the CSV file again/],
+            ['?hidden=0', /hidden layers: expected numbers/],
+            ['?seed=-1', /the seed: expected a whole number from 0 to 4294967295, got -1; change it/],
+        ]) {
+            await on(query, async (page) => {
+                assert.match(await problem(page), words);
+                await idle(page);
+                const empty = /hidden=0|seed/.test(query);
+                assert.equal(await page.isDisabled('#explain button'), empty, 'whether there is something to show');
+                if (empty) {
+                    await page.fill('[name=hidden]', '2');
+                    await page.fill('[name=seed]', '1');
+                }
+                await page.fill('[name=epochs]', '20');
+                await page.click('#train');
+                await trained(page);
+            });
+        }
+    });
+
+    test('calls with something else', async () => {
+        await on('?network=xor', async (page) => {
+            const said = await page.evaluate(async () => {
+                const { Network, Table, sweep } = await import('./shaderprop.js');
+                const { device } = window.shaderprop;
+                const description = { inputs: 2, layers: [{ units: 3, activation: 'tanh' }, { units: 3, activation: 'softmax' }] };
+                const network = new Network(device, description);
+                const rows = [[0, 1], [1, 1]];
+                const predictor = await network.predictor(rows);
+                const csv = new TextEncoder().encode('a,b\n1,2\n');
+                const freed = new Network(device, description);
+                freed.free();
+                const all = [
+                    () => network.predict([[1, 2, 3, 4]]),
+                    () => network.predict([[0, 0], [0, 1, 1]]),
+                    () => network.predict([0, 1, 1]),
+                    () => network.predict([['0', 1]]),
+                    () => network.predict(undefined),
+                    () => network.fit(rows, [[1, 2], [3, 4]]),
+                    () => network.fit(rows, [0, 1], { loss: 'categorical_cross_entropy', learningRate: NaN }),
+                    () => network.fit(rows, [0, 1], { loss: 'categorical_cross_entropy', epochs: 2.5 }),
+                    () => network.fit(rows, [0, 1], { loss: 'categorical_cross_entropy', learning_rate: 0.1 }),
+                    () => network.fit(rows, [0, 1], { loss: 'categorical_cross_entropy', logInterval: -5 }),
+                    () => network.fit(rows, [0, 1], { loss: 'mse' }),
+                    () => network.fit(rows, [0, 1], { validationData: [rows] }),
+                    () => network.setWeights(),
+                    () => network.setWeights([{ name: 'layers.0.weight' }]),
+                    () => predictor.predict(undefined),
+                    () => Promise.all([predictor.predict(network.weights()), predictor.predict(network.weights())]),
+                    () => network.explain(rows, [0, 1], {}, -1),
+                    () => network.predictTable(csv),
+                    () => new Table('a,b'),
+                    () => new Network(device, { inputs: 2, layers: [{ units: 2 }] }),
+                    () => new Network(device, null),
+                    () => sweep(device, description, 1e8, rows, [0, 1], { loss: 'categorical_cross_entropy' }),
+                    () => sweep(device, description, -1, rows, [0, 1]),
+                    () => freed.weights(),
+                ];
+                const said = [];
+                for (const call of all) {
+                    said.push(await Promise.resolve().then(call).then(() => 'nothing', (error) => error.message));
+                }
+                // And it goes on working.
+                const losses = [];
+                const { loss, ended } = await network.fit(rows, [0, 1], { loss: 'categorical_cross_entropy', epochs: 5, onLog: (log) => { losses.push(log.loss); } });
+                const swept = await sweep(device, description, 1, rows, [0, 1], { loss: 'categorical_cross_entropy', epochs: 5 });
+                const typed = await network.predict([new Float64Array([0, 1]), new Uint8Array([1, 1])]);
+                const plain = await network.predict(rows);
+                return { said, losses, loss: Array.from(loss), ended, swept: swept[0], typed: Array.from(typed), plain: Array.from(plain), epochs: network.epochs };
+            });
+            for (const message of said.said) {
+                assert.match(message, /^.+: expected .+, got .+; .+/, 'what, expected, got, what to do');
+            }
+            assert.match(said.said[7], /^settings\.epochs: expected a whole number from 0 on, got floating point `2\.5`/);
+            assert.match(said.said[8], /learning_rate/);
+            assert.deepEqual(said.losses, said.loss, 'a log after each epoch');
+            assert.equal(said.ended, 'finished');
+            assert.equal(said.epochs, 5);
+            assert.ok(Math.abs(said.swept - said.loss.at(-1)) < 1e-6);
+            assert.deepEqual(said.typed, said.plain);
         });
     });
 
