@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -165,6 +166,73 @@ fn weights_of_others_are_taken() {
     refused(model.save(folder.join("nan.npz"), &Save::new()), &["layers.0.bias", "NaN"]);
     model.save(folder.join("nan.npz"), &Save::new().allow_non_finite(true)).expect("it was asked for");
     refused(Model::load(&Device::cpu(), folder.join("nan.npz"), &Load::new()), &["NaN"]);
+}
+
+/// What `numpy.savez` writes has no description; and what is written here lies where NumPy can map it: from a multiple of 64 bytes of its entry on.
+#[test]
+fn archives_of_others_are_taken() {
+    let folder = folder("archives");
+    let network = Network::new(3).dense(2, Activation::Relu);
+    let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model");
+    let (weight, bias) = (numbers(1, 6), numbers(2, 2));
+    let npy = |shape: &str, values: &[f32]| {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let data = bytemuck::cast_slice(values);
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
+    };
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, data) in [("layers.0.bias.npy", npy("(2,)", &bias)), ("layers.0.weight.npy", npy("(3, 2)", &weight))] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        zip.write_all(&data).expect("data");
+    }
+    let path = folder.join("numpy.npz");
+    fs::write(&path, zip.finish().expect("an archive").into_inner()).expect("a file");
+    refused(Model::load(&Device::cpu(), &path, &Load::new()), &["numpy.npz", "Model::load_weights"]);
+    model.load_weights(&path, &Load::new()).expect("weights");
+    assert_eq!(model.weight("layers.0.weight").expect("the weight").values, weight);
+    assert_eq!(model.weight("layers.0.bias").expect("the bias").values, bias);
+
+    let path = folder.join("own.npz");
+    model.save(&path, &Save::new()).expect("it is saved");
+    let mut archive = zip::ZipArchive::new(fs::File::open(&path).expect("a file")).expect("an archive");
+    assert_eq!(archive.len(), 3);
+    for i in 0..archive.len() {
+        let mut bytes = Vec::new();
+        archive.by_index(i).expect("an entry").read_to_end(&mut bytes).expect("its bytes");
+        let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+        assert!((10 + header).is_multiple_of(64), "{header} bytes of header");
+        assert_eq!((bytes[10], bytes[9 + header]), (b'{', b'\n'));
+    }
+}
+
+/// A description may have 1,048,576 bytes, and not one more: what is saved is never refused when it is read.
+#[test]
+fn the_longest_description_is_read() {
+    let folder = folder("longest");
+    let mut model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Relu), &Init::Zeros).expect("a model");
+    let described = |path: &Path| match path.extension().is_some_and(|ending| ending == "npz") {
+        true => {
+            let mut archive = zip::ZipArchive::new(fs::File::open(path).expect("a file")).expect("an archive");
+            let mut bytes = Vec::new();
+            archive.by_name("shaderprop.npy").expect("a description").read_to_end(&mut bytes).expect("its bytes");
+            bytes.len() - 10 - usize::from(u16::from_le_bytes([bytes[8], bytes[9]]))
+        }
+        false => u64::from_le_bytes(fs::read(path).expect("a file")[..8].try_into().expect("eight")) as usize,
+    };
+    for name in ["model.safetensors", "model.npz"] {
+        let path = folder.join(name);
+        let overwrite = Save::new().overwrite(true);
+        model.note("n", "x".repeat(8));
+        model.save(&path, &overwrite).expect("it is saved");
+        let longest = 8 + (1 << 20) - described(&path);
+        model.note("n", "x".repeat(longest));
+        model.save(&path, &overwrite).expect("it is saved");
+        assert_eq!(described(&path), 1 << 20, "{name}");
+        let loaded = Model::load(&Device::cpu(), &path, &Load::new()).expect("a model");
+        assert_eq!(loaded.notes(), model.notes(), "{name}");
+        model.note("n", "x".repeat(longest + 8));
+        refused(model.save(&path, &overwrite), &["of at most 1048576"]);
+    }
 }
 
 #[test]

@@ -16,4 +16,8 @@ command -v npm >/dev/null || install npm
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 [ -x target/release/shaderprop ] || cargo build --locked --release --bin shaderprop
 web/build.sh
+# Where the target came from rustup, clippy knows it too.
+if [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]; then
+    cargo clippy --quiet --locked --release --manifest-path web/Cargo.toml --target wasm32-unknown-unknown --target-dir target/web -- -D warnings
+fi
 (cd web && npm ci --silent --no-audit --no-fund && npx tsc --noEmit --strict --lib es2022,dom --target es2022 --module esnext --moduleResolution bundler tests/types.ts && npm test)
