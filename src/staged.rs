@@ -9,7 +9,7 @@ use bytemuck::{Pod, Zeroable};
 use web_time::Instant;
 
 use crate::error::Error;
-use crate::gpu::{Gpu, RECORDING, Region, Submission, UPLOAD};
+use crate::gpu::{Allocated, Gpu, RECORDING, Region, Submission, UPLOAD};
 use crate::memory::Reserve;
 use crate::plan::{Id, PARAMS_STRIDE, Plan, Tensor};
 
@@ -51,14 +51,8 @@ pub struct Staged {
     measured: (Duration, u64),
     /// Whether a submission has finished: the first one's time is mostly the driver's, compiling and warming up.
     warm: bool,
-}
-
-/// A browser frees a buffer when it collects its garbage, which does not know how large a buffer is.
-#[cfg(target_arch = "wasm32")]
-impl Drop for Staged {
-    fn drop(&mut self) {
-        self.buffers.iter().chain([&self.staging]).for_each(wgpu::Buffer::destroy);
-    }
+    /// All of its buffers.
+    _allocated: Allocated,
 }
 
 /// A dispatch, as it goes into a command buffer.
@@ -144,7 +138,7 @@ impl Staged {
             dispatches.push(Recorded { pipeline, bind_group, workgroups, nanoseconds });
         }
         let (in_flight, last_finished, measured) = (VecDeque::new(), Instant::now(), (Duration::ZERO, 0));
-        let programs = plan.programs();
+        let (programs, allocated) = (plan.programs(), room.allocated());
         Ok(Self {
             gpu,
             plan,
@@ -157,6 +151,7 @@ impl Staged {
             last_finished,
             measured,
             warm: false,
+            _allocated: allocated,
         })
     }
 

@@ -250,7 +250,7 @@ pub async fn train<A: Answer>(
     let mut done = history.loss.len();
     // By early stopping, whatever else may end it in the same epoch.
     let mut stopped = history.ended == Ended::EarlyStopping;
-    let mut stretch = 1;
+    let (mut stretch, mut paced) = (1, false);
     let mut logged = Instant::now();
     while done < fit.epochs && history.ended == Ended::Finished {
         let (end, before) = (fit.next_stop(done).min(done + frame.room), done);
@@ -274,7 +274,8 @@ pub async fn train<A: Answer>(
             history.ended = Ended::Cancelled;
             break;
         }
-        let logs = fit.logs(done, logged.elapsed());
+        // The losses of a stretch are waited for yet: by then the interval is over.
+        let mut logs = fit.logs(done, logged.elapsed()) || (paced && done - before == stretch);
         let Losses { epochs: losses, measured, parameters, finite } =
             engine.losses(done == fit.epochs || (logs && fit.log_weights)).await?;
         end_parameters = parameters;
@@ -322,7 +323,8 @@ pub async fn train<A: Answer>(
             reserve = reserved(done)?;
         }
         if let Some(interval) = fit.log_interval {
-            stretch = stretched(done - before, began.elapsed(), interval);
+            (stretch, paced) = stretched(done - before, began.elapsed(), interval);
+            logs |= history.ended == Ended::EarlyStopping;
         }
         if logs {
             let mut log = log(&history, done);
@@ -455,10 +457,11 @@ fn log(history: &History, epoch: usize) -> Log {
     }
 }
 
-/// How many epochs take that interval, if so many have taken so long: at most four times as many.
-fn stretched(epochs: usize, taken: Duration, interval: Duration) -> usize {
-    let fitting = epochs as f64 * (interval.as_secs_f64() / taken.as_secs_f64().max(1e-9));
-    (fitting as usize).clamp(1, epochs.saturating_mul(4))
+/// How many epochs take that interval, if so many have taken so long, but at most four times as many; and whether these do.
+fn stretched(epochs: usize, taken: Duration, interval: Duration) -> (usize, bool) {
+    let fitting = (epochs as f64 * (interval.as_secs_f64() / taken.as_secs_f64().max(1e-9))) as usize;
+    let most = epochs.saturating_mul(4);
+    (fitting.clamp(1, most), fitting <= most)
 }
 
 /// The error for the first of the last so many losses that is not finite.

@@ -54,7 +54,7 @@ export interface Settings {
     patience?: number;
     /** Log after epoch 1, and then after every so many: 1 by default where there is an `onLog`. */
     logEvery?: number;
-    /** Or log about so often, in milliseconds: after the first epoch, the last, and between them. */
+    /** Or log about so often, in milliseconds: after the first epoch, the last, and between them. Not beside `logEvery`. */
     logInterval?: number;
     /** Whether a log has the weights; false by default. */
     logWeights?: boolean;
@@ -142,7 +142,7 @@ export class Network {
     /** How many epochs it has been trained for, by the calls that have ended. */
     readonly epochs: number;
     /** Trains. Another call goes on where this one stopped. Where `onLog` answers false, it stops there; a promise is awaited. What diverges goes back to
-     * the weights of the log before. */
+     * the weights of the last log, or of a later epoch that was looked at. */
     fit(
         inputs: Rows,
         targets: Rows,

@@ -101,8 +101,12 @@ export class Network {
     }
 
     /** Trains; resolves to the history. Another call goes on where this one stopped. */
-    fit(inputs, targets, { onLog, validationData, ...settings } = {}) {
+    fit(inputs, targets, options = {}) {
         return this.#held.alone('training', async (inner) => {
+            const { onLog, validationData, ...settings } = options ?? {};
+            if (onLog && typeof onLog !== 'function') {
+                throw wrong('onLog', 'a function', kind(onLog), 'give one');
+            }
             if (onLog && settings.logEvery === undefined && settings.logInterval === undefined) {
                 settings.logEvery = 1;
             }
@@ -213,6 +217,9 @@ export class Predictor {
 /** A CSV table as numbers, split into rows to train on and rows that are held out. */
 export class Table {
     constructor(csv, { target, classes, heldOut = 0.2, seed = 0 } = {}) {
+        if (typeof heldOut !== 'number' || !(heldOut >= 0 && heldOut < 1)) {
+            throw wrong('heldOut', 'a share from 0 to below 1', kind(heldOut), 'change it');
+        }
         const read = () => wasm.Table.read(bytes('the table', csv), target, classes, heldOut, whole('the seed', seed));
         const inner = csv instanceof wasm.Table ? csv : read();
         this.inner = inner;

@@ -9,7 +9,7 @@ use web_time::Instant;
 use super::kernel::Fused;
 use super::scan::Scan;
 use crate::error::Error;
-use crate::gpu::{Gpu, Region, Submission};
+use crate::gpu::{Allocated, Gpu, Region, Submission};
 use crate::order::Order;
 use crate::plan::Limits;
 use crate::shader::{Kernel, LONGEST_LOOP, WORKGROUP_SIZE};
@@ -139,15 +139,8 @@ pub struct Population {
     waiting: (Vec<wgpu::CommandBuffer>, f64),
     /// Whether what waits fills the device.
     filled: bool,
-}
-
-/// A browser frees a buffer when it collects its garbage, which does not know how large a buffer is.
-#[cfg(target_arch = "wasm32")]
-impl Drop for Population {
-    fn drop(&mut self) {
-        let always = [&self.params, &self.members, &self.parameters, &self.losses, &self.staging];
-        always.into_iter().chain(&self.steps).chain(&self.copies).for_each(wgpu::Buffer::destroy);
-    }
+    /// Nearly all of its buffers: what computes orders and looks for what is no number has small ones of its own.
+    _allocated: Allocated,
 }
 
 /// What computes the order of the rows in many epochs: shaders/order.wgsl.
@@ -323,6 +316,7 @@ impl Population {
             in_flight: None,
             waiting: (Vec::new(), 0.0),
             filled: true,
+            _allocated: room.allocated(),
         })
     }
 

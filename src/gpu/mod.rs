@@ -80,17 +80,37 @@ pub struct Room<'a> {
     what: &'a str,
     needed: u64,
     taken: u64,
+    allocated: Allocated,
+}
+
+/// Buffers that are given back once this is dropped: a browser does that when it collects its garbage, which does not know how large a buffer is.
+/// Elsewhere a buffer's last handle gives it back.
+#[derive(Default)]
+pub struct Allocated(Vec<wgpu::Buffer>);
+
+impl Drop for Allocated {
+    fn drop(&mut self) {
+        self.0.iter().for_each(wgpu::Buffer::destroy);
+    }
 }
 
 impl Room<'_> {
+    /// What was allocated, to be kept by whatever uses it.
+    pub fn allocated(self) -> Allocated {
+        self.allocated
+    }
+
     /// One of them, as [`Gpu::buffer`] allocates it.
     pub async fn buffer(&mut self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, Error> {
-        let Self { gpu, what, needed, taken } = *self;
+        let Self { gpu, what, needed, taken, .. } = *self;
         let buffer = gpu.buffer(label, bytes, usage).await.map_err(|error| match error {
             Error::OutOfMemory { .. } => Error::OutOfMemory { what: what.into(), bytes: needed, taken },
             error => error,
         })?;
         self.taken += bytes;
+        if cfg!(target_arch = "wasm32") {
+            self.allocated.0.push(buffer.clone());
+        }
         Ok(buffer)
     }
 }
@@ -286,7 +306,7 @@ impl Gpu {
 
     /// Room for buffers of so many bytes in all, which are allocated together.
     pub fn room<'a>(&'a self, what: &'a str, needed: u64) -> Room<'a> {
-        Room { gpu: self, what, needed, taken: 0 }
+        Room { gpu: self, what, needed, taken: 0, allocated: Allocated::default() }
     }
 
     /// The pipeline of that kernel, compiled when it is first asked for.

@@ -38,8 +38,12 @@ impl Gpu {
         poll: impl Fn(&Self, &Awaited) -> Result<(), Error>,
     ) -> Result<T, Error> {
         let mut work = pin!(work);
-        let mut awaited = None;
+        let (mut awaited, mut asked): (Awaited, _) = (None, Instant::now());
         poll_fn(|context| {
+            // Patience is for as long as somebody asks: a future may be left alone, and its device be done long since.
+            if let Some((_, since)) = &mut awaited {
+                *since += asked.elapsed();
+            }
             let outer = AWAITED.replace(awaited.take());
             let polled = work.as_mut().poll(context);
             awaited = AWAITED.replace(outer);
@@ -48,7 +52,9 @@ impl Gpu {
                 Poll::Ready(done) => return Poll::Ready(done),
                 Poll::Pending => (),
             }
-            match poll(self, &awaited) {
+            let polled = poll(self, &awaited);
+            asked = Instant::now();
+            match polled {
                 Ok(()) => {
                     context.waker().wake_by_ref();
                     Poll::Pending

@@ -47,7 +47,8 @@ const say = (text) => (find('status').textContent = text);
 
 /** Does something that may go wrong; one thing at a time. */
 async function doing(what, work) {
-    if (busy || !device) return;
+    // What is on the device is in the page too, and can be saved without it.
+    if (busy || (!device && what !== 'saving')) return;
     [busy, wanted] = [what, true];
     const focused = document.activeElement;
     // What was said of a lost device stands while training goes on.
@@ -65,7 +66,7 @@ async function doing(what, work) {
         busy = null;
         buttons();
         // A button that is disabled loses the keyboard's focus.
-        if (document.activeElement === document.body && focused?.isConnected) focused.focus();
+        if (document.activeElement === document.body && focused?.isConnected) focused.focus({ preventScroll: true });
         again &&= wanted;
         if (again) start(true);
     }
@@ -87,7 +88,10 @@ function buttons() {
     find('train').disabled = !device || busy !== null;
     find('pause').disabled = !stoppable;
     find('pause').textContent = busy === 'explaining' || busy === 'sweeping' ? 'Stop' : 'Pause';
-    for (const button of document.querySelectorAll('#step, #explain button, #starts button, [data-save]')) {
+    for (const button of document.querySelectorAll('#step, #explain button, #starts button')) {
+        button.disabled = !device || !run || busy !== null;
+    }
+    for (const button of document.querySelectorAll('[data-save]')) {
         button.disabled = !run || busy !== null;
     }
     find('file').disabled = !device;
@@ -97,7 +101,6 @@ function buttons() {
 
 /** A new device instead of a lost one; training goes on from what was seen last. */
 async function recover(error) {
-    const trained = busy === 'training';
     device = null;
     buttons();
     try {
@@ -116,7 +119,7 @@ async function recover(error) {
     } else {
         await begin();
     }
-    again = trained && wanted && recoveries-- > 0;
+    again = Boolean(run?.going) && wanted && recoveries-- > 0;
     const rest = again ? 'training goes on from the last weights that were seen' : 'it has the last weights that were seen; press the button again';
     tell(`${error.message}. Another one was opened: ${run?.weights ? rest : 'press the button again'}.`);
 }
@@ -137,7 +140,7 @@ async function begin() {
 /** Shows a network from its first look on, or again where it has losses. */
 async function watch({ data, network, losses = [], points = [], ...rest }) {
     const before = run;
-    const next = { finished: false, ...rest, data, network, losses, points, plane: null };
+    const next = { finished: false, going: false, from: 0, ...rest, data, network, losses, points, plane: null };
     if (data.inputs === 2 && data.outputs === 1 && Array.isArray(data.rows)) {
         next.bounds = bounds(data.rows);
         next.plane = await network.predictor(grid(next.bounds));
@@ -208,7 +211,8 @@ function paint() {
     if (painted) return;
     painted = requestAnimationFrame(() => {
         painted = 0;
-        if (!run) return;
+        // A network that is being made has not been looked at yet.
+        if (!run?.activations) return;
         drawCurve(find('curve'), run.points, Math.max(run.epochs ?? 1, run.losses.length));
         if (run.plane && run.values) {
             drawBoundary(find('boundary'), { side: SIDE, bounds: run.bounds, values: run.values }, run.data);
@@ -275,7 +279,15 @@ async function train(epochs) {
         if (slow) await frame();
         return wanted;
     };
-    const history = await network.fit(data.rows, data.targets, { ...settings, epochs, ...pace, logWeights: true, onLog });
+    const history = await network.fit(data.rows, data.targets, { ...settings, epochs, ...pace, logWeights: true, onLog }).catch(async (error) => {
+        if (error.needsNewDevice) throw error;
+        // What diverged is over; it has its last good weights, and nobody knows which losses.
+        Object.assign(current, { finished: true, going: false });
+        current.losses.push(...new Array(Math.max(0, (current.seen ?? 0) - before)).fill(NaN));
+        await look(network.weights());
+        throw error;
+    });
+    current.going = false;
     for (const loss of history.loss) current.losses.push(loss);
     const done = current.losses.length;
     current.finished = done >= current.epochs;
@@ -324,9 +336,9 @@ function same() {
 async function ready(anew) {
     if (!run || (!run.loaded && (anew || !same()))) return begin();
     const { settings, epochs, slow } = chosen(run.data, run.last);
-    Object.assign(run, { settings, slow });
-    // What has come to its end goes on for as many epochs again.
-    run.epochs = run.loaded && run.finished ? run.losses.length + epochs : epochs;
+    // What came out of a file and has come to its end goes on for as many epochs again.
+    const from = run.loaded && run.finished ? run.losses.length : run.from;
+    Object.assign(run, { settings, slow, from, epochs: from + epochs, finished: false });
 }
 
 /** Trains what the form describes; or what there is, after a loss. */
@@ -334,7 +346,9 @@ const start = (recovered = false) =>
     doing('training', async () => {
         remember(form);
         if (!recovered) await ready(run?.finished);
-        if (wanted) await train(Math.max(1, run.epochs - run.losses.length));
+        if (!wanted) return;
+        run.going = true;
+        await train(Math.max(1, run.epochs - run.losses.length));
     });
 
 form.addEventListener('submit', (event) => {
@@ -346,7 +360,6 @@ find('step').addEventListener('click', () => {
     if (!valid(form)) return;
     doing('training', async () => {
         await ready(false);
-        run.finished = false;
         await train(1);
     });
 });
@@ -392,6 +405,7 @@ find('explain').addEventListener('submit', (event) => {
         const { data, description, settings, epochs } = described();
         if (epoch > epochs) throw new Error(`the epoch to show: expected one from 1 to ${epochs}, got ${epoch}; change it, or the epochs`);
         const fresh = new Network(device, description, data.table);
+        find('explained').textContent = '';
         try {
             if (epoch > 1) {
                 const onLog = ({ epoch: done }) => {
@@ -404,6 +418,9 @@ find('explain').addEventListener('submit', (event) => {
             const stages = await fresh.explain(data.rows, data.targets, { ...settings, epochs: 1 }, 1);
             show(find('stages'), stages);
             find('explained').textContent = `Epoch ${count(epoch)}: ${stages.length} stages.`;
+        } catch (error) {
+            find('explained').textContent = '';
+            throw error;
         } finally {
             fresh.free();
         }
@@ -471,6 +488,7 @@ for (const button of document.querySelectorAll('[data-save]')) {
 
 /** Opens tables and models, one after the other. */
 async function take(files) {
+    if (!device) return tell('opening a file: expected a GPU to put it on, got none; reload the page');
     for (const file of files) {
         await instead('reading', async () => {
             const ending = file.name.match(/\.([^.]+)$/)?.[1].toLowerCase();
@@ -555,6 +573,10 @@ addEventListener('drop', (event) => {
     document.body.classList.remove('dropping');
     take([...event.dataTransfer.files]);
 });
+// A module that ends in the middle of a call leaves a promise that is never kept.
+addEventListener('error', ({ error }) => {
+    if (error instanceof WebAssembly.RuntimeError) tell(`the module: expected it to run, got ${error.message}; reload the page, and try a smaller network`);
+});
 addEventListener('resize', paint);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', paint);
 
@@ -576,7 +598,7 @@ try {
     find('adapter').textContent = `Adapter: ${device.name}.`;
     await doing('beginning', begin);
     if (missing) tell(missing);
-    if (search.has('run') && run) form.requestSubmit();
+    if (search.has('run') && run && !missing) form.requestSubmit();
 } catch (error) {
     find('adapter').textContent = 'No GPU.';
     tell(error);

@@ -3,7 +3,7 @@
 import { problems } from './data.js';
 
 const choices = {
-    activation: ['sigmoid', 'tanh', 'relu', 'leaky_relu', 'elu', 'gelu', 'silu', 'softplus', 'identity'],
+    activation: ['sigmoid', 'tanh', 'relu', 'leaky_relu', 'elu', 'gelu', 'gelu_tanh', 'silu', 'softplus', 'identity'],
     loss: ['squared_error', 'mean_squared_error', 'mean_absolute_error', 'huber', 'binary_cross_entropy', 'categorical_cross_entropy'],
     optimizer: ['sgd', 'momentum', 'nesterov', 'rmsprop', 'adam', 'adamw'],
     init: ['glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform', 'lecun_normal', 'pytorch', 'numpy', 'numpy_by_layer', 'zeros'],

@@ -343,10 +343,12 @@ fn parsed<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, JsValue> {
         let text = match said.split_once(", expected ") {
             Some((got, expected)) => {
                 let got = got.trim_start_matches("invalid type: ").trim_start_matches("invalid value: ");
-                let expected = if ["usize", "u32", "u64"].contains(&expected) { "a whole number from 0 on" } else { expected };
+                let whole = ["usize", "u32", "u64"].contains(&expected);
+                let expected = if whole { "a whole number from 0 to 4294967295" } else { expected };
                 format!("{place}: expected {expected}, got {got}; see shaderprop.d.ts")
             }
-            None => format!("{place}: expected what it is described as, got a {said}; see shaderprop.d.ts"),
+            // A field that is missing.
+            None => format!("{place}: expected all that it takes, got {said}; see shaderprop.d.ts"),
         };
         js_sys::Error::new(&text).into()
     })
