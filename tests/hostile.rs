@@ -1,10 +1,13 @@
 //! Files that nobody meant well with: a typed error or a model, no panic, and no memory beyond a small multiple of the file.
 
+mod common;
+
 use std::alloc::System;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use cap::Cap;
+use common::refused;
 use shaderprop::{
     Activation, Checkpoint, Columns, Csv, Device, Error, Fit, Init, Load, Loss, Missing, Model, Network, Optimizer,
     Preprocessing, Save, Table,
@@ -188,6 +191,49 @@ fn every_flipped_bit_of_a_checkpoint_is_refused() {
     assert_eq!(accepted, [0usize; 0]);
     fs::write(&path, &bytes).expect("a file");
     assert!(resume(&mut model).is_some());
+}
+
+/// Those whose checksum is right and whose counts are not: no accident makes them.
+#[test]
+fn checkpoints_that_contradict_themselves_are_refused() {
+    let _alone = alone();
+    let path = path("forged.checkpoint");
+    let network = Network::new(2).dense(3, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let (x, y) = ([[0.0, 1.0], [1.0, 0.0]], [[0.0], [1.0]]);
+    let fit = Fit::new().optimizer(Optimizer::adam()).epochs(3);
+    let mut trained = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    trained.fit(&x, &y, &fit.clone().checkpoint(Checkpoint::new(&path).overwrite(true))).expect("a training");
+    let bytes = fs::read(&path).expect("a file");
+    let (header, data) = bytes[8..].split_at(u64::from_le_bytes(bytes[..8].try_into().expect("eight")) as usize);
+    let resumed = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut header: serde_json::Value = serde_json::from_slice(header).expect("a header");
+        let metadata = &mut header["__metadata__"];
+        let mut described = serde_json::from_str(metadata["shaderprop"].as_str().expect("a description")).expect("JSON");
+        change(&mut described);
+        let described = described.to_string();
+        metadata["checksum"] = format!("{:08x}", crc32fast::hash(&[described.as_bytes(), data].concat())).into();
+        metadata["shaderprop"] = described.into();
+        let mut header = header.to_string();
+        header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+        fs::write(&path, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()).expect("a file");
+        let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+        model.resume(&path, &x, &y, &fit).map(|history| (history, model.weights()))
+    };
+    let (whole, weights) = resumed(&|_| ()).expect("as it was written");
+    assert_eq!((whole.loss.len(), weights), (3, trained.weights()));
+    let counts = |name: &'static str, value: u64| {
+        resumed(&move |described| match name {
+            "epochs" => described["epochs"] = value.into(),
+            "bad" => described["training"]["plateau"]["bad"] = value.into(),
+            name => described["training"][name] = value.into(),
+        })
+    };
+    for (name, most) in [("steps", 1 << 53), ("schedule_began", 3), ("since_best", 3), ("best_epoch", 3), ("bad", 3)] {
+        counts(name, most).unwrap_or_else(|error| panic!("{name} of {most}: {error}"));
+        refused(counts(name, most + 1), &["contradict each other"]);
+    }
+    refused(counts("best_epoch", 0), &["contradict each other"]);
+    refused(counts("epochs", 2), &["contradict each other"]);
 }
 
 /// Headers that the format's own library takes, or that would cost it much memory.

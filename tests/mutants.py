@@ -64,6 +64,7 @@ EXPLAINED = {
     ("gather.wgsl", "for (var column = invocation; column < params.columns; column += 63u) {"),
     ("gather.wgsl", "for (var column = invocation; column < params.outputs; column += 63u) {"),
     # All others copy the row's weight, or the sum, and the same one.
+    ("clip.wgsl", "if invocation != 0u {"),
     ("gather.wgsl", "if invocation != 0u {"),
     ("partial_loss.wgsl", "if invocation != 0u {"),
     ("square_sum.wgsl", "if invocation != 0u {"),

@@ -385,6 +385,9 @@ fn preprocessing_is_kept() {
     model.fit(&data.inputs, &data.targets, &fit).expect("a training");
     let loaded = Model::load(&Device::cpu(), &path, &Load::new()).expect("a model");
     assert_eq!(loaded.preprocessing(), Some(&fitted));
+    // Its notes are how it was trained.
+    let notes = loaded.notes();
+    assert_eq!((notes["loss"].as_str(), notes["engine"].as_str()), ("categorical_cross_entropy", "cpu"), "{notes:?}");
     refused(new().resume(&path, &data.inputs, &data.targets, &fit), &["preprocessing"]);
     model.resume(&path, &data.inputs, &data.targets, &fit.epochs(4)).expect("two more");
 }
