@@ -54,7 +54,7 @@ export function drawCurve(canvas, points, epochs) {
         context.moveTo(left, y(loss));
         context.lineTo(width - right, y(loss));
         context.stroke();
-        context.fillText(loss.toPrecision(3), left - 6, y(loss));
+        context.fillText(loss < 1e-3 ? loss.toExponential(1) : loss.toPrecision(3), left - 6, y(loss));
     }
     context.textBaseline = 'alphabetic';
     context.textAlign = 'center';
