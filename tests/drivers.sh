@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 tests=("$@")
-[ ${#tests[@]} -gt 0 ] || tests=(batches errors fused kernels products recover resume stages trainer training)
+[ ${#tests[@]} -gt 0 ] || tests=(asynchronous batches errors fused kernels products recover resume stages trainer training)
 options=()
 for test in "${tests[@]}"; do options+=(--test "$test"); done
 cargo test --locked --release --no-run "${options[@]}" 2>/dev/null || { echo "the tests do not build" >&2; exit 1; }
