@@ -322,6 +322,12 @@ fn headers_that_lie_are_refused() {
             assert!(load(&path).is_none(), "{what}");
         }
     });
+    // Of more dimensions than any tensor has, whatever it is called.
+    for (dimensions, wanted) in [("1,1,1,0", "a tensor \"a\" more"), ("1,1,1,1,0", "of 5 dimensions, of at most 4")] {
+        let tensor = format!("\"a\":{{\"dtype\":\"F32\",\"shape\":[{dimensions}],\"data_offsets\":[0,0]}}");
+        fs::write(&path, more(&tensor)).expect("a file");
+        refused(Model::load(&Device::cpu(), &path, &Load::new()), &[wanted]);
+    }
     // A system's file that is longer than it says.
     #[cfg(target_os = "linux")]
     assert!(load(Path::new("/proc/self/auxv")).is_none());

@@ -113,6 +113,19 @@ fn files_as_they_come() {
         let matrix = images.into_matrix().expect("a matrix");
         assert_eq!((matrix.rows(), matrix.row(1)), (2, [3.0, 255.0].as_slice()));
     }
+    // Of each type, -2 and 3, the unsigned one 254: large values come first.
+    let of_type = |kind: u8, data: &[u8]| {
+        let bytes = [&[0, 0, kind, 1, 0, 0, 0, 2][..], data].concat();
+        Array::read_idx(file("types.idx", &bytes)).map(|array| array.values)
+    };
+    let big_endian = |values: [i32; 2], width: usize| values.map(|value| value.to_be_bytes()[4 - width..].to_vec()).concat();
+    assert_eq!(of_type(0x08, &big_endian([254, 3], 1)).expect("unsigned"), [254.0, 3.0]);
+    for (kind, width) in [(0x09, 1), (0x0B, 2), (0x0C, 4)] {
+        assert_eq!(of_type(kind, &big_endian([-2, 3], width)).expect("signed"), [-2.0, 3.0], "type {kind}");
+    }
+    assert_eq!(of_type(0x0D, &[-2.0f32, 3.5].map(f32::to_be_bytes).concat()).expect("floats"), [-2.0, 3.5]);
+    assert_eq!(of_type(0x0E, &[-2.0f64, 3.5].map(f64::to_be_bytes).concat()).expect("doubles"), [-2.0, 3.5]);
+    refused(of_type(0x0A, &[1, 2]), &["begins with the bytes"]);
 }
 
 /// Header and delimiter as the first line suggests, in pieces of any size, with places of the whole file.
@@ -137,6 +150,8 @@ fn tables_are_guessed_and_read_in_pieces() {
             (names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().as_slice(), rows),
             "{text}"
         );
+        let reader = TableReader::new(text.as_bytes(), &Csv::guess()).expect("a table");
+        assert_eq!(reader.has_header(), names[0] != "0", "{text}");
     }
     assert_eq!(Table::from_csv("1,2\n3,4\n".as_bytes(), &Csv::guess().header(true)).expect("a table").names(), ["1", "2"]);
     // Cells with line ends in them: lines are not rows.

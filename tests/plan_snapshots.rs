@@ -1,0 +1,283 @@
+//! Plans read as they did when somebody last looked at them: what is allocated, what each dispatch is, how it was cut, and what is refused.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use shaderprop::internals::{Counts, EpochOrder, Evaluation, Limits, Plan, Products, Scores, Source, Table, Training, Weights};
+use shaderprop::{Activation, Error, Loss, Network, Optimizer};
+
+const TABLE: Table = Table { steps: 16, losses: 8 };
+
+/// A GPU with WebGPU's default limits.
+const GPU: Limits = Limits { binding: 128 << 20, buffer: 256 << 20, software: false, ..Limits::CPU };
+
+/// A CPU as an adapter, with subgroups of eight.
+const SOFTWARE: Limits = Limits { products: Products::Rows { lanes: Some(8), most: 16 }, ..Limits::CPU };
+
+fn written(plan: &Plan) -> String {
+    let mut text = String::from("buffers\n");
+    for (i, buffer) in plan.buffers.iter().enumerate() {
+        writeln!(text, "  {i}: {} of {}", buffer.name, buffer.len).expect("text");
+    }
+    text += "tensors: rows × columns, in which buffer from which element on\n";
+    for tensor in &plan.tensors {
+        writeln!(text, "  {}: {} × {}, in {} from {}", tensor.name, tensor.rows, tensor.columns, tensor.buffer, tensor.offset)
+            .expect("text");
+    }
+    for program in plan.programs() {
+        writeln!(text, "dispatches {program:?}").expect("text");
+        let mut said = String::new();
+        for dispatch in &plan.dispatches[program] {
+            let operands = dispatch.operands.iter().map(|operand| {
+                let tensor = &plan.tensors[operand.tensor.0];
+                let written = if operand.written { "writes" } else { "reads" };
+                format!(
+                    "{written} {} ({}: {} from {})",
+                    tensor.name,
+                    operand.binding,
+                    tensor.rows * tensor.columns,
+                    tensor.offset
+                )
+            });
+            let operands = operands.collect::<Vec<_>>().join(", ");
+            let stage = format!(
+                "  {}\n    {}\n    {operands}: {} bytes\n",
+                dispatch.formula,
+                dispatch.kernel.label(),
+                plan.bytes(dispatch)
+            );
+            // The pieces of a stage differ in their parameters.
+            if stage != said {
+                text += &stage;
+                said = stage;
+            }
+            let names = dispatch.kernel.params();
+            assert_eq!(names.len(), dispatch.params.len());
+            let params: Vec<_> = names.iter().zip(&dispatch.params).map(|(name, word)| format!("{name} {word}")).collect();
+            let [x, y, z] = dispatch.workgroups;
+            writeln!(text, "      {x} × {y} × {z} workgroups, {} ns: {}", dispatch.nanoseconds, params.join(", ")).expect("text");
+        }
+    }
+    writeln!(text, "{} bytes, {} to read 100 elements", plan.total_bytes(0), plan.total_bytes(100)).expect("text");
+    text
+}
+
+#[track_caller]
+fn as_in_the_snapshot(name: &str, text: &str) {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/plans").join(name);
+    let planned = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&planned, text).expect("the plan");
+    let before = std::fs::read_to_string(&kept).unwrap_or_default();
+    let differing = before.lines().zip(text.lines()).find(|(before, now)| before != now);
+    assert!(
+        before == text,
+        "{name} has changed: compare {} with {}, and copy it there if it is meant; {differing:?}",
+        kept.display(),
+        planned.display()
+    );
+}
+
+#[track_caller]
+fn check(name: &str, plan: Result<Plan, Error>) {
+    as_in_the_snapshot(name, &written(&plan.unwrap_or_else(|error| panic!("{name}: {error}"))));
+}
+
+/// The XOR tutorial, and all that may be asked for of a small network at once.
+#[test]
+fn small_networks_are_planned_stage_by_stage() {
+    let xor = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
+    check("xor.txt", Plan::training(&Training::new(&xor, Loss::SquaredError, 4), TABLE, GPU));
+
+    let network = Network::new(6)
+        .dropout(0.1)
+        .dense(20, Activation::Gelu)
+        .dropout(0.25)
+        .dense(40, Activation::Relu)
+        .weight_decay(0.5)
+        .dense(30, Activation::Tanh)
+        .dense(3, Activation::Softmax);
+    let order = EpochOrder { rows: 100, seed: Some(7 << 32 | 9) };
+    let scores = Scores { counts: Some(Counts::Classes { confusion: true }), errors: true };
+    let training = Training {
+        source: Source::Gathered { order, classes: true },
+        weights: Weights::Given,
+        samples: 100,
+        total: 80.0,
+        optimizer: Optimizer::adam(),
+        weight_decay: 0.125,
+        clip_norm: Some(2.5),
+        seed: 3 << 32 | 5,
+        scores,
+        ..Training::new(&network, Loss::CategoricalCrossEntropy, 16)
+    };
+    let evaluation = Evaluation {
+        source: Source::Gathered { order: EpochOrder { rows: 50, seed: None }, classes: true },
+        samples: 50,
+        pieces: 4,
+        scores,
+        ..Evaluation::new(&network, Loss::CategoricalCrossEntropy, 13)
+    };
+    let shorter = Training { rows: 4, ..training.clone() };
+    let both = Plan::training(&training, TABLE, GPU).and_then(|plan| Ok(plan.and(Plan::training(&shorter, TABLE, GPU)?)));
+    check("everything.txt", both.and_then(|plan| Ok(plan.and(Plan::evaluation(&evaluation, GPU)?))));
+
+    // Frozen below, a softmax that does not fuse with its loss, two networks of programs joined to two others.
+    let network = Network::new(3)
+        .dense(4, Activation::Tanh)
+        .frozen()
+        .dense(5, Activation::Softplus)
+        .dense(6, Activation::Silu)
+        .frozen()
+        .dense(2, Activation::Softmax);
+    let scores = Scores { counts: Some(Counts::Classes { confusion: false }), errors: false };
+    let training = Training { scores, ..Training::new(&network, Loss::MeanSquaredError, 3) };
+    let pair = |rows| -> Result<Plan, Error> {
+        let training = Training { rows, ..training.clone() };
+        Ok(Plan::training(&training, TABLE, GPU)?.and(Plan::prediction(&network, rows, GPU)?))
+    };
+    check("frozen.txt", pair(3).and_then(|plan| Ok(plan.and(pair(2)?))));
+}
+
+/// Wide ones, by each family of blocks.
+#[test]
+fn wide_networks_are_planned_by_blocks() {
+    let network =
+        Network::new(64).dense(130, Activation::Gelu).dropout(0.5).dense(66, Activation::Relu).dense(10, Activation::Softmax);
+    let training = Training {
+        optimizer: Optimizer::momentum(0.9),
+        scores: Scores { counts: Some(Counts::Classes { confusion: false }), errors: false },
+        ..Training::new(&network, Loss::CategoricalCrossEntropy, 100)
+    };
+    check("rows.txt", Plan::training(&training, TABLE, SOFTWARE));
+    check("tiles.txt", Plan::training(&training, TABLE, Limits { products: Products::Tiles, ..GPU }));
+    let rows = Limits { products: Products::Rows { lanes: None, most: 16 }, ..Limits::CPU };
+    let clipped = Training { clip_norm: Some(1.0), ..training.clone() };
+    check("rows_clipped.txt", Plan::training(&clipped, TABLE, rows));
+    // Sums of so many terms that they are cut into slices.
+    let long = Network::new(30).dense(40, Activation::Relu).dense(12, Activation::Identity);
+    let training = Training::new(&long, Loss::MeanSquaredError, 6000);
+    check("slices.txt", Plan::training(&training, TABLE, SOFTWARE));
+    check("slices_tiles.txt", Plan::training(&training, TABLE, Limits { products: Products::Tiles, ..GPU }));
+    // Too many of them for one dispatch.
+    let wide = Network::new(4000).dense(5000, Activation::Relu);
+    check("wide.txt", Plan::prediction(&wide, 500, SOFTWARE));
+    let tiles = Limits { products: Products::Tiles, workgroups: 25, binding: 4 << 30, buffer: 4 << 30, ..GPU };
+    check("wide_tiles.txt", Plan::prediction(&wide, 4000, tiles));
+}
+
+/// Where a limit or the time cuts a stage.
+#[test]
+fn stages_are_cut_where_a_limit_ends() {
+    let network = Network::new(40).dense(50, Activation::Tanh).dense(3, Activation::Softmax);
+    let order = EpochOrder { rows: 3000, seed: Some(1) };
+    let training = Training {
+        source: Source::Gathered { order, classes: true },
+        weights: Weights::Given,
+        optimizer: Optimizer::adam(),
+        clip_norm: Some(1.0),
+        scores: Scores { counts: Some(Counts::Classes { confusion: false }), errors: false },
+        ..Training::new(&network, Loss::MeanAbsoluteError, 2000)
+    };
+    // In bindings of 400,000 bytes, 2,500 rows of 40 inputs go into the data's first piece.
+    check("workgroups.txt", Plan::training(&training, TABLE, Limits { workgroups: 400, binding: 400_000, ..GPU }));
+    let binary = Network::new(2).dense(7, Activation::Sigmoid);
+    let scores = Scores { counts: Some(Counts::Binary), errors: true };
+    let evaluation = Evaluation { scores, ..Evaluation::new(&binary, Loss::BinaryCrossEntropy, 1500) };
+    check("few_workgroups.txt", Plan::evaluation(&evaluation, Limits { workgroups: 60, ..GPU }));
+
+    // Loops of more than 32,768 rounds, and 200 ms by the estimate.
+    let long = Network::new(70_000).dense(3, Activation::Tanh);
+    check("long_rows.txt", Plan::training(&Training::new(&long, Loss::MeanSquaredError, 3), TABLE, GPU));
+    let narrow = Network::new(1).dense(1, Activation::Tanh);
+    check("many_rows.txt", Plan::training(&Training::new(&narrow, Loss::MeanSquaredError, 70_000), TABLE, GPU));
+    let software = Limits { products: Products::Plain, ..Limits::CPU };
+    let slow = Network::new(600).dense(600, Activation::Tanh).dropout(0.5).dense(2, Activation::Tanh);
+    let adam = Training { optimizer: Optimizer::adam(), ..Training::new(&slow, Loss::MeanSquaredError, 5000) };
+    check("slow.txt", Plan::training(&Training { clip_norm: Some(1.0), ..adam }, TABLE, software));
+
+    // Parameters that are more than can be bound, layer by layer less.
+    let parts = Network::new(64).dense(63, Activation::Tanh).dense(64, Activation::Tanh).dense(4, Activation::Identity);
+    let training =
+        Training { optimizer: Optimizer::adam(), clip_norm: Some(1.0), ..Training::new(&parts, Loss::MeanSquaredError, 2) };
+    let bound = Limits { binding: 17_000, ..GPU };
+    let trained = Plan::training(&training, TABLE, bound);
+    check("bound.txt", trained.and_then(|plan| Ok(plan.and(Plan::look(&parts, bound)?))));
+    let look = Network::new(300).dense(300, Activation::Tanh);
+    check("look.txt", Plan::look(&look, Limits { workgroups: 7, ..GPU }));
+}
+
+/// What does not fit is refused by the number that it passes, and what just fits is not.
+#[test]
+fn what_passes_a_limit_is_refused() {
+    let mut text = String::new();
+    let mut say = |what: &str, plan: Result<Plan, Error>| {
+        let said = plan.map_or_else(|error| error.to_string(), |plan| format!("{} dispatches", plan.dispatches.len()));
+        writeln!(text, "{what}\n  {said}").expect("text");
+    };
+    let training =
+        |network: &Network, rows, limits| Plan::training(&Training::new(network, Loss::MeanSquaredError, rows), TABLE, limits);
+    let network = Network::new(8).dense(20, Activation::Relu).dense(4, Activation::Relu);
+    for (binding, buffer) in [(1279, 4096), (1280, 4096), (4096, 1551), (4096, 1583), (4096, 1584)] {
+        say(
+            &format!("bindings of {binding} bytes, buffers of {buffer}"),
+            training(&network, 16, Limits { binding, buffer, ..GPU }),
+        );
+    }
+    let softmax = |classes| Network::new(2).dense(classes, Activation::Softmax);
+    for classes in [8192, 8193] {
+        say(&format!("{classes} classes"), Plan::prediction(&softmax(classes), 2, GPU));
+    }
+    for rows in [1_048_576, 1_048_577] {
+        let network = Network::new(1).dense(1, Activation::Tanh);
+        let weighted = Training { weights: Weights::Given, ..Training::new(&network, Loss::MeanSquaredError, rows) };
+        say(&format!("{rows} rows with weights"), Plan::training(&weighted, TABLE, GPU));
+    }
+    let gathered = |inputs, outputs, rows, weights, limits| {
+        let network = Network::new(inputs).dense(outputs, Activation::Tanh);
+        let source = Source::Gathered { order: EpochOrder { rows, seed: None }, classes: false };
+        Plan::training(&Training { source, weights, ..Training::new(&network, Loss::MeanSquaredError, 2) }, TABLE, limits)
+    };
+    for values in [1_048_576, 1_048_577] {
+        say(&format!("rows of {values} inputs"), gathered(values, 1, 2, Weights::Equal, GPU));
+    }
+    let frozen = Network::new(2).dense(2, Activation::Tanh).frozen();
+    say("all frozen", training(&frozen, 2, GPU));
+    for (rows, products) in [(512, Products::Plain), (511, Products::Tiles), (512, Products::Tiles)] {
+        let network = Network::new(8).dense(8, Activation::Tanh);
+        say(&format!("{rows} rows of 8 × 8, {products:?}"), training(&network, rows, Limits { products, ..GPU }));
+    }
+    // Layers and the slices of products are bound as a whole, or the products are plain ones.
+    for binding in [8127, 8128] {
+        let network = Network::new(40).dense(48, Activation::Tanh);
+        let limits = Limits { binding, products: Products::Tiles, ..GPU };
+        say(&format!("bindings of {binding} bytes for a layer by blocks"), training(&network, 40, limits));
+    }
+    for (binding, buffer) in [(3_611_999, 1 << 24), (3_612_000, 1 << 24), (1 << 24, 3_611_999), (1 << 24, 3_612_000)] {
+        let network = Network::new(300).dense(300, Activation::Tanh);
+        let limits = Limits { binding, buffer, products: Products::Tiles, ..GPU };
+        say(&format!("bindings of {binding} bytes, buffers of {buffer}, for slices"), training(&network, 2560, limits));
+    }
+    // As many pieces of data as may be, and one row more.
+    for (inputs, outputs) in [(16, 4), (4, 16)] {
+        for rows in [256, 257] {
+            let limits = Limits { binding: 2048, buffer: 4096, ..GPU };
+            say(
+                &format!("{rows} rows of {inputs} and {outputs} values"),
+                gathered(inputs, outputs, rows, Weights::Given, limits),
+            );
+        }
+    }
+    as_in_the_snapshot("refused.txt", &text);
+}
+
+/// What a device's limits are for the planner.
+#[test]
+fn limits_are_those_of_the_device() {
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 1000, max_buffer_size: 2000, ..wgpu::Limits::default() };
+    let planned = Limits::of(&limits, true, Products::Tiles);
+    let expected = Limits { binding: 1000, buffer: 2000, workgroups: 65_535, products: Products::Tiles, ..Limits::CPU };
+    assert_eq!(planned, expected);
+    // Elements are counted in 32 bits, and a binding ends with a whole one.
+    let large = wgpu::Limits { max_storage_buffer_binding_size: 1 << 40, ..limits };
+    assert_eq!(Limits::of(&large, false, Products::Plain).binding, (1 << 32) - 4);
+}
