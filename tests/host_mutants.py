@@ -39,6 +39,8 @@ PARTS = {
 # How long a program of tests may take, in seconds: some ten times as long as it does.
 LONGEST = 200
 
+SURVIVES, UNVIABLE = "survives", "does not compile"
+
 # Changes that nothing can notice, and why: the file, and the line after the change (the change in words where no line is left).
 EXPLAINED = {
 }
@@ -72,8 +74,8 @@ class Copy:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout
         for name in filter(None, listed.split("\0")):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-            # With its time, by which cargo tells what is built already.
-            shutil.copy2(ROOT / name, self.root / name)
+            # With a time of its own: what was built last may have been a change that is not there any more.
+            shutil.copy(ROOT / name, self.root / name)
         self.programs = []
         for group in groups:
             if len(group) == 1:
@@ -99,29 +101,31 @@ class Copy:
         return [message["executable"] for message in messages if message.get("executable") and message["profile"]["test"]]
 
     def fail(self, program):
-        """Whether these tests fail, or do not end."""
+        """What fails of these tests, if anything does."""
         running = subprocess.Popen([program], cwd=self.root, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         ended = []
-        clock = threading.Timer(LONGEST, lambda: (ended.append("late"), running.kill()))
+        clock = threading.Timer(LONGEST, lambda: (ended.append(f"{program} does not end"), running.kill()))
         clock.start()
         for line in running.stdout:
             if line.startswith("test ") and line.rstrip().endswith("FAILED"):
-                ended.append("failed")
+                ended.append(line.strip())
                 running.kill()
                 break
         running.wait()
         clock.cancel()
-        return bool(ended) or running.returncode != 0
+        return "".join(ended) or (running.returncode and f"{program} ends with {running.returncode}")
 
     def verdict(self):
-        """What the tests say to the copy as it is: the place of the program that notices, from 1; 0 if none does; None if it does not compile."""
-        for place, wanted in enumerate(self.programs, 1):
+        """What the tests say to the copy as it is: which one fails, SURVIVES, or UNVIABLE where it does not compile."""
+        for wanted in self.programs:
             programs = self.build(wanted)
             if programs is None:
-                return None
-            if any(self.fail(program) for program in programs):
-                return place
-        return 0
+                return UNVIABLE
+            for program in programs:
+                failed = self.fail(program)
+                if failed:
+                    return failed
+        return SURVIVES
 
     def attempt(self, change):
         """The verdict on a change, which is taken back."""
@@ -142,7 +146,7 @@ def part(name, workers):
     known_at = PLACE / f"{name}.tsv"
     PLACE.mkdir(parents=True, exist_ok=True)
     lines = known_at.read_text().splitlines() if known_at.exists() else []
-    known = {about: verdict for verdict, about in (line.split("\t") for line in lines)}
+    known = dict(line.split("\t") for line in lines)
     left = queue.SimpleQueue()
     # Spread over the files, so that what is done of them is a sample.
     order = sorted((hash_of(change["name"]), i) for i, change in enumerate(found))
@@ -152,8 +156,9 @@ def part(name, workers):
     writing = threading.Lock()
     if not left.empty():
         copies = [Copy(0, groups)]
-        if copies[0].verdict() != 0:
-            sys.exit(f"expected the tests of {name} to pass as they are; mend them first")
+        verdict = copies[0].verdict()
+        if verdict != SURVIVES:
+            sys.exit(f"expected the tests of {name} to pass as they are, got: {verdict}; mend them first")
         # What the first one has built of dependencies serves the others.
         copies += [Copy(i, groups) for i in range(1, workers)]
 
@@ -165,8 +170,8 @@ def part(name, workers):
                     return
                 verdict = copy.attempt(change)
                 with writing, known_at.open("a") as file:
-                    file.write(f"{verdict}\t{change['name']}\n")
-                    known[change["name"]] = str(verdict)
+                    file.write(f"{change['name']}\t{verdict}\n")
+                    known[change["name"]] = verdict
 
         threads = [threading.Thread(target=work, args=(copy,)) for copy in copies]
         for thread in threads:
@@ -174,8 +179,8 @@ def part(name, workers):
         for thread in threads:
             thread.join()
     verdicts = [(known.get(change["name"]), change) for change in found]
-    noticed = sum(verdict not in ("None", "0", None) for verdict, _ in verdicts)
-    unnoticed = [change for verdict, change in verdicts if verdict == "0"]
+    noticed = sum(verdict not in (UNVIABLE, SURVIVES, None) for verdict, _ in verdicts)
+    unnoticed = [change for verdict, change in verdicts if verdict == SURVIVES]
     survivors = [change for change in unnoticed if after(change) not in EXPLAINED]
     for change in survivors:
         print(f"survives: {change['name']}: `{after(change)[1]}`")

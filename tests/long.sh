@@ -1,12 +1,12 @@
 #!/bin/bash
 # tests/long.sh [PART …]: what is too long for every change. Prints a line for each part, and what each has found to target/long/PART.log.
-# Parts: faults recover functions determinism memory products drivers modules mutants fuzz suite coverage; all of them take some four hours on two
-# cores. FUZZ_RUNS is how often each reader is fuzzed (10,000,000), SUITE_RUNS how often the suite is run (20).
+# Parts: faults recover functions determinism memory products drivers modules mutants host_mutants fuzz suite coverage; all of them take some six hours
+# on two cores. FUZZ_RUNS is how often each reader is fuzzed (10,000,000), SUITE_RUNS how often the suite is run (20).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(faults recover functions determinism memory products drivers modules mutants fuzz suite coverage)
+[ ${#parts[@]} -gt 0 ] || parts=(faults recover functions determinism memory products drivers modules mutants host_mutants fuzz suite coverage)
 mkdir -p target/long
 cargo build --quiet --locked --release --examples && cargo test --quiet --locked --release --no-run || exit 1
 # one TEST [FILTER]: a test file in its long form.
@@ -37,6 +37,7 @@ for part in "${parts[@]}"; do
         drivers) tests/drivers.sh ;;
         modules) modules ;;
         mutants) python3 tests/mutants.py ;;
+        host_mutants) python3 tests/host_mutants.py --anew ;;
         fuzz) fuzz/run.sh "${FUZZ_RUNS:-10000000}" ;;
         suite) suite ;;
         coverage) tests/coverage.sh ;;

@@ -158,7 +158,10 @@ fn wide_networks_are_planned_by_blocks() {
     let training = Training::new(&long, Loss::MeanSquaredError, 6000);
     check("slices.txt", Plan::training(&training, TABLE, SOFTWARE));
     check("slices_tiles.txt", Plan::training(&training, TABLE, Limits { products: Products::Tiles, ..GPU }));
-    // Too many of them for one dispatch.
+    // And of more than one loop adds, in so many blocks that they need no slices.
+    let deep = Network::new(1 << 18).dense(64, Activation::Relu);
+    check("slices_long.txt", Plan::prediction(&deep, 200, SOFTWARE));
+    // Too many blocks for one dispatch.
     let wide = Network::new(4000).dense(5000, Activation::Relu);
     check("wide.txt", Plan::prediction(&wide, 500, SOFTWARE));
     let tiles = Limits { products: Products::Tiles, workgroups: 25, binding: 4 << 30, buffer: 4 << 30, ..GPU };

@@ -79,9 +79,6 @@ async function instead(what, work) {
     await doing(what, work);
 }
 
-/** Asks what is in the fields before it does something with it. */
-const valid = (form) => form.reportValidity();
-
 function buttons() {
     const stoppable = ['training', 'explaining', 'sweeping'].includes(busy);
     find('train').textContent = !run?.losses.length ? 'Train' : run.loaded ? 'Go on' : run.finished || !same() ? 'Train anew' : 'Go on';
@@ -124,15 +121,12 @@ async function recover(error) {
     tell(`${error.message}. Another one was opened: ${run?.weights ? rest : 'press the button again'}.`);
 }
 
-/** What the form says, for the chosen data. */
-const chosen = (data, last) => read(form, data, last);
-
 /** The chosen network, not trained yet. */
 async function begin() {
     const name = form.elements.network.value;
     const problem = problems[name] ?? { load: () => table.data, last: table.last };
     const data = await problem.load();
-    const settings = chosen(data, problem.last);
+    const settings = read(form, data, problem.last);
     const network = new Network(device, settings.description, data.table);
     await watch({ chosen: name, data, last: problem.last, network, ...settings });
 }
@@ -326,7 +320,7 @@ function tabulate() {
 /** Whether the form describes the network that there is; a half-written form says nothing. */
 function same() {
     try {
-        return JSON.stringify(chosen(run.data, run.last).description) === JSON.stringify(run.description);
+        return JSON.stringify(read(form, run.data, run.last).description) === JSON.stringify(run.description);
     } catch {
         return true;
     }
@@ -335,7 +329,7 @@ function same() {
 /** Makes the network that the form describes, unless it is there already, and takes the settings. */
 async function ready(anew) {
     if (!run || (!run.loaded && (anew || !same()))) return begin();
-    const { settings, epochs, slow } = chosen(run.data, run.last);
+    const { settings, epochs, slow } = read(form, run.data, run.last);
     // What came out of a file and has come to its end goes on for as many epochs again.
     const from = run.loaded && run.finished ? run.losses.length : run.from;
     Object.assign(run, { settings, slow, from, epochs: from + epochs, finished: false });
@@ -357,14 +351,14 @@ form.addEventListener('submit', (event) => {
 });
 find('pause').addEventListener('click', () => (wanted = false));
 find('step').addEventListener('click', () => {
-    if (!valid(form)) return;
+    if (!form.reportValidity()) return;
     doing('training', async () => {
         await ready(false);
         await train(1);
     });
 });
 find('reset').addEventListener('click', () => {
-    if (!valid(form)) return;
+    if (!form.reportValidity()) return;
     instead('beginning', async () => {
         remember(form);
         await begin();
@@ -394,12 +388,12 @@ form.addEventListener('input', buttons);
 /** What the form describes: to be looked at, or trained from many starts. */
 function described() {
     if (run.loaded) throw new Error('the network: expected one that begins here, got one out of a file; press Reset first');
-    return { ...chosen(run.data, run.last), data: run.data };
+    return { ...read(form, run.data, run.last), data: run.data };
 }
 
 find('explain').addEventListener('submit', (event) => {
     event.preventDefault();
-    if (!valid(form)) return;
+    if (!form.reportValidity()) return;
     doing('explaining', async () => {
         const epoch = Number(event.target.elements.epoch.value);
         const { data, description, settings, epochs } = described();
@@ -429,7 +423,7 @@ find('explain').addEventListener('submit', (event) => {
 
 find('starts').addEventListener('submit', (event) => {
     event.preventDefault();
-    if (!valid(form)) return;
+    if (!form.reportValidity()) return;
     doing('sweeping', async () => {
         const starts = Number(event.target.elements.count.value);
         const result = find('starts-result');
@@ -551,7 +545,7 @@ async function takeModel(name, bytes) {
     if (layers.length > 1) form.elements.activation.value = layers[0].activation;
     const last = layers.at(-1).activation;
     offer(form, last);
-    await watch({ chosen: run.chosen, data, last, ...chosen(data, last), description: null, network, loaded: true });
+    await watch({ chosen: run.chosen, data, last, ...read(form, data, last), description: null, network, loaded: true });
     find('opened').textContent = `${name}: ${layers.map(({ units }) => units).join('-')}, ${count(network.parameters)} parameters, trained for ${count(network.epochs)} epochs.`;
 }
 
