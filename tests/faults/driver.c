@@ -25,7 +25,8 @@ typedef int32_t (*Call)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, u
     CALL(vkCreateComputePipelines) CALL(vkCreateShaderModule) CALL(vkCreateCommandPool) CALL(vkResetCommandPool)                          \
     CALL(vkAllocateCommandBuffers) CALL(vkBeginCommandBuffer) CALL(vkEndCommandBuffer) CALL(vkCreatePipelineLayout)                       \
     CALL(vkCreateDescriptorSetLayout) CALL(vkCreateDescriptorPool) CALL(vkAllocateDescriptorSets) CALL(vkCreateSemaphore)                 \
-    CALL(vkCreateFence) CALL(vkCreateQueryPool) CALL(vkFlushMappedMemoryRanges) CALL(vkInvalidateMappedMemoryRanges)
+    CALL(vkCreateFence) CALL(vkCreateQueryPool) CALL(vkFlushMappedMemoryRanges) CALL(vkInvalidateMappedMemoryRanges)                     \
+    CALL(vkQueueWaitIdle)
 
 #define NUMBER(name) number_##name,
 enum { CALLS(NUMBER) HOW_MANY };

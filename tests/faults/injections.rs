@@ -40,6 +40,7 @@ const CALLS: &[(&str, &[i32])] = &[
     ("vkCreateDescriptorPool", &[-1, -2, -1000161000]),
     ("vkAllocateDescriptorSets", &[-1, -2, -12, -1000069000]),
     ("vkCreateSemaphore", &[-1, -2]),
+    ("vkQueueWaitIdle", &[-1, -2, -4]),
 ];
 
 /// About so many injections are what CI has time for.
