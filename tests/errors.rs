@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use common::device;
 use shaderprop::EngineChoice;
-use shaderprop::internals::gpu;
+use shaderprop::internals::{Limits, gpu, limited};
 use shaderprop::{
     Activation, ClassWeights, Device, DeviceChoice, DeviceKind, EarlyStopping, Error, Fit, History, Init, Loss, Matrix, Metric,
-    Model, Network, Optimizer, Schedule, Tensor,
+    Model, Network, Optimizer, Predictor, Schedule, Tensor,
 };
 
 const X: [[f32; 2]; 3] = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
@@ -216,6 +216,24 @@ fn a_batch_that_passes_the_devices_limits_is_refused() {
     assert!(error.to_string().contains("layers.0."), "{error}");
     check_message(&error);
     assert_eq!(train(&device), trained);
+}
+
+/// All layers' outputs are read back at once, so that they are one buffer.
+#[test]
+fn outputs_that_no_buffer_holds_are_refused_before_they_are_predicted() {
+    let network = Network::new(2).dense(4, Activation::Tanh).dense(4, Activation::Tanh).dense(4, Activation::Tanh);
+    let (rows, bytes) = (100, 100 * 12 * 4);
+    let inputs = Matrix::new(rows, 2, vec![0.5; rows * 2]).expect("a matrix");
+    let with = |buffer| {
+        let (_, limits) = common::open();
+        let device = limited(&device(), Limits { buffer, ..limits });
+        let model = Model::new(&device, &network, &Init::default()).expect("a model");
+        let outputs = Predictor::new(&model, &inputs).and_then(|mut predictor| predictor.predict());
+        (model, outputs)
+    };
+    expect(with(bytes - 1).1, "TooLarge");
+    let (model, outputs) = with(bytes);
+    assert_eq!(outputs.expect("outputs"), model.predict(&inputs).expect("outputs"));
 }
 
 /// The CPU engine has no device limits, but what could only end in the machine's memory running out is refused.

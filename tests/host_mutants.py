@@ -32,7 +32,7 @@ PARTS = {
     ),
     "planner": (
         ["src/plan/*.rs"],
-        [["plan_snapshots"], ["plan"], ["stages", "batches", "training", "fit"]],
+        [["plan_snapshots"], ["plan"], ["stages", "batches", "training", "fit", "errors"]],
     ),
 }
 

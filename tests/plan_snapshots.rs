@@ -198,6 +198,9 @@ fn stages_are_cut_where_a_limit_ends() {
     let adam = Training { optimizer: Optimizer::adam(), ..Training::new(&slow, Loss::MeanSquaredError, 5000) };
     check("slow.txt", Plan::training(&Training { clip_norm: Some(1.0), ..adam }, TABLE, software));
 
+    let classes = Network::new(2).dense(8192, Activation::Softmax);
+    check("many_classes.txt", Plan::prediction(&classes, 1000, software));
+
     // Parameters that are more than can be bound, layer by layer less.
     let parts = Network::new(64).dense(63, Activation::Tanh).dense(64, Activation::Tanh).dense(4, Activation::Identity);
     let training =
