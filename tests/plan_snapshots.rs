@@ -161,6 +161,9 @@ fn wide_networks_are_planned_by_blocks() {
     // And of more than one loop adds, in so many blocks that they need no slices.
     let deep = Network::new(1 << 18).dense(64, Activation::Relu);
     check("slices_long.txt", Plan::prediction(&deep, 200, SOFTWARE));
+    // Many blocks of few terms each, which are still one dispatch.
+    let flat = Network::new(8).dense(64, Activation::Relu);
+    check("flat.txt", Plan::prediction(&flat, 400_000, SOFTWARE));
     // Too many blocks for one dispatch.
     let wide = Network::new(4000).dense(5000, Activation::Relu);
     check("wide.txt", Plan::prediction(&wide, 500, SOFTWARE));
