@@ -1,11 +1,11 @@
 """Changes the host's code one place at a time, and counts how many of these changes the tests notice.
 
-    python3 tests/host_mutants.py [--anew] [--workers N] [PART …]        the parts: readers planner, or all
+    python3 tests/host_mutants.py [--anew | --matching TEXT] [--workers N] [PART …]        the parts: readers planner, or all
 
 cargo-mutants finds the places and the changes (it is installed under target/), but would build all tests for each of them. Here each change is made in a
 copy of the project, and only what is likely to notice it is built and run: the tests that tell soonest, as one program, and others only if those do
 not. A program is stopped at its first failure. What is known already is in target/mutants/PART.tsv and not tried again, so that this may be ended at any time
-and gone on with; --anew forgets it. What is not noticed is printed, for a new test or an explanation; those that are explained are in EXPLAINED.
+and gone on with; --anew forgets it, --matching TEXT what it has of changes with that text in their names. What is not noticed is printed, for a new test or an explanation; those that are explained are in EXPLAINED.
 Ends with 1 if one is left. Needs Python 3.9, and what the tests need.
 """
 
@@ -139,7 +139,7 @@ class Copy:
             path.write_bytes(original)
 
 
-def part(name, workers):
+def part(name, workers, matching):
     """Tries what is not known yet; how many survive."""
     files, groups = PARTS[name]
     found = changes(files)
@@ -151,7 +151,7 @@ def part(name, workers):
     # Spread over the files, so that what is done of them is a sample.
     order = sorted((hash_of(change["name"]), i) for i, change in enumerate(found))
     for _, i in order:
-        if found[i]["name"] not in known:
+        if found[i]["name"] not in known or (matching and matching in found[i]["name"]):
             left.put(found[i])
     writing = threading.Lock()
     if not left.empty():
@@ -199,6 +199,7 @@ def hash_of(text):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--anew", action="store_true")
+    arguments.add_argument("--matching")
     arguments.add_argument("--workers", type=int, default=2)
     arguments.add_argument("parts", nargs="*")
     given = arguments.parse_args()
@@ -208,7 +209,7 @@ def main():
             sys.exit(f"no part {name}; expected {' '.join(PARTS)}")
         if given.anew:
             (PLACE / f"{name}.tsv").unlink(missing_ok=True)
-        survivors += part(name, given.workers)
+        survivors += part(name, given.workers, given.matching)
     return 1 if survivors else 0
 
 

@@ -267,8 +267,8 @@ fn what_passes_a_limit_is_refused() {
         say(&format!("bindings of {binding} bytes, buffers of {buffer}, for slices"), training(&network, 2560, limits));
     }
     // As many pieces of data as may be, and one row more.
-    for (inputs, outputs) in [(16, 4), (4, 16)] {
-        for rows in [256, 257] {
+    for (inputs, outputs, most) in [(16, 4, 256), (4, 16, 256), (12, 4, 336)] {
+        for rows in [most, most + 1] {
             let limits = Limits { binding: 2048, buffer: 4096, ..GPU };
             say(
                 &format!("{rows} rows of {inputs} and {outputs} values"),

@@ -371,12 +371,11 @@ impl Plan {
                 got: inputs.max(outputs).to_string(),
             });
         }
-        let most = limits.binding.min(limits.buffer) / (4 * inputs.max(outputs) as u64);
-        if (rows as u64).div_ceil(most.max(1)) > MOST_PIECES {
-            let name = format!("{prefix}data");
-            check_bytes(&name, elements(&name, rows, inputs.max(outputs))?, limits.binding * MOST_PIECES, BINDINGS)?;
-        }
-        let pieces = super::parts(rows, most.max(1) as usize).enumerate();
+        let row = 4 * inputs.max(outputs) as u64;
+        let most = (limits.binding.min(limits.buffer) / row).max(1);
+        let name = format!("{prefix}data");
+        check_bytes(&name, elements(&name, rows, inputs.max(outputs))?, MOST_PIECES * most * row, BINDINGS)?;
+        let pieces = super::parts(rows, most as usize).enumerate();
         pieces
             .map(|(i, piece)| {
                 let mut tensor = |name, columns| self.tensor(&format!("{prefix}data.{name}.{i}"), piece.len(), columns, limits);

@@ -167,7 +167,6 @@ impl Plan {
         let (slices, slice_terms) = limits.products.slices(family, shape, longest_slice(family, limits));
         let (a_width, b_width, c_width) = choice::widths(layouts, shape, family);
         let masked = !shape.terms.is_multiple_of(family.depth() as usize);
-        let in_slices = (slices > 1).then(|| finish.clone());
         let mut operands = operands.to_vec();
         let factors = [("a", a), ("b", b)];
         let mut partial = None;
@@ -182,7 +181,7 @@ impl Plan {
             self.slices = Some(buffer);
             self.buffers[buffer].len = self.buffers[buffer].len.max(len);
             let slices = self.view("slices", buffer, 0, slices, len / slices);
-            partial = Some((slices, operands));
+            partial = Some((slices, operands, finish.clone()));
             operands = vec![("c", slices)];
         }
         operands.extend(factors);
@@ -226,7 +225,7 @@ impl Plan {
                 }
             }
         }
-        if let (Some((slices_id, mut operands)), Some(finish)) = (partial, in_slices) {
+        if let Some((slices_id, mut operands, finish)) = partial {
             operands.push(("partial", slices_id));
             let kernel = Kernel::SumSlices { finish, ones: shape.ones };
             let rounds = slices + ELEMENTWISE;
