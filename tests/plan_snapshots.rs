@@ -191,6 +191,12 @@ fn stages_are_cut_where_a_limit_ends() {
     let evaluation = Evaluation { scores, ..Evaluation::new(&binary, Loss::BinaryCrossEntropy, 1500) };
     check("few_workgroups.txt", Plan::evaluation(&evaluation, Limits { workgroups: 60, ..GPU }));
 
+    // Rows that a workgroup copies in several rounds.
+    let broad = Network::new(300).dense(90, Activation::Softmax);
+    let source = Source::Gathered { order: EpochOrder { rows: 20, seed: None }, classes: false };
+    let evaluation = Evaluation { source, ..Evaluation::new(&broad, Loss::CategoricalCrossEntropy, 10) };
+    check("broad.txt", Plan::evaluation(&evaluation, GPU));
+
     // Loops of more than 32,768 rounds, and 200 ms by the estimate.
     let long = Network::new(70_000).dense(3, Activation::Tanh);
     check("long_rows.txt", Plan::training(&Training::new(&long, Loss::MeanSquaredError, 3), TABLE, GPU));
