@@ -276,6 +276,16 @@ fn long_products_are_cut() {
     assert!(dispatches(false) > 1 && dispatches(true) > 4 * dispatches(false));
 }
 
+/// One block alone may take longer than a dispatch may: its terms are cut into slices then.
+#[test]
+fn long_blocks_are_cut_into_slices() {
+    let network = Network::new(1 << 18).dense(1024, Activation::Relu);
+    let limits = Limits { products: Products::Tiles, binding: 4 << 30, buffer: 4 << 30, ..limits() };
+    let plan = Plan::prediction(&network, 1024, limits).expect("a plan");
+    assert!(plan.dispatches.iter().all(|dispatch| dispatch.nanoseconds <= 250_000_000));
+    assert!(plan.dispatches.iter().any(|dispatch| matches!(dispatch.kernel, Kernel::SumSlices { .. })));
+}
+
 #[test]
 fn sizes_that_overflow_or_pass_a_limit_are_refused() {
     let huge = usize::MAX / 2;
