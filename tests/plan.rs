@@ -276,12 +276,12 @@ fn long_products_are_cut() {
     assert!(dispatches(false) > 1 && dispatches(true) > 4 * dispatches(false));
 }
 
-/// One block alone may take longer than a dispatch may: its terms are cut into slices then.
+/// One block alone may take longer than a dispatch may: its terms are cut into slices then, however many blocks there are.
 #[test]
 fn long_blocks_are_cut_into_slices() {
-    let network = Network::new(1 << 18).dense(1024, Activation::Relu);
+    let network = Network::new(1 << 18).dense(2048, Activation::Relu);
     let limits = Limits { products: Products::Tiles, binding: 4 << 30, buffer: 4 << 30, ..limits() };
-    let plan = Plan::prediction(&network, 1024, limits).expect("a plan");
+    let plan = Plan::prediction(&network, 2304, limits).expect("a plan");
     assert!(plan.dispatches.iter().all(|dispatch| dispatch.nanoseconds <= 250_000_000));
     assert!(plan.dispatches.iter().any(|dispatch| matches!(dispatch.kernel, Kernel::SumSlices { .. })));
 }
