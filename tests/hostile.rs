@@ -394,6 +394,14 @@ fn archives_that_blow_up_are_refused() {
         fs::write(&path, &described).expect("a file");
         assert!(load(&path).is_none());
     });
+    // A description that is no list, or a longer one than any is; it is asked before it is read.
+    for (shape, length) in [("(1, 64)", 64), ("(67108865,)", 0)] {
+        let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let array =
+            [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &vec![b' '; length]].concat();
+        fs::write(&path, archive(CompressionMethod::Stored, &[("shaderprop.npy", array)])).expect("a file");
+        refused(Model::load(&Device::cpu(), &path, &Load::new()), &["where one of at most"]);
+    }
     // What NumPy compresses is taken.
     let compressed = [("layers.0.weight.npy", npy("(2, 1)", 8)), ("layers.0.bias.npy", npy("(1,)", 4))];
     fs::write(&path, archive(CompressionMethod::Deflated, &compressed)).expect("a file");

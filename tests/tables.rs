@@ -250,7 +250,7 @@ fn tables_that_are_none_are_refused() {
     refused(from(b"a,b\n1,2\n3\n"), &["1 cells in line 3", "2"]);
     refused(from(b"a,b\n1,2\n3,4,5\n"), &["3 cells in line 3"]);
     refused(from(b"a,a\n1,2\n"), &["two columns named `a`"]);
-    refused(from(b"a,b\n1,\xff\xfe\n"), &["UTF-8", "line 2"]);
+    refused(from(b"a,b\n1,\xff\xfe\n"), &["text that is not UTF-8, in line 2"]);
     refused(Table::read_csv("/no/such/file.csv", &Csv::new()), &["/no/such/file.csv"]);
     refused(Table::read_csv(env!("CARGO_TARGET_TMPDIR"), &Csv::new()), &["a"]);
     refused(Table::read_csv(file("half.csv.gz", &gzipped(b"a,b\n1,2\n")[..20]), &Csv::new()), &["half.csv.gz"]);
@@ -331,10 +331,59 @@ fn arrays_that_are_none_are_refused() {
 }
 
 fn npy() -> Vec<u8> {
-    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }\n";
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((header.len() as u16).to_le_bytes());
-    bytes.extend(header.as_bytes());
-    bytes.extend([1f32, 2.0, 3.0, 4.0].iter().flat_map(|value| value.to_le_bytes()));
-    bytes
+    npy_of("<f4", "False", "(2, 2)", &[1f32, 2.0, 3.0, 4.0].map(f32::to_le_bytes).concat())
+}
+
+fn npy_of(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
+}
+
+/// Each type of numbers in both orders of bytes, both orders of dimensions, and the longest header and most dimensions that are read.
+#[test]
+fn arrays_of_numpy_are_read_whatever_their_type() {
+    let read = |bytes: &[u8]| Array::read_npy(file("types.npy", bytes));
+    for (descr, expected, data) in [
+        ("u1", [254.0, 3.0], vec![254, 3]),
+        ("b1", [1.0, 0.0], vec![1, 0]),
+        ("i1", [-2.0, 3.0], vec![254, 3]),
+        ("u2", [65534.0, 3.0], [65534u16, 3].map(u16::to_le_bytes).concat()),
+        ("i2", [-2.0, 3.0], [-2i16, 3].map(i16::to_le_bytes).concat()),
+        ("u4", [4294967040.0, 3.0], [4294967040u32, 3].map(u32::to_le_bytes).concat()),
+        ("i4", [-2.0, 3.0], [-2i32, 3].map(i32::to_le_bytes).concat()),
+        ("u8", [18446742974197923840.0, 3.0], [18446742974197923840u64, 3].map(u64::to_le_bytes).concat()),
+        ("i8", [-2.0, 3.0], [-2i64, 3].map(i64::to_le_bytes).concat()),
+        ("f4", [-2.5, 3.0], [-2.5f32, 3.0].map(f32::to_le_bytes).concat()),
+        ("f8", [-2.5, 3.0], [-2.5f64, 3.0].map(f64::to_le_bytes).concat()),
+    ] {
+        let turned: Vec<u8> = data.chunks(data.len() / 2).flat_map(|bytes| bytes.iter().rev().copied()).collect();
+        for (order, data) in [('<', &data), ('>', &turned)] {
+            let array = read(&npy_of(&format!("{order}{descr}"), "False", "(2,)", data));
+            assert_eq!(array.expect("an array").values, expected, "{order}{descr}");
+        }
+    }
+    refused(read(&npy_of("<f2", "False", "(2,)", &[0; 4])), &["of the type `<f2`"]);
+
+    // The element [i, j, k] of 2 × 3 × 4 is 100 i + 10 j + k.
+    let element = |i: usize, j: usize, k: usize| (100 * i + 10 * j + k) as u8;
+    let rows: Vec<u8> = (0..24).map(|at| element(at / 12, at / 4 % 3, at % 4)).collect();
+    let columns: Vec<u8> = (0..24).map(|at| element(at % 2, at / 2 % 3, at / 6)).collect();
+    let expected: Vec<f32> = rows.iter().map(|byte| f32::from(*byte)).collect();
+    for (fortran, data) in [("False", &rows), ("True", &columns)] {
+        let array = read(&npy_of("|u1", fortran, "(2, 3, 4)", data)).expect("an array");
+        assert_eq!((array.shape, array.values), (vec![2, 3, 4], expected.clone()), "fortran_order {fortran}");
+    }
+
+    // Version 2, whose header may be longer.
+    let long = |length: usize| {
+        let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }";
+        let blanks = " ".repeat(length - header.len());
+        [b"\x93NUMPY\x02\x00", &(length as u32).to_le_bytes()[..], header.as_bytes(), blanks.as_bytes(), &[7]].concat()
+    };
+    assert_eq!(read(&long(1 << 16)).expect("an array").values, [7.0]);
+    refused(read(&long((1 << 16) + 1)), &["a header of 65537 bytes"]);
+    let dimensions = |count: usize| npy_of("|u1", "False", &format!("({})", "1,".repeat(count)), &[7]);
+    assert_eq!(read(&dimensions(32)).expect("an array").shape, [1; 32]);
+    refused(read(&dimensions(33)), &["an array of 33 dimensions"]);
+    refused(read(&dimensions(0)), &["an array of 0 dimensions"]);
 }
