@@ -386,6 +386,21 @@ fn a_full_disk_leaves_what_was_there() {
     assert_eq!(left, ["model.safetensors"]);
 }
 
+/// Lengths of 64 bits are for entries that need them: others are read by what knows no ZIP64, which its version 4.5 is.
+#[test]
+fn archives_have_no_longer_lengths_than_they_need() {
+    let path = folder("zip64").join("model.npz");
+    // Weights of 5 MiB, without a byte that might be taken for an entry.
+    let network = Network::new(1300).dense(1024, Activation::Relu);
+    let model = Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model");
+    model.save(&path, &Save::new()).expect("it is saved");
+    let bytes = fs::read(&path).expect("the archive");
+    let needed: Vec<_> =
+        (0..bytes.len() - 8).filter(|at| bytes[*at..].starts_with(b"PK\x01\x02")).map(|at| bytes[at + 6]).collect();
+    assert_eq!(needed.len(), 3, "the weight, the bias, the description");
+    assert!(needed.iter().all(|version| *version < 45), "{needed:?}");
+}
+
 /// What a killed run leaves is removed at the next start, and what a running one writes is not.
 #[test]
 fn leftovers_are_removed() {

@@ -1,34 +1,44 @@
 """Changes the host's code one place at a time, and counts how many of these changes the tests notice.
 
-    python3 tests/host_mutants.py [--anew | --matching TEXT] [--workers N] [PART …]        the parts: readers planner, or all
+    python3 tests/host_mutants.py [--anew] [--workers N] [PART ...]
 
-cargo-mutants finds the places and the changes (it is installed under target/), but would build all tests for each of them. Here each change is made in a
-copy of the project, and only what is likely to notice it is built and run: the tests that tell soonest, as one program, and others only if those do
-not. A program is stopped at its first failure. What is known already is in target/mutants/PART.tsv and not tried again, so that this may be ended at any time
-and gone on with; --anew forgets it, --matching TEXT what it has of changes with that text in their names. What is not noticed is printed, for a new test or an explanation; those that are explained are in EXPLAINED.
-Ends with 1 if one is left. Needs Python 3.9, and what the tests need.
+The parts are readers and planner; without one, both. cargo-mutants finds the places and the changes (it is installed under target/), but would build
+all tests for each of them. Here each change is made in a copy of the project, and what is likely to notice it is built and run: first the tests that
+tell soonest, as one program, then others if those do not. A program is stopped at its first failure.
+
+The build is one of little optimisation with Rust's checks of overflows, as `cargo test` without --release has them. What was noticed is kept in
+target/mutants/PART.tsv and not tried again as long as the changed lines and those around them stay as they are; --anew forgets it. So this may be
+interrupted and gone on with.
+
+What is not noticed is printed, for a new test or an explanation; those that are explained are in EXPLAINED. Ends with 1 if one is left, or one was
+not tried. Needs Python 3.9, git, patch, and what the tests need.
 """
 
 import argparse
+import fcntl
 import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / "target" / "mutants"
+VERSION = "27.1.0"
 TOOL = ROOT / "target" / "tools" / "bin" / "cargo-mutants"
 MARK = "/* ~ changed by cargo-mutants ~ */"
 
-# What is changed, and the tests, in the order of how soon they tell. Tests in a list are one program.
+# What is changed, and the tests, in the order of how soon they tell. Files of tests in a list are one program, and `lib` the library's own.
 PARTS = {
     "readers": (
-        ["src/read/*.rs", "src/table/csv.rs", "src/file/checkpoint.rs", "src/file/description.rs", "src/file/json.rs", "src/file/npz.rs", "src/file/safetensors.rs"],
-        [["files", "tables", "corpus"], ["hostile"], ["lib", "resume", "export", "trainer"]],
+        ["src/read/*.rs", "src/table/csv.rs"] + [f"src/file/{name}.rs" for name in ("checkpoint", "description", "json", "npz", "safetensors")],
+        [["files", "tables", "corpus"], ["hostile"], ["lib", "resume", "export"]],
     ),
     "planner": (
         ["src/plan/*.rs"],
@@ -45,18 +55,21 @@ SURVIVES, UNVIABLE = "survives", "does not compile"
 EXPLAINED = {
     # The bits of the two have no place in common.
     ("src/plan/stages.rs", '("purpose", DROPOUT ^ number << 8),'),
-    # From which length on the archive has 64 bits for it: read are both, and no test has 4 GiB.
+    # From which length on an entry has 64 bits for it: no test has one of 4 GiB.
     ("src/file/npz.rs", 'zip.start_file(format!("{name}.npy"), options.large_file(data.len() >= u32::MAX as usize + 1024))?;'),
-    ("src/file/npz.rs", 'zip.start_file(format!("{name}.npy"), options.large_file(data.len() >= u32::MAX as usize / 1024))?;'),
     # The limit is held again where the bytes are read.
     ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 + 4).sum::<u64>() > self.room {"),
 }
+
+# What runs, to be ended with this script.
+running, stopping = set(), threading.Event()
 
 
 def changes(files):
     """All changes of these files, as cargo-mutants tells them."""
     if not TOOL.exists():
-        subprocess.run(["cargo", "install", "--quiet", "--locked", "--root", ROOT / "target" / "tools", "cargo-mutants"], check=True)
+        install = ["cargo", "install", "--quiet", "--locked", "--root", ROOT / "target" / "tools", "cargo-mutants", "--version", VERSION]
+        subprocess.run(install, check=True)
     command = [TOOL, "mutants", "--list", "--json", "--diff"] + [part for file in files for part in ("-f", file)]
     return json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
 
@@ -68,15 +81,39 @@ def after(change):
     return (change["file"], text if text and change["genre"] != "FnValue" else change["name"].split(": ", 1)[1])
 
 
+def key(change):
+    """What a verdict is kept by: the file, what is changed and the lines around it, wherever they are."""
+    lines = "\n".join(line for line in change["diff"].splitlines()[1:] if not line.startswith("@@"))
+    return f"{change['file']} {zlib.crc32(lines.encode()):08x}"
+
+
+def start(command, **how):
+    """A child in a group of its own: an interrupt is for this script, which ends it then with all that it has started."""
+    child = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, **how)
+    running.add(child)
+    if stopping.is_set():
+        end(child)
+    return child
+
+
+def end(child):
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def end_all():
+    stopping.set()
+    for child in list(running):
+        end(child)
+
+
 class Copy:
-    """A copy of the project in which changes are made."""
+    """A copy of the project in which changes are made and tests are built."""
 
     def __init__(self, number, groups):
-        self.root = PLACE / f"copy-{number}"
-        # One for all would be built anew each time another copy was: cargo takes a package in another place for the same one.
-        target, first = PLACE / f"target-{number}", PLACE / "target-0"
-        if first.exists() and not target.exists():
-            shutil.copytree(first, target, ignore=shutil.ignore_patterns("incremental", "tmp"))
+        self.root, self.target = PLACE / f"copy-{number}", PLACE / f"target-{number}"
         shutil.rmtree(self.root, ignore_errors=True)
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout
         for name in filter(None, listed.split("\0")):
@@ -85,43 +122,49 @@ class Copy:
             shutil.copy(ROOT / name, self.root / name)
         self.programs = []
         for group in groups:
-            if len(group) == 1:
-                self.programs.append(["--test", group[0]])
-                continue
-            # Several files of tests as modules of one program: linking is what takes time.
+            # Linking is what takes time.
             name = "all_" + "_".join(group)
             modules = "".join(f'#[path = "{test}.rs"]\nmod {test};\n' for test in group if test != "lib")
             (self.root / "tests" / f"{name}.rs").write_text(modules)
             self.programs.append((["--lib"] if "lib" in group else []) + ["--test", name])
-        self.env = dict(os.environ, CARGO_TARGET_DIR=str(target), RUST_BACKTRACE="0")
+        self.env = dict(os.environ, CARGO_TARGET_DIR=str(self.target), RUST_BACKTRACE="0")
+        # What makes tests long, or puts programs elsewhere.
+        for name in ("SHADERPROP_LONG", "RUSTFLAGS", "CARGO_BUILD_TARGET"):
+            self.env.pop(name, None)
 
     def build(self, wanted):
         """The programs of these tests, or None where they do not compile."""
         command = ["cargo", "test", "--locked", "--no-default-features", "--no-run", "--message-format=json", *wanted]
         for setting in ("profile.dev.opt-level=1", "profile.dev.debug=0", 'profile.dev.package."*".opt-level=2'):
             command += ["--config", setting]
-        built = subprocess.run(command, cwd=self.root, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        if built.returncode:
-            return None
-        messages = (json.loads(line) for line in built.stdout.splitlines())
+        child = start(command, cwd=self.root, env=self.env)
+        messages = [json.loads(line) for line in child.communicate()[0].splitlines()]
+        running.discard(child)
+        if child.returncode:
+            if any(message.get("message", {}).get("level") == "error" for message in messages):
+                return None
+            raise RuntimeError(f"expected that cargo builds or says what does not compile, got its exit code {child.returncode}")
         # Examples and the command are built beside it.
         return [message["executable"] for message in messages if message.get("executable") and message["profile"]["test"]]
 
     def fail(self, program):
         """What fails of these tests, if anything does."""
         # A disk that is mounted would stay so if the program is killed.
-        running = subprocess.Popen([program, "--skip", "a_full_disk"], cwd=self.root, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        ended = []
-        clock = threading.Timer(LONGEST, lambda: (ended.append(f"{program} does not end"), running.kill()))
+        child = start([program, "--skip", "a_full_disk"], cwd=self.root, env=self.env)
+        failed = []
+        clock = threading.Timer(LONGEST, lambda: (failed.append(f"{Path(program).name} does not end"), end(child)))
         clock.start()
-        for line in running.stdout:
+        for line in child.stdout:
             if line.startswith("test ") and line.rstrip().endswith("FAILED"):
-                ended.append(line.strip())
-                running.kill()
+                failed.append(line.strip())
                 break
-        running.wait()
+        # Also what it has started itself.
+        if failed:
+            end(child)
+        child.wait()
         clock.cancel()
-        return "".join(ended) or (running.returncode and f"{program} ends with {running.returncode}")
+        running.discard(child)
+        return "".join(failed[:1]) or (child.returncode and f"{Path(program).name} ends with {child.returncode}")
 
     def verdict(self):
         """What the tests say to the copy as it is: which one fails, SURVIVES, or UNVIABLE where it does not compile."""
@@ -139,87 +182,114 @@ class Copy:
         """The verdict on a change, which is taken back."""
         path = self.root / change["file"]
         original = path.read_bytes()
-        patch = subprocess.run(["patch", "-s", "-p0", change["file"]], input=change["diff"], text=True, cwd=self.root)
         try:
-            assert patch.returncode == 0, change["name"]
+            patch = ["patch", "--batch", "--silent", "--fuzz=0", "-p0", change["file"]]
+            subprocess.run(patch, input=change["diff"], text=True, cwd=self.root, check=True)
             return self.verdict()
         finally:
             path.write_bytes(original)
 
 
-def part(name, workers, matching):
-    """Tries what is not known yet; how many survive."""
+def made(name, groups, workers):
+    """So many copies of the project, whose tests pass."""
+    copies = [Copy(i, groups) for i in range(workers)]
+    first = copies[0]
+    verdict = first.verdict()
+    if verdict != SURVIVES:
+        sys.exit(f"expected the tests of {name} to pass as they are, got: {verdict}; mend them first")
+    for copy in copies[1:]:
+        if not copy.target.exists():
+            # What the first one has built of dependencies serves the others. One target folder for all would be built anew each time another
+            # copy was: cargo takes a package in another place for the same one.
+            partial = copy.target.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(first.target, partial, ignore=shutil.ignore_patterns("incremental", "tmp"))
+            partial.rename(copy.target)
+        if any(copy.build(wanted) is None for wanted in copy.programs):
+            sys.exit(f"expected what {first.root} builds to build in {copy.root} too")
+    return copies
+
+
+def part(name, workers):
+    """Tries what is not known yet; how many survive or were not tried."""
     files, groups = PARTS[name]
     found = changes(files)
-    known_at = PLACE / f"{name}.tsv"
-    PLACE.mkdir(parents=True, exist_ok=True)
-    lines = known_at.read_text().splitlines() if known_at.exists() else []
-    known = dict(line.split("\t") for line in lines)
+    kept = PLACE / f"{name}.tsv"
+    lines = [line.split("\t") for line in (kept.read_text().splitlines() if kept.exists() else [])]
+    # What survived is tried again, since there may be tests for it now. A line may have been cut off.
+    known = {line[0]: line[1] for line in lines if len(line) == 3 and line[1] != SURVIVES}
     left = queue.SimpleQueue()
-    # Spread over the files, so that what is done of them is a sample.
-    order = sorted((hash_of(change["name"]), i) for i, change in enumerate(found))
-    for _, i in order:
-        if found[i]["name"] not in known or (matching and matching in found[i]["name"]):
-            left.put(found[i])
+    # In an order that is as good as random, so that what is done of them is a sample.
+    for change in sorted(found, key=lambda change: zlib.crc32(change["name"].encode())):
+        if key(change) not in known:
+            left.put(change)
     writing = threading.Lock()
+
+    def work(copy):
+        while not stopping.is_set():
+            try:
+                change = left.get_nowait()
+            except queue.Empty:
+                return
+            verdict = copy.attempt(change)
+            with writing, kept.open("a") as file:
+                # What was ended is no verdict.
+                if not stopping.is_set():
+                    file.write(f"{key(change)}\t{verdict}\t{change['name']}\n")
+                    known[key(change)] = verdict
+
     if not left.empty():
-        copies = [Copy(0, groups)]
-        verdict = copies[0].verdict()
-        if verdict != SURVIVES:
-            sys.exit(f"expected the tests of {name} to pass as they are, got: {verdict}; mend them first")
-        # What the first one has built of dependencies serves the others.
-        copies += [Copy(i, groups) for i in range(1, workers)]
-
-        def work(copy):
-            while True:
-                try:
-                    change = left.get_nowait()
-                except queue.Empty:
-                    return
-                verdict = copy.attempt(change)
-                with writing, known_at.open("a") as file:
-                    file.write(f"{change['name']}\t{verdict}\n")
-                    known[change["name"]] = verdict
-
-        threads = [threading.Thread(target=work, args=(copy,)) for copy in copies]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    verdicts = [(known.get(change["name"]), change) for change in found]
-    noticed = sum(verdict not in (UNVIABLE, SURVIVES, None) for verdict, _ in verdicts)
+        copies = made(name, groups, workers)
+        with ThreadPoolExecutor(workers) as pool:
+            tasks = [pool.submit(work, copy) for copy in copies]
+            try:
+                for task in tasks:
+                    task.result()
+            except BaseException:
+                end_all()
+                raise
+    verdicts = [(known.get(key(change)), change) for change in found]
+    untried = sum(verdict is None for verdict, _ in verdicts)
+    unviable = sum(verdict == UNVIABLE for verdict, _ in verdicts)
+    hanging = sum(verdict is not None and ("does not end" in verdict or "ends with" in verdict) for verdict, _ in verdicts)
     unnoticed = [change for verdict, change in verdicts if verdict == SURVIVES]
     survivors = [change for change in unnoticed if after(change) not in EXPLAINED]
     for change in survivors:
         print(f"survives: {change['name']}: `{after(change)[1]}`")
-    viable = noticed + len(unnoticed)
-    print(f"{name}: {noticed} of {viable} changes are noticed, {len(unnoticed) - len(survivors)} more cannot be; {len(found) - viable} do not compile")
-    return len(survivors)
-
-
-def hash_of(text):
-    """A number of a text, the same each time."""
-    import zlib
-
-    return zlib.crc32(text.encode())
+    viable = len(found) - untried - unviable
+    print(
+        f"{name}: {viable - len(unnoticed)} of {viable} changes are noticed ({hanging} by tests that do not end, or crash), "
+        f"{len(unnoticed) - len(survivors)} more cannot be; {unviable} do not compile, {untried} were not tried"
+    )
+    return len(survivors) + untried
 
 
 def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--anew", action="store_true")
-    arguments.add_argument("--matching")
-    arguments.add_argument("--workers", type=int, default=2)
-    arguments.add_argument("parts", nargs="*")
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("--anew", action="store_true", help="forget what was noticed before")
+    arguments.add_argument("--workers", type=int, default=2, metavar="N", help="how many are tried at once (2)")
+    arguments.add_argument("parts", nargs="*", metavar="PART", help="readers, planner (both)")
     given = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    PLACE.mkdir(parents=True, exist_ok=True)
+    lock = (PLACE / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit("expected to be alone, got another run of this script; wait for it")
     survivors = 0
     for name in given.parts or PARTS:
         if name not in PARTS:
-            sys.exit(f"no part {name}; expected {' '.join(PARTS)}")
+            sys.exit(f"no part {name}; expected {' or '.join(PARTS)}")
         if given.anew:
             (PLACE / f"{name}.tsv").unlink(missing_ok=True)
-        survivors += part(name, given.workers, given.matching)
+        survivors += part(name, given.workers)
     return 1 if survivors else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        end_all()
+        sys.exit("interrupted; the next run goes on from here")

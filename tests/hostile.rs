@@ -322,7 +322,7 @@ fn headers_that_lie_are_refused() {
             assert!(load(&path).is_none(), "{what}");
         }
     });
-    // Of more dimensions than any tensor has, whatever it is called.
+    // Four dimensions are a tensor that is not known, five are refused as such.
     for (dimensions, wanted) in [("1,1,1,0", "a tensor \"a\" more"), ("1,1,1,1,0", "of 5 dimensions, of at most 4")] {
         let tensor = format!("\"a\":{{\"dtype\":\"F32\",\"shape\":[{dimensions}],\"data_offsets\":[0,0]}}");
         fs::write(&path, more(&tensor)).expect("a file");

@@ -1,6 +1,9 @@
 //! Plans read as they did when somebody last looked at them: what is allocated, what each dispatch is, how it was cut, and what is refused.
+//! Where that is meant to change, the message says how to keep the new ones; their diff is then to be read.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::fs;
 use std::path::Path;
 
 use shaderprop::internals::{Counts, EpochOrder, Evaluation, Limits, Plan, Products, Scores, Source, Table, Training, Weights};
@@ -8,14 +11,23 @@ use shaderprop::{Activation, Error, Loss, Network, Optimizer};
 
 const TABLE: Table = Table { steps: 16, losses: 8 };
 
-/// A GPU with WebGPU's default limits.
+/// A GPU with WebGPU's default limits, whose products are plain unless a test says otherwise.
 const GPU: Limits = Limits { binding: 128 << 20, buffer: 256 << 20, software: false, ..Limits::CPU };
 
 /// A CPU as an adapter, with subgroups of eight.
 const SOFTWARE: Limits = Limits { products: Products::Rows { lanes: Some(8), most: 16 }, ..Limits::CPU };
 
-fn written(plan: &Plan) -> String {
-    let mut text = String::from("buffers\n");
+const LEGEND: &str = "\
+A stage: its formula, its kernel, what that reads and writes (binding: elements from which one on).
+Its pieces: workgroups, time by the estimate, parameters; what is no integer by its bits as a float.
+";
+
+/// A plan's name, and how it reads.
+type Written = (&'static str, String);
+
+fn written(name: &'static str, plan: Result<Plan, Error>) -> Written {
+    let plan = plan.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut text = format!("{LEGEND}buffers, in elements\n");
     for (i, buffer) in plan.buffers.iter().enumerate() {
         writeln!(text, "  {i}: {} of {}", buffer.name, buffer.len).expect("text");
     }
@@ -59,34 +71,40 @@ fn written(plan: &Plan) -> String {
         }
     }
     writeln!(text, "{} bytes, {} to read 100 elements", plan.total_bytes(0), plan.total_bytes(100)).expect("text");
-    text
+    (name, text)
 }
 
-#[track_caller]
-fn as_in_the_snapshot(name: &str, text: &str) {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/plans").join(name);
-    let planned = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&planned, text).expect("the plan");
-    let before = std::fs::read_to_string(&kept).unwrap_or_default();
-    let differing = before.lines().zip(text.lines()).find(|(before, now)| before != now);
-    assert!(
-        before == text,
-        "{name} has changed: compare {} with {}, and copy it there if it is meant; {differing:?}",
-        kept.display(),
-        planned.display()
-    );
-}
-
-#[track_caller]
-fn check(name: &str, plan: Result<Plan, Error>) {
-    as_in_the_snapshot(name, &written(&plan.unwrap_or_else(|error| panic!("{name}: {error}"))));
-}
-
-/// The XOR tutorial, and all that may be asked for of a small network at once.
 #[test]
-fn small_networks_are_planned_stage_by_stage() {
+fn plans_are_as_in_the_snapshots() {
+    let plans = [small_networks(), wide_networks(), cut_stages(), vec![refused()]].concat();
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/plans");
+    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plans");
+    fs::create_dir_all(&made).expect("a folder");
+    let mut differing = Vec::new();
+    for (name, text) in &plans {
+        fs::write(made.join(name), text).expect("the plan");
+        let before = fs::read_to_string(kept.join(name)).unwrap_or_default();
+        if before != *text {
+            let line = before.lines().zip(text.lines()).position(|(before, now)| before != now);
+            let line = line.map_or("in their lengths".into(), |line| format!("from line {} on", line + 1));
+            differing.push(format!("cp {} {}  # differs {line}", made.join(name).display(), kept.display()));
+        }
+    }
+    assert!(
+        differing.is_empty(),
+        "plans have changed; if that is meant, keep them and look at the diff:\n{}",
+        differing.join("\n")
+    );
+    let names = |entries: fs::ReadDir| -> BTreeSet<_> { entries.map(|entry| entry.expect("a file").file_name()).collect() };
+    let planned: BTreeSet<_> = plans.iter().map(|(name, _)| (*name).into()).collect();
+    assert_eq!(names(fs::read_dir(&kept).expect("the snapshots")), planned, "a snapshot of no plan");
+}
+
+/// The XOR tutorial, all that may be asked for of a small network at once, and what is frozen.
+fn small_networks() -> Vec<Written> {
+    let mut plans = Vec::new();
     let xor = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
-    check("xor.txt", Plan::training(&Training::new(&xor, Loss::SquaredError, 4), TABLE, GPU));
+    plans.push(written("xor.txt", Plan::training(&Training::new(&xor, Loss::SquaredError, 4), TABLE, GPU)));
 
     let network = Network::new(6)
         .dropout(0.1)
@@ -119,9 +137,9 @@ fn small_networks_are_planned_stage_by_stage() {
     };
     let shorter = Training { rows: 4, ..training.clone() };
     let both = Plan::training(&training, TABLE, GPU).and_then(|plan| Ok(plan.and(Plan::training(&shorter, TABLE, GPU)?)));
-    check("everything.txt", both.and_then(|plan| Ok(plan.and(Plan::evaluation(&evaluation, GPU)?))));
+    plans.push(written("everything.txt", both.and_then(|plan| Ok(plan.and(Plan::evaluation(&evaluation, GPU)?)))));
 
-    // Frozen below, a softmax that does not fuse with its loss, two networks of programs joined to two others.
+    // Frozen below, a softmax that does not fuse with its loss, two plans of two steps each joined.
     let network = Network::new(3)
         .dense(4, Activation::Tanh)
         .frozen()
@@ -135,12 +153,13 @@ fn small_networks_are_planned_stage_by_stage() {
         let training = Training { rows, ..training.clone() };
         Ok(Plan::training(&training, TABLE, GPU)?.and(Plan::prediction(&network, rows, GPU)?))
     };
-    check("frozen.txt", pair(3).and_then(|plan| Ok(plan.and(pair(2)?))));
+    plans.push(written("frozen.txt", pair(3).and_then(|plan| Ok(plan.and(pair(2)?)))));
+    plans
 }
 
-/// Wide ones, by each family of blocks.
-#[test]
-fn wide_networks_are_planned_by_blocks() {
+/// Products by blocks, of each family.
+fn wide_networks() -> Vec<Written> {
+    let mut plans = Vec::new();
     let network =
         Network::new(64).dense(130, Activation::Gelu).dropout(0.5).dense(66, Activation::Relu).dense(10, Activation::Softmax);
     let training = Training {
@@ -148,32 +167,33 @@ fn wide_networks_are_planned_by_blocks() {
         scores: Scores { counts: Some(Counts::Classes { confusion: false }), errors: false },
         ..Training::new(&network, Loss::CategoricalCrossEntropy, 100)
     };
-    check("rows.txt", Plan::training(&training, TABLE, SOFTWARE));
-    check("tiles.txt", Plan::training(&training, TABLE, Limits { products: Products::Tiles, ..GPU }));
+    plans.push(written("rows.txt", Plan::training(&training, TABLE, SOFTWARE)));
+    plans.push(written("tiles.txt", Plan::training(&training, TABLE, Limits { products: Products::Tiles, ..GPU })));
     let rows = Limits { products: Products::Rows { lanes: None, most: 16 }, ..Limits::CPU };
     let clipped = Training { clip_norm: Some(1.0), ..training.clone() };
-    check("rows_clipped.txt", Plan::training(&clipped, TABLE, rows));
+    plans.push(written("rows_clipped.txt", Plan::training(&clipped, TABLE, rows)));
     // Sums of so many terms that they are cut into slices.
     let long = Network::new(30).dense(40, Activation::Relu).dense(12, Activation::Identity);
     let training = Training::new(&long, Loss::MeanSquaredError, 6000);
-    check("slices.txt", Plan::training(&training, TABLE, SOFTWARE));
-    check("slices_tiles.txt", Plan::training(&training, TABLE, Limits { products: Products::Tiles, ..GPU }));
-    // And of more than one loop adds, in so many blocks that they need no slices.
+    plans.push(written("slices.txt", Plan::training(&training, TABLE, SOFTWARE)));
+    plans.push(written("slices_tiles.txt", Plan::training(&training, TABLE, Limits { products: Products::Tiles, ..GPU })));
+    // And of more than one loop adds: in so many blocks that they are cut into slices for that alone.
     let deep = Network::new(1 << 18).dense(64, Activation::Relu);
-    check("slices_long.txt", Plan::prediction(&deep, 200, SOFTWARE));
+    plans.push(written("slices_long.txt", Plan::prediction(&deep, 200, SOFTWARE)));
     // Many blocks of few terms each, which are still one dispatch.
     let flat = Network::new(8).dense(64, Activation::Relu);
-    check("flat.txt", Plan::prediction(&flat, 400_000, SOFTWARE));
+    plans.push(written("flat.txt", Plan::prediction(&flat, 400_000, SOFTWARE)));
     // Too many blocks for one dispatch.
     let wide = Network::new(4000).dense(5000, Activation::Relu);
-    check("wide.txt", Plan::prediction(&wide, 500, SOFTWARE));
+    plans.push(written("wide.txt", Plan::prediction(&wide, 500, SOFTWARE)));
     let tiles = Limits { products: Products::Tiles, workgroups: 25, binding: 4 << 30, buffer: 4 << 30, ..GPU };
-    check("wide_tiles.txt", Plan::prediction(&wide, 4000, tiles));
+    plans.push(written("wide_tiles.txt", Plan::prediction(&wide, 4000, tiles)));
+    plans
 }
 
 /// Where a limit or the time cuts a stage.
-#[test]
-fn stages_are_cut_where_a_limit_ends() {
+fn cut_stages() -> Vec<Written> {
+    let mut plans = Vec::new();
     let network = Network::new(40).dense(50, Activation::Tanh).dense(3, Activation::Softmax);
     let order = EpochOrder { rows: 3000, seed: Some(1) };
     let training = Training {
@@ -185,30 +205,30 @@ fn stages_are_cut_where_a_limit_ends() {
         ..Training::new(&network, Loss::MeanAbsoluteError, 2000)
     };
     // In bindings of 400,000 bytes, 2,500 rows of 40 inputs go into the data's first piece.
-    check("workgroups.txt", Plan::training(&training, TABLE, Limits { workgroups: 400, binding: 400_000, ..GPU }));
+    plans.push(written("workgroups.txt", Plan::training(&training, TABLE, Limits { workgroups: 400, binding: 400_000, ..GPU })));
     let binary = Network::new(2).dense(7, Activation::Sigmoid);
     let scores = Scores { counts: Some(Counts::Binary), errors: true };
     let evaluation = Evaluation { scores, ..Evaluation::new(&binary, Loss::BinaryCrossEntropy, 1500) };
-    check("few_workgroups.txt", Plan::evaluation(&evaluation, Limits { workgroups: 60, ..GPU }));
+    plans.push(written("few_workgroups.txt", Plan::evaluation(&evaluation, Limits { workgroups: 60, ..GPU })));
 
     // Rows that a workgroup copies in several rounds.
     let broad = Network::new(300).dense(90, Activation::Softmax);
     let source = Source::Gathered { order: EpochOrder { rows: 20, seed: None }, classes: false };
     let evaluation = Evaluation { source, ..Evaluation::new(&broad, Loss::CategoricalCrossEntropy, 10) };
-    check("broad.txt", Plan::evaluation(&evaluation, GPU));
+    plans.push(written("broad.txt", Plan::evaluation(&evaluation, GPU)));
 
     // Loops of more than 32,768 rounds, and 200 ms by the estimate.
     let long = Network::new(70_000).dense(3, Activation::Tanh);
-    check("long_rows.txt", Plan::training(&Training::new(&long, Loss::MeanSquaredError, 3), TABLE, GPU));
+    plans.push(written("long_rows.txt", Plan::training(&Training::new(&long, Loss::MeanSquaredError, 3), TABLE, GPU)));
     let narrow = Network::new(1).dense(1, Activation::Tanh);
-    check("many_rows.txt", Plan::training(&Training::new(&narrow, Loss::MeanSquaredError, 70_000), TABLE, GPU));
-    let software = Limits { products: Products::Plain, ..Limits::CPU };
+    plans.push(written("many_rows.txt", Plan::training(&Training::new(&narrow, Loss::MeanSquaredError, 70_000), TABLE, GPU)));
+    let plain = Limits::CPU;
     let slow = Network::new(600).dense(600, Activation::Tanh).dropout(0.5).dense(2, Activation::Tanh);
     let adam = Training { optimizer: Optimizer::adam(), ..Training::new(&slow, Loss::MeanSquaredError, 5000) };
-    check("slow.txt", Plan::training(&Training { clip_norm: Some(1.0), ..adam }, TABLE, software));
+    plans.push(written("slow.txt", Plan::training(&Training { clip_norm: Some(1.0), ..adam }, TABLE, plain)));
 
     let classes = Network::new(2).dense(8192, Activation::Softmax);
-    check("many_classes.txt", Plan::prediction(&classes, 1000, software));
+    plans.push(written("many_classes.txt", Plan::prediction(&classes, 1000, plain)));
 
     // Parameters that are more than can be bound, layer by layer less.
     let parts = Network::new(64).dense(63, Activation::Tanh).dense(64, Activation::Tanh).dense(4, Activation::Identity);
@@ -216,14 +236,14 @@ fn stages_are_cut_where_a_limit_ends() {
         Training { optimizer: Optimizer::adam(), clip_norm: Some(1.0), ..Training::new(&parts, Loss::MeanSquaredError, 2) };
     let bound = Limits { binding: 17_000, ..GPU };
     let trained = Plan::training(&training, TABLE, bound);
-    check("bound.txt", trained.and_then(|plan| Ok(plan.and(Plan::look(&parts, bound)?))));
+    plans.push(written("bound.txt", trained.and_then(|plan| Ok(plan.and(Plan::look(&parts, bound)?)))));
     let look = Network::new(300).dense(300, Activation::Tanh);
-    check("look.txt", Plan::look(&look, Limits { workgroups: 7, ..GPU }));
+    plans.push(written("look.txt", Plan::look(&look, Limits { workgroups: 7, ..GPU })));
+    plans
 }
 
-/// What does not fit is refused by the number that it passes, and what just fits is not.
-#[test]
-fn what_passes_a_limit_is_refused() {
+/// What does not fit is refused by the number that it passes, and what just fits is not: each number is the last that fits, and the next one.
+fn refused() -> Written {
     let mut text = String::new();
     let mut say = |what: &str, plan: Result<Plan, Error>| {
         let said = plan.map_or_else(|error| error.to_string(), |plan| format!("{} dispatches", plan.dispatches.len()));
@@ -282,7 +302,11 @@ fn what_passes_a_limit_is_refused() {
             );
         }
     }
-    as_in_the_snapshot("refused.txt", &text);
+    for rows in [128, 129] {
+        let limits = Limits { binding: 2048, buffer: 1024, ..GPU };
+        say(&format!("{rows} rows of 16 and 1 values in shorter buffers"), gathered(16, 1, rows, Weights::Equal, limits));
+    }
+    ("refused.txt", text)
 }
 
 /// What a device's limits are for the planner.

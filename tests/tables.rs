@@ -113,7 +113,7 @@ fn files_as_they_come() {
         let matrix = images.into_matrix().expect("a matrix");
         assert_eq!((matrix.rows(), matrix.row(1)), (2, [3.0, 255.0].as_slice()));
     }
-    // Of each type, -2 and 3, the unsigned one 254: large values come first.
+    // Of each type, -2 and 3, the unsigned one 254; the most significant byte comes first.
     let of_type = |kind: u8, data: &[u8]| {
         let bytes = [&[0, 0, kind, 1, 0, 0, 0, 2][..], data].concat();
         Array::read_idx(file("types.idx", &bytes)).map(|array| array.values)

@@ -371,11 +371,16 @@ impl Plan {
                 got: inputs.max(outputs).to_string(),
             });
         }
-        let row = 4 * inputs.max(outputs) as u64;
-        let most = (limits.binding.min(limits.buffer) / row).max(1);
-        let name = format!("{prefix}data");
-        check_bytes(&name, elements(&name, rows, inputs.max(outputs))?, MOST_PIECES * most * row, BINDINGS)?;
-        let pieces = super::parts(rows, most as usize).enumerate();
+        let most = limits.binding.min(limits.buffer) / (4 * inputs.max(outputs) as u64);
+        let most = most.max(1) as usize;
+        if rows.div_ceil(most) > MOST_PIECES {
+            return Err(Error::TooLarge {
+                what: format!("{prefix}data"),
+                limit: format!("{} rows, {MOST_PIECES} times as many as the device binds", MOST_PIECES.saturating_mul(most)),
+                got: format!("{rows} rows"),
+            });
+        }
+        let pieces = super::parts(rows, most).enumerate();
         pieces
             .map(|(i, piece)| {
                 let mut tensor = |name, columns| self.tensor(&format!("{prefix}data.{name}.{i}"), piece.len(), columns, limits);
@@ -514,13 +519,11 @@ pub(crate) const EVALUATION: &str = "evaluation.";
 /// The tensor that says whether a parameter is no number.
 pub(crate) const NOT_FINITE: &str = "not_finite";
 
-const BINDINGS: &str = "as much as the device binds for a batch";
-
 /// The most values of a row that the invocations of a workgroup copy in short enough loops.
 const LONGEST_ROW: usize = LONGEST_LOOP / 2 * WORKGROUP_SIZE as usize;
 
 /// The most pieces that data is cut into: each costs every batch a dispatch.
-const MOST_PIECES: u64 = 8;
+const MOST_PIECES: usize = 8;
 
 /// The words of a row of the step table.
 const STEP_COLUMNS: usize = 8;
