@@ -115,6 +115,8 @@ class Copy:
     def __init__(self, number, groups):
         self.root, self.target = PLACE / f"copy-{number}", PLACE / f"target-{number}"
         shutil.rmtree(self.root, ignore_errors=True)
+        # A compiler that was ended may have left this as of a change.
+        shutil.rmtree(self.target / "debug" / "incremental", ignore_errors=True)
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout
         for name in filter(None, listed.split("\0")):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
