@@ -347,6 +347,24 @@ fn what_a_format_cannot_hold_is_refused() {
     assert_eq!(listed(&folder), ["nul.safetensors"]);
 }
 
+/// As many layers as a file may have come back, and one more is refused before it is written.
+#[test]
+fn the_most_tensors_are_read() {
+    let folder = folder("most");
+    let model = |layers: usize| {
+        let network = (0..layers).fold(Network::new(1), |network, _| network.dense(1, Activation::Tanh));
+        Model::new(&Device::cpu(), &network, &Init::default()).expect("a model")
+    };
+    let (most, more) = (model(2048), model(2049));
+    for name in ["most.safetensors", "most.npz"] {
+        let path = folder.join(name);
+        refused(more.save(&path, &Save::new()), &["4098 tensors, of at most 4096"]);
+        most.save(&path, &Save::new()).expect("it is saved");
+        let loaded = Model::load(&Device::cpu(), &path, &Load::new()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(loaded.weights(), most.weights(), "{name}");
+    }
+}
+
 /// A pipe is not waited for.
 #[cfg(unix)]
 #[test]

@@ -208,6 +208,25 @@ fn second_trainings_are_resumed_too() {
     }
 }
 
+/// A history without validation has no metrics of one, and is read as such.
+#[test]
+fn metrics_without_validation_are_resumed() {
+    let network = Network::new(3).dense(4, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let data = rows(40, 3);
+    let fit = Fit::new().loss(Loss::BinaryCrossEntropy).batch_size(16).metrics([Metric::Accuracy]).epochs(6);
+    let new = || Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    let mut model = new();
+    let history = model.fit(&data.0, &data.1, &fit).expect("a training");
+    assert_eq!((history.metrics["accuracy"].len(), history.validation_metrics.len()), (6, 0));
+    let expected = end(model, history, &fit, &data);
+    let path = path("metrics.checkpoint");
+    let saved = fit.clone().checkpoint(Checkpoint::new(&path));
+    let _ = new().fit_with(&data.0, &data.1, &saved.clone().log_every(2), |_| ControlFlow::Break(())).expect("a part");
+    let mut model = new();
+    let history = model.resume(&path, &data.0, &data.1, &saved).expect("the rest");
+    assert_eq!(end(model, history, &fit, &data), expected);
+}
+
 #[test]
 fn another_training_is_refused() {
     let path = path("other.checkpoint");
