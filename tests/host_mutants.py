@@ -59,6 +59,8 @@ EXPLAINED = {
     ("src/file/npz.rs", 'zip.start_file(format!("{name}.npy"), options.large_file(data.len() >= u32::MAX as usize + 1024))?;'),
     # The limit is held again where the bytes are read.
     ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 + 4).sum::<u64>() > self.room {"),
+    ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 * 4).sum::<u64>() == self.room {"),
+    ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 * 4).sum::<u64>() >= self.room {"),
 }
 
 # What runs, to be ended with this script.
@@ -273,7 +275,7 @@ def main():
     arguments.add_argument("--workers", type=int, default=2, metavar="N", help="how many are tried at once (2)")
     arguments.add_argument("parts", nargs="*", metavar="PART", help="readers, planner (both)")
     given = arguments.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     PLACE.mkdir(parents=True, exist_ok=True)
     lock = (PLACE / "lock").open("w")
     try:

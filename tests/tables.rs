@@ -140,6 +140,7 @@ fn tables_are_guessed_and_read_in_pieces() {
         ("a\tb\n1\t2\n", &["a", "b"], 1),
         ("a|b|c\n1|2|3", &["a", "b", "c"], 1),
         ("\"a,b\";c\n1;2\n", &["a,b", "c"], 1),
+        ("\"a,b,c,d\";e\n1;2\n", &["a,b,c,d", "e"], 1),
         ("red,1e3\nblue,2\n", &["0", "1"], 2),
         ("nan,b\n1,2\n", &["nan", "b"], 1),
         ("7\n8\n9", &["0"], 3),
@@ -151,7 +152,7 @@ fn tables_are_guessed_and_read_in_pieces() {
             "{text}"
         );
         let reader = TableReader::new(text.as_bytes(), &Csv::guess()).expect("a table");
-        assert_eq!(reader.has_header(), names[0] != "0", "{text}");
+        assert_eq!((reader.has_header(), reader.names()), (names[0] != "0", table.names()), "{text}");
     }
     assert_eq!(Table::from_csv("1,2\n3,4\n".as_bytes(), &Csv::guess().header(true)).expect("a table").names(), ["1", "2"]);
     // Cells with line ends in them: lines are not rows.
