@@ -37,7 +37,7 @@ MARK = "/* ~ changed by cargo-mutants ~ */"
 # What is changed, and the tests, in the order of how soon they tell. Files of tests in a list are one program, and `lib` the library's own.
 PARTS = {
     "readers": (
-        ["src/read/*.rs", "src/table/csv.rs"] + [f"src/file/{name}.rs" for name in ("checkpoint", "description", "json", "npz", "safetensors")],
+        ["src/read/*.rs", "src/table/csv.rs"] + [f"src/file/{name}.rs" for name in ("checkpoint", "description", "npz", "safetensors")],
         [["files", "tables", "corpus"], ["hostile"], ["lib", "resume", "export"]],
     ),
     "planner": (
