@@ -51,7 +51,7 @@ LONGEST = 200
 
 SURVIVES, UNVIABLE = "survives", "does not compile"
 
-# Changes that nothing can notice, and why: the file, and the line after the change (the change in words where no line is left).
+# Changes that no test can notice, or none that is worth its time, and why: the file, and the line after the change (the change in words where no line is left).
 EXPLAINED = {
     # The bits of the two have no place in common.
     ("src/plan/stages.rs", '("purpose", DROPOUT ^ number << 8),'),
@@ -264,7 +264,7 @@ def part(name, workers):
     viable = len(found) - untried - unviable
     print(
         f"{name}: {viable - len(unnoticed)} of {viable} changes are noticed ({hanging} by tests that do not end, or crash), "
-        f"{len(unnoticed) - len(survivors)} more cannot be; {unviable} do not compile, {untried} were not tried"
+        f"{len(unnoticed) - len(survivors)} more are explained; {unviable} do not compile, {untried} were not tried"
     )
     return len(survivors) + untried
 
