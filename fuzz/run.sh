@@ -31,4 +31,3 @@ for target in "${targets[@]}"; do
         ls -Sr "$found.least" | head -100 | while read -r file; do cp "$found.least/$file" "$own"; done
     fi
 done
-rm -f /dev/shm/shaderprop-fuzz-*

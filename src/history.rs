@@ -6,6 +6,7 @@ use std::fmt::Write;
 use crate::fused::Engine;
 use crate::metric::{Measured, Metric, Scale, confusion};
 use crate::network::Tensor;
+use crate::shown::short;
 
 /// What [`fit`](crate::Model::fit) returns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -111,6 +112,7 @@ impl Evaluation {
     /// ```
     pub fn confusion_text(&self, classes: &[String]) -> String {
         let counts = self.confusion_matrix();
+        let classes: Vec<String> = classes.iter().map(|class| short(class, 30)).collect();
         let longest = counts.iter().flatten().map(|count| count.to_string().len());
         let width = classes.iter().map(|class| class.chars().count()).chain(longest).max().unwrap_or(0) + 1;
         let corner = "is, taken for";

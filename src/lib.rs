@@ -72,6 +72,7 @@ mod read;
 mod reference;
 mod schedule;
 mod shader;
+mod shown;
 mod split;
 mod staged;
 mod summary;

@@ -67,9 +67,9 @@ pub(crate) struct Plateau {
 }
 
 impl Plateau {
-    /// Whether it can stand so after that many epochs.
-    pub fn is_after(&self, epochs: usize) -> bool {
-        self.bad <= epochs && self.scale.is_finite() && self.scale >= 0.0
+    /// Whether it can stand so that many epochs after the schedule began.
+    pub fn is_after(&self, epochs: u64) -> bool {
+        self.bad as u64 <= epochs && self.scale.is_finite() && self.scale >= 0.0
     }
 }
 

@@ -192,6 +192,16 @@ fn archives_of_others_are_taken() {
     assert_eq!(model.weight("layers.0.weight").expect("the weight").values, weight);
     assert_eq!(model.weight("layers.0.bias").expect("the bias").values, bias);
 
+    // Of the same length, but a shape that other networks have.
+    let path = folder.join("turned.npz");
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, data) in [("layers.0.weight.npy", npy("(2, 3)", &weight)), ("layers.0.bias.npy", npy("(2,)", &bias))] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        zip.write_all(&data).expect("data");
+    }
+    fs::write(&path, zip.finish().expect("an archive").into_inner()).expect("a file");
+    refused(model.load_weights(&path, &Load::new()), &["layers.0.weight", "of shape [2, 3], where [3, 2] is wanted"]);
+
     let path = folder.join("own.npz");
     model.save(&path, &Save::new()).expect("it is saved");
     let mut archive = zip::ZipArchive::new(fs::File::open(&path).expect("a file")).expect("an archive");
@@ -365,10 +375,29 @@ fn the_most_tensors_are_read() {
     }
 }
 
+/// Finite as an f64 is not enough: on a device, and in most files, it would be infinite.
+#[test]
+fn numbers_beyond_f32_are_not_finite() {
+    let path = folder("beyond").join("model.checkpoint");
+    let network = Network::new(1).dense(1, Activation::Identity);
+    let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model");
+    let fit = Fit::new().on_non_finite(shaderprop::OnNonFinite::Continue).learning_rate(1e30).epochs(2);
+    model.fit(&[[1.0]], &[[1.0]], &fit.checkpoint(Checkpoint::new(&path))).expect("it goes on");
+    let finite = fs::read(&path).expect("a file").windows(8).any(|part| part.starts_with(b"\"F64\""));
+    assert!(finite, "the CPU's numbers are f64");
+    refused(Model::load(&Device::cpu(), &path, &Load::new()), &["layers.0", "finite"]);
+    Model::load(&Device::cpu(), &path, &Load::new().allow_non_finite(true)).expect("it was asked for");
+}
+
 /// A pipe is not waited for.
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_no_file() {
+    // Nor one that has the name of a partial file.
+    let place = folder("partial-pipe").join("model.npz");
+    let name = format!(".shaderprop-{:08x}-1-0.partial", crc32fast::hash(b"model.npz"));
+    assert!(Command::new("mkfifo").arg(place.with_file_name(name)).status().expect("mkfifo").success());
+    Save::new().check(&place).expect("a place");
     let pipe = folder("pipe").join("model.safetensors");
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
     refused(Model::load(&Device::cpu(), &pipe, &Load::new()), &["no plain file"]);

@@ -1,6 +1,9 @@
 //! Files that nobody meant well with: a typed error or a model, no panic, and no memory beyond a small multiple of the file.
 
 mod common;
+#[allow(dead_code, reason = "only the checksum is taken of it")]
+#[path = "../fuzz/src/readers.rs"]
+mod readers;
 
 use std::alloc::System;
 use std::fs::{self, File};
@@ -228,8 +231,8 @@ fn checkpoints_that_contradict_themselves_are_refused() {
         let mut described = serde_json::from_str(metadata["shaderprop"].as_str().expect("a description")).expect("JSON");
         change(&mut described);
         let described = described.to_string();
-        metadata["checksum"] = format!("{:08x}", crc32fast::hash(&[described.as_bytes(), data].concat())).into();
         metadata["shaderprop"] = described.into();
+        header["__metadata__"]["checksum"] = readers::checksum(&header, data).expect("a checksum").into();
         let mut header = header.to_string();
         header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
         fs::write(&path, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()).expect("a file");
@@ -249,6 +252,18 @@ fn checkpoints_that_contradict_themselves_are_refused() {
         counts(name, most).unwrap_or_else(|error| panic!("{name} of {most}: {error}"));
         refused(counts(name, most + 1), &["contradict each other"]);
     }
+    counts("epochs", 1 << 53).unwrap_or_else(|error| panic!("{error}"));
+    refused(counts("epochs", (1 << 53) + 1), &["9007199254740993 epochs, of at most 9007199254740992"]);
+    // The same bytes under each other's names.
+    let mut exchanged: serde_json::Value = serde_json::from_slice(header).expect("a header");
+    let places = ["means", "squares"].map(|slot| exchanged[format!("optimizer.{slot}.layers.0.weight")]["data_offsets"].take());
+    for (slot, place) in ["squares", "means"].iter().zip(places) {
+        exchanged[format!("optimizer.{slot}.layers.0.weight")]["data_offsets"] = place;
+    }
+    let exchanged = exchanged.to_string();
+    fs::write(&path, [&(exchanged.len() as u64).to_le_bytes(), exchanged.as_bytes(), data].concat()).expect("a file");
+    let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    refused(model.resume(&path, &x, &y, &fit), &["a checkpoint that is damaged"]);
     refused(counts("best_epoch", 0), &["contradict each other"]);
     refused(counts("epochs", 2), &["contradict each other"]);
 }
@@ -328,6 +343,23 @@ fn headers_that_lie_are_refused() {
         fs::write(&path, more(&tensor)).expect("a file");
         refused(Model::load(&Device::cpu(), &path, &Load::new()), &[wanted]);
     }
+    // What is wrong is said, and what the file says is quoted in part where it is long.
+    let told = |bytes: &[u8]| {
+        fs::write(&path, bytes).expect("a file");
+        Model::load(&Device::cpu(), &path, &Load::new()).map(|_| ())
+    };
+    refused(told(&bytes[..7]), &["a file that ends in its header"]);
+    refused(told(&bytes[..7 + length]), &["a file that ends in its header"]);
+    refused(told(&file("{}", &[])), &["Model::load_weights"]);
+    refused(
+        told(&[&(88u64 << 20).to_le_bytes()[..], b"{}"].concat()),
+        &["promise a header of 92274688 bytes, of at most 1048576"],
+    );
+    let short = told(&file("[]", &[])).expect_err("a list").to_string();
+    assert!(short.contains("expected an object") && !short.contains('…'), "{short}");
+    let (shown, whole) = ("x".repeat(150), "x".repeat(300));
+    let long = told(&with("\"dtype\"", &format!("\"{whole}\":1,\"dtype\""))).expect_err("a field more").to_string();
+    assert!(long.contains(&format!("unknown field `{shown}")) && long.contains('…') && !long.contains(&whole), "{long}");
     // A system's file that is longer than it says.
     #[cfg(target_os = "linux")]
     assert!(load(Path::new("/proc/self/auxv")).is_none());
@@ -402,6 +434,15 @@ fn archives_that_blow_up_are_refused() {
         fs::write(&path, archive(CompressionMethod::Stored, &[("shaderprop.npy", array)])).expect("a file");
         refused(Model::load(&Device::cpu(), &path, &Load::new()), &["where one of at most"]);
     }
+    // Up to 1 MiB any archive may unpack to.
+    let zeros = [("layers.0.weight.npy", npy("(256, 512)", 512 << 10)), ("layers.0.bias.npy", npy("(512,)", 2048))];
+    let archived = archive(CompressionMethod::Deflated, &zeros);
+    assert!(archived.len() < 1 << 12, "{} bytes", archived.len());
+    fs::write(&path, archived).expect("a file");
+    let mut small =
+        Model::new(&Device::cpu(), &Network::new(256).dense(512, Activation::Relu), &Init::default()).expect("a model");
+    small.load_weights(&path, &Load::new()).expect("weights");
+    assert!(small.weights().iter().all(|tensor| tensor.values.iter().all(|value| *value == 0.0)));
     // What NumPy compresses is taken.
     let compressed = [("layers.0.weight.npy", npy("(2, 1)", 8)), ("layers.0.bias.npy", npy("(1,)", 4))];
     fs::write(&path, archive(CompressionMethod::Deflated, &compressed)).expect("a file");

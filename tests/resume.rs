@@ -208,6 +208,30 @@ fn second_trainings_are_resumed_too() {
     }
 }
 
+/// A plateau that began in an earlier training may have lasted longer than this one.
+#[test]
+fn a_plateau_lasts_over_trainings() {
+    let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let data = rows(30, 2);
+    let plateau = Schedule::ReduceOnPlateau { factor: 0.5, patience: 50, threshold: 0.5, cooldown: 0, minimum: 1e-4 };
+    let fit = Fit::new().schedule(plateau).learning_rate(1e-6).epochs(10);
+    let path = path("plateau.checkpoint");
+    let saved = fit.clone().checkpoint(Checkpoint::new(&path));
+    let new = || Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    let trained = || {
+        let mut model = new();
+        model.fit(&data.0, &data.1, &fit).expect("ten epochs without an improvement");
+        model
+    };
+    let mut model = trained();
+    let history = model.fit(&data.0, &data.1, &fit).expect("ten more");
+    let expected = end(model, history, &fit, &data);
+    trained().fit_with(&data.0, &data.1, &saved.clone().log_every(3), |_| ControlFlow::Break(())).expect("three of them");
+    let mut model = new();
+    let history = model.resume(&path, &data.0, &data.1, &saved).expect("the rest");
+    assert_eq!(end(model, history, &fit, &data), expected);
+}
+
 /// A history without validation has no metrics of one, and is read as such.
 #[test]
 fn metrics_without_validation_are_resumed() {
@@ -321,6 +345,42 @@ fn a_checkpoint_replaces_its_own_alone() {
     refused(sweep.fit(&x, &y, &fit), &["checkpoint", "none in a sweep"]);
 }
 
+/// At the end one is written of epochs that none was written of, and no other one again: what is removed stays so.
+#[test]
+fn the_last_checkpoint_is_written_once() {
+    let path = path("once.checkpoint");
+    let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Sigmoid);
+    let (x, y) = rows(30, 2);
+    for (every, again) in [(2, false), (3, true)] {
+        let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+        let fit = Fit::new().epochs(4).checkpoint(Checkpoint::new(&path).every(every)).log_every(1);
+        let history = model.fit_with(&x, &y, &fit, |log| {
+            if log.epoch == 4 {
+                fs::remove_file(&path).expect("a checkpoint of epoch 3 or 4")
+            }
+        });
+        history.expect("a training");
+        assert_eq!(path.exists(), again, "every {every} epochs");
+    }
+}
+
+/// A description that is longer than is read is told before the first epoch.
+#[test]
+fn a_checkpoint_too_long_is_told_before_training() {
+    let path = path("long.checkpoint");
+    let words: String = (0..200).map(|i| format!("{}{i},{}\n", "x".repeat(6000), i % 2)).collect();
+    let table = Table::from_csv(format!("word,kind\n{words}").as_bytes(), &Csv::new()).expect("a table");
+    let fitted = Preprocessing::fit(&table, &Columns::classes("kind")).expect("it fits");
+    let data = fitted.transform(&table).expect("data");
+    let network = Network::new(fitted.inputs()).dense(2, Activation::Softmax);
+    let model = Model::new(&Device::cpu(), &network, &Init::default()).and_then(|model| model.with_preprocessing(fitted));
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).epochs(3).log_every(1).checkpoint(Checkpoint::new(&path));
+    let mut epochs = 0;
+    let result = model.expect("a model").fit_with(&data.inputs, &data.targets, &fit, |_| epochs += 1);
+    refused(result, &["a checkpoint", "a description of", "of at most 1048576"]);
+    assert_eq!((epochs, path.exists()), (0, false));
+}
+
 /// A training that ends with weights that are no numbers keeps those of the look before, with a checkpoint as without.
 #[test]
 fn a_checkpoint_changes_nothing() {
@@ -408,6 +468,12 @@ fn preprocessing_is_kept() {
     let notes = loaded.notes();
     assert_eq!((notes["loss"].as_str(), notes["engine"].as_str()), ("categorical_cross_entropy", "cpu"), "{notes:?}");
     refused(new().resume(&path, &data.inputs, &data.targets, &fit), &["preprocessing"]);
+    // What is said first: settings, then the preprocessing, of which the data is.
+    let faster = fit.clone().learning_rate(0.5);
+    refused(new().resume(&path, &data.inputs, &data.targets, &faster), &["setting of learning_rate"]);
+    let (few, of_few) = (Matrix::new(1, 4, vec![0.0; 4]).expect("inputs"), Matrix::new(1, 2, vec![1.0, 0.0]).expect("targets"));
+    refused(new().resume(&path, &few, &of_few, &fit), &["another preprocessing"]);
+    refused(model.resume(&path, &few, &of_few, &fit), &["setting of data"]);
     model.resume(&path, &data.inputs, &data.targets, &fit.epochs(4)).expect("two more");
 }
 

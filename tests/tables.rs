@@ -2,8 +2,10 @@
 
 mod common;
 
-use std::io::Write;
+use std::io::{self, Cursor, Read, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::refused;
 use shaderprop::{
@@ -177,6 +179,54 @@ fn tables_are_guessed_and_read_in_pieces() {
     refused(reader.read(1), &["line 3"]);
 }
 
+/// A source that a signal comes between at each other call, that counts what was read of it, and that fails where it is told to.
+struct Source {
+    text: Cursor<Vec<u8>>,
+    read: Arc<AtomicUsize>,
+    interrupted: bool,
+    fails_at: usize,
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.interrupted = !self.interrupted;
+        if self.interrupted {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if self.read.load(Ordering::Relaxed) >= self.fails_at {
+            return Err(io::Error::other("the cable is cut"));
+        }
+        let count = self.text.read(buffer)?;
+        self.read.fetch_add(count, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+/// No further than for its first line before rows are asked for, over signals, and up to a failure.
+#[test]
+fn sources_are_read_as_far_as_is_asked_for() {
+    let rows = 200_000;
+    let text: String = std::iter::once("a;b\n".to_owned()).chain((0..rows).map(|i| format!("{i};x\n"))).collect();
+    let read = Arc::new(AtomicUsize::new(0));
+    let source = |fails_at: usize| {
+        read.store(0, Ordering::Relaxed);
+        Source { text: Cursor::new(text.clone().into_bytes()), read: read.clone(), interrupted: false, fails_at }
+    };
+    assert!(text.len() > 1 << 20);
+    let mut reader = TableReader::new(source(usize::MAX), &Csv::guess()).expect("a table");
+    assert_eq!(reader.names(), ["a", "b"]);
+    assert!(read.load(Ordering::Relaxed) < 1 << 16, "{read:?} bytes for the first line");
+    let mut seen = 0;
+    while let Some(piece) = reader.read(1000).expect("rows") {
+        assert_eq!(*piece.cell(0, 0), seen.to_string());
+        seen += piece.rows();
+    }
+    assert_eq!((seen, read.load(Ordering::Relaxed)), (rows, text.len()));
+    refused(TableReader::new(source(0), &Csv::new()).map(|_| ()), &["table", "the cable is cut"]);
+    let mut cut = TableReader::new(source(1 << 17), &Csv::new()).expect("a table");
+    refused(cut.read(usize::MAX), &["table", "the cable is cut"]);
+}
+
 /// Arrays are tables of numbers: with scales of their own or one of all, medians, and classes by number.
 #[test]
 fn arrays_become_tables() {
@@ -248,6 +298,7 @@ fn tables_that_are_none_are_refused() {
     let from = |text: &[u8]| Table::from_csv(text, &Csv::new());
     refused(from(b""), &["no rows"]);
     refused(from(b"a,b\n"), &["no rows"]);
+    refused(Table::read_csv(file("names-alone.csv", b"a,b\n"), &Csv::new()), &["names-alone.csv", "no rows"]);
     refused(from(b"a,b\n1,2\n3\n"), &["1 cells in line 3", "2"]);
     refused(from(b"a,b\n1,2\n3,4,5\n"), &["3 cells in line 3"]);
     refused(from(b"a,a\n1,2\n"), &["two columns named `a`"]);
@@ -387,4 +438,72 @@ fn arrays_of_numpy_are_read_whatever_their_type() {
     assert_eq!(read(&dimensions(32)).expect("an array").shape, [1; 32]);
     refused(read(&dimensions(33)), &["an array of 33 dimensions"]);
     refused(read(&dimensions(0)), &["an array of 0 dimensions"]);
+}
+
+/// What does not end, or would fill all memory, is refused; and places are those of the file, whatever its lines end in.
+#[test]
+fn records_are_told_by_their_lines() {
+    let from = |text: &str| Table::from_csv(text.as_bytes(), &Csv::new());
+    // Without its end a quote takes in all that follows.
+    for (text, line) in
+        [("a,b\n1,x\n2,\"y\n3,x\n4,x\n", 3), ("a,b\n1,\"x", 2), ("a,b\n1,\"x\"\"", 2), ("\"a,b\n1,x\n", 1), ("a\n\"", 2)]
+    {
+        refused(from(text), &["a quote that does not end", &format!("in line {line}")]);
+    }
+    for text in ["a,b\n1,\"x\"", "a,b\n1,\"x\"\n", "a,b\n1,x\n\n\n", "a,b\r\n1,x\r\n", "a,b\r1,x\r", "\u{feff}\"a\",b\n1,x"] {
+        let table = from(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+        assert_eq!(
+            (table.names(), table.rows(), &*table.cell(0, 1)),
+            (["a", "b"].map(str::to_owned).as_slice(), 1, "x"),
+            "{text:?}"
+        );
+    }
+    assert_eq!(from("a\n\n\"\"\n \n").expect("a column of holes").rows(), 2);
+    // Lines of Linux, Windows and of old; empty ones; cells of several.
+    for end in ["\n", "\r\n", "\r"] {
+        for (text, line) in [
+            ("a,b|1,2|3,x|", 3),
+            ("a,b|1,2||||3,x", 6),
+            ("||a,b|1,2|3,x|", 5),
+            ("a,\"b\"|\"1|1\",2|3,x", 4),
+            ("a,b|1,2|3,\"x||\"|", 3),
+        ] {
+            let text = text.replace('|', end);
+            for csv in [Csv::new(), Csv::guess()] {
+                let table = Table::from_csv(text.as_bytes(), &csv).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+                refused(Preprocessing::fit(&table, &Columns::number("b")), &[&format!("table, line {line}, row 2, column `b`")]);
+            }
+            refused(from(&text.replace("3,", "3,4,")), &[&format!("3 cells in line {line}")]);
+        }
+    }
+    refused(Table::from_csv(b"a,b\r\n\r\n1,\xff\r\n".as_slice(), &Csv::new()), &["not UTF-8, in line 3"]);
+    // A header of several lines, and quotes that are none.
+    let excel = "\"weight\n(kg)\";\"height\n(m)\";class\n1;2;a\n";
+    assert_eq!(
+        Table::from_csv(excel.as_bytes(), &Csv::guess()).expect("a table").names(),
+        ["weight\n(kg)", "height\n(m)", "class"]
+    );
+    let inches = "size 5\";colour;price\n1;red;2\n";
+    assert_eq!(Table::from_csv(inches.as_bytes(), &Csv::guess()).expect("a table").names(), ["size 5\"", "colour", "price"]);
+    refused(from(&",".repeat(1 << 20)), &["1048577 columns, of at most 1048576"]);
+    // A file of a few KiB that unpacks to a line without an end.
+    let long = file("line.csv.gz", &gzipped(&vec![b'x'; (1 << 28) + 2]));
+    refused(Table::read_csv(long, &Csv::new()), &["a line of more than 268435456 bytes"]);
+}
+
+/// Names may be as long as their file: what shows them does not show all.
+#[test]
+fn long_names_are_shown_in_part() {
+    let long = "x\u{1b}[31m".repeat(20_000);
+    let text = format!("{long},colour,kind\n1,{long},{long}\n2,red,b\n3,red,b\n");
+    let fitted = Preprocessing::fit(&table(&text), &Columns::classes("kind")).expect("it fits");
+    let shown = fitted.to_string();
+    assert!(shown.len() < 1000 && shown.contains('…') && !shown.contains('\u{1b}'), "{shown}");
+    let network = Network::new(fitted.inputs()).dense(2, Activation::Softmax);
+    let model = Model::new(&Device::cpu(), &network, &Init::Zeros).and_then(|model| model.with_preprocessing(fitted));
+    let model = model.expect("a model");
+    let evaluation = model.evaluate_table(&table(&text)).expect("an evaluation");
+    let shown = evaluation.confusion_text(model.preprocessing().and_then(Preprocessing::classes).expect("classes"));
+    assert!(shown.len() < 1000 && shown.lines().count() == 4 && !shown.contains('\u{1b}'), "{shown}");
+    refused(table(&text).find("y".repeat(100_000)), &["unknown column `yyy"]);
 }

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::description::{Description, KEY, MOST_COUNTED, NetworkText};
-use super::safetensors::{self, Contents, MOST_TENSORS, Tensor, Type};
+use super::safetensors::{self, Contents, Tensor, Type};
 use super::write::{Existing, Target};
-use super::{Format, bits, check_finite, expect_names, parameters, refused, tensors};
+use super::{Format, bits, check_finite, edge_shape, expect_names, parameters, refused, tensors};
 use crate::activation::Activation;
 use crate::data::Data;
 use crate::device::Device;
@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::fit::{Checkpoint, Fit, OnNonFinite};
 use crate::fused::Engine;
 use crate::history::{Ended, History};
-use crate::network::Layout;
+use crate::network::{Layout, Place};
 use crate::plan;
 use crate::schedule::Plateau;
 use crate::train::{Start, State, Watch};
@@ -27,7 +27,7 @@ use crate::train::{Start, State, Watch};
 /// What the names of tensors beside the weights begin with.
 pub const PREFIXES: &[&str] = &["optimizer.", "best.", "history."];
 
-/// The key of the checksum: of the description, and all tensors after it.
+/// The key of the checksum: CRC-32 of the description and of all tensors after it, by name, each with name, type and shape before its bytes.
 const CHECKSUM: &str = "checksum";
 
 /// Where a training stands.
@@ -140,7 +140,10 @@ impl Saver {
         fit: &Fit,
         engine: Engine,
     ) -> Result<Self, Error> {
-        let same = |resumed: &Resumed| std::fs::canonicalize(&resumed.path).ok() == std::fs::canonicalize(&checkpoint.path).ok();
+        let same = |resumed: &Resumed| {
+            let (its, own) = (std::fs::canonicalize(&resumed.path), std::fs::canonicalize(&checkpoint.path));
+            matches!((its, own), (Ok(its), Ok(own)) if its == own)
+        };
         let own = start.resumed.as_ref().is_some_and(same);
         let existing = if own || checkpoint.overwrite { Existing::Replaced } else { Existing::Refused };
         // Model::load goes by the end of a name.
@@ -151,20 +154,17 @@ impl Saver {
                 got: checkpoint.path.display().to_string(),
             });
         }
-        let restores = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
-        let copies = 1 + fit.optimizer.definition().slots.len() + usize::from(restores);
-        let columns = 3 + 2 * fit.metrics.len();
-        if start.layout.places.len() * copies + columns > MOST_TENSORS {
-            let what = format!("{} tensors, {copies} times, of at most {MOST_TENSORS}", start.layout.places.len());
-            return Err(Error::Export { format: "a checkpoint".into(), what });
-        }
+        let circumstances = circumstances(start.device, engine);
+        let kind = if engine == Engine::Cpu { Type::F64 } else { Type::F32 };
+        let mut description = Description::new(start.network, start.preprocessing, 0, BTreeMap::new());
+        check_length(&mut description, (&circumstances, &settings), kind, start, fit)?;
         Ok(Self {
             target: Target::checked(&checkpoint.path, existing)?,
             existing,
-            circumstances: circumstances(start.device, engine),
+            circumstances,
             settings,
-            kind: if engine == Engine::Cpu { Type::F64 } else { Type::F32 },
-            description: Description::new(start.network, start.preprocessing, 0, BTreeMap::new()),
+            kind,
+            description,
             best: start.resumed.as_ref().and_then(|resumed| Some((resumed.watch.best_epoch?, resumed.best.clone()?))),
             saved: None,
         })
@@ -215,7 +215,7 @@ impl Saver {
         let described = self.description.to_json();
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(described.as_bytes());
-        all.iter().for_each(|tensor| hasher.update(&safetensors::bytes(tensor.kind, &tensor.values)));
+        safetensors::hash_all(&all, &mut hasher);
         let metadata = [(KEY, described.as_str()), (CHECKSUM, &format!("{:08x}", hasher.finalize()))];
         let header = safetensors::header(&metadata, &all);
         let header = header.map_err(|what| Error::Export { format: "a checkpoint".into(), what })?;
@@ -223,6 +223,46 @@ impl Saver {
         (self.existing, self.saved) = (Existing::Replaced, Some(history.loss.len()));
         Ok(())
     }
+}
+
+/// Refuses a training whose checkpoints' headers would be longer than is read: before its first epoch, and not after it.
+fn check_length(
+    description: &mut Description,
+    (circumstances, settings): (&BTreeMap<String, String>, &BTreeMap<String, String>),
+    kind: Type,
+    start: &Start<'_>,
+    fit: &Fit,
+) -> Result<(), Error> {
+    let restores = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
+    let slots = fit.optimizer.definition().slots.iter().map(|slot| format!("optimizer.{slot}."));
+    let prefixes = std::iter::once(String::new()).chain(slots).chain(restores.then(|| "best.".into()));
+    let of_weights = |prefix: String| {
+        let tensor = move |place: &Place| (format!("{prefix}{}", place.name), edge_shape(&place.shape), kind);
+        start.layout.places.iter().map(tensor)
+    };
+    let metrics = fit.metrics.iter().map(|metric| metric.name().into_owned());
+    let metrics = metrics.flat_map(|name| [format!("metrics.{name}"), format!("validation_metrics.{name}")]);
+    let columns = ["loss", "validation_loss", "learning_rate"].map(str::to_owned).into_iter().chain(metrics);
+    let columns = columns.map(|name| (format!("history.{name}"), vec![fit.epochs], Type::F64));
+    let all = prefixes.flat_map(of_weights).chain(columns);
+    let all: Vec<Tensor> = all.map(|(name, shape, kind)| Tensor { name, shape, kind, values: vec![] }).collect();
+    // The longest numbers that there are.
+    description.epochs = u64::MAX;
+    description.training = Some(Progress {
+        circumstances: circumstances.clone(),
+        settings: settings.clone(),
+        done: usize::MAX,
+        steps: u64::MAX,
+        schedule_began: u64::MAX,
+        plateau: Plateau::default(),
+        best_loss: f64::NAN,
+        best_epoch: Some(usize::MAX),
+        since_best: usize::MAX,
+        stopped: false,
+    });
+    let described = description.to_json();
+    let header = safetensors::header(&[(KEY, described.as_str()), (CHECKSUM, "00000000")], &all);
+    header.map(|_| ()).map_err(|what| Error::Export { format: "a checkpoint".into(), what })
 }
 
 /// What a history has a number of for each epoch, by the names of tensors.
@@ -335,7 +375,7 @@ fn restore(
     };
     let counted = state.schedule_began <= state.epochs && done as u64 <= state.epochs && state.steps <= MOST_COUNTED;
     let watched = progress.since_best <= done && progress.best_epoch.is_none_or(|epoch| (1..=done).contains(&epoch));
-    if !counted || !watched || !state.plateau.is_after(done) {
+    if !counted || !watched || !state.plateau.is_after(state.epochs - state.schedule_began) {
         return Err("one whose counts of epochs and steps contradict each other".into());
     }
     let watch = Watch {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Progress;
-use super::safetensors::{brief, shown};
 use crate::activation::Activation;
 use crate::network::Network;
+use crate::shown::{brief, shown};
 use crate::table::{Feature, Goal, Preprocessing};
 
 /// The key that it stands under.

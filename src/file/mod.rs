@@ -16,7 +16,7 @@ use std::io::{Cursor, Read, Seek, Write};
 use std::path::Path;
 
 use self::description::{Description, KEY};
-use self::safetensors::{Tensor, Type, shown};
+use self::safetensors::{Tensor, Type};
 use self::write::{Existing, Target};
 use crate::activation::Activation;
 use crate::device::Device;
@@ -25,6 +25,7 @@ use crate::init::Init;
 use crate::model::Model;
 use crate::network::{Layout, Network};
 use crate::reference::transpose;
+use crate::shown::shown;
 
 /// How a model is saved: not over a file that is there already, and with finite weights alone, where nothing else is set.
 ///
@@ -334,7 +335,8 @@ fn assemble(
     let preprocessing = description.preprocessing().map_err(refuse)?;
     let (parameters, layout) = take(&network).map_err(refuse)?;
     if !load.allow_non_finite {
-        check_finite(&layout, &parameters, |value| value.is_finite())?;
+        // As they will be on a device, and in a file.
+        check_finite(&layout, &parameters, |value| (*value as f32).is_finite())?;
     }
     let mut model = Model::new(device, &network, &Init::Zeros)?;
     model.parameters = parameters;

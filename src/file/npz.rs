@@ -7,13 +7,14 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::description::{Description, KEY};
-use super::safetensors::{LONGEST_HEADER, MOST_TENSORS, brief, open_plain, shown};
+use super::safetensors::{LONGEST_HEADER, MOST_TENSORS, open_plain};
 use super::{Load, assemble, layout_of, refused};
 use crate::device::Device;
 use crate::error::Error;
 use crate::model::Model;
 use crate::network::{Layout, Tensor};
 use crate::read::{Array, read_npy};
+use crate::shown::{brief, shown};
 
 /// How many times its length an archive may unpack to, and how much more: compressed weights hardly get shorter.
 const MOST_UNPACKED: (u64, u64) = (8, 1 << 20);

@@ -12,6 +12,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
+use crate::shown::{brief, shown};
+
 /// The longest header, in bytes.
 pub const LONGEST_HEADER: usize = 1 << 20;
 
@@ -76,6 +78,21 @@ pub fn bytes(kind: Type, values: &[f64]) -> Vec<u8> {
     }
 }
 
+/// What a checksum has of a tensor: its name, type and shape too, so that none can be taken for another.
+fn hash(with: &mut crc32fast::Hasher, name: &str, dtype: &str, shape: &[usize], bytes: &[u8]) {
+    with.update(format!("{name} {dtype} {shape:?} ").as_bytes());
+    with.update(bytes);
+}
+
+/// The checksum of tensors that will be written, in the order of their names.
+pub fn hash_all(tensors: &[Tensor], with: &mut crc32fast::Hasher) {
+    let mut named: Vec<&Tensor> = tensors.iter().collect();
+    named.sort_unstable_by_key(|tensor| &tensor.name);
+    for Tensor { name, shape, kind, values } in named {
+        hash(with, name, kind.name(), shape, &bytes(*kind, values));
+    }
+}
+
 /// The header of a file with those tensors, one after the other; what is wrong with it if it would be refused when it is read.
 pub fn header(metadata: &[(&str, &str)], tensors: &[Tensor]) -> Result<String, String> {
     let text = |text: &str| serde_json::Value::from(text).to_string();
@@ -85,9 +102,9 @@ pub fn header(metadata: &[(&str, &str)], tensors: &[Tensor]) -> Result<String, S
     }
     header.push('}');
     let mut end = 0;
-    for Tensor { name, shape, kind, values } in tensors {
+    for Tensor { name, shape, kind, .. } in tensors {
         let start = end;
-        end += values.len() * kind.size();
+        end += shape.iter().product::<usize>() * kind.size();
         let _ = write!(
             header,
             ",{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{start},{end}]}}",
@@ -258,22 +275,12 @@ impl Contents {
         })
     }
 
-    /// The checksum of the tensors.
+    /// The checksum of the tensors, in the order of their names.
     pub fn hash(&self, with: &mut crc32fast::Hasher) {
-        with.update(&self.data);
+        for (name, Entry { dtype, shape, data_offsets: (start, end) }) in &self.entries {
+            hash(with, name, dtype, shape, &self.data[*start..*end]);
+        }
     }
-}
-
-/// A message that quotes what a file says, on one line and not too long.
-pub fn brief(message: &str) -> String {
-    let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
-    if line.len() < message.len() { line + "…" } else { line }
-}
-
-/// A name out of a file, as messages can show it: in quotes, on one line, and not too long.
-pub fn shown(name: &str) -> String {
-    let short: String = name.chars().take(60).collect();
-    format!("{short:?}{}", if short.len() < name.len() { "…" } else { "" })
 }
 
 /// The entries of a JSON object in their order, those that come twice and all; apart from them what is under `__metadata__`.

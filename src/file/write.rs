@@ -106,7 +106,7 @@ impl Target {
                 created => created?,
             };
             // Where there are no locks nothing is taken for a leftover either. Waits for whoever is about to remove it for one.
-            let _ = file.lock();
+            let _ = again(|| file.lock());
             // Gone is only what is known to be.
             if path.try_exists().unwrap_or(true) {
                 return Ok(Partial { path, file });
@@ -116,8 +116,11 @@ impl Target {
 
     fn fill(&self, partial: &Partial, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         // First, so that nobody reads who may not.
-        if let Ok(before) = fs::metadata(&self.path) {
-            partial.file.set_permissions(before.permissions())?;
+        match again(|| fs::metadata(&self.path)) {
+            Ok(before) => again(|| partial.file.set_permissions(before.permissions()))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => (),
+            // Of a file that is there and cannot be asked nobody knows who may read it.
+            Err(error) => return Err(error),
         }
         let mut writer = BufWriter::with_capacity(1 << 18, &partial.file);
         content(&mut writer)?;
@@ -131,14 +134,14 @@ impl Target {
         #[cfg(unix)]
         let folder = File::open(&self.folder).ok();
         match existing {
-            Existing::Replaced => rename(&partial.path, &self.path)?,
+            Existing::Replaced => again(|| fs::rename(&partial.path, &self.path))?,
             // Unlike a rename, a link fails where there is a file by now.
-            Existing::Refused => match fs::hard_link(&partial.path, &self.path) {
+            Existing::Refused => match again(|| fs::hard_link(&partial.path, &self.path)) {
                 // If its other name stays, it is removed at the next start.
                 Ok(()) => drop(fs::remove_file(&partial.path)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
                 // Some file systems have no links.
-                Err(_) if matches!(self.path.try_exists(), Ok(false)) => rename(&partial.path, &self.path)?,
+                Err(_) if matches!(self.path.try_exists(), Ok(false)) => again(|| fs::rename(&partial.path, &self.path))?,
                 Err(_) => return Err(ErrorKind::AlreadyExists.into()),
             },
         }
@@ -152,12 +155,12 @@ impl Target {
     }
 }
 
-/// Renames a file, again where a signal came between: what reads, writes and syncs does so by itself.
-fn rename(from: &Path, to: &Path) -> io::Result<()> {
+/// Calls the system, again where a signal came between: what reads, writes and syncs does so by itself.
+fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
-        match fs::rename(from, to) {
+        match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => (),
-            renamed => return renamed,
+            result => return result,
         }
     }
 }
@@ -167,7 +170,9 @@ fn remove_leftovers(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let (name, path) = (entry.file_name(), entry.path());
-        let own = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(SUFFIX));
+        let named = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(SUFFIX));
+        // A pipe of that name would be waited for.
+        let own = named && entry.file_type().is_ok_and(|kind| kind.is_file());
         // Some file systems lock only what may be written.
         let open = || File::options().write(true).open(&path);
         if own && open().is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(&path).is_ok()) {

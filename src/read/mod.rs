@@ -4,7 +4,7 @@ mod idx;
 mod npy;
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -78,9 +78,10 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
     let mut file = File::open(path).map_err(failed)?;
     let mut magic = Vec::new();
     file.by_ref().take(2).read_to_end(&mut magic).map_err(failed)?;
-    file.rewind().map_err(failed)?;
-    let file = BufReader::new(file);
-    Ok(if magic == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    let gzipped = magic == [0x1f, 0x8b];
+    // A pipe cannot be read from its beginning again.
+    let file = BufReader::new(Cursor::new(magic).chain(file));
+    Ok(if gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 pub(crate) fn refused(path: &Path, expected: &str, message: String) -> Error {
@@ -122,7 +123,10 @@ fn elements(mut file: impl Read, shape: &[usize], (kind, size): (Kind, usize), b
             (Kind::Float, _) => f64::from_bits(bits) as f32,
         }
     };
-    Ok(data.chunks_exact(size).map(value).collect())
+    let mut values = Vec::new();
+    values.try_reserve_exact(bytes / size).map_err(|_| format!("a shape of {shape:?}, for which there is no memory"))?;
+    values.extend(data.chunks_exact(size).map(value));
+    Ok(values)
 }
 
 /// So many bytes.

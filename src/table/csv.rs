@@ -1,9 +1,10 @@
 //! CSV: how a file is written, and reading it, all at once or some rows at a time.
 
 use std::collections::HashSet;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 
+use super::lines::{Counted, Lines};
 use super::{Place, Table};
 use crate::error::Error;
 use crate::read::{open, refused};
@@ -74,14 +75,25 @@ pub struct TableReader {
     names: Vec<String>,
     header: bool,
     records: csv::Reader<Box<dyn Read>>,
-    /// The next one, where it had to be read for the number of its cells.
-    next: Option<csv::StringRecord>,
+    lines: Lines,
+    record: csv::StringRecord,
+    /// Whether the record is one that had to be read for the number of its cells, and is the first row.
+    ahead: bool,
     /// The rows that were read.
     rows: u64,
 }
 
 /// As much of a file's beginning as is looked at for its first line.
 const FIRST_LINE: usize = 1 << 20;
+
+/// The most columns of a table.
+const MOST_COLUMNS: usize = 1 << 20;
+
+/// What is read behind the text: the end of the last line, and one with a cell like no other, in quotes in part. Where a quote of the text does not
+/// end, which the reader of records does not mind, it ends here, and these are no quotes but a part of that cell.
+const END: &str = "\n\"\u{10fffd}\"\u{10fffd}";
+const ENDED: &str = "\u{10fffd}\u{10fffd}";
+const UNENDED: &str = "\u{10fffd}\"\u{10fffd}";
 
 impl TableReader {
     /// Opens a CSV file, plain or gzipped.
@@ -101,50 +113,33 @@ impl TableReader {
         Self::begin(Box::new(text), csv, "table".into())
     }
 
-    fn begin(mut text: Box<dyn Read>, csv: &Csv, source: String) -> Result<Self, Error> {
+    fn begin(text: Box<dyn Read>, csv: &Csv, source: String) -> Result<Self, Error> {
         let refuse = |message: String| refused(Path::new(&source), "a table", message);
-        let mut head = Vec::new();
-        let mut chunk = [0; 8192];
-        while head.len() < FIRST_LINE && !head.trim_ascii_start().contains(&b'\n') {
-            match text.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(count) => head.extend(&chunk[..count]),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => (),
-                Err(error) => return Err(refuse(error.to_string())),
-            }
+        let mut text = Uninterrupted(text);
+        let head = head(&mut text).map_err(|error| refuse(error.to_string()))?;
+        let delimiter = csv.delimiter.unwrap_or_else(|| likely_delimiter(&head));
+        let header = csv.header.unwrap_or_else(|| !first_record(&head, delimiter).iter().any(is_finite_number));
+        let lines = Lines::default();
+        let whole = Cursor::new(head).chain(text).chain(Cursor::new(END));
+        let records = records(Box::new(Counted { text: whole, lines: lines.clone() }) as Box<dyn Read>, delimiter);
+        let record = csv::StringRecord::new();
+        let mut reader = Self { source, names: Vec::new(), header, records, lines, record, ahead: !header, rows: 0 };
+        if reader.next()?.is_none() {
+            return Err(reader.refuse("none: it has no rows".into()));
         }
-        // A byte order mark is no part of a name.
-        if head.starts_with(b"\xef\xbb\xbf") {
-            head.drain(..3);
+        let cells = reader.record.len();
+        if cells > MOST_COLUMNS {
+            return Err(reader.refuse(format!("{cells} columns, of at most {MOST_COLUMNS}")));
         }
-        // Empty lines are no rows.
-        let first = head.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
-        let delimiter = csv.delimiter.unwrap_or_else(|| likely_delimiter(first));
-        let builder = || {
-            let mut builder = csv::ReaderBuilder::new();
-            builder.has_headers(false).delimiter(delimiter).trim(csv::Trim::All);
-            builder
-        };
-        let header = csv.header.unwrap_or_else(|| {
-            let cells = builder().from_reader(first).into_records().next();
-            !cells.is_some_and(|cells| cells.is_ok_and(|cells| cells.iter().any(is_finite_number)))
-        });
-        let mut reader = builder().from_reader(Box::new(Cursor::new(head).chain(text)) as Box<dyn Read>);
-        let mut record = csv::StringRecord::new();
-        let more = reader.read_record(&mut record).map_err(|error| refuse(described(&error)))?;
-        if !more {
-            return Err(refuse("none: it has no rows".into()));
-        }
-        let names: Vec<String> = match header {
-            true => record.iter().map(str::to_owned).collect(),
-            false => (0..record.len()).map(|column| column.to_string()).collect(),
+        reader.names = match header {
+            true => reader.record.iter().map(str::to_owned).collect(),
+            false => (0..cells).map(|column| column.to_string()).collect(),
         };
         let mut seen = HashSet::new();
-        if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
-            return Err(refuse(format!("two columns named `{name}`")));
+        if let Some(name) = reader.names.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(reader.refuse(format!("two columns named `{name}`")));
         }
-        let next = (!header).then_some(record);
-        Ok(Self { source, names, header, records: reader, next, rows: 0 })
+        Ok(reader)
     }
 
     /// What messages call it.
@@ -165,37 +160,91 @@ impl TableReader {
     /// The next so many rows, or as many as there are; nothing at the end.
     ///
     /// # Errors
-    /// [`Error::File`] for rows of other lengths than the first, for text that is not UTF-8, and if the file cannot be read any further.
+    /// [`Error::File`] for rows of other lengths than the first, for a quote that does not end, for text that is not UTF-8, and if the file
+    /// cannot be read any further.
     pub fn read(&mut self, rows: usize) -> Result<Option<Table>, Error> {
         let mut table = Table::empty(self.source.clone(), self.names.clone());
-        let mut record = csv::StringRecord::new();
         while table.rows() < rows {
-            match self.next.take() {
-                Some(next) => record = next,
-                None => {
-                    let more = self.records.read_record(&mut record);
-                    if !more.map_err(|error| refused(Path::new(&self.source), "a table", described(&error)))? {
-                        break;
-                    }
-                }
-            }
+            let line = match std::mem::take(&mut self.ahead) {
+                true => Some(self.lines.line()),
+                false => self.next()?,
+            };
+            let Some(line) = line else { break };
             self.rows += 1;
-            let line = record.position().map(csv::Position::line);
-            table.push(&record, Place { row: self.rows, line });
+            table.push(&self.record, Place { row: self.rows, line: Some(line) });
         }
         Ok(Some(table).filter(|table| table.rows() > 0))
     }
+
+    /// Reads the next record and gives the line that it begins in; nothing at the end.
+    fn next(&mut self) -> Result<Option<u64>, Error> {
+        let read = self.records.read_record(&mut self.record);
+        let more = read.map_err(|error| {
+            self.refuse(match error.kind() {
+                csv::ErrorKind::Utf8 { pos, .. } => {
+                    let line = pos.as_ref().map_or(0, |pos| self.lines.of(pos.byte()));
+                    format!("text that is not UTF-8, in line {line}")
+                }
+                _ => error.to_string(),
+            })
+        })?;
+        let line = self.record.position().map_or(0, |position| self.lines.of(position.byte()));
+        let (cells, columns) = (self.record.len(), self.names.len());
+        match self.record.iter().next_back() {
+            Some(ENDED) if cells == 1 => Ok(None),
+            Some(last) if last.ends_with(UNENDED) => {
+                Err(self.refuse(format!("a quote that does not end, in a row that begins in line {line}")))
+            }
+            Some(_) if columns > 0 && cells != columns => {
+                Err(self.refuse(format!("{cells} cells in line {line}, where the lines before have {columns}")))
+            }
+            last => Ok((more && last.is_some()).then_some(line)),
+        }
+    }
+
+    fn refuse(&self, message: String) -> Error {
+        refused(Path::new(&self.source), "a table", message)
+    }
 }
 
-fn likely_delimiter(line: &[u8]) -> u8 {
-    let count = |delimiter: u8| {
-        let mut quoted = false;
-        let unquoted = line.iter().filter(|byte| {
-            quoted ^= **byte == b'"';
-            !quoted && **byte == delimiter
-        });
-        unquoted.count()
-    };
+/// The beginning of a text, up to the end of the first line that is not empty; without a byte order mark, which is no part of a name.
+fn head(text: &mut impl Read) -> io::Result<Vec<u8>> {
+    let (mut head, mut chunk) = (Vec::new(), [0; 8192]);
+    let (mut quoted, mut begun) = (false, false);
+    'reading: while head.len() < FIRST_LINE {
+        let count = text.read(&mut chunk)?;
+        if count == 0 {
+            break;
+        }
+        head.extend(&chunk[..count]);
+        for byte in &chunk[..count] {
+            quoted ^= *byte == b'"';
+            begun |= !byte.is_ascii_whitespace();
+            // Names may have line ends in them.
+            if *byte == b'\n' && begun && !quoted {
+                break 'reading;
+            }
+        }
+    }
+    if head.starts_with(b"\xef\xbb\xbf") {
+        head.drain(..3);
+    }
+    Ok(head)
+}
+
+/// Reads records of any length.
+fn records<R: Read>(text: R, delimiter: u8) -> csv::Reader<R> {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text)
+}
+
+/// The cells of the first line, as far as it is text.
+fn first_record(head: &[u8], delimiter: u8) -> csv::StringRecord {
+    records(head, delimiter).into_records().next().and_then(Result::ok).unwrap_or_default()
+}
+
+fn likely_delimiter(head: &[u8]) -> u8 {
+    let count = |delimiter: u8| first_record(head, delimiter).len().saturating_sub(1);
     // A comma in each cell is one in its number.
     let better = |best: u8, other: u8| {
         let room = usize::from(best == b',');
@@ -208,13 +257,16 @@ fn is_finite_number(cell: &str) -> bool {
     cell.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-fn described(error: &csv::Error) -> String {
-    let line = |pos: &Option<csv::Position>| pos.as_ref().map_or(0, csv::Position::line);
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            format!("{len} cells in line {}, where the lines before have {expected_len}", line(pos))
+/// Goes on where a signal came between, which the reader of records does not.
+struct Uninterrupted<R>(R);
+
+impl<R: Read> Read for Uninterrupted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                result => return result,
+            }
         }
-        csv::ErrorKind::Utf8 { pos, .. } => format!("text that is not UTF-8, in line {}", line(pos)),
-        _ => error.to_string(),
     }
 }

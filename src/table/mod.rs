@@ -3,6 +3,7 @@
 mod cells;
 mod columns;
 mod csv;
+mod lines;
 mod preprocessing;
 
 use std::borrow::Cow;
@@ -159,9 +160,14 @@ impl Table {
             Column::Name(name) => name,
         };
         self.names.iter().position(|own| *own == name).ok_or_else(|| {
-            let distance = |own: &String| strsim::damerau_levenshtein(&own.to_lowercase(), &name.to_lowercase());
+            // What is so long was not mistyped, and would take the square of its length.
+            let comparable = |own: &str| own.len().max(name.len()) <= 64;
+            let distance = |own: &String| match comparable(own) {
+                true => strsim::damerau_levenshtein(&own.to_lowercase(), &name.to_lowercase()),
+                false => usize::MAX,
+            };
             let mut known = self.names.clone();
-            known.sort_by_key(distance);
+            known.sort_by_cached_key(distance);
             known.truncate(if known.first().is_some_and(|own| distance(own) <= 2) { 3 } else { 12 });
             Error::UnknownColumn { name, table: self.source.clone(), known }
         })

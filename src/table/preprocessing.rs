@@ -12,6 +12,7 @@ use super::columns::{Column, Columns, Missing, Scaling, Target};
 use crate::error::Error;
 use crate::matrix::Matrix;
 use crate::metric::largest;
+use crate::shown::short;
 
 /// What was learned of a table's columns: categories, what stands for missing values, scales, classes. Fitted on the rows that are trained
 /// on, it turns any table of such columns into a network's inputs, and predictions back into classes or numbers.
@@ -222,8 +223,9 @@ impl Preprocessing {
         let len = rows.checked_mul(width).filter(|len| *len <= MOST_VALUES).ok_or_else(too_large)?;
         let mut values = vec![0.0; len];
         let mut first = 0;
+        let places: HashMap<&str, usize> = table.names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
         for feature in &self.features {
-            let column = table.find(feature.name.as_str())?;
+            let column = places.get(feature.name.as_str()).copied().map_or_else(|| table.find(feature.name.as_str()), Ok)?;
             match &feature.kind {
                 FeatureKind::Number { shift, scale, missing } => {
                     for (row, value) in numbers(table, column, *missing)?.0.iter().enumerate() {
@@ -277,9 +279,9 @@ impl Preprocessing {
 /// A line for each column, and one for the target.
 impl fmt::Display for Preprocessing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let longest = self.features.iter().map(|feature| feature.name.chars().count()).max().unwrap_or(0);
-        for Feature { name, kind } in &self.features {
-            write!(f, "{name:longest$}  ")?;
+        let longest = self.features.iter().map(|feature| name(&feature.name).chars().count()).max().unwrap_or(0);
+        for Feature { name: feature, kind } in &self.features {
+            write!(f, "{:longest$}  ", name(feature))?;
             match kind {
                 FeatureKind::Number { shift, scale, missing } => {
                     write!(f, "number: (x - {shift}) / {scale}")?;
@@ -287,22 +289,27 @@ impl fmt::Display for Preprocessing {
                 }
                 FeatureKind::Categories { names, missing } => {
                     write!(f, "{} categories: {}", names.len(), listed(names))?;
-                    let stand_in = |place: usize| names.get(place).map_or("another", String::as_str);
+                    let stand_in = |place: usize| names.get(place).map_or("another".into(), |stand_in| name(stand_in));
                     missing.map_or(Ok(()), |missing| write!(f, "; missing: {}", stand_in(missing)))?;
                 }
             }
             writeln!(f)?;
         }
         match &self.target {
-            Goal::Classes { column, names } => write!(f, "target {column}  {} classes: {}", names.len(), listed(names)),
-            Goal::Number { column, shift, scale } => write!(f, "target {column}  number: y * {scale} + {shift}"),
+            Goal::Classes { column, names } => write!(f, "target {}  {} classes: {}", name(column), names.len(), listed(names)),
+            Goal::Number { column, shift, scale } => write!(f, "target {}  number: y * {scale} + {shift}", name(column)),
         }
     }
 }
 
+/// A name as it is shown.
+fn name(text: &str) -> String {
+    short(text, 40)
+}
+
 /// The first of them.
 fn listed(names: &[String]) -> String {
-    let shown = names.iter().take(12).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let shown = names.iter().take(12).map(|own| name(own)).collect::<Vec<_>>().join(", ");
     if names.len() > 12 { shown + ", …" } else { shown }
 }
 

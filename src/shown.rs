@@ -1,0 +1,18 @@
+//! What files and tables say, as messages and tables of ours can show it: on one line, and not too long.
+
+/// A text, or as much of it as that many characters.
+pub fn short(text: &str, most: usize) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect();
+    if line.len() < text.len() { line + "…" } else { line }
+}
+
+/// A message that quotes what a file says.
+pub fn brief(message: &str) -> String {
+    short(message, 200)
+}
+
+/// A name out of a file, in quotes.
+pub fn shown(name: &str) -> String {
+    let short: String = name.chars().take(60).collect();
+    format!("{short:?}{}", if short.len() < name.len() { "…" } else { "" })
+}
