@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use shaderprop::{Csv, Device, Init, Load, Model, Table};
+use shaderprop::{Activation, Columns, Csv, Device, Init, Load, Model, Network, Preprocessing, Save, Table};
 
 const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz");
 const IRIS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/iris/iris.csv");
@@ -692,6 +692,50 @@ fn plot_draws_histories_and_boundaries() {
         assert!(count(&picture, colour) > 200, "class {class}");
     }
     done(&folder, &["plot", "petals.safetensors", "--out", "plane.svg"]);
+}
+
+/// Numbers at the end of what there is, names as long as a file, more classes than can be drawn: all in one sentence, or as well as can be.
+#[test]
+fn what_is_too_much_is_refused_or_shown_in_part() {
+    let folder = folder("too-much");
+    for (name, losses) in [("far.csv", ["-1.7e308", "1.7e308"]), ("wide.csv", ["1e-300", "1.7e308"]), ("no.csv", ["nan", "inf"])]
+    {
+        let history = format!("epoch,loss\n1,{}\n2,{}\n", losses[0], losses[1]);
+        std::fs::write(folder.join(name), history).expect("a history");
+        done(&folder, &["plot", name, "--out", &format!("{name}.png")]);
+    }
+    let rows: String = (0..1025).map(|i| format!("{i},class{i}\n")).collect();
+    std::fs::write(folder.join("classes.csv"), format!("x,kind\n{rows}")).expect("a table");
+    let table = Table::read_csv(folder.join("classes.csv"), &Csv::new()).expect("a table");
+    let fitted = Preprocessing::fit(&table, &Columns::classes("kind")).expect("it fits");
+    let network = Network::new(1).dense(1025, Activation::Softmax);
+    let model = Model::new(&Device::cpu(), &network, &Init::Zeros).and_then(|model| model.with_preprocessing(fitted));
+    let mut model = model.expect("a model");
+    model.note("\u{1b}[31m".repeat(20_000), "x\ny".repeat(20_000));
+    model.save(folder.join("classes.safetensors"), &Save::new()).expect("it is saved");
+    let (out, _) = done(&folder, &["evaluate", "classes.safetensors", "classes.csv"]);
+    assert!(out.contains("On 1025 rows") && !out.contains("taken for"), "{out}");
+    let picture = ["evaluate", "classes.safetensors", "classes.csv", "--plot", "no.png"];
+    fails(&folder, &picture, 1, &["--plot", "at most 1,024 classes", "got 1025"]);
+    let (out, _) = done(&folder, &["inspect", "classes.safetensors"]);
+    assert!(out.len() < 5000 && !out.contains('\u{1b}') && out.contains('…'), "{} bytes", out.len());
+
+    // What could not be saved is told before it is trained.
+    let words: String = (0..200).map(|i| format!("{}{i},{}\n", "x".repeat(9000), i % 2)).collect();
+    std::fs::write(folder.join("words.csv"), format!("word,kind\n{words}")).expect("a table");
+    for out in ["words.safetensors", "words.npz"] {
+        fails(&folder, &["train", "words.csv", "--header", "yes", "--out", out], 1, &[out, "of at most 1048576"]);
+    }
+    let output = run(&folder, &["train", "words.csv", "--header", "yes", "--out", "words.npz"]);
+    assert!(!text(&output.stderr).contains("\nepoch "), "it was trained first: {}", text(&output.stderr));
+    // The checkpoint that is gone on from is a file like others where another one is to take its place.
+    done(&folder, &["train", IRIS, "--epochs", "3", "--checkpoint", "run.checkpoint"]);
+    let same = ["train", IRIS, "--epochs", "5", "--resume", "run.checkpoint", "--checkpoint", "run.checkpoint", "--plot"];
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("run.checkpoint", folder.join("run.png")).expect("a link");
+    #[cfg(unix)]
+    fails(&folder, &[&same[..], &["run.png", "--force"]].concat(), 2, &["another file than that of --plot", "the same"]);
+    assert!(Model::load(&Device::cpu(), folder.join("run.checkpoint"), &Load::new()).is_ok());
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.no_peak {
         return Ok(());
     }
-    let peak = peak::peak(&device.info().name, if gpu.is_software() { 1 } else { 64 })?;
+    let peak = peak::peak(&gpu, if gpu.is_software() { 1 } else { 64 })?;
     print("peak_gflops", format!("{:.2}", peak.rolled));
     print("share_of_peak", format!("{:.3}", operations / peak.rolled));
     print("unrolled_peak_gflops", format!("{:.2}", peak.unrolled));

@@ -314,14 +314,20 @@ impl Gpu {
         if let Some(pipeline) = lock(&self.pipelines).get(kernel) {
             return Ok(pipeline.clone());
         }
-        let (label, source) = (kernel.label(), kernel.source());
+        let pipeline = self.compile(&kernel.label(), &kernel.source()).await?;
+        lock(&self.pipelines).insert(kernel.clone(), pipeline.clone());
+        Ok(pipeline)
+    }
+
+    /// A pipeline of that WGSL, whose entry point is `main`.
+    pub async fn compile(&self, label: &str, source: &str) -> Result<wgpu::ComputePipeline, Error> {
         let mut tried = None;
-        let compiled = self.scoped(&label, 0, || {
-            let source = wgpu::ShaderSource::Wgsl(source.as_str().into());
-            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&label), source });
+        let compiled = self.scoped(label, 0, || {
+            let source = wgpu::ShaderSource::Wgsl(source.into());
+            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(label), source });
             tried = Some(module.clone());
             self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(&label),
+                label: Some(label),
                 // Derived from the WGSL, where the bindings are declared once.
                 layout: None,
                 module: &module,
@@ -334,15 +340,12 @@ impl Gpu {
                 cache: None,
             })
         });
-        let pipeline = match (compiled.await, tried) {
-            (Ok(pipeline), _) => pipeline,
+        match (compiled.await, tried) {
             (Err(error @ Error::Driver { .. }), Some(module)) => {
-                return Err(shader_error(label, &source, &module).await.unwrap_or(error));
+                Err(shader_error(label.into(), source, &module).await.unwrap_or(error))
             }
-            (Err(error), _) => return Err(error),
-        };
-        lock(&self.pipelines).insert(kernel.clone(), pipeline.clone());
-        Ok(pipeline)
+            (compiled, _) => compiled,
+        }
     }
 
     /// What binds those buffers to that pipeline.
@@ -578,9 +581,11 @@ impl Drop for Pending<'_> {
 }
 
 impl Drop for Gpu {
-    /// A device that does not answer is left alone: wgpu waits for its queue without end when it drops it. An application's is dropped by that one.
+    /// A device that does not answer is left alone: wgpu waits for its queue without end when it drops it. An application's is dropped by that one,
+    /// and a browser's by the browser.
     fn drop(&mut self) {
-        if !self.adopted && matches!(self.check(), Err(Error::Timeout { .. })) {
+        #[cfg(not(target_arch = "wasm32"))]
+        if !self.adopted && !self.comes_to_its_end() {
             self.device.leak();
             self.queue.leak();
         }

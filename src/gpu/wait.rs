@@ -86,6 +86,22 @@ impl Gpu {
         }
     }
 
+    /// Whether all that was submitted is done, or never will be for another reason than that the device hangs.
+    pub(super) fn comes_to_its_end(&self) -> bool {
+        if matches!(self.check(), Err(Error::Timeout { .. })) {
+            return false;
+        }
+        let since = Instant::now();
+        while let Some(left) = PATIENCE.checked_sub(since.elapsed()) {
+            let all = wgpu::PollType::Wait { submission_index: None, timeout: Some(left) };
+            // A driver may give up before its time.
+            if !matches!(guard("waiting for the device", || self.device.poll(all)), Ok(Err(wgpu::PollError::Timeout))) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// One round of waiting for the device.
     fn poll(&self, awaited: &Awaited) -> Result<(), Error> {
         self.check()?;

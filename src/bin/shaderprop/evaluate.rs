@@ -60,6 +60,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         match task {
             Task::Classify => {
                 let counts = evaluation.confusion_matrix();
+                if counts.is_empty() {
+                    let count = classes.len();
+                    return Err(Failure::Run(format!(
+                        "--plot: expected at most 1,024 classes to draw a confusion matrix of, got {count}; leave it out"
+                    )));
+                }
                 picture::save(path, options.force, picture::SIZE, &Confusion { classes, counts: &counts })?;
             }
             Task::Regress => {
@@ -81,7 +87,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         return talk::print(&object.to_string());
     }
     talk::print(&format!("On {} rows: loss {:.4}\n\n{}", table.rows(), evaluation.loss, report::table(&[score])))?;
-    if task == Task::Classify {
+    if task == Task::Classify && !evaluation.confusion_matrix().is_empty() {
         talk::print(&format!("\n{}", evaluation.confusion_text(classes)))?;
     }
     Ok(())

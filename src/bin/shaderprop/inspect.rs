@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use shaderprop::{Device, Fit, Load, Model};
 
-use crate::talk::{self, Failure};
+use crate::talk::{self, Failure, short};
 
 /// Prints what is in a model or a checkpoint: layers, parameters, columns, and how it was trained
 ///
@@ -34,8 +34,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
     if !model.notes().is_empty() {
         lines.push("\nHow it was trained:".into());
-        let longest = model.notes().keys().map(|name| name.chars().count()).max().unwrap_or(0);
-        lines.extend(model.notes().iter().map(|(name, text)| format!("  {name:longest$}  {text}")));
+        // Notes of others may be anything.
+        let notes: Vec<_> = model.notes().iter().map(|(name, text)| (short(name, 60), short(text, 1000))).collect();
+        let longest = notes.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        lines.extend(notes.iter().map(|(name, text)| format!("  {name:longest$}  {text}")));
     }
     talk::print(&lines.join("\n"))
 }

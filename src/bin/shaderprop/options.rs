@@ -140,23 +140,26 @@ pub struct Place<'a> {
     pub path: &'a Path,
     /// Whether it will be a model, in a format that its name says.
     pub model: bool,
+    /// Whether it is read first, and may be replaced for that.
+    pub resumed: bool,
 }
 
 impl<'a> Place<'a> {
     /// Of an option that may be there.
     pub fn of(option: &'static str, path: Option<&'a PathBuf>) -> Option<Self> {
-        path.map(|path| Self { option, path, model: false })
+        path.map(|path| Self { option, path, model: false, resumed: false })
     }
 
     pub fn of_model(option: &'static str, path: Option<&'a PathBuf>) -> Option<Self> {
-        path.map(|path| Self { option, path, model: true })
+        path.map(|path| Self { option, path, model: true, resumed: false })
     }
 }
 
 /// Refuses places where files could not be written later, before there is anything to write.
 pub fn check_places<'a>(places: impl IntoIterator<Item = Option<Place<'a>>>, force: bool) -> Result<(), Failure> {
     let mut taken: Vec<(&str, PathBuf)> = Vec::new();
-    for Place { option, path, model } in places.into_iter().flatten() {
+    for Place { option, path, model, resumed } in places.into_iter().flatten() {
+        let force = force || resumed;
         let checked = match model {
             true => Save::new().overwrite(force).check(path),
             false => Target::checked(path, existing(force)).map(drop),

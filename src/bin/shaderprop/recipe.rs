@@ -9,7 +9,7 @@ use shaderprop::{
 
 use crate::data::{self, Data, Kind, Target};
 use crate::options::{self, Format};
-use crate::talk::{Failure, Talk};
+use crate::talk::{Failure, Talk, short};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Task {
@@ -201,7 +201,7 @@ impl What {
             (Some(_), None) => " (guessed: --task tells)",
             (Some(_), Some(_)) => "",
         };
-        let name = &table.names()[place];
+        let name = short(&table.names()[place], 60);
         match target.task {
             Task::Classify => {
                 let classes = target.labels.iter().max().map_or(0, |most| most + 1);
@@ -226,7 +226,7 @@ impl Learned {
     pub fn fit(&self, rows: &Table, talk: Talk) -> Result<Preprocessing, Failure> {
         let preprocessing = Preprocessing::fit(rows, &self.columns)?;
         let categories = preprocessing.categories();
-        let named: Vec<_> = categories.iter().map(|(name, words)| format!("`{name}` ({})", words.len())).collect();
+        let named: Vec<_> = categories.iter().map(|(name, words)| format!("`{}` ({})", short(name, 60), words.len())).collect();
         let of_words = match (named.len(), named.get(..8)) {
             (0, _) => String::new(),
             (count, Some(first)) => format!(", {count} of categories: {}, …", first.join(", ")),
@@ -235,6 +235,7 @@ impl Learned {
         talk.say(format!("columns: {} of numbers{of_words}", preprocessing.numbers().len()));
         for (name, words) in categories.iter().filter(|(_, words)| words.len() > FEW_WORDS.max(rows.rows() / 3)) {
             let example = words.iter().find(|word| word.contains(char::is_alphanumeric)).map_or("", String::as_str);
+            let (name, example) = (short(name, 60), short(example, 60));
             talk.say(format!(
                 "notice: `{name}` has {} different categories in {} rows, such as `{example}`: if they are names, give --drop; if they are numbers, \
                  write them as 1.5",
@@ -310,8 +311,8 @@ impl How {
 /// About how many multiply-adds a step of so many rows takes.
 pub fn work(network: &Network, rows: usize) -> usize {
     let units = network.layers().iter().map(|layer| layer.units);
-    let products = std::iter::once(network.inputs()).chain(units.clone()).zip(units).map(|(ins, outs)| ins * outs);
-    3 * rows * products.sum::<usize>()
+    let products = std::iter::once(network.inputs()).chain(units.clone()).zip(units).map(|(ins, outs)| ins.saturating_mul(outs));
+    products.fold(0, usize::saturating_add).saturating_mul(3).saturating_mul(rows)
 }
 
 /// What a training measures beside the loss.

@@ -7,6 +7,7 @@ use shaderprop::{Evaluation, Metric, Table};
 
 use crate::progress::spaced;
 use crate::recipe::Task;
+use crate::talk::short;
 
 /// A name, and its metrics by theirs.
 pub struct Score {
@@ -60,7 +61,7 @@ fn majority(train: &Table, other: &Table, column: usize) -> Score {
         ("recall", 1.0 / classes),
         ("f1", 2.0 * share / (1.0 + share) / classes),
     ];
-    Score { name: format!("always `{most}`"), values: values.map(|(name, value)| (name.to_owned(), value)).to_vec() }
+    Score { name: format!("always `{}`", short(most, 30)), values: values.map(|(name, value)| (name.to_owned(), value)).to_vec() }
 }
 
 fn mean(train: &Table, other: &Table, column: usize) -> Score {

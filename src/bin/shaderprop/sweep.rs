@@ -93,6 +93,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         options.seeds,
         options.folds
     ));
+    if let Some(path) = &options.out {
+        // What could not be saved is told before it is trained.
+        sweep.model(0)?.with_preprocessing(preprocessing.clone())?.to_bytes(path, &Save::new())?;
+    }
     let begun = Instant::now();
     let history = sweep.fit(&data.inputs, &data.targets, &fit)?;
     talk.say(format!("trained in {:.2} s", begun.elapsed().as_secs_f64()));

@@ -125,17 +125,18 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 
 impl Options {
     fn check_places(&self) -> Result<(), Failure> {
-        let same = |checkpoint: &PathBuf| {
-            let whole = |path: &PathBuf| std::fs::canonicalize(path).ok();
-            self.resume.as_ref().is_some_and(|resume| whole(resume).is_some() && whole(resume) == whole(checkpoint))
+        let resumed = |place: &Place| {
+            let whole = |path: &Path| std::fs::canonicalize(path).ok();
+            self.resume.as_ref().is_some_and(|resume| whole(resume).is_some() && whole(resume) == whole(place.path))
         };
-        let checkpoint = self.checkpoint.as_ref().filter(|checkpoint| !same(checkpoint));
+        let checkpoint = Place::of("--checkpoint", self.checkpoint.as_ref());
+        let checkpoint = checkpoint.map(|place| Place { resumed: resumed(&place), ..place });
         options::check_places(
             [
                 Place::of_model("--out", self.out.as_ref()),
                 Place::of("--history", self.history.as_ref()),
                 Place::of("--plot", self.plot.as_ref()),
-                Place::of("--checkpoint", checkpoint),
+                checkpoint,
             ],
             self.force,
         )
@@ -210,6 +211,10 @@ impl Options {
         let mut fit = settings.clone().cancel(&signals.cancel());
         if let Some(path) = &self.checkpoint {
             fit = fit.checkpoint(Checkpoint::new(path).overwrite(self.force));
+        }
+        if let Some(path) = &self.out {
+            // What could not be saved is told before it is trained.
+            model.to_bytes(path, &Save::new())?;
         }
         let engine = model.engine(&fit, rows.train.rows())?;
         if self.engine.engine() == EngineChoice::Fused && engine.engine != Engine::Fused {

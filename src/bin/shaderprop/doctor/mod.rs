@@ -93,9 +93,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         wrong.push("determinism".into());
     }
 
-    let (reached, peak) = (throughput(&options.device)?, peak::peak(&device.info().name, if gpu.is_software() { 1 } else { 64 }));
-    let peak =
-        peak.map_err(|error| Failure::Run(format!("the adapter's peak: expected to measure it, got: {error}; try again")))?;
+    let (reached, peak) = (throughput(&options.device)?, peak::peak(&gpu, if gpu.is_software() { 1 } else { 64 })?);
     let share = 100.0 * reached / peak.unrolled;
     say(
         true,

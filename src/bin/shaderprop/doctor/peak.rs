@@ -1,9 +1,9 @@
 //! What an adapter can do at most: multiply-adds on registers, and bytes to and from memory, in shaders that do nothing else.
 
-use std::error::Error;
 use std::time::Instant;
 
-use shaderprop::wgpu;
+use shaderprop::internals::Gpu;
+use shaderprop::{Error, wgpu};
 
 /// What was reached.
 pub struct Peak {
@@ -23,65 +23,48 @@ const INVOCATIONS: u32 = 4096;
 const VALUES: u32 = 8 << 20;
 
 /// The best of several shaders: 1 to 16 chains of dependent multiply-adds, in workgroups of several sizes, rolled and unrolled.
-pub fn peak(adapter: &str, gpu_rounds: u32) -> Result<Peak, Box<dyn Error>> {
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-    descriptor.flags.remove(wgpu::InstanceFlags::VALIDATION_INDIRECT_CALL);
-    let adapters = pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(wgpu::Backends::all()));
-    let adapter = adapters.into_iter().find(|found| found.get_info().name == adapter).ok_or("the adapter is gone; try again")?;
-    let wanted = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
-    let (device, queue) = pollster::block_on(adapter.request_device(&wanted))?;
-    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some("peak"),
-        size: u64::from(VALUES.max(INVOCATIONS * gpu_rounds)) * 4,
-        usage: wgpu::BufferUsages::STORAGE,
-        mapped_at_creation: false,
-    });
+pub fn peak(gpu: &Gpu, rounds: u32) -> Result<Peak, Error> {
+    gpu.block_on(measured(gpu, rounds))
+}
+
+async fn measured(gpu: &Gpu, rounds: u32) -> Result<Peak, Error> {
+    let invocations = INVOCATIONS * rounds;
+    let buffer = gpu.buffer("peak", u64::from(VALUES.max(invocations)) * 4, wgpu::BufferUsages::STORAGE).await?;
     let mut best = Peak { rolled: 0.0, unrolled: 0.0, bytes: 0.0 };
-    // The time of a dispatch of that shader, the best of three.
-    let time = |source: &str, workgroups: u32| -> Result<f64, Box<dyn Error>> {
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some("peak"),
-            source: wgpu::ShaderSource::Wgsl(source.into()),
-        });
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some("peak"),
-            layout: None,
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            cache: None,
-        });
-        let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("peak"),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &[wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }],
-        });
-        let run = || -> Result<f64, Box<dyn Error>> {
-            let start = Instant::now();
-            let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    best.bytes = 8.0 * f64::from(VALUES) / time(gpu, &buffer, COPY, VALUES / 4 / 64).await? / 1e9;
+    for chains in CHAINS {
+        for workgroup in WORKGROUPS {
+            if workgroup > gpu.limits().max_compute_invocations_per_workgroup {
+                continue;
+            }
+            for (unrolled, reached) in [(1, &mut best.rolled), (16, &mut best.unrolled)] {
+                let seconds = time(gpu, &buffer, &source(chains, workgroup, unrolled), invocations / workgroup).await?;
+                *reached = reached.max(2.0 * f64::from(ROUNDS) * f64::from(chains) * f64::from(invocations) / seconds / 1e9);
+            }
+        }
+    }
+    Ok(best)
+}
+
+/// The time of a dispatch of that shader in seconds, the best of three.
+async fn time(gpu: &Gpu, buffer: &wgpu::Buffer, source: &str, workgroups: u32) -> Result<f64, Error> {
+    let pipeline = gpu.compile("peak", source).await?;
+    let entries = [wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }];
+    let bind_group = gpu.bind_group("peak", &pipeline, &entries).await?;
+    let mut best = f64::INFINITY;
+    // The first one is the driver's, which may compile yet.
+    for round in 0..4 {
+        let start = Instant::now();
+        let commands = gpu.record(|encoder| {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             pass.set_pipeline(&pipeline);
             pass.set_bind_group(0, &bind_group, &[]);
             pass.dispatch_workgroups(workgroups, 1, 1);
-            drop(pass);
-            queue.submit([encoder.finish()]);
-            device.poll(wgpu::PollType::wait_indefinitely())?;
-            Ok(start.elapsed().as_secs_f64())
-        };
-        run()?;
-        Ok(run()?.min(run()?).min(run()?))
-    };
-    best.bytes = 8.0 * f64::from(VALUES) / time(COPY, VALUES / 4 / 64)? / 1e9;
-    let invocations = INVOCATIONS * gpu_rounds;
-    for chains in CHAINS {
-        for workgroup in WORKGROUPS {
-            if workgroup > device.limits().max_compute_invocations_per_workgroup {
-                continue;
-            }
-            for (unrolled, reached) in [(1, &mut best.rolled), (16, &mut best.unrolled)] {
-                let seconds = time(&source(chains, workgroup, unrolled), invocations / workgroup)?;
-                *reached = reached.max(2.0 * f64::from(ROUNDS) * f64::from(chains) * f64::from(invocations) / seconds / 1e9);
-            }
+        })?;
+        let submission = gpu.submit(vec![commands])?;
+        gpu.finished(submission).await?;
+        if round > 0 {
+            best = best.min(start.elapsed().as_secs_f64());
         }
     }
     Ok(best)

@@ -3,7 +3,8 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{Drawn, Picture, colour, font, number, short};
+use super::{Drawn, Picture, colour, font, number};
+use crate::talk::short;
 
 /// What is said of a point: a class, and how sure; or a number, from 0 for the least to 1 for the greatest.
 #[derive(Clone, Copy)]

@@ -4,7 +4,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{Drawn, Picture, font, short};
+use super::{Drawn, Picture, font};
+use crate::talk::short;
 
 pub struct Confusion<'a> {
     pub classes: &'a [String],

@@ -6,8 +6,9 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-use super::{Drawn, Picture, colour, font, number, short};
+use super::{Drawn, Picture, colour, drawable, font, number};
 use crate::progress::spaced;
+use crate::talk::short;
 
 /// A run's numbers, one an epoch, by the names of a history's columns.
 pub struct Run {
@@ -57,7 +58,7 @@ impl Picture for Curves<'_> {
         };
         for (area, name) in area.split_evenly(grid).iter().zip(&panels) {
             let lines = self.lines(name);
-            let finite = || lines.iter().flat_map(|line| &line.values).copied().filter(|value| value.is_finite());
+            let finite = || lines.iter().flat_map(|line| &line.values).copied().filter(|value| drawable(*value));
             let (least, greatest) =
                 finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), value| (a.min(value), b.max(value)));
             if name == "loss" && least > 0.0 && greatest / least > LOGARITHMIC {
@@ -145,7 +146,7 @@ impl Curves<'_> {
         for line in lines {
             // A line ends where a number is none, and begins anew behind it.
             let points: Vec<(usize, f64)> = line.values.iter().enumerate().map(|(i, value)| (i + 1, *value)).collect();
-            for (k, run) in points.split(|(_, value)| !value.is_finite()).filter(|run| !run.is_empty()).enumerate() {
+            for (k, run) in points.split(|(_, value)| !drawable(*value)).filter(|run| !run.is_empty()).enumerate() {
                 let series = chart.draw_series(LineSeries::new(run.iter().copied(), line.style))?;
                 if k == 0 && !line.label.is_empty() {
                     let style = line.style;

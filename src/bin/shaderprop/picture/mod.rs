@@ -116,7 +116,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// A text of at most so many characters.
-pub fn short(text: &str, most: usize) -> String {
-    if text.chars().count() <= most { text.into() } else { text.chars().take(most - 1).chain(['…']).collect() }
+/// Whether a number has a place in a picture: with room beside it, it is finite still.
+pub fn drawable(value: f64) -> bool {
+    value.abs() <= 1e300
 }

@@ -3,7 +3,8 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{Drawn, Picture, colour, font, number, short};
+use super::{Drawn, Picture, colour, drawable, font, number};
+use crate::talk::short;
 
 pub struct Scatter<'a> {
     pub target: &'a str,
@@ -16,7 +17,7 @@ impl Picture for Scatter<'_> {
     where
         B::ErrorType: 'static,
     {
-        let values = self.points.iter().flat_map(|(is, predicted)| [*is, *predicted]).filter(|value| value.is_finite());
+        let values = self.points.iter().flat_map(|(is, predicted)| [*is, *predicted]).filter(|value| drawable(*value));
         let (least, greatest) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), value| (a.min(value), b.max(value)));
         let (least, greatest) = if least <= greatest { (least, greatest) } else { (0.0, 1.0) };
         let room = if greatest > least { 0.04 * (greatest - least) } else { 0.5 };
@@ -47,7 +48,7 @@ impl Picture for Scatter<'_> {
         let dot = colour(0).mix(0.6).filled();
         chart
             .draw_series(
-                self.points.iter().filter(|(a, b)| a.is_finite() && b.is_finite()).map(|point| Circle::new(*point, 3, dot)),
+                self.points.iter().filter(|(a, b)| drawable(*a) && drawable(*b)).map(|point| Circle::new(*point, 3, dot)),
             )?
             .label("a row")
             .legend(move |(x, y)| Circle::new((x + 9, y), 3, dot));
