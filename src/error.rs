@@ -226,13 +226,13 @@ pub enum Error {
     },
 
     /// The device, or this process, has not enough memory. What was allocated for the call is freed; a smaller one can follow.
-    #[error("{what}: expected {bytes} bytes of free memory, got {taken} and no more; use fewer rows or narrower layers")]
+    #[error("{what}: expected {bytes} bytes of free memory, got {taken} of them; use fewer rows or narrower layers")]
     OutOfMemory {
         /// What was to be allocated.
         what: String,
         /// How much, in all.
         bytes: u64,
-        /// How much of it there was, before it was freed again.
+        /// How much of it had been allocated when the next buffer was refused; it is free again.
         taken: u64,
     },
 

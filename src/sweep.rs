@@ -469,7 +469,7 @@ impl Sweep {
             let mut population = match Population::new(gpu, &limits, fused, &size(members.len()), &rows, fit.seed).await {
                 Ok(population) => population,
                 // Fewer at a time.
-                Err(Error::OutOfMemory { .. }) => {
+                Err(Error::OutOfMemory { .. }) if members.len() > 1 => {
                     most = members.len() / 2;
                     continue;
                 }

@@ -1,11 +1,11 @@
 #!/bin/bash
-# tests/drivers.sh [TEST …]: runs the tests that use a device, or those named, on each software driver and in each way that one can be set up, and
+# tests/drivers.sh [TEST …]: runs the tests that train on a device, or those named, on each software driver and in each way that one can be set up, and
 # prints a line for each. For Debian 12 (tests/driver.sh unpacks the drivers); installs Vulkan's validation layers where they are missing and it may.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 tests=("$@")
-[ ${#tests[@]} -gt 0 ] || tests=(asynchronous batches errors fused kernels products recover resume stages trainer training)
+[ ${#tests[@]} -gt 0 ] || tests=(asynchronous batches determinism errors export files fit fused kernels products recover resume stages trainer training tutorials)
 options=()
 for test in "${tests[@]}"; do options+=(--test "$test"); done
 cargo test --locked --release --no-run "${options[@]}" 2>/dev/null || { echo "the tests do not build" >&2; exit 1; }
@@ -21,6 +21,9 @@ try() {
         # What the validation layer has to say is in nobody's result.
         messages=$(grep -cE 'Validation (Error|Warning)|SYNC-HAZARD' "$log")
         if [ "$passed" = 0 ]; then bad=1; echo "$name: no test was run";
+        # It says at its start what it looks at.
+        elif [[ $name == validation* ]] && ! grep -A3 'Validation Layer Active' "$log" | grep -q SYNCHRONIZATION_VALIDATION; then
+            bad=1; echo "$name: it was not there, says $log";
         elif [ "$messages" -gt 0 ]; then bad=1; echo "$name: $messages messages, in $log"; else echo "$name: $passed tests ok"; fi
     else
         bad=1
@@ -38,7 +41,7 @@ if [ -f $layer ]; then
     mkdir -p target/validation
     cat >target/validation/vk_layer_settings.txt <<'SETTINGS'
 khronos_validation.debug_action = VK_DBG_LAYER_ACTION_LOG_MSG
-khronos_validation.report_flags = error,warn
+khronos_validation.report_flags = error,warn,info
 khronos_validation.log_filename = stdout
 khronos_validation.enables = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT
 SETTINGS

@@ -290,11 +290,16 @@ fn the_application_keeps_what_is_its_own() {
     drop(application.device.create_buffer(&descriptor));
     assert_eq!(application.errors.load(Ordering::SeqCst), 1);
     assert_eq!(application.losses.load(Ordering::SeqCst), 0);
+    let mut encoder = application.encoder();
+    let [early, late] = [0; 2].map(|_| trainer.record_weights(&mut encoder).expect("a copy"));
+    application.submit([encoder]);
+    taken(&early);
     application.device.destroy();
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| application.device.poll(wgpu::PollType::Poll)));
     assert_eq!(application.losses.load(Ordering::SeqCst), 1, "its own handler heard of the loss");
-    // Which it tells.
+    // Which it tells: what came before, and nobody has looked at, is not believed any more.
     trainer.device_lost("it was unplugged");
+    assert!(matches!(late.take(), Some(Err(Error::DeviceLost { .. }))), "nobody knows what it read");
     let mut encoder = application.encoder();
     for result in [trainer.record_steps(&mut encoder, 1), trainer.record_for(&mut encoder, Duration::ZERO).map(|_| ())] {
         assert!(matches!(&result, Err(Error::DeviceLost { message }) if message.contains("unplugged")), "{result:?}");

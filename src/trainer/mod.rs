@@ -93,8 +93,8 @@ impl<'a> TensorBuffer<'a> {
 }
 
 /// Weights on their way back from the device.
-#[derive(Debug)]
 pub struct Readback {
+    gpu: Arc<Gpu>,
     staging: wgpu::Buffer,
     layout: Layout,
     state: Arc<Mutex<Mapped>>,
@@ -124,7 +124,8 @@ impl Readback {
     /// All weights and biases, once they are there: nothing before the application has submitted the command buffer and then polled its
     /// device to the end of it, and nothing a second time.
     ///
-    /// [`Error::Driver`] if they do not come: because the command buffer was thrown away, or the device was lost.
+    /// [`Error::DeviceLost`] after [`Trainer::device_lost`] was told; [`Error::Driver`] if they do not come: because the command buffer was
+    /// thrown away, or the device was lost.
     #[must_use]
     pub fn take(&self) -> Option<Result<Vec<Tensor>, Error>> {
         let refused = |message: String| Error::Driver { what: "weights read back".into(), message };
@@ -136,7 +137,8 @@ impl Readback {
                 return None;
             }
         };
-        Some(mapped.map_err(refused).and_then(|()| {
+        // A lost device still maps: what was read is believed only if nobody has told of a loss by now.
+        Some(self.gpu.check().and(mapped.map_err(refused)).and_then(|()| {
             let view = self.staging.get_mapped_range(..).map_err(|error| refused(error.to_string()))?;
             let values: Vec<f32> = bytemuck::pod_collect_to_vec(&view[..]);
             drop(view);
@@ -144,6 +146,12 @@ impl Readback {
             let flat: Vec<f64> = values.iter().map(|value| f64::from(*value)).collect();
             Ok(self.layout.tensors(&flat))
         }))
+    }
+}
+
+impl std::fmt::Debug for Readback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Readback").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -407,7 +415,7 @@ impl Trainer {
                 *lock(&telling.0) = Mapped::Back(result.map_err(|error| error.to_string()));
             });
         })?;
-        Ok(Readback { staging, layout: self.layout.clone(), state })
+        Ok(Readback { gpu: self.gpu.clone(), staging, layout: self.layout.clone(), state })
     }
 
     /// Tells that the device is lost, as the application's own handler heard; all that is recorded later says so.

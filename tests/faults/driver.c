@@ -6,6 +6,7 @@
  * FAULT_CODE     the VkResult that it gives then
  * FAULT_EVER     if set, all later calls fail as well
  * FAULT_COUNTS   a file that gets, at the end, a line for each function: its name and how often it was called
+ * FAULT_FIRED    a file that is made when a call fails
  */
 #include <dlfcn.h>
 #include <stdatomic.h>
@@ -40,7 +41,12 @@ static unsigned at;
 
 static int32_t call(int number, uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e, uintptr_t f) {
     unsigned count = atomic_fetch_add(&counts[number], 1) + 1;
-    if (number == failing && (count == at || (ever && count > at))) return code;
+    if (number == failing && (count == at || (ever && count > at))) {
+        const char *path = getenv("FAULT_FIRED");
+        FILE *file = path ? fopen(path, "w") : NULL;
+        if (file) fclose(file);
+        return code;
+    }
     return real[number](a, b, c, d, e, f);
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use shaderprop::{
@@ -133,20 +134,23 @@ enum Outcome {
     Refused,
 }
 
-/// Runs the training with that fault.
-fn train_with(driver: &Driver, injection: Option<&Injection>, counts: Option<&Path>) -> Result<Output, String> {
+/// Runs the training without a fault, and counts its calls.
+fn train_without(driver: &Driver, counts: &Path) -> Result<Output, String> {
     let mut command = common::child("injections");
-    driver.used_by(&mut command);
-    if let Some(Injection { call, code, at, ever }) = injection {
-        command.env("FAULT_CALL", call).env("FAULT_CODE", code.to_string()).env("FAULT_AT", at.to_string());
-        if *ever {
-            command.env("FAULT_EVER", "1");
-        }
-    }
-    if let Some(counts) = counts {
-        command.env("FAULT_COUNTS", counts);
-    }
+    driver.used_by(&mut command).env("FAULT_COUNTS", counts);
     common::finish(command, LONGEST)
+}
+
+/// Runs the training with that fault; and whether the fault came.
+fn train_with(driver: &Driver, Injection { call, code, at, ever }: &Injection, fired: &Path) -> (Result<Output, String>, bool) {
+    let _ = std::fs::remove_file(fired);
+    let mut command = common::child("injections");
+    driver.used_by(&mut command).env("FAULT_CALL", call).env("FAULT_CODE", code.to_string()).env("FAULT_AT", at.to_string());
+    command.env("FAULT_FIRED", fired);
+    if *ever {
+        command.env("FAULT_EVER", "1");
+    }
+    (common::finish(command, LONGEST), fired.exists())
 }
 
 fn judge(injection: &Injection, output: Result<Output, String>, right: &str) -> Result<Outcome, String> {
@@ -180,7 +184,7 @@ pub fn run(long: bool) -> Vec<String> {
     let folder = common::folder("driver");
     let driver = Driver::build(&folder);
     let counts = folder.join("counts");
-    let Output { code, stdout, stderr } = train_with(&driver, None, Some(&counts)).expect("a training");
+    let Output { code, stdout, stderr } = train_without(&driver, &counts).expect("a training");
     let lines: Vec<&str> = stdout.lines().collect();
     assert!(code == Some(0) && lines.len() == 2 && lines[0] == lines[1], "without a fault it trains: {code:?} {stdout} {stderr}");
     let right = lines[0];
@@ -193,6 +197,7 @@ pub fn run(long: bool) -> Vec<String> {
 
     let mut all = Vec::new();
     for (call, codes) in CALLS {
+        assert!(counts[call] > 0, "{call} is not called any more: there is another in its place, or the driver is not in front");
         // One more than there are: it never comes, and no harm is done.
         for at in 1..=counts[call] + 1 {
             let once = codes.iter().map(|code| Injection { call, code: *code, at, ever: false });
@@ -219,9 +224,27 @@ pub fn run(long: bool) -> Vec<String> {
             i % step == 0 || (edge(injection) && injection.code == -1)
         });
     }
-    let results =
-        common::each(&all, |_, injection| (injection.call, judge(injection, train_with(&driver, Some(injection), None), right)));
-    println!("{} of {whole} injections into {} calls of a training", all.len(), counts.values().sum::<usize>());
+    let came = AtomicUsize::new(0);
+    let results = common::each(&all, |thread, injection| {
+        let (output, fired) = train_with(&driver, injection, &folder.join(format!("fired-{thread}")));
+        came.fetch_add(usize::from(fired), Ordering::Relaxed);
+        // How often some functions are called depends on how long things take, but not by as much as that.
+        let expected = injection.at == 1 || injection.at * 4 <= counts[injection.call] * 3;
+        let result = match judge(injection, output, right) {
+            Ok(_) if expected && !fired => Err(format!("the fault did not come: {injection:?}")),
+            judged => judged,
+        };
+        (injection.call, result)
+    });
+    let came = came.into_inner();
+    println!(
+        "{} of {whole} injections into {} calls of a training, of which {came} came",
+        all.len(),
+        counts.values().sum::<usize>()
+    );
+    if std::env::args().len() < 3 {
+        assert!(came >= if long { 1000 } else { 200 }, "too few faults came for what is promised of them");
+    }
     for (call, _) in CALLS {
         let mut outcomes: BTreeMap<Outcome, usize> = BTreeMap::new();
         let of_call = results.iter().filter(|(name, _)| name == call);

@@ -1,6 +1,8 @@
 //! A disk that fails: each system call of a save in turn, with what it may fail with. The file is the old or the new one, and whole; the save says
 //! which.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -106,6 +108,8 @@ pub fn run(_long: bool) -> Vec<String> {
         let path = place.join("model.safetensors");
         if *replaces {
             std::fs::write(&path, &old).expect("the old file");
+            // Nobody else may read it, and nobody else may read what replaces it.
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("its permissions");
         }
         let output = save(&place, &library, *replaces, Some((*at, *errno)), None)?;
         let is = std::fs::read(&path).ok();
@@ -115,6 +119,9 @@ pub fn run(_long: bool) -> Vec<String> {
         let whole = is.as_ref() == Some(&new) || if *replaces { is.as_ref() == Some(&old) } else { is.is_none() };
         if !whole {
             return wrong("the file is neither the old nor the new one");
+        }
+        if *replaces && std::fs::metadata(&path).map(|about| about.permissions().mode() & 0o777).ok() != Some(0o600) {
+            return wrong("others may read what they might not before");
         }
         match output.code {
             Some(0) if is.as_ref() != Some(&new) => return wrong("it says that it saved, and did not"),
