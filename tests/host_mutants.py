@@ -2,8 +2,9 @@
 
     python3 tests/host_mutants.py [--anew] [--workers N] [PART ...]
 
-The parts are readers and planner; without one, both. cargo-mutants finds the places and the changes (it is installed under target/), but would build
-all tests for each of them. Here each change is made in a copy of the project, and what is likely to notice it is built and run: first the tests that
+The parts are readers, checkpoints, planner and emitters; without one, all. cargo-mutants finds the places and the changes (it is installed under target/), but would
+build all tests for each of them. In the emitters, which write the WGSL of products and fused kernels, it is that WGSL that is changed, as
+tests/mutants.py changes the files of shaders/. Here each change is made in a copy of the project, and what is likely to notice it is built and run: first the tests that
 tell soonest, as one program, then others if those do not. A program is stopped at its first failure.
 
 The build is one without optimisation and with Rust's checks of overflows, as `cargo test` without --release has them. What was noticed is kept in
@@ -15,10 +16,12 @@ not tried. Needs Python 3.9, git, patch, and what the tests need.
 """
 
 import argparse
+import difflib
 import fcntl
 import json
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -37,14 +40,47 @@ MARK = "/* ~ changed by cargo-mutants ~ */"
 # What is changed, and the tests, in the order of how soon they tell. Files of tests in a list are one program, and `lib` the library's own.
 PARTS = {
     "readers": (
-        ["src/read/*.rs", "src/table/csv.rs", "src/table/lines.rs", "src/shown.rs"] + [f"src/file/{name}.rs" for name in ("checkpoint", "description", "npz", "safetensors")],
+        ["src/read/*.rs", "src/table/csv.rs", "src/table/lines.rs", "src/shown.rs"] + [f"src/file/{name}.rs" for name in ("description", "npz", "safetensors")],
         [["files", "tables", "corpus"], ["hostile"], ["lib", "resume", "export"]],
+    ),
+    "checkpoints": (
+        ["src/file/checkpoint.rs"],
+        [["resume"], ["hostile", "files", "export"], ["lib"]],
     ),
     "planner": (
         ["src/plan/*.rs"],
         [["plan_snapshots"], ["plan"], ["stages", "batches", "training", "fit", "errors"]],
     ),
+    "emitters": (
+        ["src/product/*.rs", "src/fused/emit.rs"],
+        [["fused"], ["products"], ["training", "determinism"]],
+    ),
 }
+
+# What is changed of the WGSL that is written: kind, pattern, and what is put in its place. A value may be one that is put in, in braces.
+VALUE = r"(?:[\w.]|\{[^{}]*\})+"
+WGSL = [
+    ("barrier", r"^workgroupBarrier\(\);$", ""),
+    ("guard", r" < ", " <= "),
+    ("guard", r" >= ", " > "),
+    ("guard", r" > ", " >= "),
+    ("term", rf" \+ {VALUE}(?=[\]);,* ])", ""),
+    ("term", rf"{VALUE} \+ (?={VALUE})", ""),
+    ("term", rf" - {VALUE}(?=[\]);,* ])", ""),
+    ("factor", rf" \* {VALUE}(?=[\]);,+ ])", ""),
+    ("factor", rf"{VALUE} \* (?={VALUE})", ""),
+    ("factor", rf" [/%] {VALUE}(?=[\]);,+ ])", ""),
+    ("operation", r" \+= ", " = "),
+    ("operation", r"\bmin\(", "max("),
+    ("operation", r" == ", " != "),
+    ("operation", r" && ", " || "),
+    ("constant", r"\b1\.0\b", "2.0"),
+    ("constant", r"\b0\.0\b", "1.0"),
+    ("constant", r"\b4u\b", "3u"),
+]
+
+# The most of each kind in a file, spread over it.
+MOST_OF_WGSL = 10
 
 # How long a program of tests may take, in seconds: some ten times as long as it does.
 LONGEST = 200
@@ -65,6 +101,11 @@ EXPLAINED = {
     ("src/file/checkpoint.rs", "replace Saver::knows_best -> bool with false"),
     # A first line of exactly 1 MiB: the next 8 KiB are looked at too.
     ("src/table/csv.rs", "'reading: while head.len() <= FIRST_LINE {"),
+    # Less memory is asked for at first.
+    ("src/read/mod.rs", 'values.try_reserve_exact(bytes % size).map_err(|_| format!("a shape of {shape:?}, for which there is no memory"))?;'),
+    # One byte more or less of 256 MiB, of which 8 KiB are read at a time.
+    ("src/table/lines.rs", "if ends.of_line >= LONGEST_LINE {"),
+    ("src/table/lines.rs", "if ends.ahead.len() >= MOST_LINES {"),
     # The limit is held again where the bytes are read.
     ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 + 4).sum::<u64>() > self.room {"),
     ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 * 4).sum::<u64>() == self.room {"),
@@ -85,6 +126,32 @@ def changes(files):
     return json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
 
 
+def changes_of_wgsl(files):
+    """Changes of what is between quotes in lines of these files that write WGSL."""
+    found = {}
+    for path in sorted(path for pattern in files for path in ROOT.glob(pattern)):
+        lines = path.read_text().split("#[cfg(test)]")[0].splitlines(keepends=True)
+        file = str(path.relative_to(ROOT))
+        for at, line in enumerate(lines):
+            code = line.strip()
+            # Messages and labels are no WGSL.
+            if code.startswith(("//", "assert", "debug_assert", "label")):
+                continue
+            for text in re.finditer(r'"((?:[^"\\]|\\.)*)"', line):
+                if text[1].startswith("//"):
+                    continue
+                for kind, pattern, replacement in WGSL:
+                    for match in re.finditer(pattern, text[1]):
+                        start, end = text.start(1) + match.start(), text.start(1) + match.end()
+                        changed = line[:start] + match.expand(replacement) + line[end:]
+                        whole = lines[:at] + [changed] + lines[at + 1 :]
+                        diff = "".join(difflib.unified_diff(lines, whole, file, file))
+                        name = f"{file}:{at + 1}:{start + 1}: {kind}: `{code}` becomes `{changed.strip()}`"
+                        found.setdefault((file, kind), []).append({"file": file, "name": name, "diff": diff, "genre": "WGSL"})
+    spread = lambda all: [all[i * len(all) // min(MOST_OF_WGSL, len(all))] for i in range(min(MOST_OF_WGSL, len(all)))]
+    return [change for all in found.values() for change in spread(all)]
+
+
 def after(change):
     """What a change is known by in EXPLAINED."""
     added = [line[1:].replace(MARK, "").strip() for line in change["diff"].splitlines()[2:] if line.startswith("+")]
@@ -98,9 +165,9 @@ def key(change):
     return f"{change['file']} {zlib.crc32(lines.encode()):08x}"
 
 
-def start(command, **how):
+def start(command, stderr=subprocess.DEVNULL, **how):
     """A child in a group of its own: an interrupt is for this script, which ends it then with all that it has started."""
-    child = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, **how)
+    child = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=stderr, text=True, **how)
     running.add(child)
     if stopping.is_set():
         end(child)
@@ -123,7 +190,8 @@ def end_all():
 class Copy:
     """A copy of the project in which changes are made and tests are built."""
 
-    def __init__(self, number, groups):
+    def __init__(self, number, groups, of_wgsl):
+        self.of_wgsl = of_wgsl
         self.root, self.target = PLACE / f"copy-{number}", PLACE / f"target-{number}"
         shutil.rmtree(self.root, ignore_errors=True)
         # A compiler that was ended may have left this as of a change.
@@ -164,11 +232,16 @@ class Copy:
     def fail(self, program):
         """What fails of these tests, if anything does."""
         # A disk that is mounted would stay so if the program is killed.
-        child = start([program, "--skip", "a_full_disk"], cwd=self.root, env=self.env)
+        command = [program, "--skip", "a_full_disk"]
+        # What is no WGSL any more is told by a panic.
+        child = start(command + ["--nocapture"] * self.of_wgsl, cwd=self.root, env=self.env, stderr=subprocess.STDOUT if self.of_wgsl else subprocess.DEVNULL)
         failed = []
         clock = threading.Timer(LONGEST, lambda: (failed.append(f"{Path(program).name} does not end"), end(child)))
         clock.start()
         for line in child.stdout:
+            if self.of_wgsl and "expected WGSL that compiles" in line:
+                failed.append(UNVIABLE)
+                break
             if line.startswith("test ") and line.rstrip().endswith("FAILED"):
                 failed.append(line.strip())
                 break
@@ -206,7 +279,7 @@ class Copy:
 
 def made(name, groups, workers):
     """So many copies of the project, whose tests pass."""
-    copies = [Copy(i, groups) for i in range(workers)]
+    copies = [Copy(i, groups, name == "emitters") for i in range(workers)]
     first = copies[0]
     verdict = first.verdict()
     if verdict != SURVIVES:
@@ -227,7 +300,7 @@ def made(name, groups, workers):
 def part(name, workers):
     """Tries what is not known yet; how many survive or were not tried."""
     files, groups = PARTS[name]
-    found = changes(files)
+    found = changes_of_wgsl(files) if name == "emitters" else changes(files)
     kept = PLACE / f"{name}.tsv"
     lines = [line.split("\t") for line in (kept.read_text().splitlines() if kept.exists() else [])]
     # What survived is tried again, since there may be tests for it now. A line may have been cut off.
@@ -282,7 +355,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--anew", action="store_true", help="forget what was noticed before")
     arguments.add_argument("--workers", type=int, default=2, metavar="N", help="how many are tried at once (2)")
-    arguments.add_argument("parts", nargs="*", metavar="PART", help="readers, planner (both)")
+    arguments.add_argument("parts", nargs="*", metavar="PART", help="readers, checkpoints, planner, emitters (all)")
     given = arguments.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     PLACE.mkdir(parents=True, exist_ok=True)

@@ -264,6 +264,15 @@ fn checkpoints_that_contradict_themselves_are_refused() {
     fs::write(&path, [&(exchanged.len() as u64).to_le_bytes(), exchanged.as_bytes(), data].concat()).expect("a file");
     let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
     refused(model.resume(&path, &x, &y, &fit), &["a checkpoint that is damaged"]);
+    // A schedule that began after all epochs has none without an improvement.
+    let late = |bad: u64| {
+        resumed(&move |described| {
+            described["training"]["schedule_began"] = 3.into();
+            described["training"]["plateau"]["bad"] = bad.into();
+        })
+    };
+    late(0).unwrap_or_else(|error| panic!("{error}"));
+    refused(late(1), &["contradict each other"]);
     refused(counts("best_epoch", 0), &["contradict each other"]);
     refused(counts("epochs", 2), &["contradict each other"]);
 }

@@ -5,6 +5,7 @@
 mod common;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use common::{device, numbers, refused};
 use shaderprop::internals::gpu;
@@ -86,6 +87,52 @@ fn a_device_lost_at_any_epoch_changes_no_bit() {
             std::fs::remove_file(&path).expect("the checkpoint");
         }
     }
+}
+
+/// By another thread, with as much under way as there is.
+#[test]
+fn a_device_lost_in_the_middle_of_its_work_changes_no_bit() {
+    let trials = if std::env::var_os("SHADERPROP_LONG").is_some() { 50 } else { 8 };
+    let (x, y) = rows();
+    let mut lost = 0;
+    for (name, network, fit) in trainings() {
+        let fit = fit.log_every(7);
+        let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
+        let history = model.fit(&x, &y, &fit).expect("a training");
+        let expected = bits(&model, &history);
+        let mut chance = Philox::new(8, 1000, 0, 0);
+        let mut longest = Duration::from_millis(500);
+        for trial in 0..trials {
+            let path = path(&format!("under-way-{name}"));
+            let fit = fit.clone().checkpoint(Checkpoint::new(&path).every(5));
+            let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
+            let gpu = gpu(model.device()).expect("a GPU");
+            let wait = longest.mul_f32(chance.uniform());
+            let (result, took) = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(wait);
+                    gpu.destroy();
+                });
+                let since = Instant::now();
+                (model.fit(&x, &y, &fit), since.elapsed())
+            });
+            let history = match result {
+                // It was done before.
+                Ok(history) => {
+                    longest = longest.min(took);
+                    history
+                }
+                Err(error) => {
+                    assert!(error.needs_new_device(), "{name}, trial {trial}: {error}");
+                    lost += 1;
+                    model.recover(&x, &y, &fit).expect("it recovers")
+                }
+            };
+            assert_eq!(bits(&model, &history), expected, "{name}, trial {trial}");
+        }
+    }
+    println!("{lost} of {} were lost before they were done", 2 * trials);
+    assert!(lost > 0);
 }
 
 /// Lost before the first checkpoint, or without any: it begins again.

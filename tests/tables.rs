@@ -476,6 +476,8 @@ fn records_are_told_by_their_lines() {
             refused(from(&text.replace("3,", "3,4,")), &[&format!("3 cells in line {line}")]);
         }
     }
+    let headerless = Table::from_csv("\n\n1,x\n2,3\n".as_bytes(), &Csv::new().header(false)).expect("a table");
+    refused(Preprocessing::fit(&headerless, &Columns::number("1")), &["table, line 3, row 1, column `1`"]);
     refused(Table::from_csv(b"a,b\r\n\r\n1,\xff\r\n".as_slice(), &Csv::new()), &["not UTF-8, in line 3"]);
     // A header of several lines, and quotes that are none.
     let excel = "\"weight\n(kg)\";\"height\n(m)\";class\n1;2;a\n";
@@ -483,11 +485,16 @@ fn records_are_told_by_their_lines() {
         Table::from_csv(excel.as_bytes(), &Csv::guess()).expect("a table").names(),
         ["weight\n(kg)", "height\n(m)", "class"]
     );
+    // As far as it goes, which may be further than is read at once.
+    let wide = format!("\"x\n{}\";b\n1;2\n", "y".repeat(10_000));
+    assert_eq!(Table::from_csv(wide.as_bytes(), &Csv::guess()).expect("a table").names()[1], "b");
     let inches = "size 5\";colour;price\n1;red;2\n";
     assert_eq!(Table::from_csv(inches.as_bytes(), &Csv::guess()).expect("a table").names(), ["size 5\"", "colour", "price"]);
     refused(from(&",".repeat(1 << 20)), &["1048577 columns, of at most 1048576"]);
+    refused(from(&format!("a,b\n\"{}", "x\n".repeat((1 << 20) + 8192))), &["a row of more than 1048576 lines"]);
+    assert_eq!(from(&format!("a,b\n{}1,2\n", "\n".repeat(1 << 21))).expect("a table").rows(), 1);
     // A file of a few KiB that unpacks to a line without an end.
-    let long = file("line.csv.gz", &gzipped(&vec![b'x'; (1 << 28) + 2]));
+    let long = file("line.csv.gz", &gzipped(&[b"a\n".as_slice(), &vec![b'x'; (1 << 28) + 2]].concat()));
     refused(Table::read_csv(long, &Csv::new()), &["a line of more than 268435456 bytes"]);
 }
 

@@ -40,9 +40,13 @@ pub fn compile(source: &str, to: &Path) {
 fn real_driver() -> (String, String) {
     let chosen = std::env::var("VK_DRIVER_FILES").ok().or_else(|| std::env::var("VK_ICD_FILENAMES").ok());
     let json = chosen.map(PathBuf::from).unwrap_or_else(|| {
-        let folder = std::fs::read_dir("/usr/share/vulkan/icd.d").expect("the folder of drivers");
-        let mut files = folder.flatten().map(|entry| entry.path());
-        files.find(|path| path.to_string_lossy().contains("lvp_icd")).expect("Mesa's software driver, or one in VK_DRIVER_FILES")
+        let home = std::env::var("HOME").unwrap_or_default();
+        let folders = ["/usr/share", "/etc", "/usr/local/share", &format!("{home}/.local/share")];
+        let entries = folders.iter().flat_map(|folder| std::fs::read_dir(format!("{folder}/vulkan/icd.d")));
+        let mut files: Vec<PathBuf> = entries.flatten().flatten().map(|entry| entry.path()).collect();
+        // Mesa's software driver, if it is there.
+        files.sort_by_key(|path| !path.to_string_lossy().contains("lvp_icd"));
+        files.into_iter().next().expect("a Vulkan driver, or one in VK_DRIVER_FILES")
     });
     let text = std::fs::read_to_string(&json).expect("the driver's JSON file");
     let text: serde_json::Value = serde_json::from_str(&text).expect("JSON");
