@@ -166,8 +166,11 @@ pub mod internals {
 
     /// Files that are whole or not there.
     pub mod files {
+        pub use crate::file::savable;
         pub use crate::file::write::{Existing, Target, write};
     }
+
+    pub use crate::shown::short;
 
     /// The device's GPU.
     pub fn gpu(device: &crate::Device) -> Option<std::sync::Arc<Gpu>> {

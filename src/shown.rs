@@ -1,9 +1,9 @@
 //! What files and tables say, as messages and tables of ours can show it: on one line, and not too long.
 
-/// A text, or as much of it as that many characters.
+/// A text of at most so many characters.
 pub fn short(text: &str, most: usize) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect();
-    if line.len() < text.len() { line + "…" } else { line }
+    let line = |most: usize| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most);
+    if text.chars().nth(most).is_some() { line(most - 1).chain(['…']).collect() } else { line(most).collect() }
 }
 
 /// A message that quotes what a file says.

@@ -716,7 +716,7 @@ fn what_is_too_much_is_refused_or_shown_in_part() {
     let (out, _) = done(&folder, &["evaluate", "classes.safetensors", "classes.csv"]);
     assert!(out.contains("On 1025 rows") && !out.contains("taken for"), "{out}");
     let picture = ["evaluate", "classes.safetensors", "classes.csv", "--plot", "no.png"];
-    fails(&folder, &picture, 1, &["--plot", "at most 1,024 classes", "got 1025"]);
+    fails(&folder, &picture, 2, &["--plot", "at most 1024 classes", "got 1025"]);
     let (out, _) = done(&folder, &["inspect", "classes.safetensors"]);
     assert!(out.len() < 5000 && !out.contains('\u{1b}') && out.contains('…'), "{} bytes", out.len());
 
@@ -724,10 +724,11 @@ fn what_is_too_much_is_refused_or_shown_in_part() {
     let words: String = (0..200).map(|i| format!("{}{i},{}\n", "x".repeat(9000), i % 2)).collect();
     std::fs::write(folder.join("words.csv"), format!("word,kind\n{words}")).expect("a table");
     for out in ["words.safetensors", "words.npz"] {
-        fails(&folder, &["train", "words.csv", "--header", "yes", "--out", out], 1, &[out, "of at most 1048576"]);
+        let output = run(&folder, &["train", "words.csv", "--header", "yes", "--out", out]);
+        let err = text(&output.stderr);
+        assert!(output.status.code() == Some(1) && err.contains("of at most 1048576") && !err.contains("\nepoch "), "{err}");
+        assert!(err.len() < 2000, "{err}");
     }
-    let output = run(&folder, &["train", "words.csv", "--header", "yes", "--out", "words.npz"]);
-    assert!(!text(&output.stderr).contains("\nepoch "), "it was trained first: {}", text(&output.stderr));
     // The checkpoint that is gone on from is a file like others where another one is to take its place.
     done(&folder, &["train", IRIS, "--epochs", "3", "--checkpoint", "run.checkpoint"]);
     let same = ["train", IRIS, "--epochs", "5", "--resume", "run.checkpoint", "--checkpoint", "run.checkpoint", "--plot"];

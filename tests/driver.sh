@@ -1,13 +1,13 @@
 #!/bin/bash
-# tests/driver.sh mesa25|swiftshader|navi21|navi31: unpacks a second software driver, or AMD's for a GPU that is not there, which compiles and runs nothing,
-# from Debian's packages into target/drivers, without installing it, and prints the environment that selects it. For Debian 12, whose own Mesa is 22.3, with its package sources in *.sources files; needs apt-get, but not to be root.
+# tests/driver.sh mesa25|swiftshader: unpacks a second software driver from Debian's packages into target/drivers, without installing
+# it, and prints the environment that selects it. For Debian 12, whose own Mesa is 22.3, with its package sources in *.sources files; needs apt-get, but not to be root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder="$PWD/target/drivers"
 mkdir -p "$folder/lists/partial"
 cd "$folder"
 case "$1" in
-    mesa25 | navi*)
+    mesa25)
         if [ ! -f mesa25.json ]; then
             source=$(grep -hE '^URIs: ' /etc/apt/sources.list.d/*.sources | head -1)
             key=$(grep -hE '^Signed-By: ' /etc/apt/sources.list.d/*.sources | head -1)
@@ -19,11 +19,6 @@ case "$1" in
             printf '{"ICD":{"api_version":"1.3.0","library_path":"%s"},"file_format_version":"1.0.0"}\n' "$library" > mesa25.json
         fi
         json="$folder/mesa25.json"
-        if [ "$1" != mesa25 ]; then
-            json="$folder/radv.json"
-            sed 's/libvulkan_lvp/libvulkan_radeon/' mesa25.json > "$json"
-            echo "RADV_FORCE_FAMILY=$1"
-        fi
         echo "LD_LIBRARY_PATH=$(dirname "$(find "$folder/mesa25" -name libvulkan_lvp.so)")"
         ;;
     swiftshader)
@@ -33,7 +28,7 @@ case "$1" in
         fi
         json=$(find "$folder/chromium" -name vk_swiftshader_icd.json)
         ;;
-    *) echo "usage: tests/driver.sh mesa25|swiftshader|navi21|navi31" >&2; exit 2 ;;
+    *) echo "usage: tests/driver.sh mesa25|swiftshader" >&2; exit 2 ;;
 esac
 echo "VK_DRIVER_FILES=$json"
 echo "VK_ICD_FILENAMES=$json"

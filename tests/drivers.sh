@@ -22,7 +22,7 @@ try() {
         messages=$(grep -cE 'Validation (Error|Warning)|SYNC-HAZARD' "$log")
         if [ "$passed" = 0 ]; then bad=1; echo "$name: no test was run";
         # It says at its start what it looks at.
-        elif [[ $name == validation* ]] && ! grep -A3 'Validation Layer Active' "$log" | grep -q SYNCHRONIZATION_VALIDATION; then
+        elif [[ $name == validation* ]] && ! grep -A3 'Validation Layer Active' "$log" | grep -c SYNCHRONIZATION_VALIDATION >/dev/null; then
             bad=1; echo "$name: it was not there, says $log";
         elif [ "$messages" -gt 0 ]; then bad=1; echo "$name: $messages messages, in $log"; else echo "$name: $passed tests ok"; fi
     else

@@ -128,7 +128,7 @@ fn every_input_of_sigmoid_tanh_and_exp() {
         check(&function, &specials, &of_specials, &mut largest).unwrap_or_else(|wrong| panic!("{wrong}"));
         for (x, got) in specials.iter().zip(of_specials) {
             let (name, expected) = (function.activation.name(), (function.exact)(f64::from(*x)) as f32);
-            // There is one number that is right, but for the sign of 0; beside 0 it may be that one's neighbour.
+            // There is one number that is right, but for the sign of 0; beside 0 a tangent is the driver's.
             let beside = *x != 0.0 && x.abs() < 1.0;
             let right = if expected.is_nan() {
                 got.is_nan()

@@ -102,9 +102,10 @@ EXPLAINED = {
     # A first line of exactly 1 MiB: the next 8 KiB are looked at too.
     ("src/table/csv.rs", "'reading: while head.len() <= FIRST_LINE {"),
     # Less memory is asked for at first.
+    ("src/read/mod.rs", 'values.try_reserve_exact(bytes * size).map_err(|_| format!("a shape of {shape:?}, for which there is no memory"))?;'),
     ("src/read/mod.rs", 'values.try_reserve_exact(bytes % size).map_err(|_| format!("a shape of {shape:?}, for which there is no memory"))?;'),
-    # One byte more or less of 256 MiB, of which 8 KiB are read at a time.
-    ("src/table/lines.rs", "if ends.of_line >= LONGEST_LINE {"),
+    # One byte more or less of 32 MiB, of which 8 KiB are read at a time.
+    ("src/table/lines.rs", "if ends.length - ends.asked >= LONGEST_ROW {"),
     ("src/table/lines.rs", "if ends.ahead.len() >= MOST_LINES {"),
     # The limit is held again where the bytes are read.
     ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 + 4).sum::<u64>() > self.room {"),
@@ -148,8 +149,7 @@ def changes_of_wgsl(files):
                         diff = "".join(difflib.unified_diff(lines, whole, file, file))
                         name = f"{file}:{at + 1}:{start + 1}: {kind}: `{code}` becomes `{changed.strip()}`"
                         found.setdefault((file, kind), []).append({"file": file, "name": name, "diff": diff, "genre": "WGSL"})
-    spread = lambda all: [all[i * len(all) // min(MOST_OF_WGSL, len(all))] for i in range(min(MOST_OF_WGSL, len(all)))]
-    return [change for all in found.values() for change in spread(all)]
+    return [change for of_kind in found.values() for change in of_kind[:: -(-len(of_kind) // MOST_OF_WGSL)]]
 
 
 def after(change):

@@ -1,9 +1,8 @@
 //! Files that nobody meant well with: a typed error or a model, no panic, and no memory beyond a small multiple of the file.
 
+#[path = "common/checksum.rs"]
+mod checksum;
 mod common;
-#[allow(dead_code, reason = "only the checksum is taken of it")]
-#[path = "../fuzz/src/readers.rs"]
-mod readers;
 
 use std::alloc::System;
 use std::fs::{self, File};
@@ -232,7 +231,7 @@ fn checkpoints_that_contradict_themselves_are_refused() {
         change(&mut described);
         let described = described.to_string();
         metadata["shaderprop"] = described.into();
-        header["__metadata__"]["checksum"] = readers::checksum(&header, data).expect("a checksum").into();
+        header["__metadata__"]["checksum"] = checksum::checksum(&header, data).expect("a checksum").into();
         let mut header = header.to_string();
         header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
         fs::write(&path, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()).expect("a file");

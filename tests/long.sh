@@ -19,18 +19,13 @@ suite() {
     echo "$((run - 1)) runs of the suite, $failed failed"
     [ $failed = 0 ]
 }
-# The modules of tests/shaders.rs through SPIR-V's own validator, and through AMD's compiler for two families of GPUs that need not be there.
+# The modules of tests/shaders.rs through SPIR-V's own validator.
 modules() {
     command -v spirv-val >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install -y -qq spirv-tools >/dev/null; } || { echo "spirv-val is missing: install spirv-tools"; return 1; }
     cargo test --quiet --locked --release --test shaders >/dev/null || return 1
     local bad=0 module
     for module in target/tmp/modules/*.spv; do spirv-val --target-env vulkan1.1 "$module" || { bad=$((bad + 1)); echo "$module"; }; done
     echo "$(ls target/tmp/modules/*.spv | wc -l) modules, $bad of them refused by spirv-val"
-    local family variables
-    for family in navi21 navi31; do
-        mapfile -t variables < <(tests/driver.sh $family)
-        env "${variables[@]}" cargo test --locked --release --test shaders -- --ignored --nocapture || bad=1
-    done
     [ $bad = 0 ]
 }
 bad=0

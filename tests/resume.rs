@@ -374,11 +374,17 @@ fn a_checkpoint_too_long_is_told_before_training() {
     let data = fitted.transform(&table).expect("data");
     let network = Network::new(fitted.inputs()).dense(2, Activation::Softmax);
     let model = Model::new(&Device::cpu(), &network, &Init::default()).and_then(|model| model.with_preprocessing(fitted));
-    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).epochs(3).log_every(1).checkpoint(Checkpoint::new(&path));
-    let mut epochs = 0;
-    let result = model.expect("a model").fit_with(&data.inputs, &data.targets, &fit, |_| epochs += 1);
-    refused(result, &["a checkpoint", "a description of", "of at most 1048576"]);
-    assert_eq!((epochs, path.exists()), (0, false));
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).epochs(3).checkpoint(Checkpoint::new(&path));
+    let mut model = model.expect("a model");
+    refused(model.fit(&data.inputs, &data.targets, &fit), &["a checkpoint", "a description of", "of at most 1048576"]);
+    assert_eq!((model.epochs(), path.exists()), (0, false));
+    // As many epochs as can be are no reason.
+    let network = Network::new(2).dense(1, Activation::Sigmoid);
+    let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    let fit = Fit::new().epochs(usize::MAX).log_every(1).checkpoint(Checkpoint::new(&path));
+    let (x, y) = rows(10, 2);
+    model.fit_with(&x, &y, &fit, |_| ControlFlow::Break(())).expect("one epoch");
+    assert!(path.exists());
 }
 
 /// A training that ends with weights that are no numbers keeps those of the look before, with a checkpoint as without.

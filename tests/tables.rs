@@ -445,9 +445,15 @@ fn arrays_of_numpy_are_read_whatever_their_type() {
 fn records_are_told_by_their_lines() {
     let from = |text: &str| Table::from_csv(text.as_bytes(), &Csv::new());
     // Without its end a quote takes in all that follows.
-    for (text, line) in
-        [("a,b\n1,x\n2,\"y\n3,x\n4,x\n", 3), ("a,b\n1,\"x", 2), ("a,b\n1,\"x\"\"", 2), ("\"a,b\n1,x\n", 1), ("a\n\"", 2)]
-    {
+    for (text, line) in [
+        ("a,b\n1,x\n2,\"y\n3,x\n4,x\n", 3),
+        ("a,b\n1,\"x", 2),
+        ("a,b\n1,\"x\"\"", 2),
+        ("\"a,b\n1,x\n", 1),
+        ("a\n\"", 2),
+        ("a\n1\n\"\n\n", 3),
+        ("a\n1\n\"end", 3),
+    ] {
         refused(from(text), &["a quote that does not end", &format!("in line {line}")]);
     }
     for text in ["a,b\n1,\"x\"", "a,b\n1,\"x\"\n", "a,b\n1,x\n\n\n", "a,b\r\n1,x\r\n", "a,b\r1,x\r", "\u{feff}\"a\",b\n1,x"] {
@@ -459,6 +465,25 @@ fn records_are_told_by_their_lines() {
         );
     }
     assert_eq!(from("a\n\n\"\"\n \n").expect("a column of holes").rows(), 2);
+    assert_eq!(from("a\nend\n\"end\"\nend").expect("words").rows(), 3);
+    // Blanks before the names, and a name that is cut within a character where no more is looked at.
+    for csv in [Csv::guess(), Csv::new().delimiter(b';')] {
+        let table = Table::from_csv(" \n\t\na;b\n1;2\n".as_bytes(), &csv).expect("a table");
+        assert_eq!((table.names(), table.rows()), (["a", "b"].map(str::to_owned).as_slice(), 1));
+    }
+    let cut = format!("a;{}\n1;2\n", "é".repeat(1 << 20));
+    assert_eq!(Table::from_csv(cut.as_bytes(), &Csv::guess()).expect("a table").names().len(), 2);
+    for delimiter in [b'"', b'\n', b'\r', 0xbd] {
+        let result = Table::from_csv("a,b\n1,2\n".as_bytes(), &Csv::new().delimiter(delimiter));
+        assert!(matches!(result, Err(shaderprop::Error::Setting { .. })), "{delimiter}");
+        refused(result, &["the delimiter of a table"]);
+    }
+    assert_eq!(Table::from_csv("aeb\n1e2".as_bytes(), &Csv::new().delimiter(b'e')).expect("a table").names(), ["a", "b"]);
+    // What ended the reading is said each time.
+    let mut reader = TableReader::new("a,b\n1,2\n3\n4,5\n".as_bytes(), &Csv::new()).expect("a table");
+    for _ in 0..3 {
+        refused(reader.read(9), &["1 cells in line 3"]);
+    }
     // Lines of Linux, Windows and of old; empty ones; cells of several.
     for end in ["\n", "\r\n", "\r"] {
         for (text, line) in [
@@ -488,14 +513,24 @@ fn records_are_told_by_their_lines() {
     // As far as it goes, which may be further than is read at once.
     let wide = format!("\"x\n{}\";b\n1;2\n", "y".repeat(10_000));
     assert_eq!(Table::from_csv(wide.as_bytes(), &Csv::guess()).expect("a table").names()[1], "b");
+    for inches in ["size 5\";colour;price\n", "\"a \"\"b\"\";\n\";colour;price\n"] {
+        let read = Arc::new(AtomicUsize::new(0));
+        let text = format!("{inches}{}", "1;red;2\n".repeat(100_000)).into_bytes();
+        let source = Source { text: Cursor::new(text), read: read.clone(), interrupted: false, fails_at: usize::MAX };
+        assert_eq!(TableReader::new(source, &Csv::guess()).expect("a table").names()[1..], ["colour", "price"]);
+        assert!(read.load(Ordering::Relaxed) < 1 << 16, "{read:?} bytes for the first line");
+    }
     let inches = "size 5\";colour;price\n1;red;2\n";
     assert_eq!(Table::from_csv(inches.as_bytes(), &Csv::guess()).expect("a table").names(), ["size 5\"", "colour", "price"]);
     refused(from(&",".repeat(1 << 20)), &["1048577 columns, of at most 1048576"]);
     refused(from(&format!("a,b\n\"{}", "x\n".repeat((1 << 20) + 8192))), &["a row of more than 1048576 lines"]);
     assert_eq!(from(&format!("a,b\n{}1,2\n", "\n".repeat(1 << 21))).expect("a table").rows(), 1);
-    // A file of a few KiB that unpacks to a line without an end.
-    let long = file("line.csv.gz", &gzipped(&[b"a\n".as_slice(), &vec![b'x'; (1 << 28) + 2]].concat()));
-    refused(Table::read_csv(long, &Csv::new()), &["a line of more than 268435456 bytes"]);
+    // Files of some KiB that unpack to a row without an end: in a cell, of cells, of lines; and one that is just short enough.
+    for (begin, byte) in [("a\n", b'x'), ("a\n", b','), ("a\n\"", b'\n')] {
+        let long = file("row.csv.gz", &gzipped(&[begin.as_bytes(), &vec![byte; (1 << 25) + 8192]].concat()));
+        refused(Table::read_csv(long, &Csv::new()), &["a row of more than 33554432 bytes"]);
+    }
+    assert_eq!(from(&format!("a,b\n{},2\n", "x".repeat((1 << 25) - 8192))).expect("a table").rows(), 1);
 }
 
 /// Names may be as long as their file: what shows them does not show all.

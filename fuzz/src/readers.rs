@@ -1,8 +1,6 @@
 //! What reads files that come from anywhere, by the names of the fuzz targets: an error or a value, and never a panic. `tests/corpus.rs` runs the
 //! same over the corpus.
 
-#[cfg(not(fuzzing))]
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -25,60 +23,19 @@ static PLACE: LazyLock<PathBuf> = LazyLock::new(|| {
 pub fn read(target: &str, data: &[u8]) {
     let path = PLACE.with_extension(target);
     std::fs::write(&path, data).expect("a file");
-    read_file(target, &path);
-    // What is behind the checksum is reached by another one too; in fuzzing any is taken.
-    #[cfg(not(fuzzing))]
-    if let Some(repaired) = Some(data).filter(|_| target == "checkpoint").and_then(repaired) {
-        std::fs::write(&path, repaired).expect("a file");
-        read_file(target, &path);
-    }
-    std::fs::remove_file(&path).expect("the file goes");
-}
-
-fn read_file(target: &str, path: &Path) {
     let result = match target {
-        "safetensors" | "npz" => Model::load(&Device::cpu(), path, &Load::new()).map(predict),
-        "checkpoint" => resume(path),
-        "npy" => Array::read_npy(path).map(matrix),
-        "idx" => Array::read_idx(path).map(matrix),
-        "csv" => csv(path),
+        "safetensors" | "npz" => Model::load(&Device::cpu(), &path, &Load::new()).map(predict),
+        "checkpoint" => resume(&path),
+        "npy" => Array::read_npy(&path).map(matrix),
+        "idx" => Array::read_idx(&path).map(matrix),
+        "csv" => csv(&path),
         other => panic!("no fuzz target {other}"),
     };
+    std::fs::remove_file(&path).expect("the file goes");
     if let Err(error) = result {
         let text = error.to_string();
         assert!(text.contains("expected") && !text.contains('\n'), "{text}");
     }
-}
-
-/// A checkpoint with the checksum that belongs to what is in it.
-#[cfg(not(fuzzing))]
-fn repaired(data: &[u8]) -> Option<Vec<u8>> {
-    let length = usize::try_from(u64::from_le_bytes(data.get(..8)?.try_into().ok()?)).ok()?;
-    let header = serde_json::from_slice(data.get(8..length.checked_add(8)?)?).ok()?;
-    let (was, is) = (sum(&header)?, checksum(&header, &data[8 + length..])?);
-    let at = data.windows(8).position(|part| part == was.as_bytes())?;
-    Some([&data[..at], is.as_bytes(), &data[at + 8..]].concat())
-}
-
-/// The checksum that it says it has.
-#[cfg(not(fuzzing))]
-fn sum(header: &serde_json::Value) -> Option<&str> {
-    header["__metadata__"]["checksum"].as_str()
-}
-
-/// The checksum of a checkpoint: CRC-32 of the description, and of the tensors by their names, each as its name, type, shape and bytes.
-#[cfg(not(fuzzing))]
-pub fn checksum(header: &serde_json::Value, data: &[u8]) -> Option<String> {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(header["__metadata__"]["shaderprop"].as_str()?.as_bytes());
-    let tensors: BTreeMap<_, _> = header.as_object()?.iter().filter(|(name, _)| *name != "__metadata__").collect();
-    for (name, tensor) in tensors {
-        let shape = tensor["shape"].as_array()?.iter().map(serde_json::Value::as_u64).collect::<Option<Vec<u64>>>()?;
-        let place = |i: usize| usize::try_from(tensor["data_offsets"][i].as_u64()?).ok();
-        hasher.update(format!("{name} {} {shape:?} ", tensor["dtype"].as_str()?).as_bytes());
-        hasher.update(data.get(place(0)?..place(1)?)?);
-    }
-    Some(format!("{:08x}", hasher.finalize()))
 }
 
 /// A model that was loaded can be used.

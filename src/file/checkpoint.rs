@@ -241,12 +241,16 @@ fn check_length(
         start.layout.places.iter().map(tensor)
     };
     let metrics = fit.metrics.iter().map(|metric| metric.name().into_owned());
-    let metrics = metrics.flat_map(|name| [format!("metrics.{name}"), format!("validation_metrics.{name}")]);
-    let columns = ["loss", "validation_loss", "learning_rate"].map(str::to_owned).into_iter().chain(metrics);
+    let both = |name: String| {
+        let of_validation = fit.validation.is_some().then(|| format!("validation_metrics.{name}"));
+        [Some(format!("metrics.{name}")), of_validation]
+    };
+    let columns = ["loss", "validation_loss", "learning_rate"].map(str::to_owned).into_iter();
+    let columns = columns.chain(metrics.flat_map(both).flatten());
     let columns = columns.map(|name| (format!("history.{name}"), vec![fit.epochs], Type::F64));
     let all = prefixes.flat_map(of_weights).chain(columns);
     let all: Vec<Tensor> = all.map(|(name, shape, kind)| Tensor { name, shape, kind, values: vec![] }).collect();
-    // The longest numbers that there are.
+    // With numbers as long as can be.
     description.epochs = u64::MAX;
     description.training = Some(Progress {
         circumstances: circumstances.clone(),

@@ -422,6 +422,16 @@ fn check_finite(layout: &Layout, flat: &[f64], finite: impl Fn(&f64) -> bool) ->
     Ok(())
 }
 
+/// Refuses a model that could not be saved under that name, with a few more notes than it has: before it is trained, and not after.
+pub fn savable(model: &Model, path: &Path) -> Result<(), Error> {
+    let mut noted = model.clone();
+    noted.note("notes of its training", "\"".repeat(2048));
+    noted.write(path, &Save::new(), |content| {
+        content(&mut std::io::sink())
+            .map_err(|error| Error::Write { path: path.display().to_string(), message: error.to_string() })
+    })
+}
+
 fn too_long(path: &Path, got: String) -> Error {
     Error::Export { format: path.display().to_string(), what: got }
 }

@@ -104,7 +104,7 @@ pub fn header(metadata: &[(&str, &str)], tensors: &[Tensor]) -> Result<String, S
     let mut end = 0;
     for Tensor { name, shape, kind, .. } in tensors {
         let start = end;
-        end += shape.iter().product::<usize>() * kind.size();
+        end = shape.iter().fold(kind.size(), |bytes, n| bytes.saturating_mul(*n)).saturating_add(start);
         let _ = write!(
             header,
             ",{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{start},{end}]}}",

@@ -86,7 +86,7 @@ impl Gpu {
         }
     }
 
-    /// Whether all that was submitted is done, or never will be for another reason than that the device hangs.
+    /// Waits for all that was submitted; whether the device does not hang.
     pub(super) fn comes_to_its_end(&self) -> bool {
         if matches!(self.check(), Err(Error::Timeout { .. })) {
             return false;
@@ -98,6 +98,7 @@ impl Gpu {
             if !matches!(guard("waiting for the device", || self.device.poll(all)), Ok(Err(wgpu::PollError::Timeout))) {
                 return true;
             }
+            std::thread::sleep(Duration::from_millis(1));
         }
         false
     }

@@ -77,6 +77,8 @@ pub struct TableReader {
     records: csv::Reader<Box<dyn Read>>,
     lines: Lines,
     record: csv::StringRecord,
+    /// What ended the reading before the file's end.
+    failed: Option<Error>,
     /// Whether the record is one that had to be read for the number of its cells, and is the first row.
     ahead: bool,
     /// The rows that were read.
@@ -89,17 +91,16 @@ const FIRST_LINE: usize = 1 << 20;
 /// The most columns of a table.
 const MOST_COLUMNS: usize = 1 << 20;
 
-/// What is read behind the text: the end of the last line, and one with a cell like no other, in quotes in part. Where a quote of the text does not
-/// end, which the reader of records does not mind, it ends here, and these are no quotes but a part of that cell.
-const END: &str = "\n\"\u{10fffd}\"\u{10fffd}";
-const ENDED: &str = "\u{10fffd}\u{10fffd}";
-const UNENDED: &str = "\u{10fffd}\"\u{10fffd}";
+/// What is read behind the text: the end of the last line, and a record of its own. Where a quote of the text does not end, which the reader of records
+/// does not mind, it becomes a part of that cell.
+const END: &str = "\nend";
 
 impl TableReader {
     /// Opens a CSV file, plain or gzipped.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read, is empty or has two columns of a name.
+    /// [`Error::File`] if it cannot be read, is empty, has two columns of a name or more than 1,048,576 of them; [`Error::Setting`] for a delimiter
+    /// that is a quote, ends lines, or is no ASCII.
     pub fn open(path: impl AsRef<Path>, csv: &Csv) -> Result<Self, Error> {
         let path = path.as_ref();
         Self::begin(open(path)?, csv, path.display().to_string())
@@ -115,17 +116,31 @@ impl TableReader {
 
     fn begin(text: Box<dyn Read>, csv: &Csv, source: String) -> Result<Self, Error> {
         let refuse = |message: String| refused(Path::new(&source), "a table", message);
+        if let Some(delimiter) = csv.delimiter.filter(|delimiter| !delimiter.is_ascii() || b"\"\r\n".contains(delimiter)) {
+            return Err(Error::Setting {
+                what: "the delimiter of a table".into(),
+                expected: "an ASCII character that is no quote and ends no line".into(),
+                got: format!("{:?}", char::from(delimiter)),
+            });
+        }
         let mut text = Uninterrupted(text);
-        let head = head(&mut text).map_err(|error| refuse(error.to_string()))?;
+        let known = csv.header.is_some() && csv.delimiter.is_some();
+        let head = head(&mut text, known, csv.delimiter).map_err(|error| refuse(error.to_string()))?;
         let delimiter = csv.delimiter.unwrap_or_else(|| likely_delimiter(&head));
         let header = csv.header.unwrap_or_else(|| !first_record(&head, delimiter).iter().any(is_finite_number));
         let lines = Lines::default();
-        let whole = Cursor::new(head).chain(text).chain(Cursor::new(END));
-        let records = records(Box::new(Counted { text: whole, lines: lines.clone() }) as Box<dyn Read>, delimiter);
+        let whole = Counted::new(Cursor::new(head).chain(text), END, lines.clone());
+        let records = records(Box::new(whole) as Box<dyn Read>, delimiter);
         let record = csv::StringRecord::new();
-        let mut reader = Self { source, names: Vec::new(), header, records, lines, record, ahead: !header, rows: 0 };
-        if reader.next()?.is_none() {
-            return Err(reader.refuse("none: it has no rows".into()));
+        let mut reader = Self { source, names: vec![], header, records, lines, record, failed: None, ahead: !header, rows: 0 };
+        loop {
+            if reader.next()?.is_none() {
+                return Err(reader.refuse("none: it has no rows".into()));
+            }
+            // Blanks are no names.
+            if !header || reader.record.len() > 1 || !reader.record[0].is_empty() {
+                break;
+            }
         }
         let cells = reader.record.len();
         if cells > MOST_COLUMNS {
@@ -160,9 +175,18 @@ impl TableReader {
     /// The next so many rows, or as many as there are; nothing at the end.
     ///
     /// # Errors
-    /// [`Error::File`] for rows of other lengths than the first, for a quote that does not end, for text that is not UTF-8, and if the file
-    /// cannot be read any further.
+    /// [`Error::File`] for rows of other lengths than the first or of more than 32 MiB, for a quote that does not end, for text that is not UTF-8,
+    /// and if the file cannot be read any further. It says so then each time.
     pub fn read(&mut self, rows: usize) -> Result<Option<Table>, Error> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        let read = self.read_on(rows);
+        self.failed = read.as_ref().err().cloned();
+        read
+    }
+
+    fn read_on(&mut self, rows: usize) -> Result<Option<Table>, Error> {
         let mut table = Table::empty(self.source.clone(), self.names.clone());
         while table.rows() < rows {
             let line = match std::mem::take(&mut self.ahead) {
@@ -179,7 +203,7 @@ impl TableReader {
     /// Reads the next record and gives the line that it begins in; nothing at the end.
     fn next(&mut self) -> Result<Option<u64>, Error> {
         let read = self.records.read_record(&mut self.record);
-        let more = read.map_err(|error| {
+        read.map_err(|error| {
             self.refuse(match error.kind() {
                 csv::ErrorKind::Utf8 { pos, .. } => {
                     let line = pos.as_ref().map_or(0, |pos| self.lines.of(pos.byte()));
@@ -189,17 +213,17 @@ impl TableReader {
             })
         })?;
         let line = self.record.position().map_or(0, |position| self.lines.of(position.byte()));
-        let (cells, columns) = (self.record.len(), self.names.len());
-        match self.record.iter().next_back() {
-            Some(ENDED) if cells == 1 => Ok(None),
-            Some(last) if last.ends_with(UNENDED) => {
-                Err(self.refuse(format!("a quote that does not end, in a row that begins in line {line}")))
-            }
-            Some(_) if columns > 0 && cells != columns => {
-                Err(self.refuse(format!("{cells} cells in line {line}, where the lines before have {columns}")))
-            }
-            last => Ok((more && last.is_some()).then_some(line)),
+        if self.lines.is_behind(self.records.position().byte()) {
+            return match self.lines.are_over() {
+                true => Ok(None),
+                false => Err(self.refuse(format!("a quote that does not end, in a row that begins in line {line}"))),
+            };
         }
+        let (cells, columns) = (self.record.len(), self.names.len());
+        if columns > 0 && cells != columns {
+            return Err(self.refuse(format!("{cells} cells in line {line}, where the lines before have {columns}")));
+        }
+        Ok(Some(line))
     }
 
     fn refuse(&self, message: String) -> Error {
@@ -207,23 +231,27 @@ impl TableReader {
     }
 }
 
-/// The beginning of a text, up to the end of the first line that is not empty; without a byte order mark, which is no part of a name.
-fn head(text: &mut impl Read) -> io::Result<Vec<u8>> {
+/// The beginning of a text, up to the end of the first line that is not empty if that is to be guessed from; without a byte order mark, which is no
+/// part of a name.
+fn head(text: &mut impl Read, known: bool, delimiter: Option<u8>) -> io::Result<Vec<u8>> {
     let (mut head, mut chunk) = (Vec::new(), [0; 8192]);
-    let (mut quoted, mut begun) = (false, false);
-    'reading: while head.len() < FIRST_LINE {
+    let (mut quoted, mut begun, mut before) = (false, false, b'\n');
+    'reading: while head.len() < if known { 3 } else { FIRST_LINE } {
         let count = text.read(&mut chunk)?;
         if count == 0 {
             break;
         }
         head.extend(&chunk[..count]);
         for byte in &chunk[..count] {
-            quoted ^= *byte == b'"';
+            // Names may have line ends in them. A quote within a cell is a character as others are; two in quotes are one.
+            if *byte == b'"' {
+                quoted = !quoted && (b"\n\r ,;\t|\"".contains(&before) || delimiter == Some(before));
+            }
             begun |= !byte.is_ascii_whitespace();
-            // Names may have line ends in them.
             if *byte == b'\n' && begun && !quoted {
                 break 'reading;
             }
+            before = *byte;
         }
     }
     if head.starts_with(b"\xef\xbb\xbf") {
@@ -238,9 +266,11 @@ fn records<R: Read>(text: R, delimiter: u8) -> csv::Reader<R> {
     builder.has_headers(false).flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text)
 }
 
-/// The cells of the first line, as far as it is text.
+/// The cells of the first line that is not blank.
 fn first_record(head: &[u8], delimiter: u8) -> csv::StringRecord {
-    records(head, delimiter).into_records().next().and_then(Result::ok).unwrap_or_default()
+    let records = records(head, delimiter).into_byte_records().map_while(Result::ok);
+    let mut records = records.map(csv::StringRecord::from_byte_record_lossy);
+    records.find(|record| record.iter().any(|cell| !cell.is_empty())).unwrap_or_default()
 }
 
 fn likely_delimiter(head: &[u8]) -> u8 {

@@ -229,7 +229,7 @@ pub fn run(long: bool) -> Vec<String> {
         let (output, fired) = train_with(&driver, injection, &folder.join(format!("fired-{thread}")));
         came.fetch_add(usize::from(fired), Ordering::Relaxed);
         // How often some functions are called depends on how long things take, but not by as much as that.
-        let expected = injection.at == 1 || injection.at * 4 <= counts[injection.call] * 3;
+        let expected = injection.at == 1 || injection.at * 2 <= counts[injection.call];
         let result = match judge(injection, output, right) {
             Ok(_) if expected && !fired => Err(format!("the fault did not come: {injection:?}")),
             judged => judged,

@@ -7,7 +7,7 @@ use shaderprop::{Array, Column, Columns, Csv, Missing, Scaling, Split, Table, Ta
 
 use crate::options::Format;
 use crate::recipe::Task;
-use crate::talk::{Failure, Talk};
+use crate::talk::{Failure, Talk, short};
 
 /// A table, and what is known of it beside.
 pub struct Data {
@@ -153,9 +153,9 @@ pub fn target(table: &Table, place: usize, task: Option<Task>) -> Result<Target,
     }
     let few = classes.len() <= FEW && whole && 3 * classes.len() <= table.rows().max(6);
     let task = task.unwrap_or(if !numbers || few { Task::Classify } else { Task::Regress });
-    let name = &table.names()[place];
+    let name = short(&table.names()[place], 60);
     if task == Task::Classify && classes.len() < 2 {
-        let got = classes.keys().next().map_or("", String::as_str);
+        let got = short(classes.keys().next().map_or("", String::as_str), 60);
         return Err(Failure::Arguments(format!(
             "the target `{name}`: expected at least 2 classes, got `{got}` in all rows; choose another column by --target"
         )));
@@ -169,7 +169,7 @@ pub fn target(table: &Table, place: usize, task: Option<Task>) -> Result<Target,
         )));
     }
     if task == Task::Regress && !numbers {
-        let word = classes.keys().find(|cell| cell.parse::<f64>().is_err()).map_or("", String::as_str);
+        let word = short(classes.keys().find(|cell| cell.parse::<f64>().is_err()).map_or("", String::as_str), 60);
         return Err(Failure::Arguments(format!(
             "the target `{name}`: expected numbers, got `{word}`; give --task classify, or another --target"
         )));
@@ -188,7 +188,7 @@ pub fn with_target(table: Table, place: usize, talk: Talk) -> Table {
     if rows.is_empty() || rows.len() == table.rows() {
         return table;
     }
-    talk.say(format!("{} rows without `{}` are left out", table.rows() - rows.len(), table.names()[place]));
+    talk.say(format!("{} rows without `{}` are left out", table.rows() - rows.len(), short(&table.names()[place], 60)));
     table.select(&rows)
 }
 

@@ -44,11 +44,20 @@ pub struct Options {
     quiet: bool,
 }
 
+/// The most classes that an evaluation has a confusion matrix of.
+const MOST_DRAWN: usize = 1024;
+
 pub fn run(options: &Options) -> Result<(), Failure> {
     let talk = Talk { quiet: options.quiet };
     options::check_places([Place::of("--plot", options.plot.as_ref())], options.force)?;
     let model = load(&options.model, &options.device, 1024)?;
     let preprocessing = fitted(&model, &options.model)?;
+    let count = preprocessing.classes().map_or(0, <[String]>::len);
+    if options.plot.is_some() && count > MOST_DRAWN {
+        return Err(Failure::Arguments(format!(
+            "--plot: expected at most {MOST_DRAWN} classes for a confusion matrix, got {count}; leave it out"
+        )));
+    }
     let data = data::read(&options.data, &options.format)?;
     let table = data.test.unwrap_or(data.table);
     talk.device(model.device());
@@ -60,12 +69,6 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         match task {
             Task::Classify => {
                 let counts = evaluation.confusion_matrix();
-                if counts.is_empty() {
-                    let count = classes.len();
-                    return Err(Failure::Run(format!(
-                        "--plot: expected at most 1,024 classes to draw a confusion matrix of, got {count}; leave it out"
-                    )));
-                }
                 picture::save(path, options.force, picture::SIZE, &Confusion { classes, counts: &counts })?;
             }
             Task::Regress => {

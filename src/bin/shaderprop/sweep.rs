@@ -94,8 +94,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         options.folds
     ));
     if let Some(path) = &options.out {
-        // What could not be saved is told before it is trained.
-        sweep.model(0)?.with_preprocessing(preprocessing.clone())?.to_bytes(path, &Save::new())?;
+        shaderprop::internals::files::savable(&sweep.model(0)?.with_preprocessing(preprocessing.clone())?, path)?;
     }
     let begun = Instant::now();
     let history = sweep.fit(&data.inputs, &data.targets, &fit)?;

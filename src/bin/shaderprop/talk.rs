@@ -3,6 +3,8 @@
 use std::io::{ErrorKind, Write, stdout};
 use std::process::ExitCode;
 
+/// A text out of a file, as it is shown.
+pub use shaderprop::internals::short;
 use shaderprop::{Device, Error};
 
 /// Why a command did not do what it should.
@@ -18,19 +20,16 @@ pub enum Failure {
     Gone,
 }
 
-/// No line on stderr is longer, whatever it quotes.
-const LONGEST: usize = 2000;
-
 impl Failure {
     /// Says it, and gives the exit code.
     pub fn tell(self) -> ExitCode {
         match self {
             Self::Arguments(message) => {
-                eprintln!("error: {}", short(&message, LONGEST));
+                eprintln!("error: {message}");
                 2.into()
             }
             Self::Run(message) => {
-                eprintln!("error: {}", short(&message, LONGEST));
+                eprintln!("error: {message}");
                 1.into()
             }
             Self::Signal(number) => (128 + number).into(),
@@ -49,12 +48,6 @@ impl From<Error> for Failure {
             _ => Self::Run(error.to_string()),
         }
     }
-}
-
-/// A text that comes out of a file: on one line, and of at most so many characters.
-pub fn short(text: &str, most: usize) -> String {
-    let shown: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most + 1).collect();
-    if shown.chars().count() <= most { shown } else { shown.chars().take(most - 1).chain(['…']).collect() }
 }
 
 /// Writes on stdout, and a line's end.
@@ -80,7 +73,7 @@ impl Talk {
     pub fn say(self, line: impl AsRef<str>) {
         if !self.quiet {
             // Where nobody hears it the work goes on.
-            let _ = writeln!(std::io::stderr(), "{}", short(line.as_ref(), LONGEST));
+            let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
         }
     }
 

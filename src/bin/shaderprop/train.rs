@@ -213,8 +213,7 @@ impl Options {
             fit = fit.checkpoint(Checkpoint::new(path).overwrite(self.force));
         }
         if let Some(path) = &self.out {
-            // What could not be saved is told before it is trained.
-            model.to_bytes(path, &Save::new())?;
+            shaderprop::internals::files::savable(&model, path)?;
         }
         let engine = model.engine(&fit, rows.train.rows())?;
         if self.engine.engine() == EngineChoice::Fused && engine.engine != Engine::Fused {
