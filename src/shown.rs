@@ -16,3 +16,15 @@ pub fn shown(name: &str) -> String {
     let short: String = name.chars().take(60).collect();
     format!("{short:?}{}", if short.len() < name.len() { "…" } else { "" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_is_cut() {
+        assert_eq!(short("abcdef", 6), "abcdef");
+        assert_eq!(short("abcdefg", 6), "abcde…");
+        assert_eq!(short("a\u{85}b\n", 9), "a b ");
+    }
+}

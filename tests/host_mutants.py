@@ -2,9 +2,9 @@
 
     python3 tests/host_mutants.py [--anew] [--workers N] [PART ...]
 
-The parts are readers, checkpoints, planner and emitters; without one, all. cargo-mutants finds the places and the changes (it is installed under target/), but would
-build all tests for each of them. In the emitters, which write the WGSL of products and fused kernels, it is that WGSL that is changed, as
-tests/mutants.py changes the files of shaders/. Here each change is made in a copy of the project, and what is likely to notice it is built and run: first the tests that
+The parts are readers, checkpoints, planner, products and fused; without one, all. cargo-mutants finds the places and the changes (it is installed under
+target/), but would build all tests for each of them. What writes the WGSL of products and fused kernels is changed in that WGSL, as tests/mutants.py
+changes the files of shaders/. Here each change is made in a copy of the project, and what is likely to notice it is built and run: first the tests that
 tell soonest, as one program, then others if those do not. A program is stopped at its first failure.
 
 The build is one without optimisation and with Rust's checks of overflows, as `cargo test` without --release has them. What was noticed is kept in
@@ -51,11 +51,18 @@ PARTS = {
         ["src/plan/*.rs"],
         [["plan_snapshots"], ["plan"], ["stages", "batches", "training", "fit", "errors"]],
     ),
-    "emitters": (
-        ["src/product/*.rs", "src/fused/emit.rs"],
-        [["fused"], ["products"], ["training", "determinism"]],
+    "products": (
+        ["src/product/*.rs"],
+        [["products"], ["kernels", "training"]],
+    ),
+    "fused": (
+        ["src/fused/emit.rs"],
+        [["fused"], ["training", "determinism"]],
     ),
 }
+
+# Parts that write WGSL, which is what is changed. Their tests compute so much on the host that they are optimised a little.
+WRITES_WGSL = {"products", "fused"}
 
 # What is changed of the WGSL that is written: kind, pattern, and what is put in its place. A value may be one that is put in, in braces.
 VALUE = r"(?:[\w.]|\{[^{}]*\})+"
@@ -100,7 +107,7 @@ EXPLAINED = {
     # The same weights are read back and written once more.
     ("src/file/checkpoint.rs", "replace Saver::knows_best -> bool with false"),
     # A first line of exactly 1 MiB: the next 8 KiB are looked at too.
-    ("src/table/csv.rs", "'reading: while head.len() <= FIRST_LINE {"),
+    ("src/table/csv.rs", "'reading: while head.len() <= if known { 3 } else { FIRST_LINE } {"),
     # Less memory is asked for at first.
     ("src/read/mod.rs", 'values.try_reserve_exact(bytes * size).map_err(|_| format!("a shape of {shape:?}, for which there is no memory"))?;'),
     ("src/read/mod.rs", 'values.try_reserve_exact(bytes % size).map_err(|_| format!("a shape of {shape:?}, for which there is no memory"))?;'),
@@ -217,7 +224,7 @@ class Copy:
         """The programs of these tests, or None where they do not compile."""
         command = ["cargo", "test", "--locked", "--no-default-features", "--no-run", "--message-format=json", *wanted]
         # Of the library as little as can be is built anew: optimised, a change to one function is one to all that it was inlined in.
-        for setting in ("profile.dev.opt-level=0", "profile.dev.debug=0", 'profile.dev.package."*".opt-level=2'):
+        for setting in (f"profile.dev.opt-level={int(self.of_wgsl)}", "profile.dev.debug=0", 'profile.dev.package."*".opt-level=2'):
             command += ["--config", setting]
         child = start(command, cwd=self.root, env=self.env)
         messages = [json.loads(line) for line in child.communicate()[0].splitlines()]
@@ -279,7 +286,7 @@ class Copy:
 
 def made(name, groups, workers):
     """So many copies of the project, whose tests pass."""
-    copies = [Copy(i, groups, name == "emitters") for i in range(workers)]
+    copies = [Copy(i, groups, name in WRITES_WGSL) for i in range(workers)]
     first = copies[0]
     verdict = first.verdict()
     if verdict != SURVIVES:
@@ -300,7 +307,7 @@ def made(name, groups, workers):
 def part(name, workers):
     """Tries what is not known yet; how many survive or were not tried."""
     files, groups = PARTS[name]
-    found = changes_of_wgsl(files) if name == "emitters" else changes(files)
+    found = changes_of_wgsl(files) if name in WRITES_WGSL else changes(files)
     kept = PLACE / f"{name}.tsv"
     lines = [line.split("\t") for line in (kept.read_text().splitlines() if kept.exists() else [])]
     # What survived is tried again, since there may be tests for it now. A line may have been cut off.
@@ -355,7 +362,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--anew", action="store_true", help="forget what was noticed before")
     arguments.add_argument("--workers", type=int, default=2, metavar="N", help="how many are tried at once (2)")
-    arguments.add_argument("parts", nargs="*", metavar="PART", help="readers, checkpoints, planner, emitters (all)")
+    arguments.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (all)")
     given = arguments.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     PLACE.mkdir(parents=True, exist_ok=True)

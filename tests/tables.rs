@@ -504,6 +504,11 @@ fn records_are_told_by_their_lines() {
     let headerless = Table::from_csv("\n\n1,x\n2,3\n".as_bytes(), &Csv::new().header(false)).expect("a table");
     refused(Preprocessing::fit(&headerless, &Columns::number("1")), &["table, line 3, row 1, column `1`"]);
     refused(Table::from_csv(b"a,b\r\n\r\n1,\xff\r\n".as_slice(), &Csv::new()), &["not UTF-8, in line 3"]);
+    // Lines before the names that are more than is read at once, and more rows than one may be long.
+    let blank = format!("{}a;b\n1;2\n", "\n".repeat(9000));
+    assert_eq!(Table::from_csv(blank.as_bytes(), &Csv::guess()).expect("a table").names(), ["a", "b"]);
+    let cell = "x".repeat(8000);
+    assert_eq!(from(&format!("a,b\n{}", format!("{cell},2\n").repeat(2200))).expect("17 MB of rows").rows(), 2200);
     // A header of several lines, and quotes that are none.
     let excel = "\"weight\n(kg)\";\"height\n(m)\";class\n1;2;a\n";
     assert_eq!(
@@ -512,7 +517,9 @@ fn records_are_told_by_their_lines() {
     );
     // As far as it goes, which may be further than is read at once.
     let wide = format!("\"x\n{}\";b\n1;2\n", "y".repeat(10_000));
-    assert_eq!(Table::from_csv(wide.as_bytes(), &Csv::guess()).expect("a table").names()[1], "b");
+    for csv in [Csv::guess(), Csv::guess().header(true)] {
+        assert_eq!(Table::from_csv(wide.as_bytes(), &csv).expect("a table").names()[1], "b");
+    }
     for inches in ["size 5\";colour;price\n", "\"a \"\"b\"\";\n\";colour;price\n"] {
         let read = Arc::new(AtomicUsize::new(0));
         let text = format!("{inches}{}", "1;red;2\n".repeat(100_000)).into_bytes();
@@ -523,10 +530,11 @@ fn records_are_told_by_their_lines() {
     let inches = "size 5\";colour;price\n1;red;2\n";
     assert_eq!(Table::from_csv(inches.as_bytes(), &Csv::guess()).expect("a table").names(), ["size 5\"", "colour", "price"]);
     refused(from(&",".repeat(1 << 20)), &["1048577 columns, of at most 1048576"]);
+    refused(from(&",".repeat((1 << 20) - 1)), &["two columns named ``"]);
     refused(from(&format!("a,b\n\"{}", "x\n".repeat((1 << 20) + 8192))), &["a row of more than 1048576 lines"]);
     assert_eq!(from(&format!("a,b\n{}1,2\n", "\n".repeat(1 << 21))).expect("a table").rows(), 1);
     // Files of some KiB that unpack to a row without an end: in a cell, of cells, of lines; and one that is just short enough.
-    for (begin, byte) in [("a\n", b'x'), ("a\n", b','), ("a\n\"", b'\n')] {
+    for (begin, byte) in [("a\n1\n", b'x'), ("a\n1\n", b','), ("a\n1\n\"", b'\n')] {
         let long = file("row.csv.gz", &gzipped(&[begin.as_bytes(), &vec![byte; (1 << 25) + 8192]].concat()));
         refused(Table::read_csv(long, &Csv::new()), &["a row of more than 33554432 bytes"]);
     }
