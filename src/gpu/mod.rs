@@ -548,10 +548,9 @@ impl Gpu {
             // Last pushed, first popped.
             (result, (validation.pop(), memory.pop(), internal.pop()))
         };
-        let error = match (errors.0.await, errors.1.await, errors.2.await) {
-            (Some(error), _, _) | (_, Some(error), _) | (_, _, Some(error)) => Some(error),
-            (None, None, None) => None,
-        };
+        // What there was no memory for is invalid where it is used next, in the same call.
+        let (validation, memory, internal) = (errors.0.await, errors.1.await, errors.2.await);
+        let error = memory.or(validation).or(internal);
         self.check()?;
         // A panic half way through a call is a fault for good, whatever else was said.
         let result = result.map_err(|error| self.state.fail(error))?;
