@@ -172,10 +172,12 @@ fn long_sums_are_whole() {
     for k in [65_534, 65_535, 65_536, 65_537, 70_000, 131_072, 131_073, 2_000_000] {
         for limits in [limits, tiles] {
             for layouts in LAYOUTS {
-                let (m, n) = (2, 3);
-                let plan = product(layouts, (m, k, n), &limits);
-                let c = run(&gpu, plan, 1, &[("a", &vec![1.0; m * k]), ("b", &vec![1.0; k * n])], &["c"]).remove(0);
-                assert_eq!(c, [k as f32; 6], "{layouts:?} {k} {:?}", limits.products);
+                // Where c has 64 elements nothing lies between its last slice and the end of the slices, in which one more would be all zeros.
+                for (m, n) in [(2, 3), (8, 8)].into_iter().filter(|(m, _)| *m == 2 || k < 100_000) {
+                    let plan = product(layouts, (m, k, n), &limits);
+                    let c = run(&gpu, plan, 1, &[("a", &vec![1.0; m * k]), ("b", &vec![1.0; k * n])], &["c"]).remove(0);
+                    assert_eq!(c, vec![k as f32; m * n], "{layouts:?} {k} {:?}", limits.products);
+                }
             }
         }
     }
@@ -443,21 +445,23 @@ fn a_nan_spoils_its_own_row_and_column_only() {
     let (gpu, limits) = open();
     for family in families(&limits) {
         let limits = Limits { products: Products::Always(family), ..limits };
-        for (m, k, n) in [(19, 7, 37), (40, 18, 40)] {
+        for (m, k, n) in [(19, 7, 37), (40, 18, 40), (64, 18, 64)] {
             for layouts in LAYOUTS {
                 let mut stream = Philox::new(9, 1, 0, 0);
                 let mut pick = |below: usize| (stream.uniform() * below as f32) as usize;
-                // The first term of a's next row is where the last round of this one would reach.
-                let (row, column, ka, kb) = (1 + pick(m - 1), pick(n), 0, pick(k));
-                let (mut a, mut b) = (numbers(1, m * k), numbers(2, k * n));
-                a[row * k + ka] = f32::NAN;
-                b[kb * n + column] = f32::INFINITY;
-                let a = if layouts == Layouts::TransposedA { transposed(&a, m, k) } else { a };
-                let b = if layouts == Layouts::TransposedB { transposed(&b, k, n) } else { b };
-                let c = run(&gpu, product(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b)], &["c"]).remove(0);
-                for (i, value) in c.iter().enumerate() {
-                    let spoilt = i / n == row || i % n == column;
-                    assert_eq!(value.is_finite(), !spoilt, "{family:?} {layouts:?} {m}×{k}×{n}: element {i}, {value}");
+                // The first term of a's next row is where the last round of this one would reach; the last ones of all are where what lies
+                // behind them is looked for.
+                for (row, column, ka, kb) in [(1 + pick(m - 1), pick(n), 0, pick(k)), (m - 1, n - 1, k - 1, k - 1)] {
+                    let (mut a, mut b) = (numbers(1, m * k), numbers(2, k * n));
+                    a[row * k + ka] = f32::NAN;
+                    b[kb * n + column] = f32::INFINITY;
+                    let a = if layouts == Layouts::TransposedA { transposed(&a, m, k) } else { a };
+                    let b = if layouts == Layouts::TransposedB { transposed(&b, k, n) } else { b };
+                    let c = run(&gpu, product(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b)], &["c"]).remove(0);
+                    for (i, value) in c.iter().enumerate() {
+                        let spoilt = i / n == row || i % n == column;
+                        assert_eq!(value.is_finite(), !spoilt, "{family:?} {layouts:?} {m}×{k}×{n}: element {i}, {value}");
+                    }
                 }
             }
         }
