@@ -541,6 +541,33 @@ fn records_are_told_by_their_lines() {
     assert_eq!(from(&format!("a,b\n{},2\n", "x".repeat((1 << 25) - 8192))).expect("a table").rows(), 1);
 }
 
+/// However little of a text comes at a time.
+#[test]
+fn a_text_may_come_byte_by_byte() {
+    struct Slow(Cursor<Vec<u8>>);
+    impl Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let most = buffer.len().min(1);
+            self.0.read(&mut buffer[..most])
+        }
+    }
+    let slow = |text: &str, csv: &Csv| TableReader::new(Slow(Cursor::new(text.into())), csv);
+    for csv in [Csv::new(), Csv::guess()] {
+        for text in ["\u{feff}a,b\r\n1,\"x\r\ny\"\r\n\r\n2,z\r\n", " \r\na,b\r1,\"x\r\ny\"\r2,z\r"] {
+            let mut reader = slow(text, &csv).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+            assert_eq!(reader.names(), ["a", "b"], "{text:?}");
+            let table = reader.read(9).unwrap_or_else(|error| panic!("{text:?}: {error}")).expect("rows");
+            assert_eq!((table.rows(), &*table.cell(0, 1), &*table.cell(1, 1)), (2, "x\r\ny", "z"), "{text:?}");
+            assert!(reader.read(9).expect("the end").is_none(), "{text:?}");
+        }
+        for (text, message) in [("\u{feff}", "no rows"), ("\r\n\r\n", "no rows"), ("a\n\"1\n", "a quote that does not end")] {
+            refused(slow(text, &csv).and_then(|mut reader| reader.read(9)), &[message]);
+            refused(Table::from_csv(text.as_bytes(), &csv), &[message]);
+        }
+        refused(Table::from_csv("\u{feff}\u{feff}".as_bytes(), &csv), &["no rows"]);
+    }
+}
+
 /// Names may be as long as their file: what shows them does not show all.
 #[test]
 fn long_names_are_shown_in_part() {

@@ -203,7 +203,7 @@ impl TableReader {
     /// Reads the next record and gives the line that it begins in; nothing at the end.
     fn next(&mut self) -> Result<Option<u64>, Error> {
         let read = self.records.read_record(&mut self.record);
-        read.map_err(|error| {
+        let more = read.map_err(|error| {
             self.refuse(match error.kind() {
                 csv::ErrorKind::Utf8 { pos, .. } => {
                     let line = pos.as_ref().map_or(0, |pos| self.lines.of(pos.byte()));
@@ -218,6 +218,10 @@ impl TableReader {
                 true => Ok(None),
                 false => Err(self.refuse(format!("a quote that does not end, in a row that begins in line {line}"))),
             };
+        }
+        // Where the text has ended without what is read behind it, something is wrong with it that nobody has thought of.
+        if !more || self.record.is_empty() {
+            return Err(self.refuse(format!("a row without cells in line {line}")));
         }
         let (cells, columns) = (self.record.len(), self.names.len());
         if columns > 0 && cells != columns {
@@ -254,7 +258,7 @@ fn head(text: &mut impl Read, known: bool, delimiter: Option<u8>) -> io::Result<
             before = *byte;
         }
     }
-    if head.starts_with(b"\xef\xbb\xbf") {
+    while head.starts_with(b"\xef\xbb\xbf") {
         head.drain(..3);
     }
     Ok(head)
