@@ -2,19 +2,19 @@
 //! numbers; it neither panics nor hangs nor crashes.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use shaderprop::{
-    Activation, Device, DeviceChoice, EarlyStopping, EngineChoice, Error, Fit, Init, Loss, Matrix, Metric, Model, Network,
-    Optimizer,
-};
+use shaderprop::{Device, DeviceChoice};
 
 use crate::common::{self, Output, REFUSED, is_sentence};
 use crate::shim::Driver;
+use crate::works::{self, Work};
+
+/// The variable that says what a child trains.
+const WORK: &str = "FAULT_WORK";
 
 /// The functions that fail, and with which codes: out of host memory -1, out of device memory -2, not initialised -3, lost -4, not mapped -5,
 /// too many objects -10, fragmented -12, out of pool memory -1000069000, fragmentation -1000161000; a timeout 2.
@@ -44,46 +44,14 @@ const CALLS: &[(&str, &[i32])] = &[
     ("vkQueueWaitIdle", &[-1, -2, -4]),
 ];
 
-/// About so many injections are what CI has time for.
-const SOME: usize = 250;
-
 /// How long a training may take to answer: what the library waits for the device, and as much again.
 const LONGEST: Duration = Duration::from_secs(150);
-
-/// A training that makes use of all that talks to the device: batches, validation, snapshots, log points, predictions, and the fused engine.
-fn train(device: &Device) -> Result<String, Error> {
-    let rows: Vec<[f32; 3]> = (0..10u8).map(|i| [f32::from(i) / 10.0, f32::from(i % 3), f32::from(i % 4) - 1.0]).collect();
-    let targets: Vec<[f32; 1]> = (0..10u8).map(|i| [f32::from(u8::from(i % 3 == 1))]).collect();
-    let inputs = Matrix::new(10, 3, rows.concat())?;
-    let targets = Matrix::new(10, 1, targets.concat())?;
-    let network = Network::new(3).dense(4, Activation::Tanh).dense(1, Activation::Sigmoid);
-    let fit = Fit::new().loss(Loss::BinaryCrossEntropy).optimizer(Optimizer::adam()).learning_rate(0.01).epochs(8);
-    let mut bits = String::new();
-    for engine in [EngineChoice::Staged, EngineChoice::Fused] {
-        let mut model = Model::new(device, &network, &Init::default())?;
-        let fit = match engine {
-            EngineChoice::Staged => {
-                let watched = fit.clone().batch_size(4).validation_split(0.2).metrics([Metric::Accuracy]);
-                watched.early_stopping(EarlyStopping::patience(5)).log_every(2)
-            }
-            _ => fit.clone().log_every(4),
-        };
-        let history = model.fit(&inputs, &targets, &fit.engine(engine))?;
-        let outputs = model.predict(&inputs)?;
-        let weights = model.weights().into_iter().flat_map(|tensor| tensor.values);
-        for value in weights.chain(outputs.values().iter().copied()) {
-            let _ = write!(bits, "{:08x}", value.to_bits());
-        }
-        history.loss.iter().for_each(|loss| {
-            let _ = write!(bits, "{:016x}", loss.to_bits());
-        });
-    }
-    Ok(bits)
-}
 
 /// Trains twice on one device, so that it shows what a fault leaves behind; and where the device is of no use any more, once on a new one.
 pub fn child() -> ExitCode {
     shaderprop::silence_caught_panics();
+    let work = std::env::var(WORK).expect("what to train");
+    let train = works::ALL.iter().find(|known| known.name == work).expect("a work of that name").train;
     let device = match Device::open(&DeviceChoice::Auto) {
         Ok(device) => device,
         Err(error) => {
@@ -134,19 +102,26 @@ enum Outcome {
     Refused,
 }
 
-/// Runs the training without a fault, and counts its calls.
-fn train_without(driver: &Driver, counts: &Path) -> Result<Output, String> {
+/// Trains without a fault; how often each function is called, and the bits that came of it.
+fn train_without(driver: &Driver, work: &Work, counts: &Path) -> (BTreeMap<String, usize>, String) {
     let mut command = common::child("injections");
-    driver.used_by(&mut command).env("FAULT_COUNTS", counts);
-    common::finish(command, LONGEST)
+    driver.used_by(&mut command).env(WORK, work.name).env("FAULT_COUNTS", counts);
+    let Output { code, stdout, stderr } = common::finish(command, LONGEST).expect("a training");
+    let lines: Vec<&str> = stdout.lines().collect();
+    let trained = code == Some(0) && lines.len() == 2 && lines[0] == lines[1];
+    assert!(trained, "without a fault, {} trains: {code:?} {stdout} {stderr}", work.name);
+    let counts = std::fs::read_to_string(counts).expect("the counts");
+    let counts = counts.lines().filter_map(|line| line.split_once(' '));
+    (counts.map(|(name, count)| (name.to_owned(), count.parse().expect("a count"))).collect(), lines[0].to_owned())
 }
 
-/// Runs the training with that fault; and whether the fault came.
-fn train_with(driver: &Driver, Injection { call, code, at, ever }: &Injection, fired: &Path) -> (Result<Output, String>, bool) {
+/// Trains with that fault; and whether the fault came.
+fn train_with(driver: &Driver, work: &Work, injection: &Injection, fired: &Path) -> (Result<Output, String>, bool) {
+    let Injection { call, code, at, ever } = injection;
     let _ = std::fs::remove_file(fired);
     let mut command = common::child("injections");
-    driver.used_by(&mut command).env("FAULT_CALL", call).env("FAULT_CODE", code.to_string()).env("FAULT_AT", at.to_string());
-    command.env("FAULT_FIRED", fired);
+    driver.used_by(&mut command).env(WORK, work.name).env("FAULT_FIRED", fired);
+    command.env("FAULT_CALL", call).env("FAULT_CODE", code.to_string()).env("FAULT_AT", at.to_string());
     if *ever {
         command.env("FAULT_EVER", "1");
     }
@@ -180,43 +155,29 @@ fn judge(injection: &Injection, output: Result<Output, String>, right: &str) -> 
     }
 }
 
-pub fn run(long: bool) -> Vec<String> {
-    let folder = common::folder("driver");
-    let driver = Driver::build(&folder);
-    let counts = folder.join("counts");
-    let Output { code, stdout, stderr } = train_without(&driver, &counts).expect("a training");
-    let lines: Vec<&str> = stdout.lines().collect();
-    assert!(code == Some(0) && lines.len() == 2 && lines[0] == lines[1], "without a fault it trains: {code:?} {stdout} {stderr}");
-    let right = lines[0];
-    let counts = std::fs::read_to_string(counts).expect("the counts");
-    let counts: BTreeMap<&str, usize> = counts
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .map(|(name, count)| (name, count.parse().expect("a count")))
-        .collect();
-
+/// The faults of a training that calls each function so often: all of them in the long mode, else about as many as its work says.
+fn faults(work: &Work, counts: &BTreeMap<String, usize>, long: bool) -> Vec<Injection> {
     let mut all = Vec::new();
-    for (call, codes) in CALLS {
-        assert!(counts[call] > 0, "{call} is not called any more: there is another in its place, or the driver is not in front");
+    for (call, codes) in CALLS.iter().filter(|(call, _)| work.calls.is_empty() || work.calls.contains(call)) {
+        let calls = counts[*call];
+        assert!(calls > 0, "{call} is not called any more: there is another in its place, or the driver is not in front");
         // One more than there are: it never comes, and no harm is done.
-        for at in 1..=counts[call] + 1 {
+        for at in 1..=calls + 1 {
             let once = codes.iter().map(|code| Injection { call, code: *code, at, ever: false });
             all.extend(once.chain([Injection { call, code: codes[0], at, ever: true }]));
         }
     }
-    if long {
+    if long && work.calls.is_empty() {
         // A device that never answers: the library has waited for a minute then.
         all.push(Injection { call: "vkWaitSemaphores", code: 2, at: 1, ever: true });
     }
     // One function alone, if it is named.
     if let Some(only) = std::env::args().nth(2) {
         all.retain(|injection| injection.call == only);
-        assert!(!all.is_empty(), "no call is named {only}");
     }
-    let whole = all.len();
     if !long {
         // The first and the last call of each function, and a part of the others.
-        let step = whole.div_ceil(SOME);
+        let step = all.len().div_ceil(work.some);
         let edge = |injection: &Injection| injection.at == 1 || injection.at == counts[injection.call];
         let mut i = 0;
         all.retain(|injection| {
@@ -224,34 +185,55 @@ pub fn run(long: bool) -> Vec<String> {
             i % step == 0 || (edge(injection) && injection.code == -1)
         });
     }
+    all
+}
+
+/// Trains so with each of its faults; how many of them came, and what escaped.
+fn sweep(driver: &Driver, work: &Work, folder: &Path, long: bool) -> (usize, Vec<String>) {
+    let (counts, right) = train_without(driver, work, &folder.join("counts"));
+    let all = faults(work, &counts, long);
     let came = AtomicUsize::new(0);
     let results = common::each(&all, |thread, injection| {
-        let (output, fired) = train_with(&driver, injection, &folder.join(format!("fired-{thread}")));
+        let (output, fired) = train_with(driver, work, injection, &folder.join(format!("fired-{thread}")));
         came.fetch_add(usize::from(fired), Ordering::Relaxed);
         // How often some functions are called depends on how long things take, but not by as much as that.
         let expected = injection.at == 1 || injection.at * 2 <= counts[injection.call];
-        let result = match judge(injection, output, right) {
+        let result = match judge(injection, output, &right) {
             Ok(_) if expected && !fired => Err(format!("the fault did not come: {injection:?}")),
             judged => judged,
         };
-        (injection.call, result)
+        (injection.call, result.map_err(|what| format!("{}: {what}", work.name)))
     });
     let came = came.into_inner();
-    println!(
-        "{} of {whole} injections into {} calls of a training, of which {came} came",
-        all.len(),
-        counts.values().sum::<usize>()
-    );
-    if std::env::args().len() < 3 {
-        assert!(came >= if long { 1000 } else { 200 }, "too few faults came for what is promised of them");
-    }
+    println!("  {}: {} injections into {} calls, of which {came} came", work.name, all.len(), counts.values().sum::<usize>());
     for (call, _) in CALLS {
         let mut outcomes: BTreeMap<Outcome, usize> = BTreeMap::new();
         let of_call = results.iter().filter(|(name, _)| name == call);
         of_call.filter_map(|(_, result)| result.as_ref().ok()).for_each(|outcome| *outcomes.entry(*outcome).or_default() += 1);
         let all: Vec<String> = outcomes.iter().map(|(outcome, count)| format!("{count} {outcome:?}")).collect();
-        println!("  {call}, {} calls: {}", counts[call], all.join(", "));
+        if !all.is_empty() {
+            println!("    {call}, {} calls: {}", counts[*call], all.join(", "));
+        }
+    }
+    (came, results.into_iter().filter_map(|(_, result)| result.err()).collect())
+}
+
+pub fn run(long: bool) -> Vec<String> {
+    if let Some(only) = std::env::args().nth(2) {
+        assert!(CALLS.iter().any(|(call, _)| *call == only), "no call is named {only}");
+    }
+    let folder = common::folder("driver");
+    let driver = Driver::build(&folder);
+    let (mut came, mut escaped) = (0, Vec::new());
+    for work in works::ALL {
+        let (more, others) = sweep(&driver, work, &folder, long);
+        came += more;
+        escaped.extend(others);
+    }
+    println!("  {came} injections came");
+    if std::env::args().len() < 3 {
+        assert!(came >= if long { 1000 } else { 200 }, "too few faults came for what is promised of them");
     }
     std::fs::remove_dir_all(folder).expect("no folder");
-    results.into_iter().filter_map(|(_, result)| result.err()).collect()
+    escaped
 }

@@ -14,6 +14,8 @@ mod memory;
 mod saving;
 #[cfg(target_os = "linux")]
 mod shim;
+#[cfg(target_os = "linux")]
+mod works;
 
 use std::process::ExitCode;
 
