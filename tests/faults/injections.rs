@@ -17,7 +17,7 @@ use crate::works::{self, Work};
 const WORK: &str = "FAULT_WORK";
 
 /// The functions that fail, and with which codes: out of host memory -1, out of device memory -2, not initialised -3, lost -4, not mapped -5,
-/// too many objects -10, fragmented -12, out of pool memory -1000069000, fragmentation -1000161000; a timeout 2.
+/// too many objects -10, fragmented -12, out of pool memory -1000069000, fragmentation -1000161000; a timeout 2; success without doing it 0.
 const CALLS: &[(&str, &[i32])] = &[
     ("vkCreateInstance", &[-1, -2, -3]),
     ("vkEnumeratePhysicalDevices", &[-1, -2, -3]),
@@ -168,8 +168,11 @@ fn faults(work: &Work, counts: &BTreeMap<String, usize>, long: bool) -> Vec<Inje
         }
     }
     if long && work.calls.is_empty() {
-        // A device that never answers: the library has waited for a minute then.
+        // A device that never answers, and one that hangs: what is submitted from then on is taken, and not done. The library has waited for a
+        // minute then.
         all.push(Injection { call: "vkWaitSemaphores", code: 2, at: 1, ever: true });
+        let hangs = [1, counts["vkQueueSubmit"] / 2];
+        all.extend(hangs.map(|at| Injection { call: "vkQueueSubmit", code: 0, at, ever: true }));
     }
     // One function alone, if it is named.
     if let Some(only) = std::env::args().nth(2) {
