@@ -3,7 +3,7 @@
  * FAULT_DRIVER   the library of the driver behind it
  * FAULT_CALL     the function that fails; none fails without it
  * FAULT_AT       which of its calls, counted from 1
- * FAULT_CODE     the VkResult that it gives then
+ * FAULT_CODE     the VkResult that it gives then; 0, success, without doing it: a device that hangs, so that vkQueueWaitIdle does not come back
  * FAULT_EVER     if set, all later calls fail as well
  * FAULT_COUNTS   a file that gets, at the end, a line for each function: its name and how often it was called
  * FAULT_FIRED    a file that is made when a call fails
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef void (*Any)(void);
 typedef Any (*Get)(void *, const char *);
@@ -36,6 +37,7 @@ static const char *const names[] = { CALLS(NAME) };
 
 static Call real[HOW_MANY];
 static atomic_uint counts[HOW_MANY];
+static atomic_int hangs;
 static int failing = -1, code, ever;
 static unsigned at;
 
@@ -45,8 +47,10 @@ static int32_t call(int number, uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t
         const char *path = getenv("FAULT_FIRED");
         FILE *file = path ? fopen(path, "w") : NULL;
         if (file) fclose(file);
+        if (code == 0) hangs = 1;
         return code;
     }
+    while (hangs && number == number_vkQueueWaitIdle) pause();
     return real[number](a, b, c, d, e, f);
 }
 

@@ -1,6 +1,7 @@
-//! What is trained while the driver fails: each way in which the library talks to a device, in a fraction of a second.
+//! What is trained while the driver fails, each in moments: batches and whole epochs, sweeps, streamed data, more than one block of memory.
 
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hasher};
 
 use shaderprop::internals::{Limits, gpu, limited};
 use shaderprop::{
@@ -10,11 +11,11 @@ use shaderprop::{
 
 pub struct Work {
     pub name: &'static str,
-    /// Trains, and gives the bits of all numbers that came of it.
+    /// Trains, and gives the bits of all numbers that came of it, or what they hash to.
     pub train: fn(&Device) -> Result<String, Error>,
     /// The functions that fail in it; all of them where none is named.
     pub calls: &'static [&'static str],
-    /// About so many injections are what CI has time for.
+    /// About so many injections are what CI has time for, beside the first and the last call of each function.
     pub some: usize,
 }
 
@@ -23,7 +24,7 @@ pub const ALL: &[Work] = &[
     Work { name: "sweep", train: sweep, calls: &[], some: 60 },
     Work { name: "streamed", train: streamed, calls: &[], some: 60 },
     // Its calls are those of a fit, but for those of memory.
-    Work { name: "wide", train: wide, calls: &["vkAllocateMemory", "vkMapMemory"], some: 12 },
+    Work { name: "wide", train: wide, calls: &["vkAllocateMemory", "vkMapMemory"], some: 24 },
 ];
 
 fn bits(values: impl IntoIterator<Item = f32>) -> String {
@@ -33,7 +34,7 @@ fn bits(values: impl IntoIterator<Item = f32>) -> String {
     })
 }
 
-fn wide_bits<'a>(values: impl IntoIterator<Item = &'a f64>) -> String {
+fn double_bits<'a>(values: impl IntoIterator<Item = &'a f64>) -> String {
     values.into_iter().fold(String::new(), |mut text, value| {
         let _ = write!(text, "{:016x}", value.to_bits());
         text
@@ -62,17 +63,17 @@ fn settings() -> Fit {
 /// Both engines, with batches, validation, snapshots, log points and predictions.
 fn fit(device: &Device) -> Result<String, Error> {
     let (inputs, targets) = data()?;
-    let fit = settings().epochs(8);
-    let watched = fit.clone().batch_size(4).validation_split(0.2).metrics([Metric::Accuracy]);
+    let settings = settings().epochs(8);
+    let watched = settings.clone().batch_size(4).validation_split(0.2).metrics([Metric::Accuracy]);
     let watched = watched.early_stopping(EarlyStopping::patience(5)).log_every(2);
     let mut all = String::new();
-    for fit in [watched.engine(EngineChoice::Staged), fit.log_every(4).engine(EngineChoice::Fused)] {
+    for settings in [watched.engine(EngineChoice::Staged), settings.log_every(4).engine(EngineChoice::Fused)] {
         let mut model = Model::new(device, &network(3), &Init::default())?;
-        let history = model.fit(&inputs, &targets, &fit)?;
+        let history = model.fit(&inputs, &targets, &settings)?;
         let outputs = model.predict(&inputs)?;
         all += &weights(&model);
         all += &bits(outputs.values().iter().copied());
-        all += &wide_bits(&history.loss);
+        all += &double_bits(&history.loss);
     }
     Ok(all)
 }
@@ -92,11 +93,11 @@ fn sweep(device: &Device) -> Result<String, Error> {
         let history = sweep.fit(&inputs, &targets, &fit)?;
         for (member, history) in history.members.iter().enumerate() {
             all += &bits(sweep.weights_of(member)?.into_iter().flat_map(|tensor| tensor.values));
-            all += &wide_bits(&history.logged);
+            all += &double_bits(&history.logged);
         }
     }
     let evaluation = sweep.model(1)?.evaluate(&inputs, &targets, Loss::BinaryCrossEntropy)?;
-    Ok(all + &wide_bits([&evaluation.loss]))
+    Ok(all + &double_bits([&evaluation.loss]))
 }
 
 /// Data that the device does not hold, so that it goes there batch by batch, with weights of the rows.
@@ -107,23 +108,24 @@ fn streamed(device: &Device) -> Result<String, Error> {
     let targets = Matrix::column((0..ROWS).map(|row| f32::from(u8::from(row % 3 == 1))).collect::<Vec<_>>());
     let fit = settings().batch_size(4).epochs(2).log_every(1).engine(EngineChoice::Staged);
     let fit = fit.sample_weights((0..ROWS).map(|row| (row % 4) as f32).collect::<Vec<_>>());
-    // Four rows, or the weights of the hidden layer: in more pieces than that data is cut into.
+    // Room for four rows, or the weights of the hidden layer: the rows would need ten pieces, and are cut into eight at most.
     let few = Limits { binding: 4 * COLUMNS as u64 * 4, ..gpu(device).expect("a GPU").plan_limits() };
     let whole = Model::new(device, &network(COLUMNS), &Init::default())?.summary(&fit, ROWS)?.device_bytes;
     let mut model = Model::new(&limited(device, few), &network(COLUMNS), &Init::default())?;
     let bytes = model.summary(&fit, ROWS)?.device_bytes;
     assert!(bytes < whole, "it is streamed: {bytes:?} bytes on the device, {whole:?} if it is not");
     let history = model.fit(&inputs, &targets, &fit)?;
-    Ok(weights(&model) + &wide_bits(&history.loss))
+    Ok(weights(&model) + &double_bits(&history.loss))
 }
 
-/// More numbers than the driver is asked for at once: wgpu has several blocks of memory then.
+/// A network that needs more memory than the first block has that wgpu asks the driver for.
 fn wide(device: &Device) -> Result<String, Error> {
     const UNITS: usize = 3000;
     let network = Network::new(UNITS).dense(UNITS, Activation::Tanh).dense(1, Activation::Sigmoid);
     let mut model = Model::new(device, &network, &Init::default())?;
     let history = model.fit(Matrix::new(1, UNITS, vec![0.5; UNITS])?, &[[1.0]], &settings().epochs(1))?;
-    // Of millions of weights, as many as fit a pipe.
-    let weights = model.weights().into_iter().flat_map(|tensor| tensor.values).step_by(10_000);
-    Ok(bits(weights) + &wide_bits(&history.loss))
+    // Its millions of weights would not fit a pipe.
+    let mut hash = DefaultHasher::new();
+    model.weights().iter().flat_map(|tensor| &tensor.values).for_each(|value| hash.write_u32(value.to_bits()));
+    Ok(format!("{:016x}", hash.finish()) + &double_bits(&history.loss))
 }
