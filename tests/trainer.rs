@@ -276,13 +276,14 @@ fn the_application_keeps_what_is_its_own() {
         drop(encoder);
         assert!(matches!(weights.take(), Some(Err(Error::Driver { .. }))), "they never come");
     }
-    let mut most = 0;
-    for _ in 0..60 {
+    // Without a measurement each frame has a single step; a minute is enough for several on any device.
+    let frames = (0..60).map(|_| {
         let mut encoder = application.encoder();
-        most = most.max(trainer.record_for(&mut encoder, Duration::from_millis(20)).expect("steps"));
+        let steps = trainer.record_for(&mut encoder, Duration::from_secs(60)).expect("steps");
         application.submit([encoder]);
-    }
-    assert!(most > 4, "{most} steps in 20 ms");
+        steps
+    });
+    assert!(frames.into_iter().any(|steps| steps > 4), "nothing was measured");
 
     // An error that no scope of the trainer's is round is the application's.
     assert_eq!(application.errors.load(Ordering::SeqCst), 0);
@@ -315,23 +316,24 @@ fn a_budget_is_kept_by_what_was_told() {
     let (x, y) = rows(200, 2);
     let mut trainer =
         Trainer::from_device(&application.device, &application.queue, &model(&network, 1), &x, &y, &fit).expect("a trainer");
-    let frame = |trainer: &mut Trainer, milliseconds| {
+    // So long that what the host takes to record them is nothing beside it, however busy it is.
+    let frame = |trainer: &mut Trainer, seconds| {
         let mut encoder = application.encoder();
-        let steps = trainer.record_for(&mut encoder, Duration::from_millis(milliseconds)).expect("steps");
+        let steps = trainer.record_for(&mut encoder, Duration::from_secs(seconds)).expect("steps");
         application.submit([encoder]);
         steps
     };
     assert_eq!([frame(&mut trainer, 1000), frame(&mut trainer, 1000)], [1, 1], "nothing is known yet");
     // The first time is the driver's.
-    trainer.took(1, Duration::from_secs(10));
+    trainer.took(1, Duration::from_secs(10_000));
     assert_eq!(frame(&mut trainer, 1000), 1);
-    // 10 ms a step, and what recording takes: at most 99 steps in a second, which it comes to by and by.
-    trainer.took(10, Duration::from_millis(100));
+    // 10 s a step, and what recording takes: at most 99 steps in 1,000 s, which it comes to by and by.
+    trainer.took(10, Duration::from_secs(100));
     let steps: Vec<usize> = (0..12).map(|_| frame(&mut trainer, 1000)).collect();
     assert!(steps.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] <= 2 * pair[0].max(1)), "{steps:?}");
     assert!((20..100).contains(&steps[11]), "{steps:?}");
     // Slower at once.
-    trainer.took(1, Duration::from_millis(500));
+    trainer.took(1, Duration::from_secs(500));
     assert_eq!(frame(&mut trainer, 1000), 1);
     // A step is always taken.
     assert_eq!(frame(&mut trainer, 0), 1);
