@@ -96,11 +96,15 @@ fn over_very_many_steps(device: &Device) {
         }
     });
     training.expect("a training");
+    // What leaks does so all the time. What is kept where more command buffers are under way than ever before comes in one step (of a submission's 64,
+    // some 5 MB), held up or not: so it is the usual stretch of 20,000 steps that counts, five times.
+    let mut growths: Vec<usize> = (0..5).map(|i| held[24 + 10 * i].saturating_sub(held[14 + 10 * i])).collect();
+    growths.sort_unstable();
     // Two numbers an epoch are the training's history.
-    let (early, late, history) = (held[14], held[64], 16 * 25_000);
+    let (growth, history) = (5 * growths[2], 16 * 25_000);
     assert!(
-        late <= early + history + GROWTH,
-        "{early} bytes after 30,000 steps, {late} after 130,000, of which {history} are history"
+        growth <= history + GROWTH,
+        "{growth} bytes more over 100,000 steps, of which {history} are history; each 2,000 steps: {held:?}"
     );
 }
 
