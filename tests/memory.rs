@@ -106,6 +106,8 @@ fn over_very_many_steps(device: &Device) {
         growth <= history + GROWTH,
         "{growth} bytes more over 100,000 steps, of which {history} are history; each 2,000 steps: {held:?}"
     );
+    // Nor more in all than two such steps.
+    assert!(held[64] <= held[14] + history + GROWTH + (10 << 20), "{held:?}");
 }
 
 #[cfg(target_os = "linux")]
