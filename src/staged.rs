@@ -1,4 +1,4 @@
-//! The staged engine: replays a plan on a GPU, dispatch by dispatch, one command buffer a step.
+//! The staged engine: replays a plan on a GPU, dispatch by dispatch, one command buffer an epoch.
 
 use std::collections::VecDeque;
 use std::ops::Range;
