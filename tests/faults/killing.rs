@@ -2,20 +2,21 @@
 //! bit as one that was not killed.
 
 use std::fmt::Write;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use shaderprop::{
-    Activation, Checkpoint, Device, DeviceChoice, EngineChoice, Error, Fit, Init, Load, Matrix, Model, Network, Optimizer, Philox,
+    Activation, Checkpoint, Device, DeviceChoice, EngineChoice, Error, Fit, Init, Load, Log, Matrix, Model, Network, Optimizer,
+    Philox,
 };
 
 use crate::common::{self, REFUSED};
 
 const EPOCHS: usize = 60;
 
-/// Trains to the end, from the checkpoint in `FAULT_PATH` if there is one.
+/// Trains to the end, from the checkpoint in `FAULT_PATH` if there is one; prints a line before the first epoch and after each.
 fn train() -> Result<String, Error> {
     let path = std::env::var("FAULT_PATH").expect("a path");
     let engine = if std::env::var_os("FAULT_FUSED").is_some() { EngineChoice::Fused } else { EngineChoice::Staged };
@@ -26,11 +27,12 @@ fn train() -> Result<String, Error> {
     let network = Network::new(4).dense(20, Activation::Tanh).dense(1, Activation::Sigmoid);
     let mut model = Model::new(&device, &network, &Init::default())?;
     let fit = Fit::new().optimizer(Optimizer::adam()).learning_rate(0.01).batch_size(10).epochs(EPOCHS).engine(engine);
-    let fit = fit.checkpoint(Checkpoint::new(&path));
+    let fit = fit.checkpoint(Checkpoint::new(&path)).log_every(1);
+    let done = |log: &Log| println!("epoch {}", log.epoch);
     println!("begun");
     match Path::new(&path).exists() {
-        true => model.resume(&path, &inputs, &targets, &fit)?,
-        false => model.fit(&inputs, &targets, &fit)?,
+        true => model.resume_with(&path, &inputs, &targets, &fit, done)?,
+        false => model.fit_with(&inputs, &targets, &fit, done)?,
     };
     let mut bits = String::new();
     for value in model.weights().into_iter().flat_map(|tensor| tensor.values) {
@@ -52,10 +54,11 @@ pub fn child() -> ExitCode {
     }
 }
 
-/// One training, killed after that share of its time; with what it should end, and where it was.
+/// One training, killed after so many of its epochs, and some of the time of the next two.
 struct Trial {
     number: usize,
     fused: bool,
+    epochs: usize,
     share: f64,
 }
 
@@ -86,22 +89,30 @@ pub fn run(long: bool) -> Vec<String> {
         let bits = whole(&folder.join(format!("whole-{fused}")), fused).expect("a training");
         let (mut child, mut output) = begin(&folder.join(format!("timed-{fused}")), fused);
         let since = Instant::now();
-        output.read_line(&mut String::new()).expect("its last line");
-        let time = since.elapsed();
+        output.read_to_string(&mut String::new()).expect("its other lines");
+        let time = since.elapsed() / EPOCHS as u32;
         child.wait().expect("its end");
         (bits, time)
     });
     let mut chance = Philox::new(11, 1000, 0, 0);
-    let all: Vec<Trial> =
-        (0..trials).map(|number| Trial { number, fused: number % 2 == 1, share: f64::from(chance.uniform()) }).collect();
-    let results = common::each(&all, |_, Trial { number, fused, share }| -> Result<Option<u64>, String> {
+    let all: Vec<Trial> = (0..trials)
+        .map(|number| {
+            let epochs = (chance.uniform() * EPOCHS as f32) as usize;
+            Trial { number, fused: number % 2 == 1, epochs, share: 2.0 * f64::from(chance.uniform()) }
+        })
+        .collect();
+    let results = common::each(&all, |_, Trial { number, fused, epochs, share }| -> Result<Option<u64>, String> {
         let path = folder.join(format!("killed-{number}"));
         let (bits, time) = &right[usize::from(*fused)];
-        let (mut child, _output) = begin(&path, *fused);
+        // By its epochs, not by the clock: how long they take is a matter of what else the machine does.
+        let (mut child, mut output) = begin(&path, *fused);
+        for _ in 0..*epochs {
+            output.read_line(&mut String::new()).expect("an epoch's line");
+        }
         std::thread::sleep(time.mul_f64(*share));
         child.kill().expect("its end");
         child.wait().expect("its end");
-        let wrong = |what: String| format!("killed after {share:.3} of its time, fused {fused}: {what}");
+        let wrong = |what: String| format!("killed {share:.3} epochs after the {epochs}th, fused {fused}: {what}");
         let mut there = None;
         if path.exists() {
             let loaded = Model::load(&Device::cpu(), &path, &Load::new());
@@ -123,7 +134,7 @@ pub fn run(long: bool) -> Vec<String> {
     );
     std::fs::remove_dir_all(folder).expect("no folder");
     let mut escaped: Vec<String> = results.into_iter().filter_map(Result::err).collect();
-    if midway * 8 < trials {
+    if midway * 2 < trials {
         escaped.push(format!("{midway} of {trials} were killed midway: too few to say anything"));
     }
     if left > 0 {
