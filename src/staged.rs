@@ -1,4 +1,4 @@
-//! The staged engine: replays a plan on a GPU, dispatch by dispatch, one command buffer an epoch.
+//! The staged engine: replays a plan on a GPU, dispatch by dispatch, one command buffer an epoch, more where that is too long for one.
 
 use std::collections::VecDeque;
 use std::ops::Range;

@@ -73,7 +73,7 @@ fn memory_stays() {
 
 /// wgpu keeps command buffers to be used again, as many as were ever under way at once. Between looks how far the host gets ahead of the device is a
 /// matter of luck, and the most that it may is three submissions of 64 epochs that wait, a fourth that is recorded, and a few copies: here are as many,
-/// and some more, somewhat larger than such an epoch.
+/// and some more, somewhat larger than such an epoch. What they leave free hides small leaks: those are for the trainings that are looked at often.
 #[cfg(target_os = "linux")]
 fn have_many_under_way(device: &Device) {
     let gpu = gpu(device).expect("a GPU");

@@ -2,9 +2,10 @@
 //! bit as one that was not killed.
 
 use std::fmt::Write;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Child, Command, ExitCode};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use shaderprop::{
@@ -15,6 +16,9 @@ use shaderprop::{
 use crate::common::{self, REFUSED};
 
 const EPOCHS: usize = 60;
+
+/// How long a training may say nothing.
+const LONGEST: Duration = Duration::from_secs(100);
 
 /// Trains to the end, from the checkpoint in `FAULT_PATH` if there is one; prints a line before the first epoch and after each.
 fn train() -> Result<String, Error> {
@@ -54,12 +58,64 @@ pub fn child() -> ExitCode {
     }
 }
 
-/// One training, killed after so many of its epochs, and some of the time of the next two.
+/// One training, killed after so many of its epochs, and some of the time that the next ones take.
 struct Trial {
     number: usize,
     fused: bool,
     epochs: usize,
     share: f64,
+}
+
+/// A training that runs, and the lines that it prints.
+struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    /// Begun, and as far as to say so.
+    fn begin(mut command: Command) -> Result<Self, String> {
+        let mut child = command.spawn().expect("a process");
+        let output = BufReader::new(child.stdout.take().expect("its output"));
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let running = Self { child, lines };
+        running.says("begun")?;
+        Ok(running)
+    }
+
+    fn says(&self, expected: &str) -> Result<(), String> {
+        match self.lines.recv_timeout(LONGEST) {
+            Ok(line) if line == expected => Ok(()),
+            other => Err(format!("expected that it says {expected}, got {other:?}")),
+        }
+    }
+
+    /// Its exit code, none if it was killed.
+    fn kill(&mut self) -> Option<i32> {
+        self.child.kill().expect("its end");
+        self.child.wait().expect("its end").code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a training that is not killed ends with, how long it takes to its first epoch's line, and then to each other one.
+struct Whole {
+    bits: String,
+    first: Duration,
+    each: Duration,
+}
+
+/// How many files are there that a save has not finished.
+fn partial(folder: &Path) -> usize {
+    let files = std::fs::read_dir(folder).expect("the folder").flatten();
+    files.filter(|entry| entry.file_name().to_string_lossy().ends_with(".partial")).count()
 }
 
 pub fn run(long: bool) -> Vec<String> {
@@ -74,71 +130,77 @@ pub fn run(long: bool) -> Vec<String> {
         command
     };
     let whole = |path: &Path, fused| -> Result<String, String> {
-        let output = common::finish(command(path, fused), Duration::from_secs(100))?;
+        let output = common::finish(command(path, fused), LONGEST)?;
         let bits = output.stdout.lines().last().unwrap_or_default().to_owned();
         if output.code == Some(0) { Ok(bits) } else { Err(format!("{:?}: {}", output.code, output.stderr)) }
     };
-    // With its output as far as that says that the training has begun.
-    let begin = |path: &Path, fused: bool| {
-        let mut child = command(path, fused).spawn().expect("a process");
-        let mut output = BufReader::new(child.stdout.take().expect("its output"));
-        output.read_line(&mut String::new()).expect("its first line");
-        (child, output)
-    };
     let right = [false, true].map(|fused| {
         let bits = whole(&folder.join(format!("whole-{fused}")), fused).expect("a training");
-        let (mut child, mut output) = begin(&folder.join(format!("timed-{fused}")), fused);
+        let timed = Running::begin(command(&folder.join(format!("timed-{fused}")), fused)).expect("a training");
         let since = Instant::now();
-        output.read_to_string(&mut String::new()).expect("its other lines");
-        let time = since.elapsed() / EPOCHS as u32;
-        child.wait().expect("its end");
-        (bits, time)
+        timed.says("epoch 1").expect("the first epoch");
+        let first = since.elapsed();
+        (2..=EPOCHS).for_each(|epoch| timed.says(&format!("epoch {epoch}")).expect("an epoch"));
+        let each = (since.elapsed() - first) / EPOCHS as u32;
+        timed.says(&bits).expect("the same weights");
+        Whole { bits, first, each }
     });
     let mut chance = Philox::new(11, 1000, 0, 0);
     let all: Vec<Trial> = (0..trials)
         .map(|number| {
-            let epochs = (chance.uniform() * EPOCHS as f32) as usize;
-            Trial { number, fused: number % 2 == 1, epochs, share: 2.0 * f64::from(chance.uniform()) }
+            let (epochs, share) = ((chance.uniform() * EPOCHS as f32) as usize, f64::from(chance.uniform()));
+            // Before the first checkpoint is there more happens than between two others.
+            Trial { number, fused: number % 2 == 1, epochs: if number % 12 < 2 { 0 } else { epochs }, share }
         })
         .collect();
-    let results = common::each(&all, |_, Trial { number, fused, epochs, share }| -> Result<Option<u64>, String> {
-        let path = folder.join(format!("killed-{number}"));
-        let (bits, time) = &right[usize::from(*fused)];
+    let results = common::each(&all, |_, Trial { number, fused, epochs, share }| -> Result<(Option<u64>, usize), String> {
+        let folder = folder.join(format!("killed-{number}"));
+        std::fs::create_dir(&folder).expect("a folder");
+        let path = folder.join("checkpoint");
+        let Whole { bits, first, each } = &right[usize::from(*fused)];
+        let wrong = |what: String| format!("killed {share:.3} of the way on after epoch {epochs}, fused {fused}: {what}");
         // By its epochs, not by the clock: how long they take is a matter of what else the machine does.
-        let (mut child, mut output) = begin(&path, *fused);
-        for _ in 0..*epochs {
-            output.read_line(&mut String::new()).expect("an epoch's line");
+        let mut running = Running::begin(command(&path, *fused)).map_err(wrong)?;
+        for epoch in 1..=*epochs {
+            running.says(&format!("epoch {epoch}")).map_err(wrong)?;
         }
-        std::thread::sleep(time.mul_f64(*share));
-        child.kill().expect("its end");
-        child.wait().expect("its end");
-        let wrong = |what: String| format!("killed {share:.3} epochs after the {epochs}th, fused {fused}: {what}");
+        std::thread::sleep(if *epochs == 0 { first.mul_f64(1.2 * share) } else { each.mul_f64(2.0 * share) });
+        if let Some(code @ 1..) = running.kill() {
+            return Err(wrong(format!("it had ended before, with {code}")));
+        }
         let mut there = None;
         if path.exists() {
             let loaded = Model::load(&Device::cpu(), &path, &Load::new());
             there = Some(loaded.map_err(|error| wrong(format!("its checkpoint does not load: {error}")))?.epochs());
         }
+        if there.unwrap_or(0) < *epochs as u64 {
+            return Err(wrong(format!("the checkpoint that is there has {there:?} epochs")));
+        }
+        let midst = partial(&folder);
         let end = whole(&path, *fused).map_err(wrong)?;
         if end != *bits {
             return Err(wrong("resumed, it ends with other weights".into()));
         }
-        std::fs::remove_file(&path).expect("no checkpoint");
-        Ok(there)
+        let left = partial(&folder);
+        if left > 0 {
+            return Err(wrong(format!("{left} partial files are left after the training went on")));
+        }
+        Ok((there, midst))
     });
-    let epochs = || results.iter().filter_map(|result| result.as_ref().ok()?.as_ref());
-    let (there, midway) = (epochs().count(), epochs().filter(|epochs| **epochs < EPOCHS as u64).count());
-    let left = std::fs::read_dir(&folder).expect("the folder").flatten();
-    let left = left.filter(|entry| entry.file_name().to_string_lossy().ends_with(".partial")).count();
+    let ended = || results.iter().flatten();
+    let there = ended().filter(|(there, _)| there.is_some()).count();
+    let midway = ended().filter(|(there, _)| there.is_some_and(|epochs| epochs < EPOCHS as u64)).count();
+    let saving = ended().filter(|(_, midst)| *midst > 0).count();
     println!(
-        "  {trials} killed, {there} of them with a checkpoint there, {midway} of these midway; {left} partial files are left"
+        "  {trials} killed, {there} of them with a checkpoint there, {midway} of these midway; {saving} while a file was written"
     );
     std::fs::remove_dir_all(folder).expect("no folder");
     let mut escaped: Vec<String> = results.into_iter().filter_map(Result::err).collect();
     if midway * 2 < trials {
         escaped.push(format!("{midway} of {trials} were killed midway: too few to say anything"));
     }
-    if left > 0 {
-        escaped.push(format!("{left} partial files are left after the training went on"));
+    if long && saving == 0 {
+        escaped.push("none was killed while a file was written".into());
     }
     escaped
 }
