@@ -43,75 +43,43 @@
     allow(dead_code, unused_imports, reason = "in a browser nothing blocks and there are no files, nor what serves these alone")
 )]
 
-mod activation;
-#[cfg(not(target_arch = "wasm32"))]
-mod cross_validation;
+mod bits;
 mod data;
-mod device;
+mod display;
 mod engine;
 mod error;
 mod file;
-mod fit;
-mod fused;
 mod gpu;
-mod history;
-mod init;
-mod loss;
-mod matrix;
+mod infer;
+mod kernel;
 mod memory;
-mod metric;
 mod model;
 mod network;
-mod optimizer;
-mod order;
 mod plan;
-mod predictor;
-mod product;
 mod random;
-mod read;
-mod reference;
-mod schedule;
-mod shader;
-mod shown;
-mod split;
-mod staged;
-mod summary;
-mod sweep;
-mod table;
-mod text;
-mod trace;
+mod settings;
 mod train;
 #[cfg(not(target_arch = "wasm32"))]
 mod trainer;
 
-pub use activation::Activation;
-#[cfg(not(target_arch = "wasm32"))]
-pub use cross_validation::{Fold, cross_validate};
-#[cfg(not(target_arch = "wasm32"))]
-pub use device::devices;
-pub use device::{Device, DeviceChoice, DeviceInfo, DeviceKind, DeviceLimits};
+pub use data::{
+    Array, ClassWeights, Column, Columns, Csv, Dataset, Matrix, Missing, Parts, Predictions, Preprocessing, Scaling, Split,
+    Table, TableReader,
+};
+pub use engine::{Engine, EngineReport};
 pub use error::Error;
 pub use file::{Format, Load, Save};
-pub use fit::{Answer, Cancel, Checkpoint, ClassWeights, EarlyStopping, EngineChoice, Fit, OnNonFinite};
-pub use fused::{Engine, EngineReport};
-pub use gpu::silence_caught_panics;
-pub use history::{Ended, Evaluation, History, Log};
-pub use init::{Init, Order};
-pub use loss::Loss;
-pub use matrix::Matrix;
-pub use metric::Metric;
-pub use model::Model;
-pub use network::{Dense, Network, Tensor};
-pub use optimizer::Optimizer;
-pub use predictor::Predictor;
+#[cfg(not(target_arch = "wasm32"))]
+pub use gpu::devices;
+pub use gpu::{Device, DeviceChoice, DeviceInfo, DeviceKind, DeviceLimits, silence_caught_panics};
+pub use infer::Stage;
+#[cfg(not(target_arch = "wasm32"))]
+pub use model::{Fold, cross_validate};
+pub use model::{Member, MemberHistory, Model, Predictor, Sweep, SweepHistory};
+pub use network::{Activation, Dense, Init, Loss, Network, Optimizer, Order, Tensor};
 pub use random::Philox;
-pub use read::Array;
-pub use schedule::Schedule;
-pub use split::{Parts, Split};
-pub use summary::{LayerSummary, Summary};
-pub use sweep::{Member, MemberHistory, Sweep, SweepHistory};
-pub use table::{Column, Columns, Csv, Dataset, Missing, Predictions, Preprocessing, Scaling, Table, TableReader};
-pub use trace::Stage;
+pub use settings::{Answer, Cancel, Checkpoint, EarlyStopping, EngineChoice, Fit, Metric, OnNonFinite, Schedule};
+pub use train::{Ended, Evaluation, History, LayerSummary, Log, Summary};
 #[cfg(not(target_arch = "wasm32"))]
 pub use trainer::{Readback, TensorBuffer, Trainer};
 /// The wgpu that this version is built with.
@@ -120,23 +88,18 @@ pub use wgpu;
 /// What the project's own tests, benchmarks and examples reach into. No promise is made for it.
 #[doc(hidden)]
 pub mod internals {
-    pub use crate::fused::{Fused, Lanes, Layer};
-    pub use crate::gpu::Gpu;
-    pub use crate::network::Layout;
-    pub use crate::optimizer::Rule;
-    pub use crate::order::Order as EpochOrder;
-    pub use crate::plan::{
-        Counts, Dispatch, Evaluation, Id, Limits, Outputs, Piece, Plan, Scores, Slot, Source, Table, Training,
-    };
-    pub use crate::product::choice::{Products, Shape, WORTH_BLOCKS};
-    pub use crate::product::{Family, Finish, Layouts, Product, Rows, Tiles};
-
+    pub use crate::data::Order as EpochOrder;
     /// The CPU twins of the shaders, and the reference that is made of them.
-    pub mod reference {
-        pub use crate::reference::*;
-    }
-    pub use crate::shader::{Kernel, LONGEST_LOOP, PARTS, Shader, Weights};
-    pub use crate::staged::{Staged, Step};
+    pub use crate::engine::cpu::reference;
+    pub use crate::engine::staged::{Staged, Step};
+    pub use crate::gpu::Gpu;
+    pub use crate::kernel::{
+        Family, Finish, Fused, Kernel, LONGEST_LOOP, Lanes, Layer, Layouts, Limits, PARTS, Product, Products, Rows, Shader,
+        Shape, Tiles, WORTH_BLOCKS, Weights,
+    };
+    pub use crate::network::{Layout, Rule};
+    pub use crate::plan::{Dispatch, Evaluation, Id, Outputs, Piece, Plan, Slot, Source, Table, Training};
+    pub use crate::settings::{Counts, Scores};
 
     /// The same device, planned for as if it had these limits.
     pub fn limited(device: &crate::Device, limits: Limits) -> crate::Device {
@@ -166,11 +129,11 @@ pub mod internals {
 
     /// Files that are whole or not there.
     pub mod files {
-        pub use crate::file::savable;
-        pub use crate::file::write::{Existing, Target, write};
+        pub use crate::file::{Existing, Target, write};
+        pub use crate::model::savable;
     }
 
-    pub use crate::shown::short;
+    pub use crate::display::short;
 
     /// The device's GPU.
     pub fn gpu(device: &crate::Device) -> Option<std::sync::Arc<Gpu>> {

@@ -121,6 +121,12 @@ impl NumPy {
     }
 }
 
+/// The random words below which dropout drops: that share of all.
+pub fn dropout_threshold(rate: f64) -> u32 {
+    // The rate is below 1, but may round up to it.
+    (rate * 4_294_967_296.0).round().min(4_294_967_295.0) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::activation::Activation;
+use super::contents::Saved;
+use crate::data::{BEYOND_F32, FeatureKind, Goal, MISSING, Preprocessing};
 use crate::error::Error;
-use crate::model::Model;
-use crate::network::Tensor;
-use crate::table::{BEYOND_F32, FeatureKind, Goal, MISSING, Preprocessing};
+use crate::network::{Activation, Tensor};
 
 /// The source of a model's file, its functions named after `stem`.
-pub fn source(model: &Model, stem: &str) -> Result<String, Error> {
+pub fn source(model: &Saved<'_>, stem: &str) -> Result<String, Error> {
     let layers = model.network().layers();
     for layer in layers {
         if layer.activation.definition().exports.is_none() {
@@ -161,7 +160,7 @@ fn activation_function(c: &mut String, prefix: &str, activation: &Activation) {
     let _ = writeln!(c, "static float {prefix}_{name}(float x) {{\n    return {expression};\n}}\n");
 }
 
-fn network(c: &mut String, prefix: &str, model: &Model) {
+fn network(c: &mut String, prefix: &str, model: &Saved<'_>) {
     let shapes: Vec<_> = model.network().shapes().collect();
     let _ = writeln!(c, "static void {prefix}_network(const float *input, float *output) {{");
     for (i, (_, outs)) in shapes.iter().enumerate().take(shapes.len() - 1) {

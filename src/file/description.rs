@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::Progress;
-use crate::activation::Activation;
-use crate::network::Network;
-use crate::shown::{brief, shown};
-use crate::table::{Feature, Goal, Preprocessing};
+use super::progress::Progress;
+use crate::data::{Feature, Goal, Preprocessing};
+use crate::display::{brief, shown};
+use crate::network::{Activation, Network};
 
 /// The key that it stands under.
 pub const KEY: &str = "shaderprop";

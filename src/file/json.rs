@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::contents::Saved;
 use super::description::Description;
 use crate::error::Error;
-use crate::model::Model;
 
 #[derive(Serialize)]
 struct Whole {
@@ -25,7 +25,7 @@ enum Values {
 }
 
 /// The text of a model's file.
-pub fn text(model: &Model) -> Result<String, Error> {
+pub fn text(model: &Saved<'_>) -> Result<String, Error> {
     let refuse = |what: String| Error::Export { format: "JSON".into(), what };
     let mut weights = BTreeMap::new();
     for tensor in model.weights() {

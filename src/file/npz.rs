@@ -6,15 +6,12 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use super::description::{Description, KEY};
+use super::description::KEY;
 use super::safetensors::{LONGEST_HEADER, MOST_TENSORS, open_plain};
-use super::{Load, assemble, layout_of, refused};
-use crate::device::Device;
-use crate::error::Error;
-use crate::model::Model;
+use super::tensors::expect_names;
+use crate::data::{Array, read_npy};
+use crate::display::{brief, shown};
 use crate::network::{Layout, Tensor};
-use crate::read::{Array, read_npy};
-use crate::shown::{brief, shown};
 
 /// How many times its length an archive may unpack to, and how much more: compressed weights hardly get shorter.
 const MOST_UNPACKED: (u64, u64) = (8, 1 << 20);
@@ -59,20 +56,6 @@ pub fn archive(description: &str, tensors: &[Tensor]) -> io::Result<Vec<u8>> {
 /// What is expected of a file that is to be loaded.
 pub const EXPECTED: &str = "a model in NPZ";
 
-/// Loads a model from what is read of that length; the path is what messages name.
-pub fn load(device: &Device, path: &Path, (file, length): (impl Read + Seek, u64), load: &Load) -> Result<Model, Error> {
-    let refuse = |message| refused(path, EXPECTED, message);
-    let mut archive = Archive::new(file, length).map_err(refuse)?;
-    let described = archive.description().map_err(refuse)?.ok_or_else(|| {
-        refuse("one without a description of a network; make a Model of that network, and use Model::load_weights".into())
-    })?;
-    let mut description = Description::parse(&described).map_err(refuse)?;
-    assemble(device, path, load, EXPECTED, &mut description, |network| {
-        let layout = layout_of(network, archive.names.len())?;
-        Ok((archive.parameters(&layout)?, layout))
-    })
-}
-
 /// The parameters of a network of that layout, flat.
 pub fn weights(path: &Path, layout: &Layout) -> Result<Vec<f64>, String> {
     let (file, length) = open_plain(path)?;
@@ -80,16 +63,16 @@ pub fn weights(path: &Path, layout: &Layout) -> Result<Vec<f64>, String> {
 }
 
 /// An archive, of which nothing is unpacked but what is asked for.
-struct Archive<R> {
+pub struct Archive<R> {
     zip: ZipArchive<BufReader<R>>,
     /// Its entries, in their order.
-    names: Vec<String>,
+    pub names: Vec<String>,
     /// What it may unpack to, in bytes.
     room: u64,
 }
 
 impl<R: Read + Seek> Archive<R> {
-    fn new(file: R, length: u64) -> Result<Self, String> {
+    pub fn new(file: R, length: u64) -> Result<Self, String> {
         let zip = ZipArchive::new(BufReader::new(file)).map_err(unreadable)?;
         if zip.has_duplicate_names() {
             return Err("an archive with two files of a name".into());
@@ -119,7 +102,7 @@ impl<R: Read + Seek> Archive<R> {
         read.map_err(|error| format!("in {}: {}", shown(name), brief(&error)))
     }
 
-    fn description(&mut self) -> Result<Option<String>, String> {
+    pub fn description(&mut self) -> Result<Option<String>, String> {
         if !self.names.iter().any(|name| name == KEY) {
             return Ok(None);
         }
@@ -127,8 +110,8 @@ impl<R: Read + Seek> Archive<R> {
         String::from_utf8(bytes).map(Some).map_err(|_| "a description that is no text".into())
     }
 
-    fn parameters(&mut self, layout: &Layout) -> Result<Vec<f64>, String> {
-        super::expect_names(self.names.iter().map(String::as_str).filter(|name| *name != KEY), "", layout, &[])?;
+    pub fn parameters(&mut self, layout: &Layout) -> Result<Vec<f64>, String> {
+        expect_names(self.names.iter().map(String::as_str).filter(|name| *name != KEY), "", layout, &[])?;
         // As f32, in which an archive that is not compressed has them too.
         if layout.places.iter().map(|place| place.len as u64 * 4).sum::<u64>() > self.room {
             return Err(blown_up());

@@ -1,24 +1,10 @@
 //! ONNX, opset 20: the network with its preprocessing as a graph, for other programs to run.
 
+use super::contents::Saved;
 use super::protobuf::Message;
+use crate::data::{BEYOND_F32, FeatureKind, Goal, MISSING, Preprocessing};
 use crate::error::Error;
-use crate::model::Model;
-use crate::table::{BEYOND_F32, FeatureKind, Goal, MISSING, Preprocessing};
-
-/// An operator of a graph: of `x`, what goes in, or of `y`, what the operator before gave.
-pub struct Node {
-    pub op: &'static str,
-    pub inputs: &'static [&'static str],
-    pub attributes: &'static [(&'static str, Attribute)],
-}
-
-/// An attribute of an operator.
-#[derive(Clone, Copy, Debug)]
-pub enum Attribute {
-    Int(i64),
-    Float(f32),
-    Text(&'static str),
-}
+use crate::network::{Attribute, Node};
 
 /// The version of the operators, that of the operators for other than networks, and that of the file's format which has both.
 const OPSET: i64 = 20;
@@ -39,7 +25,7 @@ const LONGEST: usize = i32::MAX as usize;
 /// Without preprocessing a float `input` of shape (rows, inputs) becomes an `output` (rows, outputs). With it, the columns of numbers are one
 /// double `numbers`, NaN where they are missing, and the other columns one string `categories`, each in the order of the table; a row that the
 /// preprocessing refuses has outputs of NaN.
-pub fn model(model: &Model) -> Result<Vec<u8>, Error> {
+pub fn model(model: &Saved<'_>) -> Result<Vec<u8>, Error> {
     let refuse = |what: String| Error::Export { format: "ONNX".into(), what };
     let weights = model.weights();
     let bytes: usize = weights.iter().map(|tensor| tensor.values.len() * 4).sum();

@@ -12,7 +12,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
-use crate::shown::{brief, shown};
+use crate::display::{brief, shown};
 
 /// The longest header, in bytes.
 pub const LONGEST_HEADER: usize = 1 << 20;

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::guard::one_line;
-use super::lock;
+use super::guard::{lock, one_line};
 use crate::error::Error;
 
 /// Shared with the handlers that the driver calls.

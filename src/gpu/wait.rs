@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::gpu::{Awaited, Gpu, READBACK};
 use super::guard::{guard, one_line};
-use super::{Awaited, Gpu, READBACK};
 use crate::error::Error;
 
 /// How long the device may take to answer; a browser has a patience of its own. A submission is meant to take a quarter of a second, so this is a device that hangs.

@@ -1,144 +1,12 @@
 //! What a step is made of: training, evaluation and prediction, stage after stage.
 
-use super::{BINDING, BUFFER, Id, Limits, Outputs, Plan, Table, check_bytes, elements};
-use crate::activation::Activation;
+use super::plan::{BINDING, BUFFER, Id, Plan, check_bytes, elements, parts};
+use super::products::by_blocks;
+use super::task::{Chance, EVALUATION, Evaluation, Outputs, Piece, Slot, Source, Table, Training};
 use crate::error::Error;
-use crate::loss::Loss;
-use crate::network::{Layout, Network};
-use crate::optimizer::{Optimizer, Rule};
-use crate::order::Order;
-use crate::plan::products::by_blocks;
-use crate::plan::stages::Piece;
-use crate::product::Layouts;
-use crate::shader::{Kernel, LONGEST_LOOP, WORKGROUP_SIZE, Weights, needs_sums};
-
-/// What a training step does.
-#[derive(Clone, Debug)]
-pub struct Training<'a> {
-    /// What is trained.
-    pub network: &'a Network,
-    /// What is made small.
-    pub loss: Loss,
-    /// The rows of the batch.
-    pub rows: usize,
-    /// Where they come from.
-    pub source: Source,
-    /// Whether they have weights.
-    pub weights: Weights,
-    /// The rows of an epoch.
-    pub samples: usize,
-    /// The weights of these together: as many as there are rows, if these count the same.
-    pub total: f64,
-    /// How the parameters are changed.
-    pub optimizer: Optimizer,
-    /// The weight decay of layers that have none of their own.
-    pub weight_decay: f64,
-    /// The largest norm of all gradients together.
-    pub clip_norm: Option<f64>,
-    /// What dropout's random numbers depend on.
-    pub seed: u64,
-    /// What is counted of the outputs.
-    pub scores: Scores,
-}
-
-/// What an evaluation step does.
-#[derive(Clone, Debug)]
-pub struct Evaluation<'a> {
-    /// What is evaluated.
-    pub network: &'a Network,
-    /// By which loss.
-    pub loss: Loss,
-    /// The rows of a piece.
-    pub rows: usize,
-    /// Where they come from.
-    pub source: Source,
-    /// The rows of all pieces.
-    pub samples: usize,
-    /// How many pieces there are.
-    pub pieces: usize,
-    /// What is counted of the outputs.
-    pub scores: Scores,
-}
-
-/// Where the rows of a batch come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// They are written into `inputs`, `targets` and `weights` before the step.
-    Given,
-    /// They are copied out of data on the device, which has this order.
-    Gathered {
-        /// Which row stands where.
-        order: Order,
-        /// Whether targets are one class index a row.
-        classes: bool,
-    },
-}
-
-/// What is counted of a network's outputs, for metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Scores {
-    /// Which outputs are right.
-    pub counts: Option<Counts>,
-    /// Whether squared and absolute errors are added up, as losses of their own.
-    pub errors: bool,
-}
-
-/// Which outputs are right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counts {
-    /// Each by itself, above a half or not.
-    Binary,
-    /// The largest of a row.
-    Classes {
-        /// Whether the confusion matrix is counted as well.
-        confusion: bool,
-    },
-}
-
-impl Counts {
-    /// How many counters there are, for that many outputs.
-    pub fn len(self, outputs: usize) -> usize {
-        match self {
-            Counts::Binary => 4,
-            Counts::Classes { confusion: false } => outputs,
-            Counts::Classes { confusion: true } => outputs.saturating_mul(outputs.saturating_add(1)),
-        }
-    }
-}
-
-impl Scores {
-    /// The losses that a step leaves: the loss itself, and the errors'.
-    pub fn losses(self) -> usize {
-        if self.errors { 3 } else { 1 }
-    }
-}
-
-impl<'a> Training<'a> {
-    /// Plain gradient descent on given rows that count the same.
-    pub fn new(network: &'a Network, loss: Loss, rows: usize) -> Self {
-        Self {
-            network,
-            loss,
-            rows,
-            source: Source::Given,
-            weights: Weights::Equal,
-            samples: rows,
-            total: rows as f64,
-            optimizer: Optimizer::Sgd,
-            weight_decay: 0.0,
-            clip_norm: None,
-            seed: 0,
-            scores: Scores::default(),
-        }
-    }
-}
-
-impl<'a> Evaluation<'a> {
-    /// The loss alone, of given rows.
-    pub fn new(network: &'a Network, loss: Loss, rows: usize) -> Self {
-        Self { network, loss, rows, source: Source::Given, samples: rows, pieces: 1, scores: Scores::default() }
-    }
-}
+use crate::kernel::{Kernel, LONGEST_LOOP, Layouts, Limits, WORKGROUP_SIZE, Weights, needs_sums};
+use crate::network::{Activation, Layout, Loss, Network, Rule};
+use crate::settings::Scores;
 
 /// The rows of a step.
 struct Batch {
@@ -168,18 +36,6 @@ struct Means {
     /// How many rows the epoch has.
     samples: usize,
 }
-
-/// Where a loss goes.
-#[derive(Clone, Copy)]
-pub struct Slot {
-    /// Which of the step's losses it is.
-    pub index: usize,
-    /// Whether it is the last of them, and ends the step.
-    pub moves: bool,
-}
-
-/// What dropout's numbers depend on: the step table, its cursor, the seed.
-pub type Chance = (Id, Id, u64);
 
 impl Plan {
     /// The plan of a training step: the batch, forward, deltas, gradients, update, loss.
@@ -380,7 +236,7 @@ impl Plan {
                 got: format!("{rows} rows"),
             });
         }
-        let pieces = super::parts(rows, most).enumerate();
+        let pieces = parts(rows, most).enumerate();
         pieces
             .map(|(i, piece)| {
                 let mut tensor = |name, columns| self.tensor(&format!("{prefix}data.{name}.{i}"), piece.len(), columns, limits);
@@ -512,12 +368,6 @@ impl Plan {
         Ok(())
     }
 }
-
-/// What stands before the names of an evaluation's own tensors.
-pub(crate) const EVALUATION: &str = "evaluation.";
-
-/// The tensor that says whether a parameter is no number.
-pub(crate) const NOT_FINITE: &str = "not_finite";
 
 /// The most values of a row that the invocations of a workgroup copy in short enough loops.
 const LONGEST_ROW: usize = LONGEST_LOOP / 2 * WORKGROUP_SIZE as usize;

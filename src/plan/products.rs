@@ -1,13 +1,9 @@
 //! Planning products: plain, or by blocks with what follows them.
 
-use super::{BINDING, BUFFER, ELEMENTWISE, Id, LAUNCH, LONGEST_DISPATCH, Limits, Plan, check_bytes, elements, parts, word};
-use crate::activation::Activation;
+use super::plan::{BINDING, BUFFER, ELEMENTWISE, Id, LAUNCH, LONGEST_DISPATCH, Plan, check_bytes, elements, parts, word};
 use crate::error::Error;
-use crate::network::{ALIGNMENT, Network, Place};
-use crate::optimizer::Rule;
-use crate::product::choice::{self, Products, Shape, WORTH_BLOCKS};
-use crate::product::{Family, Finish, Layouts, Product};
-use crate::shader::{Kernel, LONGEST_LOOP};
+use crate::kernel::{Family, Finish, Kernel, LONGEST_LOOP, Layouts, Limits, Product, Products, Shape, WORTH_BLOCKS, widths};
+use crate::network::{ALIGNMENT, Activation, Network, Place, Rule};
 
 impl Plan {
     /// c = a·b, aᵀ·b or a·bᵀ. The shapes are known to fit.
@@ -165,7 +161,7 @@ impl Plan {
     ) -> Result<(), Error> {
         let family = limits.products.family(shape).expect("products by blocks");
         let (slices, slice_terms) = limits.products.slices(family, shape, longest_slice(family, limits));
-        let (a_width, b_width, c_width) = choice::widths(layouts, shape, family);
+        let (a_width, b_width, c_width) = widths(layouts, shape, family);
         let masked = !shape.terms.is_multiple_of(family.depth() as usize);
         let mut operands = operands.to_vec();
         let factors = [("a", a), ("b", b)];

@@ -2,17 +2,14 @@
 
 use std::ops::Range;
 
-use super::build::{Chance, Counts, NOT_FINITE, Slot};
-use super::{ELEMENTWISE, Id, Limits, ONE_WORKGROUP, Plan, Tensor, parts, word};
-use crate::activation::Activation;
+use super::plan::{ELEMENTWISE, Id, ONE_WORKGROUP, Plan, Tensor, parts, word};
+use super::task::{Chance, NOT_FINITE, Outputs, Piece, Slot};
+use crate::data::Order;
 use crate::error::Error;
-use crate::loss::Loss;
-use crate::network::ALIGNMENT;
-use crate::optimizer::Rule;
-use crate::order::Order;
-use crate::product::choice::width;
-use crate::random::DROPOUT;
-use crate::shader::{Kernel, LONGEST_LOOP, WORKGROUP_SIZE, Weights};
+use crate::kernel::{Kernel, LONGEST_LOOP, Limits, WORKGROUP_SIZE, Weights, width};
+use crate::network::{ALIGNMENT, Activation, Loss, Rule};
+use crate::random::{DROPOUT, dropout_threshold};
+use crate::settings::Counts;
 
 impl Plan {
     /// x = product + bias in `sums`, y = activation(x) in `outputs`.
@@ -361,7 +358,7 @@ impl Plan {
                 ("seed_low", seed as u32),
                 ("seed_high", (seed >> 32) as u32),
                 ("purpose", DROPOUT | number << 8),
-                ("threshold", threshold(rate)),
+                ("threshold", dropout_threshold(rate)),
                 ("scale", ((1.0 / (1.0 - rate)) as f32).to_bits()),
             ];
             self.dispatch(kernel.clone(), &operands, &params, [piece.len(), rounds], &formula, limits);
@@ -449,35 +446,9 @@ impl Plan {
     }
 }
 
-/// The random words below which dropout drops: that share of all.
-pub(crate) fn threshold(rate: f64) -> u32 {
-    // The rate is below 1, but may round up to it.
-    (rate * 4_294_967_296.0).round().min(4_294_967_295.0) as u32
-}
-
 fn kind(weights: Option<Id>) -> Weights {
     if weights.is_some() { Weights::Given } else { Weights::Equal }
 }
 
 /// From this many parameters on an invocation updates four of them.
 const WORTH_FOUR: usize = 1024;
-
-/// Rows of the data that can be bound together.
-pub struct Piece {
-    /// Their inputs.
-    pub inputs: Id,
-    /// Their targets, or class indices.
-    pub targets: Id,
-    /// Their weights, if they have any.
-    pub weights: Option<Id>,
-}
-
-/// What the loss is taken of.
-pub struct Outputs {
-    /// x of the last layer.
-    pub sums: Id,
-    /// y of the last layer.
-    pub outputs: Id,
-    /// The targets.
-    pub targets: Id,
-}

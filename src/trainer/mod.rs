@@ -9,13 +9,14 @@ use std::time::Duration;
 use web_time::Instant;
 
 use self::clock::Clock;
-use crate::engine::{Batches, Rows, Setup, StagedEngine, Step, plan};
+use crate::data::Matrix;
+use crate::engine::staged::{self, StagedEngine, plan};
+use crate::engine::{Batches, Rows, Setup, Step};
 use crate::error::Error;
-use crate::fit::{EngineChoice, Fit};
 use crate::gpu::{self, Gpu, RECORDING, lock};
-use crate::matrix::Matrix;
 use crate::model::Model;
 use crate::network::{Layout, Network, Tensor};
+use crate::settings::{EngineChoice, Fit};
 use crate::train::{self, State};
 
 /// A network that is trained on an application's own device, between what the application draws.
@@ -336,7 +337,7 @@ impl Trainer {
     }
 
     /// The next step's row of the table, and its program.
-    fn next_step(&mut self) -> (crate::staged::Step, usize) {
+    fn next_step(&mut self) -> (staged::Step, usize) {
         loop {
             if let Some(step) = self.ahead.pop_front() {
                 let row = self.engine.row(&step, LOSS_SLOTS[self.epochs as usize % 2]);

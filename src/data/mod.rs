@@ -1,0 +1,22 @@
+//! Rows: matrices, tables, readers, splits, the order of an epoch, preprocessing.
+//!
+//! Uses `network`, against which rows are checked.
+
+mod class_weights;
+mod matrix;
+mod order;
+mod read;
+mod samples;
+mod split;
+mod table;
+
+pub use self::class_weights::ClassWeights;
+pub use self::matrix::Matrix;
+pub(crate) use self::matrix::argmax;
+pub use self::order::Order;
+pub use self::read::Array;
+pub(crate) use self::read::read_npy;
+pub(crate) use self::samples::{Data, check_inputs, check_rows};
+pub use self::split::{Parts, Split};
+pub(crate) use self::table::{BEYOND_F32, Feature, FeatureKind, Goal, MISSING};
+pub use self::table::{Column, Columns, Csv, Dataset, Missing, Predictions, Preprocessing, Scaling, Table, TableReader};

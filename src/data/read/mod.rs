@@ -1,0 +1,137 @@
+//! Arrays out of files: IDX, as MNIST comes in, and NPY, NumPy's; plain or gzipped.
+
+mod idx;
+mod npy;
+
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use super::matrix::Matrix;
+use crate::error::Error;
+
+/// An array read from a file: its shape, and its values row by row.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Array {
+    /// Its dimensions, the slowest first.
+    pub shape: Vec<usize>,
+    /// Its values, the last dimension fastest.
+    pub values: Vec<f32>,
+}
+
+impl Array {
+    /// Reads an IDX file: bytes, integers or floats.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read, or is no such file.
+    pub fn read_idx(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        idx::read(open(path)?).map_err(|message| refused(path, "an IDX file", message))
+    }
+
+    /// Reads an NPY file of real numbers: integers, floats or booleans.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read, or is no such file.
+    pub fn read_npy(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        npy::read(open(path)?, |_| Ok(())).map_err(|message| refused(path, "an NPY file of real numbers", message))
+    }
+
+    /// A matrix with a row for each element of the first dimension: images become rows of pixels, and a list a column.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the values are no longer as many as the shape says.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// // Two bytes, 7 and 9: type 8, one dimension of two elements.
+    /// let path = std::env::temp_dir().join("shaderprop-doc.idx");
+    /// std::fs::write(&path, [0, 0, 8, 1, 0, 0, 0, 2, 7, 9])?;
+    /// let labels = shaderprop::Array::read_idx(&path)?.into_matrix()?;
+    /// assert_eq!((labels.rows(), labels.columns(), labels.values()), (2, 1, [7.0, 9.0].as_slice()));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn into_matrix(self) -> Result<Matrix<'static>, Error> {
+        let rows = self.shape.first().copied().unwrap_or(1);
+        let columns = self.values.len().checked_div(rows).unwrap_or(0);
+        Matrix::new(rows, columns, self.values)
+    }
+}
+
+/// Reads what an NPY file contains, if its shape is accepted, which is asked before any element is read.
+pub(crate) fn read_npy(file: impl Read, accept: impl FnOnce(&[usize]) -> Result<(), String>) -> Result<Array, String> {
+    npy::read(file, accept)
+}
+
+/// Opens a file, and unpacks it on the way if it is gzipped: which its first two bytes say, whatever its name.
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
+    let failed = |error: std::io::Error| Error::File {
+        path: path.display().to_string(),
+        expected: "a file that can be read".into(),
+        message: error.to_string(),
+    };
+    let mut file = File::open(path).map_err(failed)?;
+    let mut magic = Vec::new();
+    file.by_ref().take(2).read_to_end(&mut magic).map_err(failed)?;
+    let gzipped = magic == [0x1f, 0x8b];
+    // A pipe cannot be read from its beginning again.
+    let file = BufReader::new(Cursor::new(magic).chain(file));
+    Ok(if gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+}
+
+pub(crate) fn refused(path: &Path, expected: &str, message: String) -> Error {
+    Error::File { path: path.display().to_string(), expected: expected.into(), message }
+}
+
+/// How an element is stored.
+#[derive(Clone, Copy)]
+enum Kind {
+    Unsigned,
+    Signed,
+    Float,
+}
+
+/// Exactly the elements of that shape, and then the end of the file. No more is held than the file unpacks to, whatever its header promises.
+fn elements(mut file: impl Read, shape: &[usize], (kind, size): (Kind, usize), big_endian: bool) -> Result<Vec<f32>, String> {
+    let count = shape.iter().try_fold(1usize, |count, n| count.checked_mul(*n)).and_then(|count| count.checked_mul(size));
+    let bytes = count.ok_or_else(|| format!("a shape of {shape:?}, which overflows"))?;
+    let mut data = Vec::new();
+    file.by_ref().take(bytes as u64).read_to_end(&mut data).map_err(|error| error.to_string())?;
+    if data.len() != bytes {
+        return Err(format!("{} bytes of data where the shape {shape:?} has {bytes}", data.len()));
+    }
+    if file.read(&mut [0]).map_err(|error| error.to_string())? != 0 {
+        return Err(format!("more data than the shape {shape:?} has"));
+    }
+    let value = |bytes: &[u8]| -> f32 {
+        let mut word = [0u8; 8];
+        word[..size].copy_from_slice(bytes);
+        if big_endian {
+            word[..size].reverse();
+        }
+        let bits = u64::from_le_bytes(word);
+        let unused = 64 - 8 * size as u32;
+        match (kind, size) {
+            (Kind::Unsigned, _) => bits as f32,
+            (Kind::Signed, _) => ((bits << unused) as i64 >> unused) as f32,
+            (Kind::Float, 4) => f32::from_bits(bits as u32),
+            (Kind::Float, _) => f64::from_bits(bits) as f32,
+        }
+    };
+    let mut values = Vec::new();
+    values.try_reserve_exact(bytes / size).map_err(|_| format!("a shape of {shape:?}, for which there is no memory"))?;
+    values.extend(data.chunks_exact(size).map(value));
+    Ok(values)
+}
+
+/// So many bytes.
+fn take(file: &mut impl Read, count: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    file.take(count as u64).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() < count { Err("it ends in its header".into()) } else { Ok(bytes) }
+}

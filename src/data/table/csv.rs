@@ -1,0 +1,306 @@
+//! CSV: how a file is written, and reading it, all at once or some rows at a time.
+
+use std::collections::HashSet;
+use std::io::{self, Cursor, Read};
+use std::path::Path;
+
+use super::lines::{Counted, Lines};
+use super::{Place, Table};
+use crate::data::read::{open, refused};
+use crate::error::Error;
+
+/// How a CSV file is written: with a header and commas, where nothing else is set.
+///
+/// ```
+/// use shaderprop::{Csv, Table};
+/// // Neither a header nor commas: both are seen from the first line.
+/// let table = Table::from_csv("5.1;red\n4.9;blue\n".as_bytes(), &Csv::guess())?;
+/// assert_eq!((table.rows(), table.names()), (2, ["0".to_owned(), "1".to_owned()].as_slice()));
+/// # Ok::<(), shaderprop::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Csv {
+    /// None where the first line tells.
+    header: Option<bool>,
+    delimiter: Option<u8>,
+}
+
+impl Default for Csv {
+    fn default() -> Self {
+        Self { header: Some(true), delimiter: Some(b',') }
+    }
+}
+
+impl Csv {
+    /// With a header and commas.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// As the first line suggests: cells are parted by whichever of comma, semicolon, tab and `|` is in it most often, and it is a header
+    /// unless one of its cells is a number.
+    pub fn guess() -> Self {
+        Self { header: None, delimiter: None }
+    }
+
+    /// Whether the first line has the columns' names. Without, they are called `0`, `1` and so on.
+    #[must_use]
+    pub fn header(mut self, header: bool) -> Self {
+        self.header = Some(header);
+        self
+    }
+
+    /// What stands between cells.
+    #[must_use]
+    pub fn delimiter(mut self, delimiter: u8) -> Self {
+        self.delimiter = Some(delimiter);
+        self
+    }
+}
+
+/// A CSV file that is read some rows at a time, so that its length is no limit.
+///
+/// ```
+/// use shaderprop::{Csv, TableReader};
+/// let mut reader = TableReader::new("size,colour\n1,red\n2,blue\n3,red\n".as_bytes(), &Csv::new())?;
+/// let mut rows = Vec::new();
+/// while let Some(table) = reader.read(2)? {
+///     rows.push(table.rows());
+/// }
+/// assert_eq!((reader.names().len(), rows), (2, vec![2, 1]));
+/// # Ok::<(), shaderprop::Error>(())
+/// ```
+pub struct TableReader {
+    source: String,
+    names: Vec<String>,
+    header: bool,
+    records: csv::Reader<Box<dyn Read>>,
+    lines: Lines,
+    record: csv::StringRecord,
+    /// What ended the reading before the file's end.
+    failed: Option<Error>,
+    /// Whether the record is one that had to be read for the number of its cells, and is the first row.
+    ahead: bool,
+    /// The rows that were read.
+    rows: u64,
+}
+
+/// As much of a file's beginning as is looked at for its first line.
+const FIRST_LINE: usize = 1 << 20;
+
+/// The most columns of a table.
+const MOST_COLUMNS: usize = 1 << 20;
+
+/// What is read behind the text: the end of the last line, and a record of its own. Where a quote of the text does not end, which the reader of records
+/// does not mind, it becomes a part of that cell.
+const END: &str = "\nend";
+
+impl TableReader {
+    /// Opens a CSV file, plain or gzipped.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read, is empty, has two columns of a name or more than 1,048,576 of them; [`Error::Setting`] for a delimiter
+    /// that is a quote, ends lines, or is no ASCII.
+    pub fn open(path: impl AsRef<Path>, csv: &Csv) -> Result<Self, Error> {
+        let path = path.as_ref();
+        Self::begin(open(path)?, csv, path.display().to_string())
+    }
+
+    /// Reads CSV from anywhere.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn new(text: impl Read + 'static, csv: &Csv) -> Result<Self, Error> {
+        Self::begin(Box::new(text), csv, "table".into())
+    }
+
+    fn begin(text: Box<dyn Read>, csv: &Csv, source: String) -> Result<Self, Error> {
+        let refuse = |message: String| refused(Path::new(&source), "a table", message);
+        if let Some(delimiter) = csv.delimiter.filter(|delimiter| !delimiter.is_ascii() || b"\"\r\n".contains(delimiter)) {
+            return Err(Error::Setting {
+                what: "the delimiter of a table".into(),
+                expected: "an ASCII character that is no quote and ends no line".into(),
+                got: format!("{:?}", char::from(delimiter)),
+            });
+        }
+        let mut text = Uninterrupted(text);
+        let known = csv.header.is_some() && csv.delimiter.is_some();
+        let head = head(&mut text, known, csv.delimiter).map_err(|error| refuse(error.to_string()))?;
+        let delimiter = csv.delimiter.unwrap_or_else(|| likely_delimiter(&head));
+        let header = csv.header.unwrap_or_else(|| !first_record(&head, delimiter).iter().any(is_finite_number));
+        let lines = Lines::default();
+        let whole = Counted::new(Cursor::new(head).chain(text), END, lines.clone());
+        let records = records(Box::new(whole) as Box<dyn Read>, delimiter);
+        let record = csv::StringRecord::new();
+        let mut reader = Self { source, names: vec![], header, records, lines, record, failed: None, ahead: !header, rows: 0 };
+        loop {
+            if reader.next()?.is_none() {
+                return Err(reader.refuse("none: it has no rows".into()));
+            }
+            // Blanks are no names.
+            if !header || reader.record.len() > 1 || !reader.record[0].is_empty() {
+                break;
+            }
+        }
+        let cells = reader.record.len();
+        if cells > MOST_COLUMNS {
+            return Err(reader.refuse(format!("{cells} columns, of at most {MOST_COLUMNS}")));
+        }
+        reader.names = match header {
+            true => reader.record.iter().map(str::to_owned).collect(),
+            false => (0..cells).map(|column| column.to_string()).collect(),
+        };
+        let mut seen = HashSet::new();
+        if let Some(name) = reader.names.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(reader.refuse(format!("two columns named `{name}`")));
+        }
+        Ok(reader)
+    }
+
+    /// What messages call it.
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Its columns' names.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether they were in the first line.
+    pub fn has_header(&self) -> bool {
+        self.header
+    }
+
+    /// The next so many rows, or as many as there are; nothing at the end.
+    ///
+    /// # Errors
+    /// [`Error::File`] for rows of other lengths than the first or of more than 32 MiB, for a quote that does not end, for text that is not UTF-8,
+    /// and if the file cannot be read any further. It says so then each time.
+    pub fn read(&mut self, rows: usize) -> Result<Option<Table>, Error> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        let read = self.read_on(rows);
+        self.failed = read.as_ref().err().cloned();
+        read
+    }
+
+    fn read_on(&mut self, rows: usize) -> Result<Option<Table>, Error> {
+        let mut table = Table::empty(self.source.clone(), self.names.clone());
+        while table.rows() < rows {
+            let line = match std::mem::take(&mut self.ahead) {
+                true => Some(self.lines.line()),
+                false => self.next()?,
+            };
+            let Some(line) = line else { break };
+            self.rows += 1;
+            table.push(&self.record, Place { row: self.rows, line: Some(line) });
+        }
+        Ok(Some(table).filter(|table| table.rows() > 0))
+    }
+
+    /// Reads the next record and gives the line that it begins in; nothing at the end.
+    fn next(&mut self) -> Result<Option<u64>, Error> {
+        let read = self.records.read_record(&mut self.record);
+        let more = read.map_err(|error| {
+            self.refuse(match error.kind() {
+                csv::ErrorKind::Utf8 { pos, .. } => {
+                    let line = pos.as_ref().map_or(0, |pos| self.lines.of(pos.byte()));
+                    format!("text that is not UTF-8, in line {line}")
+                }
+                _ => error.to_string(),
+            })
+        })?;
+        let line = self.record.position().map_or(0, |position| self.lines.of(position.byte()));
+        if self.lines.is_behind(self.records.position().byte()) {
+            return match self.lines.are_over() {
+                true => Ok(None),
+                false => Err(self.refuse(format!("a quote that does not end, in a row that begins in line {line}"))),
+            };
+        }
+        // Where the text has ended without what is read behind it, something is wrong with it that nobody has thought of.
+        if !more || self.record.is_empty() {
+            return Err(self.refuse(format!("a row without cells in line {line}")));
+        }
+        let (cells, columns) = (self.record.len(), self.names.len());
+        if columns > 0 && cells != columns {
+            return Err(self.refuse(format!("{cells} cells in line {line}, where the lines before have {columns}")));
+        }
+        Ok(Some(line))
+    }
+
+    fn refuse(&self, message: String) -> Error {
+        refused(Path::new(&self.source), "a table", message)
+    }
+}
+
+/// The beginning of a text, up to the end of the first line that is not empty if that is to be guessed from; without a byte order mark, which is no
+/// part of a name.
+fn head(text: &mut impl Read, known: bool, delimiter: Option<u8>) -> io::Result<Vec<u8>> {
+    let (mut head, mut chunk) = (Vec::new(), [0; 8192]);
+    let (mut quoted, mut begun, mut before) = (false, false, b'\n');
+    'reading: while head.len() < if known { 3 } else { FIRST_LINE } {
+        let count = text.read(&mut chunk)?;
+        if count == 0 {
+            break;
+        }
+        head.extend(&chunk[..count]);
+        for byte in &chunk[..count] {
+            // Names may have line ends in them. A quote within a cell is a character as others are; two in quotes are one.
+            if *byte == b'"' {
+                quoted = !quoted && (b"\n\r ,;\t|\"".contains(&before) || delimiter == Some(before));
+            }
+            begun |= !byte.is_ascii_whitespace();
+            if *byte == b'\n' && begun && !quoted {
+                break 'reading;
+            }
+            before = *byte;
+        }
+    }
+    while head.starts_with(b"\xef\xbb\xbf") {
+        head.drain(..3);
+    }
+    Ok(head)
+}
+
+/// Reads records of any length.
+fn records<R: Read>(text: R, delimiter: u8) -> csv::Reader<R> {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text)
+}
+
+/// The cells of the first line that is not blank.
+fn first_record(head: &[u8], delimiter: u8) -> csv::StringRecord {
+    let records = records(head, delimiter).into_byte_records().map_while(Result::ok);
+    let mut records = records.map(csv::StringRecord::from_byte_record_lossy);
+    records.find(|record| record.iter().any(|cell| !cell.is_empty())).unwrap_or_default()
+}
+
+fn likely_delimiter(head: &[u8]) -> u8 {
+    let count = |delimiter: u8| first_record(head, delimiter).len().saturating_sub(1);
+    // A comma in each cell is one in its number.
+    let better = |best: u8, other: u8| {
+        let room = usize::from(best == b',');
+        count(other) > 0 && count(other) + room >= count(best)
+    };
+    [b';', b'\t', b'|'].into_iter().fold(b',', |best, other| if better(best, other) { other } else { best })
+}
+
+fn is_finite_number(cell: &str) -> bool {
+    cell.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// Goes on where a signal came between, which the reader of records does not.
+struct Uninterrupted<R>(R);
+
+impl<R: Read> Read for Uninterrupted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                result => return result,
+            }
+        }
+    }
+}

@@ -1,0 +1,523 @@
+//! From tables to matrices, by what was fitted on the training rows, and from predictions back.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Table;
+use super::cells::{Value, is_missing};
+use super::columns::{Column, Columns, Missing, Scaling, Target};
+use crate::data::matrix::{Matrix, argmax};
+use crate::display::short;
+use crate::error::Error;
+
+/// What was learned of a table's columns: categories, what stands for missing values, scales, classes. Fitted on the rows that are trained
+/// on, it turns any table of such columns into a network's inputs, and predictions back into classes or numbers.
+///
+/// ```
+/// use shaderprop::{Columns, Csv, Preprocessing, Table};
+/// let table = Table::from_csv("size,colour,kind\n1,red,a\n3,blue,b\n".as_bytes(), &Csv::new())?;
+/// let preprocessing = Preprocessing::fit(&table, &Columns::classes("kind"))?;
+/// // The size, and blue, red, any other colour.
+/// assert_eq!((preprocessing.inputs(), preprocessing.outputs()), (4, 2));
+/// let data = preprocessing.transform(&table)?;
+/// assert_eq!(data.inputs.row(0), [-1.0, 0.0, 1.0, 0.0]);
+/// assert_eq!(data.targets.values(), [0.0, 1.0]);
+/// # Ok::<(), shaderprop::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preprocessing {
+    /// The columns that are inputs, by name, in the order of the network's inputs.
+    pub(crate) features: Vec<Feature>,
+    pub(crate) target: Goal,
+}
+
+/// A column that is an input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Feature {
+    pub name: String,
+    pub kind: FeatureKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(crate) enum FeatureKind {
+    /// x becomes (x − shift) / scale; `missing` stands for what is missing.
+    Number { shift: f64, scale: f64, missing: Option<f64> },
+    /// A column for each, and one for all others; the place of what stands for what is missing.
+    Categories { names: Vec<String>, missing: Option<usize> },
+}
+
+/// What is learned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(crate) enum Goal {
+    /// One of these, of that column.
+    Classes { column: String, names: Vec<String> },
+    /// The number of that column: predictions are y · scale + shift.
+    Number { column: String, shift: f64, scale: f64 },
+}
+
+/// Inputs and targets for a network.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Dataset {
+    /// A row for each of the table's.
+    pub inputs: Matrix<'static>,
+    /// Class indices, or scaled numbers: one column.
+    pub targets: Matrix<'static>,
+}
+
+/// What a network says of a table's rows.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Predictions {
+    /// The most likely class of each row, and how likely each class is.
+    Classes {
+        /// By name, one a row.
+        classes: Vec<String>,
+        /// A column for each of [`Preprocessing::classes`].
+        probabilities: Matrix<'static>,
+    },
+    /// A number for each row, in the target's units.
+    Numbers(Vec<f64>),
+}
+
+/// The least f64 that no finite f32 is next to: half a step beyond the largest of these.
+pub(crate) const BEYOND_F32: f64 = 3.402_823_567_797_336_6e38;
+
+impl Preprocessing {
+    /// Learns from a table: the rows that will be trained on.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`]; [`Error::Cell`] for a cell that is missing where this is refused, or not finite; [`Error::Setting`] for a target
+    /// of one class, or no column that is an input.
+    pub fn fit(table: &Table, columns: &Columns) -> Result<Self, Error> {
+        if table.rows() == 0 {
+            return Err(Error::Shape {
+                what: "a table to learn from".into(),
+                expected: "at least one row".into(),
+                got: "none".into(),
+                advice: "give some rows".into(),
+            });
+        }
+        let find = |columns: &[Column]| columns.iter().map(|column| table.find(column.clone())).collect::<Result<Vec<_>, _>>();
+        let target = match &columns.target {
+            Target::Classes(column) | Target::Number(column) => table.find(column.clone())?,
+        };
+        let (dropped, categorical) = (find(&columns.dropped)?, find(&columns.categorical)?);
+        for (what, listed) in [("dropped", &dropped), ("categorical", &categorical)] {
+            if listed.contains(&target) {
+                return Err(Error::Setting {
+                    what: format!("{what} columns"),
+                    expected: "others than the target".into(),
+                    got: table.names[target].clone(),
+                });
+            }
+        }
+        let mut features = Vec::new();
+        // The least and the greatest of all numbers.
+        let mut range = (f64::INFINITY, f64::NEG_INFINITY);
+        for column in (0..table.names.len()).filter(|column| *column != target && !dropped.contains(column)) {
+            let kind = match is_number(table, column) && !categorical.contains(&column) {
+                true => fit_number(table, column, columns, &mut range)?,
+                false => fit_categories(table, column, columns)?,
+            };
+            features.push(Feature { name: table.names[column].clone(), kind });
+        }
+        if columns.scaling == Scaling::MinMaxTogether {
+            for feature in &mut features {
+                if let FeatureKind::Number { shift, scale, .. } = &mut feature.kind {
+                    (*shift, *scale) = from_0_to_1(range);
+                }
+            }
+        }
+        if features.is_empty() {
+            return Err(Error::Setting {
+                what: "columns".into(),
+                expected: "at least one that is neither the target nor dropped".into(),
+                got: "none".into(),
+            });
+        }
+        let column = table.names[target].clone();
+        let target = match columns.target {
+            Target::Classes(_) => Goal::Classes { names: fit_classes(table, target)?, column },
+            Target::Number(_) => {
+                let (values, _) = numbers(table, target, None)?;
+                let (shift, scale) = moments(&values);
+                Goal::Number { column, shift, scale }
+            }
+        };
+        Ok(Self { features, target })
+    }
+
+    /// How many inputs a network needs.
+    pub fn inputs(&self) -> usize {
+        let width = |feature: &Feature| match &feature.kind {
+            FeatureKind::Number { .. } => 1,
+            FeatureKind::Categories { names, .. } => names.len() + 1,
+        };
+        self.features.iter().map(width).sum()
+    }
+
+    /// How many outputs a network needs: the classes, or 1.
+    pub fn outputs(&self) -> usize {
+        self.classes().map_or(1, <[String]>::len)
+    }
+
+    /// The column that is learned.
+    pub fn target(&self) -> &str {
+        match &self.target {
+            Goal::Classes { column, .. } | Goal::Number { column, .. } => column,
+        }
+    }
+
+    /// The classes' names, in the order of their indices: sorted, as numbers if all are.
+    pub fn classes(&self) -> Option<&[String]> {
+        match &self.target {
+            Goal::Classes { names, .. } => Some(names),
+            Goal::Number { .. } => None,
+        }
+    }
+
+    /// The inputs and targets of a table that has all columns.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] and [`Error::Cell`].
+    pub fn transform(&self, table: &Table) -> Result<Dataset, Error> {
+        let inputs = self.transform_inputs(table)?;
+        let targets = match &self.target {
+            Goal::Classes { column, names } => {
+                let column = table.find(column.as_str())?;
+                let places: HashMap<&str, usize> = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+                let class = |row: usize| {
+                    let place = places.get(&*table.cell(row, column));
+                    let expected = || format!("one of the classes {}", names.join(", "));
+                    place.map(|place| *place as f32).ok_or_else(|| table.refuse(row, column, &expected()))
+                };
+                (0..table.rows()).map(class).collect::<Result<Vec<_>, _>>()?
+            }
+            Goal::Number { column, shift, scale } => {
+                let (values, _) = numbers(table, table.find(column.as_str())?, None)?;
+                values.iter().map(|value| ((value - shift) / scale) as f32).collect()
+            }
+        };
+        Ok(Dataset { inputs, targets: Matrix::column(targets) })
+    }
+
+    /// The inputs alone, of a table that need not have the target.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] and [`Error::Cell`].
+    pub fn transform_inputs(&self, table: &Table) -> Result<Matrix<'static>, Error> {
+        let (rows, width) = (table.rows(), self.inputs());
+        let too_large = || Error::TooLarge {
+            what: "inputs".into(),
+            limit: format!("{MOST_VALUES} values"),
+            got: format!("{rows} rows of {width}"),
+        };
+        let len = rows.checked_mul(width).filter(|len| *len <= MOST_VALUES).ok_or_else(too_large)?;
+        let mut values = vec![0.0; len];
+        let mut first = 0;
+        let places: HashMap<&str, usize> = table.names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+        for feature in &self.features {
+            let column = places.get(feature.name.as_str()).copied().map_or_else(|| table.find(feature.name.as_str()), Ok)?;
+            match &feature.kind {
+                FeatureKind::Number { shift, scale, missing } => {
+                    for (row, value) in numbers(table, column, *missing)?.0.iter().enumerate() {
+                        values[row * width + first] = ((value - shift) / scale) as f32;
+                    }
+                    first += 1;
+                }
+                FeatureKind::Categories { names, missing } => {
+                    for row in 0..rows {
+                        let cell = table.cell(row, column);
+                        let place = match (is_missing(&cell), missing) {
+                            (true, Some(missing)) => *missing,
+                            (true, None) => return Err(table.refuse(row, column, "a category, where missing ones are refused")),
+                            // The last column is that of the others.
+                            (false, _) => names.binary_search_by(|name| name.as_str().cmp(&*cell)).unwrap_or(names.len()),
+                        };
+                        values[row * width + first + place] = 1.0;
+                    }
+                    first += names.len() + 1;
+                }
+            }
+        }
+        Matrix::new(rows, width, values)
+    }
+
+    /// What a network's outputs mean.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if they are not as many as [`outputs`](Self::outputs).
+    pub fn interpret(&self, outputs: Matrix<'static>) -> Result<Predictions, Error> {
+        if outputs.columns() != self.outputs() {
+            return Err(Error::Shape {
+                what: "a network's outputs".into(),
+                expected: format!("{}", self.outputs()),
+                got: outputs.columns().to_string(),
+                advice: "give the network as many units in its last layer as Preprocessing::outputs says".into(),
+            });
+        }
+        Ok(match &self.target {
+            Goal::Classes { names, .. } => {
+                let classes = (0..outputs.rows()).map(|row| names[argmax(outputs.row(row))].clone()).collect();
+                Predictions::Classes { classes, probabilities: outputs }
+            }
+            Goal::Number { shift, scale, .. } => {
+                Predictions::Numbers(outputs.values().iter().map(|y| f64::from(*y) * scale + shift).collect())
+            }
+        })
+    }
+}
+
+/// A line for each column, and one for the target.
+impl fmt::Display for Preprocessing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let longest = self.features.iter().map(|feature| name(&feature.name).chars().count()).max().unwrap_or(0);
+        for Feature { name: feature, kind } in &self.features {
+            write!(f, "{:longest$}  ", name(feature))?;
+            match kind {
+                FeatureKind::Number { shift, scale, missing } => {
+                    write!(f, "number: (x - {shift}) / {scale}")?;
+                    missing.map_or(Ok(()), |missing| write!(f, "; missing: {missing}"))?;
+                }
+                FeatureKind::Categories { names, missing } => {
+                    write!(f, "{} categories: {}", names.len(), listed(names))?;
+                    let stand_in = |place: usize| names.get(place).map_or("another".into(), |stand_in| name(stand_in));
+                    missing.map_or(Ok(()), |missing| write!(f, "; missing: {}", stand_in(missing)))?;
+                }
+            }
+            writeln!(f)?;
+        }
+        match &self.target {
+            Goal::Classes { column, names } => write!(f, "target {}  {} classes: {}", name(column), names.len(), listed(names)),
+            Goal::Number { column, shift, scale } => write!(f, "target {}  number: y * {scale} + {shift}", name(column)),
+        }
+    }
+}
+
+/// A name as it is shown.
+fn name(text: &str) -> String {
+    short(text, 40)
+}
+
+/// The first of them.
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(12).map(|own| name(own)).collect::<Vec<_>>().join(", ");
+    if names.len() > 12 { shown + ", …" } else { shown }
+}
+
+impl Preprocessing {
+    /// The columns of numbers that the network is given, in the order of its inputs: the name, and what is taken off and divided by.
+    pub fn numbers(&self) -> Vec<(&str, f64, f64)> {
+        let number = |feature: &'_ Feature| match feature.kind {
+            FeatureKind::Number { shift, scale, .. } => Some((shift, scale)),
+            FeatureKind::Categories { .. } => None,
+        };
+        self.features
+            .iter()
+            .filter_map(|feature| number(feature).map(|(shift, scale)| (feature.name.as_str(), shift, scale)))
+            .collect()
+    }
+
+    /// The columns of categories, in the order of the network's inputs: the name, and the categories that were seen.
+    pub fn categories(&self) -> Vec<(&str, &[String])> {
+        fn categories(feature: &Feature) -> Option<(&str, &[String])> {
+            match &feature.kind {
+                FeatureKind::Number { .. } => None,
+                FeatureKind::Categories { names, .. } => Some((feature.name.as_str(), names.as_slice())),
+            }
+        }
+        self.features.iter().filter_map(categories).collect()
+    }
+
+    /// What the numbers that a network learns are multiplied with to be in the target's units.
+    pub(crate) fn unit(&self) -> f64 {
+        match &self.target {
+            Goal::Classes { .. } => 1.0,
+            Goal::Number { scale, .. } => *scale,
+        }
+    }
+
+    /// What is wrong with one that was read from a file.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let refuse = |what: &str| Err(format!("a preprocessing {what}"));
+        // f32 is what the network computes in.
+        let finite = |value: f64| (value as f32).is_finite();
+        let scales = |shift: f64, scale: f64| finite(shift) && scale.is_finite() && scale > 0.0;
+        let once_each = |names: Vec<&String>| names.iter().collect::<HashSet<_>>().len() == names.len();
+        if self.features.is_empty() || !once_each(self.features.iter().map(|feature| &feature.name).collect()) {
+            return refuse("without columns, or with two of a name");
+        }
+        for feature in &self.features {
+            match &feature.kind {
+                FeatureKind::Number { shift, scale, missing } => {
+                    if !scales(*shift, *scale) || missing.is_some_and(|value| !finite(value)) {
+                        return refuse("with a scale or a stand-in for missing numbers that is none");
+                    }
+                }
+                FeatureKind::Categories { names, missing } => {
+                    let sorted = names.windows(2).all(|pair| pair[0] < pair[1]);
+                    let known = !names.iter().any(|name| is_missing(name));
+                    if !sorted || !known || names.len() > MOST_CATEGORIES || missing.is_some_and(|place| place > names.len()) {
+                        return refuse(
+                            "with categories that are not in order, too many, a word for missing values, or lack the one for these",
+                        );
+                    }
+                }
+            }
+        }
+        match &self.target {
+            Goal::Classes { names, .. } if names.len() < 2 || !once_each(names.iter().collect()) => {
+                refuse("with fewer than two classes, or two of a name")
+            }
+            Goal::Number { shift, scale, .. } if !scales(*shift, *scale) => refuse("with a scale of the target that is none"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The most categories of a column: one with more is rather a name or a text.
+const MOST_CATEGORIES: usize = 1000;
+
+/// The most values that a table becomes: 16 GiB of them, or as many as are addressed.
+const MOST_VALUES: usize = if usize::BITS < 64 { isize::MAX as usize / 4 } else { (1u64 << 32) as usize };
+
+/// Whether all cells that are not missing are numbers, and there is one.
+fn is_number(table: &Table, column: usize) -> bool {
+    let cells = &table.columns[column];
+    let mut values = (0..table.rows()).map(|row| cells.value(row)).filter(|value| *value != Value::Missing).peekable();
+    values.peek().is_some() && values.all(|value| matches!(value, Value::Number(_)))
+}
+
+/// A column's numbers, with what stands for missing ones, and which rows have none; an error where nothing stands for them.
+fn numbers(table: &Table, column: usize, missing: Option<f64>) -> Result<(Vec<f64>, Vec<usize>), Error> {
+    let (mut values, mut holes) = (Vec::with_capacity(table.rows()), Vec::new());
+    for row in 0..table.rows() {
+        match (table.columns[column].value(row), missing) {
+            (Value::Missing, Some(missing)) => {
+                values.push(missing);
+                holes.push(row);
+            }
+            (Value::Missing, None) => return Err(table.refuse(row, column, "a number, where missing ones are refused")),
+            // f32 is what the network computes in.
+            (Value::Number(value), _) if (value as f32).is_finite() => values.push(value),
+            _ => return Err(table.refuse(row, column, "a finite number")),
+        }
+    }
+    Ok((values, holes))
+}
+
+/// The mean and the standard deviation. Where nothing varies these are the value itself and 1: a mean that rounds would make numbers of it.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / values.len() as f64;
+    let varies = values.iter().any(|value| *value != values[0]);
+    if varies && variance > 0.0 { (mean, variance.sqrt()) } else { (values[0], 1.0) }
+}
+
+/// The shift and the scale that take the least to 0 and the greatest to 1.
+fn from_0_to_1((least, greatest): (f64, f64)) -> (f64, f64) {
+    (least, if greatest > least { greatest - least } else { 1.0 })
+}
+
+/// The one in the middle, or the mean of both; sorts some.
+fn median(values: &mut [f64]) -> f64 {
+    let (middle, even) = (values.len() / 2, values.len().is_multiple_of(2));
+    let (before, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    let lower = before.iter().copied().max_by(f64::total_cmp).filter(|_| even).unwrap_or(upper);
+    (lower + upper) / 2.0
+}
+
+fn fit_number(table: &Table, column: usize, columns: &Columns, range: &mut (f64, f64)) -> Result<FeatureKind, Error> {
+    let refused = columns.missing == Missing::Error;
+    let (mut values, holes) = numbers(table, column, Some(f64::NAN).filter(|_| !refused))?;
+    let mut present: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    let own = present
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), value| (value.min(least), value.max(greatest)));
+    *range = (range.0.min(own.0), range.1.max(own.1));
+    let missing = match columns.missing {
+        Missing::Error => None,
+        Missing::Median => Some(median(&mut present)),
+        // Runs of equal numbers; the first of the longest.
+        Missing::MostFrequent => {
+            present.sort_by(f64::total_cmp);
+            let longest =
+                present.chunk_by(|a, b| a == b).fold(&present[..0], |best, run| if run.len() > best.len() { run } else { best });
+            longest.first().copied()
+        }
+    };
+    for row in holes {
+        values[row] = missing.unwrap_or(f64::NAN);
+    }
+    let (shift, scale) = match columns.scaling {
+        // Together: what they are is known when all columns are.
+        Scaling::None | Scaling::MinMaxTogether => (0.0, 1.0),
+        Scaling::Standardise => moments(&values),
+        Scaling::MinMax => from_0_to_1(own),
+    };
+    Ok(FeatureKind::Number { shift, scale, missing })
+}
+
+fn fit_categories(table: &Table, column: usize, columns: &Columns) -> Result<FeatureKind, Error> {
+    let mut cells: Vec<Cow<'_, str>> = Vec::new();
+    for row in 0..table.rows() {
+        let cell = table.cell(row, column);
+        match is_missing(&cell) {
+            true if columns.missing == Missing::Error => {
+                return Err(table.refuse(row, column, "a category, where missing ones are refused"));
+            }
+            true => (),
+            false => cells.push(cell),
+        }
+    }
+    cells.sort_unstable();
+    let runs: Vec<&[Cow<'_, str>]> = cells.chunk_by(|a, b| a == b).collect();
+    let names: Vec<String> = runs.iter().map(|run| run[0].clone().into_owned()).collect();
+    if names.len() > MOST_CATEGORIES {
+        let word = cells.iter().find(|cell| cell.parse::<f64>().is_err()).unwrap_or(&cells[0]);
+        return Err(Error::Setting {
+            what: format!("column `{}`, which is one of categories for `{word}` in it", table.names[column]),
+            expected: format!("at most {MOST_CATEGORIES} different ones; drop it or correct it"),
+            got: names.len().to_string(),
+        });
+    }
+    let most = (0..runs.len()).fold(0, |best, i| if runs[i].len() > runs[best].len() { i } else { best });
+    // Of a column without any value, what is missing is one of the others.
+    let missing = (columns.missing != Missing::Error).then_some(most);
+    Ok(FeatureKind::Categories { names, missing })
+}
+
+fn fit_classes(table: &Table, column: usize) -> Result<Vec<String>, Error> {
+    let mut names = HashSet::new();
+    for row in 0..table.rows() {
+        let cell = table.cell(row, column);
+        if is_missing(&cell) {
+            return Err(table.refuse(row, column, "a class"));
+        }
+        if !names.contains(&*cell) {
+            names.insert(cell.into_owned());
+        }
+    }
+    let mut names: Vec<String> = names.into_iter().collect();
+    names.sort_unstable();
+    if names.len() < 2 {
+        return Err(Error::Setting {
+            what: format!("the classes of column {}", table.names[column]),
+            expected: "at least 2".into(),
+            got: names.join(", "),
+        });
+    }
+    if names.iter().all(|name| name.parse::<f64>().is_ok()) {
+        let number = |name: &String| name.parse::<f64>().unwrap_or(f64::NAN);
+        names.sort_by(|a, b| number(a).total_cmp(&number(b)));
+    }
+    Ok(names)
+}

@@ -1,0 +1,157 @@
+//! The CPU engine in training.
+
+use super::reference::{Batch, Chance, Passed, Reference, Update};
+use crate::data::{Data, argmax};
+use crate::engine::numbers::{gather, widened};
+use crate::engine::steps::{Batches, Step};
+use crate::engine::task::{End, Frame, Losses, Setup, Snapshot};
+use crate::network::{Layout, Loss};
+use crate::settings::{Counts, Fit, Measured, OnNonFinite, Scores};
+
+/// The CPU engine in training.
+pub struct CpuEngine {
+    reference: Reference,
+    layout: Layout,
+    batches: Batches,
+    /// Inputs, targets, weights.
+    data: (Vec<f64>, Vec<f64>, Option<Vec<f64>>),
+    validation: Option<(Vec<f64>, Vec<f64>)>,
+    columns: [usize; 2],
+    total: f64,
+    scores: Scores,
+    snapshots: [Vec<f64>; 2],
+    losses: Vec<f64>,
+    measured: Measured,
+    fit: Fit,
+}
+
+impl CpuEngine {
+    pub fn new(setup: &Setup<'_>, batches: Batches) -> Self {
+        let Setup { frame: Frame { network, layout, fit, .. }, data, .. } = *setup;
+        let outputs = network.outputs();
+        let mut reference = Reference::new(network, fit.loss, layout, setup.parameters);
+        for (slot, values) in setup.slots.iter().enumerate() {
+            reference.set_slot(layout, slot, values);
+        }
+        let wide = |data: &Data<'_>| (widened(data.inputs.values()), widened(&data.dense_targets(outputs)));
+        let (inputs, targets) = wide(data);
+        Self {
+            reference,
+            layout: layout.clone(),
+            batches,
+            data: (inputs, targets, data.weights.as_deref().map(widened)),
+            validation: setup.validation.map(wide),
+            columns: [network.inputs(), outputs],
+            total: data.total_weight(),
+            scores: setup.frame.scores,
+            snapshots: [vec![], vec![]],
+            losses: Vec::new(),
+            measured: Measured::default(),
+            fit: fit.clone(),
+        }
+    }
+
+    pub fn run(&mut self, steps: &[Step]) {
+        steps.iter().for_each(|step| self.step(step));
+    }
+
+    fn step(&mut self, step: &Step) {
+        let (inputs, targets, weights) = &self.data;
+        let rows = self.batches.rows_of(step.epoch, step.batch);
+        let (inputs, targets) = (gather(inputs, &rows, self.columns[0]), gather(targets, &rows, self.columns[1]));
+        let weights = weights.as_ref().map(|weights| gather(weights, &rows, 1));
+        let batch = Batch { inputs: &inputs, targets: &targets, weights: weights.as_deref() };
+        let how = Update {
+            optimizer: self.fit.optimizer,
+            learning_rate: step.learning_rate,
+            weight_decay: self.fit.decay(),
+            step: step.number,
+        };
+        let chance = Chance { seed: self.fit.seed, epoch: step.epoch, batch: step.batch };
+        let passed = self.reference.step(&batch, &how, self.fit.clip_norm, &chance);
+        let means = (self.total, self.batches.rows);
+        if step.batch == 0 {
+            self.measured = Measured::default();
+        }
+        measure(&self.reference, &passed, &batch, self.scores, means, &mut self.measured);
+        if step.batch as usize + 1 == self.batches.steps() {
+            self.losses.push(self.measured.losses[0]);
+        }
+    }
+
+    pub fn losses(&mut self) -> Losses {
+        let numbers = || self.reference.parameters(&self.layout).iter().all(|value| (*value as f32).is_finite());
+        let finite = self.fit.on_non_finite == OnNonFinite::Continue || numbers();
+        Losses { epochs: std::mem::take(&mut self.losses), measured: self.measured.clone(), parameters: None, finite }
+    }
+
+    pub fn validate(&self) -> Option<Measured> {
+        let (inputs, targets) = self.validation.as_ref()?;
+        Some(evaluate(&self.reference, inputs, targets, self.scores))
+    }
+
+    pub fn keep(&mut self, snapshot: Snapshot) {
+        self.snapshots[snapshot as usize] = self.reference.parameters(&self.layout);
+    }
+
+    pub fn finish(&self, snapshot: Option<Snapshot>) -> End {
+        let slots = 0..self.fit.optimizer.definition().slots.len();
+        End {
+            parameters: match snapshot {
+                Some(snapshot) => self.snapshots[snapshot as usize].clone(),
+                None => self.reference.parameters(&self.layout),
+            },
+            slots: slots.map(|slot| self.reference.slot(&self.layout, slot)).collect(),
+        }
+    }
+}
+
+/// What the reference measures over rows.
+pub fn evaluate(reference: &Reference, inputs: &[f64], targets: &[f64], scores: Scores) -> Measured {
+    let batch = Batch { inputs, targets, weights: None };
+    let rows = inputs.len() / reference.layers[0].ins;
+    let mut measured = Measured::default();
+    measure(reference, &reference.forward(inputs, None), &batch, scores, (rows as f64, rows), &mut measured);
+    measured
+}
+
+/// Adds what a pass over rows gave to what was measured: its part of the epoch's means, which are over that weight and so many rows.
+fn measure(
+    reference: &Reference,
+    passed: &[Passed],
+    batch: &Batch<'_>,
+    scores: Scores,
+    (total, samples): (f64, usize),
+    measured: &mut Measured,
+) {
+    let columns = reference.layers[passed.len() - 1].outs;
+    let outputs = &passed[passed.len() - 1].outputs;
+    measured.losses.resize(scores.losses(), 0.0);
+    measured.losses[0] += reference.loss(passed, batch) / total;
+    if scores.errors {
+        let equal = Batch { weights: None, ..*batch };
+        measured.losses[1] += reference.loss_by(Loss::MeanSquaredError, passed, &equal) / samples as f64;
+        measured.losses[2] += reference.loss_by(Loss::MeanAbsoluteError, passed, &equal) / samples as f64;
+    }
+    let Some(counts) = scores.counts else { return };
+    measured.counts.resize(counts.len(columns), 0);
+    match counts {
+        Counts::Binary => {
+            for (y, t) in outputs.iter().zip(batch.targets).filter(|(_, t)| **t == 0.0 || **t == 1.0) {
+                measured.counts[2 * *t as usize + usize::from(*y > 0.5)] += 1;
+            }
+        }
+        Counts::Classes { confusion } => {
+            for (y, t) in outputs.chunks(columns).zip(batch.targets.chunks(columns)) {
+                let (own, taken) = (argmax(t), argmax(y));
+                // Nothing compares with a NaN: it is larger than what is to be right, and never right itself.
+                let smaller = |i: usize| if i < own { y[i] < y[own] } else { y[i] <= y[own] };
+                let rank = (0..columns).filter(|i| *i != own && !smaller(*i)).count();
+                measured.counts[rank] += 1;
+                if confusion {
+                    measured.counts[columns + own * columns + taken] += 1;
+                }
+            }
+        }
+    }
+}

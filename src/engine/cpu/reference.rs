@@ -1,0 +1,367 @@
+//! The reference, and the CPU engine: the whole training in f64, plain enough to check by eye. Also the CPU twin of each shader.
+//!
+//! Apart from the formulas of an activation, a loss or an optimizer, which stand beside each other in one file, nothing here is shared with what
+//! the GPU runs, so that a mistake in one does not agree with itself in the other. Matrices are slices, row by row.
+
+use crate::network::{Activation, Dense, Layout, Loss, Network, Optimizer, Place, Rates};
+use crate::random::{DROPOUT, Philox, dropout_threshold};
+
+/// c = a·b, with a of shape (m, k) and b of shape (k, n).
+pub fn matmul(a: &[f64], b: &[f64], (m, k, n): (usize, usize, usize)) -> Vec<f64> {
+    let mut c = vec![0.0; m * n];
+    for row in 0..m {
+        for term in 0..k {
+            for column in 0..n {
+                c[row * n + column] += a[row * k + term] * b[term * n + column];
+            }
+        }
+    }
+    c
+}
+
+/// The transpose of a, which has the shape (rows, columns).
+pub fn transpose(a: &[f64], rows: usize, columns: usize) -> Vec<f64> {
+    let mut t = vec![0.0; a.len()];
+    for row in 0..rows {
+        for column in 0..columns {
+            t[column * rows + row] = a[row * columns + column];
+        }
+    }
+    t
+}
+
+/// x = product + bias and y = activation(x).
+pub fn bias_activation(activation: &Activation, product: &[f64], bias: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let sums: Vec<f64> = product.iter().enumerate().map(|(i, value)| value + bias[i % bias.len()]).collect();
+    let outputs = sums.iter().map(|x| activation.value(*x)).collect();
+    (sums, outputs)
+}
+
+/// ln y in place of x, and y = softmax(x), row by row, with x = product + bias.
+pub fn softmax(product: &[f64], bias: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let mut logarithms = Vec::new();
+    for row in product.chunks(bias.len()) {
+        let x: Vec<f64> = row.iter().zip(bias).map(|(value, bias)| value + bias).collect();
+        let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = x.iter().map(|x| (x - largest).exp()).sum();
+        logarithms.extend(x.iter().map(|x| x - largest - sum.ln()));
+    }
+    let outputs = logarithms.iter().map(|x| x.exp()).collect();
+    (logarithms, outputs)
+}
+
+/// ∂loss/∂x of the last layer's x, over the whole batch; `weights` are those of its rows, 1 each where there are none.
+pub fn output_delta(
+    loss: Loss,
+    activation: &Activation,
+    (x, y, t): (&[f64], &[f64], &[f64]),
+    columns: usize,
+    weights: Option<&[f64]>,
+) -> Vec<f64> {
+    let rows = y.len() / columns;
+    let weight = |i: usize| weights.map_or(1.0, |weights| weights[i / columns]);
+    let total = weights.map_or(rows as f64, |weights| weights.iter().sum());
+    let share = |i: usize| if weight(i) == 0.0 { 0.0 } else { weight(i) / total };
+    let scale = |i: usize| match loss {
+        // Of half the sum of squares, not of a mean.
+        Loss::SquaredError => weight(i),
+        // A sum over the classes, a mean over the rows.
+        Loss::CategoricalCrossEntropy => share(i),
+        Loss::MeanSquaredError | Loss::BinaryCrossEntropy | Loss::MeanAbsoluteError | Loss::Huber => share(i) / columns as f64,
+    };
+    let gradient = loss.formulas(activation).gradient;
+    let error: Vec<f64> = (0..y.len()).map(|i| scale(i) * gradient(x[i], y[i], t[i])).collect();
+    if loss.fuses_with(activation) {
+        return error;
+    }
+    match activation {
+        Activation::Softmax => softmax_delta(&error, y, columns),
+        _ => hidden_delta(activation, &error, x, y),
+    }
+}
+
+/// y (e − Σ e y), row by row.
+pub fn softmax_delta(error: &[f64], y: &[f64], columns: usize) -> Vec<f64> {
+    let mut delta = Vec::new();
+    for (error, y) in error.chunks(columns).zip(y.chunks(columns)) {
+        let sum: f64 = error.iter().zip(y).map(|(error, y)| error * y).sum();
+        delta.extend(error.iter().zip(y).map(|(error, y)| y * (error - sum)));
+    }
+    delta
+}
+
+/// error · f'.
+pub fn hidden_delta(activation: &Activation, error: &[f64], x: &[f64], y: &[f64]) -> Vec<f64> {
+    (0..y.len()).map(|i| error[i] * activation.derivative(x[i], y[i])).collect()
+}
+
+/// The sum of each of the columns.
+pub fn bias_gradient(deltas: &[f64], columns: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; columns];
+    for (i, delta) in deltas.iter().enumerate() {
+        sums[i % columns] += delta;
+    }
+    sums
+}
+
+/// The optimizer's update of every parameter, in place, with what it keeps of each.
+pub fn update(parameters: &mut [f64], slots: &mut [Vec<f64>; 2], gradients: &[f64], how: &Update) {
+    let rates = Rates {
+        optimizer: how.optimizer,
+        learning_rate: how.learning_rate,
+        weight_decay: how.weight_decay,
+        corrections: (how.optimizer.definition().corrections)(&how.optimizer, how.step),
+    };
+    let [first, second] = slots;
+    for (i, gradient) in gradients.iter().enumerate() {
+        Optimizer::update(&mut parameters[i], [&mut first[i], &mut second[i]], *gradient, &rates);
+    }
+}
+
+/// What an update goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Update {
+    /// The formula.
+    pub optimizer: Optimizer,
+    /// λ.
+    pub learning_rate: f64,
+    /// δ.
+    pub weight_decay: f64,
+    /// The step, counted from 1.
+    pub step: u64,
+}
+
+/// What dropout multiplies each of `count` elements with: 0, or one over the share that is kept. `number` is 0 for the network's inputs, and
+/// of a layer's outputs one more than the layer's.
+pub fn dropout(count: usize, rate: f64, number: u32, chance: &Chance) -> Vec<f64> {
+    let drops = |i: usize| {
+        let counter = [i as u32 / 4, chance.batch, chance.epoch, DROPOUT | number << 8];
+        Philox::words(chance.seed, counter)[i % 4] < dropout_threshold(rate)
+    };
+    (0..count).map(|i| if drops(i) { 0.0 } else { 1.0 / (1.0 - rate) }).collect()
+}
+
+/// What a step's random numbers depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Chance {
+    /// The seed.
+    pub seed: u64,
+    /// The epoch, from 0.
+    pub epoch: u32,
+    /// The step in it, from 0.
+    pub batch: u32,
+}
+
+/// What all gradients are multiplied with, so that their norm is at most `limit`.
+pub fn clip(gradients: &[&[f64]], limit: f64) -> f64 {
+    let norm = gradients.iter().flat_map(|values| values.iter()).map(|gradient| gradient * gradient).sum::<f64>().sqrt();
+    (limit / (norm + 1e-6)).min(1.0)
+}
+
+/// The sum of the rows' logged losses, each times its weight.
+pub fn loss(
+    loss: Loss,
+    activation: &Activation,
+    (x, y, t): (&[f64], &[f64], &[f64]),
+    columns: usize,
+    weights: Option<&[f64]>,
+) -> f64 {
+    let value = loss.formulas(activation).value;
+    let mean_over = if loss == Loss::CategoricalCrossEntropy { 1.0 } else { columns as f64 };
+    let weight = |i: usize| weights.map_or(1.0, |weights| weights[i / columns]);
+    (0..y.len()).map(|i| weight(i) * value(x[i], y[i], t[i])).sum::<f64>() / mean_over
+}
+
+/// A network in f64: its layers' weights and biases.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// First to last.
+    pub layers: Vec<Layer>,
+    loss: Loss,
+    input_dropout: f64,
+}
+
+/// A dense layer in f64.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// How many values come in.
+    pub ins: usize,
+    /// How many go out.
+    pub outs: usize,
+    /// What it is.
+    pub dense: Dense,
+    /// (in, out), row by row.
+    pub weight: Vec<f64>,
+    /// (out).
+    pub bias: Vec<f64>,
+    /// What the optimizer keeps of the weight, in up to two slots.
+    pub weight_slots: [Vec<f64>; 2],
+    /// The same of the bias.
+    pub bias_slots: [Vec<f64>; 2],
+}
+
+/// The rows of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// (rows, inputs), row by row.
+    pub inputs: &'a [f64],
+    /// (rows, outputs), row by row.
+    pub targets: &'a [f64],
+    /// (rows), where they differ.
+    pub weights: Option<&'a [f64]>,
+}
+
+/// What a layer computed for every row.
+pub struct Passed {
+    /// What went in, after dropout.
+    pub inputs: Vec<f64>,
+    /// x, before the activation; ln y for softmax.
+    pub sums: Vec<f64>,
+    /// y, after it.
+    pub outputs: Vec<f64>,
+    /// What dropout multiplied y with on its way to the next layer, where there is dropout.
+    pub dropout: Option<Vec<f64>>,
+}
+
+/// The gradients of a layer's weight and bias.
+pub struct Gradient {
+    /// (in, out), row by row.
+    pub weight: Vec<f64>,
+    /// (out).
+    pub bias: Vec<f64>,
+}
+
+impl Reference {
+    /// The network with the flat parameters that `layout` describes.
+    pub fn new(network: &Network, loss: Loss, layout: &Layout, parameters: &[f64]) -> Self {
+        let tensor = |place: &Place| parameters[place.offset..place.offset + place.len].to_vec();
+        let zeros = |place: &Place| [vec![0.0; place.len], vec![0.0; place.len]];
+        let layers = network.shapes().zip(network.layers()).enumerate().map(|(i, ((ins, outs), dense))| Layer {
+            ins,
+            outs,
+            dense: dense.clone(),
+            weight: tensor(layout.weight(i)),
+            bias: tensor(layout.bias(i)),
+            weight_slots: zeros(layout.weight(i)),
+            bias_slots: zeros(layout.bias(i)),
+        });
+        Self { layers: layers.collect(), loss, input_dropout: network.input_dropout() }
+    }
+
+    /// The parameters, flat again.
+    pub fn parameters(&self, layout: &Layout) -> Vec<f64> {
+        self.flat(layout, |layer| [&layer.weight, &layer.bias])
+    }
+
+    /// One of the optimizer's slots, flat.
+    pub fn slot(&self, layout: &Layout, slot: usize) -> Vec<f64> {
+        self.flat(layout, |layer| [&layer.weight_slots[slot], &layer.bias_slots[slot]])
+    }
+
+    /// Sets one of the optimizer's slots from a flat one.
+    pub fn set_slot(&mut self, layout: &Layout, slot: usize, flat: &[f64]) {
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            for (place, to) in [(layout.weight(i), &mut layer.weight_slots[slot]), (layout.bias(i), &mut layer.bias_slots[slot])]
+            {
+                to.copy_from_slice(&flat[place.offset..place.offset + place.len]);
+            }
+        }
+    }
+
+    fn flat(&self, layout: &Layout, of: impl Fn(&Layer) -> [&Vec<f64>; 2]) -> Vec<f64> {
+        let mut flat = vec![0.0; layout.len];
+        for (i, layer) in self.layers.iter().enumerate() {
+            for (place, values) in [layout.weight(i), layout.bias(i)].into_iter().zip(of(layer)) {
+                flat[place.offset..place.offset + place.len].copy_from_slice(values);
+            }
+        }
+        flat
+    }
+
+    /// What every layer makes of the inputs, first to last; with dropout only where there is `chance`.
+    pub fn forward(&self, inputs: &[f64], chance: Option<&Chance>) -> Vec<Passed> {
+        let rows = inputs.len() / self.layers[0].ins;
+        let factors = |count: usize, rate: f64, number: usize| {
+            chance.filter(|_| rate > 0.0).map(|chance| dropout(count, rate, number as u32, chance))
+        };
+        let dropped = |values: &[f64], factors: &Option<Vec<f64>>| match factors {
+            Some(factors) => values.iter().zip(factors).map(|(value, factor)| value * factor).collect(),
+            None => values.to_vec(),
+        };
+        let mut passed: Vec<Passed> = Vec::new();
+        let mut input = dropped(inputs, &factors(inputs.len(), self.input_dropout, 0));
+        for (i, layer) in self.layers.iter().enumerate() {
+            let product = matmul(&input, &layer.weight, (rows, layer.ins, layer.outs));
+            let (sums, outputs) = match &layer.dense.activation {
+                Activation::Softmax => softmax(&product, &layer.bias),
+                activation => bias_activation(activation, &product, &layer.bias),
+            };
+            let dropout = factors(outputs.len(), layer.dense.dropout, i + 1);
+            let next = dropped(&outputs, &dropout);
+            passed.push(Passed { inputs: input, sums, outputs, dropout });
+            input = next;
+        }
+        passed
+    }
+
+    /// The sum of the rows' logged losses after a forward pass, each times its weight.
+    pub fn loss(&self, passed: &[Passed], batch: &Batch<'_>) -> f64 {
+        self.loss_by(self.loss, passed, batch)
+    }
+
+    /// The same by another loss.
+    pub fn loss_by(&self, by: Loss, passed: &[Passed], batch: &Batch<'_>) -> f64 {
+        let (layer, passed) = (&self.layers[passed.len() - 1], &passed[passed.len() - 1]);
+        let elements = (passed.sums.as_slice(), passed.outputs.as_slice(), batch.targets);
+        loss(by, &layer.dense.activation, elements, layer.outs, batch.weights)
+    }
+
+    /// The gradients of every layer, by the chain rule from the last to the first.
+    pub fn backward(&self, passed: &[Passed], batch: &Batch<'_>) -> Vec<Gradient> {
+        let rows = batch.inputs.len() / self.layers[0].ins;
+        let mut gradients = Vec::new();
+        let mut error = Vec::new();
+        for (i, layer) in self.layers.iter().enumerate().rev() {
+            let Passed { inputs, sums, outputs, dropout } = &passed[i];
+            let activation = &layer.dense.activation;
+            if let Some(factors) = dropout {
+                error = error.iter().zip(factors).map(|(error, factor): (&f64, _)| error * factor).collect();
+            }
+            let delta = if i == self.layers.len() - 1 {
+                output_delta(self.loss, activation, (sums, outputs, batch.targets), layer.outs, batch.weights)
+            } else {
+                hidden_delta(activation, &error, sums, outputs)
+            };
+            gradients.push(Gradient {
+                weight: matmul(&transpose(inputs, rows, layer.ins), &delta, (layer.ins, rows, layer.outs)),
+                bias: bias_gradient(&delta, layer.outs),
+            });
+            if i > 0 {
+                error = matmul(&delta, &transpose(&layer.weight, layer.ins, layer.outs), (rows, layer.outs, layer.ins));
+            }
+        }
+        gradients.reverse();
+        gradients
+    }
+
+    /// One step on a batch; returns what the forward pass left, before the update.
+    pub fn step(&mut self, batch: &Batch<'_>, how: &Update, clip_norm: Option<f64>, chance: &Chance) -> Vec<Passed> {
+        let passed = self.forward(batch.inputs, Some(chance));
+        let gradients = self.backward(&passed, batch);
+        let trained = |i: usize| !self.layers[i].dense.frozen;
+        let all: Vec<&[f64]> = gradients
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| trained(*i))
+            .flat_map(|(_, gradient)| [gradient.weight.as_slice(), gradient.bias.as_slice()])
+            .collect();
+        let scale = clip_norm.map_or(1.0, |limit| clip(&all, limit));
+        for (layer, gradient) in self.layers.iter_mut().zip(&gradients).filter(|(layer, _)| !layer.dense.frozen) {
+            let how = Update { weight_decay: layer.dense.weight_decay.unwrap_or(how.weight_decay), ..*how };
+            let scaled = |values: &[f64]| values.iter().map(|value| scale * value).collect::<Vec<_>>();
+            update(&mut layer.weight, &mut layer.weight_slots, &scaled(&gradient.weight), &how);
+            update(&mut layer.bias, &mut layer.bias_slots, &scaled(&gradient.bias), &how);
+        }
+        passed
+    }
+}

@@ -1,0 +1,148 @@
+//! Which engine trains: a pure function of the training's shape and the adapter, with its reason.
+
+use super::population::Size;
+use crate::engine::steps::Batches;
+use crate::engine::task::Frame;
+use crate::kernel::{Fused, Lanes, Limits, Products, Weights};
+use crate::network::Network;
+use crate::settings::{EngineChoice, Fit, Schedule, Scores};
+
+/// Which engine, why, and for the fused one its kernel.
+pub struct Choice {
+    pub fused: Option<Fused>,
+    pub why: String,
+}
+
+/// What differs from network to network in a sweep.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Differing {
+    pub weights: bool,
+    pub decay: bool,
+    pub ends: bool,
+}
+
+/// Up to so many rows times parameters are written out in one invocation, rows and all.
+const WRITTEN_OUT: usize = 256;
+
+/// And up to so many rows.
+const ROWS_WRITTEN_OUT: usize = 16;
+
+/// The most numbers that a lane holds: more take software drivers ten seconds to compile, or crash them.
+const MOST_NUMBERS: usize = 1024;
+
+/// The registers of an invocation on common GPUs, less those for what is computed.
+const REGISTERS: usize = 150;
+
+/// The bytes of workgroup memory that every device has.
+const WORKGROUP_MEMORY: usize = 16 << 10;
+
+/// How long an epoch may take by its estimate, in nanoseconds: it is not cut, and drivers' watchdogs begin at two seconds.
+const LONGEST_EPOCH: f64 = 0.25e9;
+
+/// What a dispatch of the staged engine costs on a GPU, and a row of the fused one beside its multiply-adds, in nanoseconds: estimates.
+const LAUNCH: f64 = 6_000.0;
+const ROW: f64 = 250.0;
+
+/// Chooses for one network.
+pub fn choose(frame: &Frame<'_>) -> Choice {
+    let not = |why: String| Choice { fused: None, why };
+    let fit = frame.fit;
+    if fit.engine == EngineChoice::Staged {
+        return not("it was asked for".into());
+    }
+    let differing = Differing { weights: frame.rows.weights == Weights::Given, decay: fit.decay() != 0.0, ends: false };
+    let observed = frame.validation.is_some() || frame.scores != Scores::default();
+    let taken = match observed {
+        true => Err("the fused engine measures nothing but the loss".into()),
+        false => kernel(frame.network, fit, frame.rows.count, differing, &frame.limits),
+    };
+    match taken {
+        Err(why) => not(why),
+        Ok(fused) if fit.engine == EngineChoice::Fused => Choice { fused: Some(fused), why: "it was asked for".into() },
+        Ok(fused) => match pays(&fused, &frame.limits) {
+            Ok(why) => Choice { fused: Some(fused), why },
+            Err(why) => not(why),
+        },
+    }
+}
+
+/// The kernel that trains that network with those settings, or why there is none.
+pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, limits: &Limits) -> Result<Fused, String> {
+    let dropout = network.input_dropout() > 0.0 || network.layers().iter().any(|layer| layer.dropout > 0.0);
+    if dropout {
+        return Err("the fused engine has no dropout".into());
+    }
+    if fit.clip_norm.is_some() {
+        return Err("the fused engine does not clip gradients".into());
+    }
+    if network.layers().iter().all(|layer| layer.frozen) {
+        return Err("no layer is trained".into());
+    }
+    let batches = Batches::of(fit, rows);
+    let optimizer = &fit.optimizer;
+    let corrects = (optimizer.definition().corrections)(optimizer, 1) != [1.0; 2];
+    let mut fused = Fused {
+        inputs: network.inputs(),
+        layers: Fused::layers_of(network),
+        loss: fit.loss,
+        rule: Fused::rule_of(optimizer),
+        rows,
+        batch: batches.size,
+        shuffled: batches.order.seed.is_some(),
+        weighted: differing.weights,
+        stepped: corrects || fit.schedule != Schedule::Constant || fit.warm_up > 0,
+        decays: differing.decay,
+        ends: differing.ends,
+        lanes: Lanes::One,
+    };
+    let whole = batches.size == rows;
+    if !(whole && rows <= ROWS_WRITTEN_OUT && rows * fused.parameters() <= WRITTEN_OUT) {
+        let widest = fused.layers.iter().map(|layer| layer.outs).max().unwrap_or(1);
+        fused.lanes = match limits.products {
+            Products::Rows { lanes: Some(lanes), .. } => Lanes::Subgroup(lanes),
+            _ => Lanes::Memory(widest.next_power_of_two().clamp(8, 64) as u32),
+        };
+    }
+    if fused.held() > MOST_NUMBERS {
+        let got = fused.held();
+        return Err(format!("the network does not fit the registers: {got} numbers an invocation, of at most {MOST_NUMBERS}"));
+    }
+    if fused.longest(limits, 1) == 0 {
+        return Err(format!("an epoch of {rows} rows is more than one dispatch may loop over"));
+    }
+    if fused.nanoseconds(limits) > LONGEST_EPOCH {
+        return Err(format!("an epoch of {rows} rows takes longer than a dispatch may"));
+    }
+    if fused.workgroup_memory() > WORKGROUP_MEMORY {
+        return Err("what its lanes tell each other does not fit the memory of a workgroup".into());
+    }
+    let least = Size { networks: 1, kept: 0, copies: 0, longest: 1, scanned: false };
+    if fused.bytes(&least, rows).1 > limits.binding.min(limits.buffer) {
+        return Err("the data does not fit a binding".into());
+    }
+    Ok(fused)
+}
+
+/// Whether the fused engine is the faster one, and why.
+fn pays(fused: &Fused, limits: &Limits) -> Result<String, String> {
+    let numbers = fused.held();
+    if limits.software {
+        return match fused.lanes {
+            Lanes::Memory(_) => Err("without subgroups of a fixed size the fused engine is slow on a CPU".into()),
+            // Measured on shapes from 2-2-1 to 64-32-10, up to 20,000 rows a step: docs/performance.md.
+            _ => Ok(format!("the network fits the registers ({numbers} numbers an invocation), which are fastest on a CPU")),
+        };
+    }
+    if numbers + fused.numbers() > REGISTERS {
+        return Err(format!("{} numbers an invocation do not fit the registers of a GPU", numbers + fused.numbers()));
+    }
+    // A step's stages, against its rows one after the other.
+    let staged = (4 + 6 * fused.layers.len()) as f64 * LAUNCH;
+    let sums = 4.0 * fused.numbers() as f64;
+    let row = if fused.lanes == Lanes::One { sums } else { ROW + sums };
+    let alone = row * fused.batch as f64;
+    match alone < staged {
+        true => Ok("the network fits the registers, and launches would be most of the time".into()),
+        false => Err(format!("{} rows a step, one after the other, take longer than the launches of the stages", fused.batch)),
+    }
+}

@@ -1,0 +1,166 @@
+//! The fused engine training one network: a sweep of one.
+
+use std::sync::Arc;
+
+use super::population::{Kept, Member, Population, Rates, Rows, Size};
+use crate::engine::steps::Step;
+use crate::engine::task::{End, Frame, Losses, Setup, Snapshot};
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::kernel::{Fused, Place};
+use crate::network::Layout;
+use crate::settings::Fit;
+use crate::settings::Measured;
+
+/// The fused engine in training.
+pub struct FusedEngine {
+    population: Population,
+    layout: Layout,
+    places: Vec<Place>,
+    fit: Fit,
+    snapshots: Vec<Snapshot>,
+    /// The epochs whose losses are on the device and have not been read.
+    unread: u32,
+    /// The packed network, where it has been read already.
+    end: Option<Vec<f32>>,
+    stepped: bool,
+}
+
+impl Fused {
+    /// The packed numbers of networks, each given as its tensors' values, then the optimizer's slots'.
+    pub fn pack<'a>(&self, networks: impl ExactSizeIterator<Item = &'a [f32]>) -> Vec<f32> {
+        let (places, count) = (self.places(), networks.len());
+        let mut packed = vec![0.0; count * self.network_numbers()];
+        for (network, values) in networks.enumerate() {
+            for (place, value) in places.iter().zip(values) {
+                packed[self.index(*place, network, count)] = *value;
+            }
+        }
+        packed
+    }
+
+    /// The numbers of one of so many networks, out of their packed ones.
+    pub fn unpack(&self, places: &[Place], packed: &[f32], network: usize, networks: usize) -> Vec<f32> {
+        places.iter().map(|place| packed[self.index(*place, network, networks)]).collect()
+    }
+
+    /// The row of the step table.
+    pub fn rates(fit: &Fit, step: &Step) -> Rates {
+        let corrections = (fit.optimizer.definition().corrections)(&fit.optimizer, step.number);
+        let [scale, shift] = step.rates.map(|rate| rate as f32);
+        Rates { scale, shift, corrections: corrections.map(|correction| correction as f32) }
+    }
+}
+
+impl Layout {
+    /// The values of all tensors, one after the other, without gaps.
+    pub fn dense(&self, flat: &[f64]) -> Vec<f32> {
+        let values = self.places.iter().flat_map(|place| &flat[place.offset..place.offset + place.len]);
+        values.map(|value| *value as f32).collect()
+    }
+
+    /// The same, back in their places.
+    pub fn spread(&self, values: &[f32]) -> Vec<f64> {
+        let mut flat = vec![0.0; self.len];
+        let mut rest = values;
+        for place in &self.places {
+            let (own, after) = rest.split_at(place.len);
+            flat[place.offset..place.offset + place.len].iter_mut().zip(own).for_each(|(to, value)| *to = f64::from(*value));
+            rest = after;
+        }
+        flat
+    }
+}
+
+impl Size {
+    /// That of training one network.
+    pub fn of(frame: &Frame<'_>, fused: &Fused) -> Self {
+        let longest = fused.longest(&frame.limits, frame.fit.epochs);
+        Self { networks: 1, kept: frame.room, copies: frame.snapshots.len(), longest, scanned: frame.scanned }
+    }
+}
+
+impl FusedEngine {
+    pub async fn new(gpu: &Arc<Gpu>, setup: &Setup<'_>, fused: &Fused) -> Result<Self, Error> {
+        let frame = &setup.frame;
+        let (weights, total) = match &setup.data.weights {
+            Some(weights) => fused.pack_weights(weights),
+            None => (Vec::new(), setup.data.total_weight()),
+        };
+        let rows = Rows {
+            inputs: &fused.pack_inputs(setup.data.inputs.values()),
+            targets: &fused.pack_targets(&setup.data.dense_targets(frame.network.outputs())),
+            weights: &weights,
+        };
+        let population = Population::new(gpu, &frame.limits, fused, &Size::of(frame, fused), &rows, frame.fit.seed).await?;
+        let mut values = frame.layout.dense(setup.parameters);
+        setup.slots.iter().for_each(|slot| values.extend(frame.layout.dense(slot)));
+        population.write_parameters(&fused.pack([values.as_slice()].into_iter())).await?;
+        population.write_members(&[Member {
+            learning_rate: frame.fit.base_rate() as f32,
+            weight_decay: frame.fit.decay() as f32,
+            loss_scale: fused.loss_scale(total),
+            rows: fused.rows as f32,
+            epochs: u32::MAX,
+            weights: 0,
+        }])?;
+        Ok(Self {
+            population,
+            layout: frame.layout.clone(),
+            places: fused.places(),
+            fit: frame.fit.clone(),
+            snapshots: frame.snapshots.to_vec(),
+            unread: 0,
+            end: None,
+            stepped: fused.stepped,
+        })
+    }
+
+    pub async fn run(&mut self, steps: &[Step]) -> Result<(), Error> {
+        let Some(first) = steps.first() else { return Ok(()) };
+        let epochs = steps.len() / self.population.fused().batches();
+        let rates: Vec<_> = match self.stepped {
+            true => steps.iter().map(|step| Fused::rates(&self.fit, step)).collect(),
+            false => Vec::new(),
+        };
+        self.population.train(first.epoch, epochs, &rates, Kept { every: 1, wait: 0, slot: self.unread }).await?;
+        self.unread += epochs as u32;
+        self.end = None;
+        Ok(())
+    }
+
+    /// The losses since the last reading; the network comes with the `last`.
+    pub async fn losses(&mut self, last: bool) -> Result<Losses, Error> {
+        let unread = std::mem::take(&mut self.unread) as usize;
+        let read = self.population.read_losses(unread, last).await?;
+        self.end = read.parameters;
+        let epochs: Vec<f64> = read.losses[1..].iter().map(|loss| f64::from(*loss)).collect();
+        let measured = Measured { losses: epochs.last().copied().into_iter().collect(), counts: Vec::new() };
+        Ok(Losses { epochs, measured, parameters: None, finite: read.finite })
+    }
+
+    fn place_of(&self, snapshot: Snapshot) -> Option<usize> {
+        self.snapshots.iter().position(|planned| *planned == snapshot)
+    }
+
+    pub fn keep(&mut self, snapshot: Snapshot) -> Result<(), Error> {
+        self.place_of(snapshot).map_or(Ok(()), |copy| self.population.keep(copy))
+    }
+
+    pub async fn finish(&mut self, snapshot: Option<Snapshot>) -> Result<End, Error> {
+        let packed = match &self.end {
+            Some(end) => end.clone(),
+            None => self.population.read_parameters(None).await?,
+        };
+        let fused = self.population.fused().clone();
+        let values = fused.unpack(&self.places, &packed, 0, 1);
+        let mut all = values.chunks(fused.parameters()).map(|values| self.layout.spread(values));
+        let mut parameters = all.next().unwrap_or_default();
+        let slots = all.collect();
+        if let Some(copy) = snapshot.and_then(|snapshot| self.place_of(snapshot)) {
+            let packed = self.population.read_parameters(Some(copy)).await?;
+            parameters = self.layout.spread(&fused.unpack(&self.places, &packed, 0, 1)[..fused.parameters()]);
+        }
+        Ok(End { parameters, slots })
+    }
+}

@@ -1,0 +1,18 @@
+//! What trains: the interface of an engine, and the staged, the fused and the CPU engine behind it.
+//!
+//! Uses `plan`, `gpu`, `kernel`, `settings`, `data` and `network`.
+
+pub mod cpu;
+pub mod fused;
+mod name;
+mod numbers;
+mod running;
+pub mod staged;
+mod steps;
+mod task;
+
+pub use self::name::{Engine, EngineReport};
+pub use self::numbers::{narrowed, widened};
+pub use self::running::Running;
+pub use self::steps::{Batches, Step};
+pub use self::task::{End, Frame, Losses, Rows, Setup, Snapshot};

@@ -1,0 +1,9 @@
+//! The staged engine: a dispatch for each stage of a step, replayed from a plan.
+
+mod plan;
+mod replay;
+mod training;
+
+pub use self::plan::{plan, ways};
+pub use self::replay::{Staged, Step};
+pub use self::training::{StagedEngine, evaluation_steps, read_measured};

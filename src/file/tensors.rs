@@ -1,0 +1,86 @@
+//! A network's parameters as the tensors of a file, and back.
+
+use std::collections::HashSet;
+
+use super::safetensors::{Contents, Tensor, Type};
+use crate::display::shown;
+use crate::error::Error;
+use crate::network::{Layout, Network, Place};
+
+/// The layout of a network that a file describes, if there are tensors for it.
+pub fn layout_of(network: &Network, tensors: usize) -> Result<Layout, String> {
+    if network.layers().len() > tensors {
+        return Err(format!("{} layers with {tensors} tensors", network.layers().len()));
+    }
+    network.layout().map_err(|error| error.to_string())
+}
+
+/// Refuses tensors whose name, behind that prefix, is none of the network's, unless they begin with one of `extra`; and missing ones.
+pub fn expect_names<'a>(
+    names: impl Iterator<Item = &'a str>,
+    prefix: &str,
+    layout: &Layout,
+    extra: &[&str],
+) -> Result<(), String> {
+    let names: HashSet<&str> = names.collect();
+    let own: HashSet<&str> = layout.places.iter().map(|place| place.name.as_str()).collect();
+    let known = |name: &&str| {
+        name.strip_prefix(prefix).is_some_and(|name| own.contains(name)) || extra.iter().any(|extra| name.starts_with(extra))
+    };
+    if let Some(name) = names.iter().find(|name| !known(name)) {
+        let tensors: Vec<&str> = layout.places.iter().map(|place| place.name.as_str()).take(8).collect();
+        return Err(format!("a tensor {} more than the network's {}", shown(name), tensors.join(", ")));
+    }
+    let missing = layout.places.iter().find(|place| !names.contains(&format!("{prefix}{}", place.name).as_str()));
+    missing.map_or(Ok(()), |place| Err(format!("no tensor {prefix}{} of shape {:?}", place.name, edge_shape(&place.shape))))
+}
+
+/// A shape as it is in safetensors: PyTorch's.
+pub fn edge_shape(shape: &[usize]) -> Vec<usize> {
+    shape.iter().rev().copied().collect()
+}
+
+/// The parameters as tensors of a safetensors file, weights turned to (out, in).
+pub fn tensors(prefix: &str, layout: &Layout, flat: &[f64], kind: Type) -> Vec<Tensor> {
+    let tensor = |place: &Place| Tensor {
+        name: format!("{prefix}{}", place.name),
+        shape: edge_shape(&place.shape),
+        kind,
+        values: turned(&flat[place.offset..place.offset + place.len], &place.shape),
+    };
+    layout.places.iter().map(tensor).collect()
+}
+
+/// The same back from the file, flat.
+pub fn parameters(contents: &Contents, prefix: &str, layout: &Layout, kinds: &[Type]) -> Result<Vec<f64>, String> {
+    // All are checked before the sum of their sizes is believed.
+    for place in &layout.places {
+        contents.check(&format!("{prefix}{}", place.name), &edge_shape(&place.shape), kinds)?;
+    }
+    let mut flat = vec![0.0; layout.len];
+    for place in &layout.places {
+        let shape = edge_shape(&place.shape);
+        let values = contents.take(&format!("{prefix}{}", place.name), &shape, kinds)?;
+        flat[place.offset..place.offset + place.len].copy_from_slice(&turned(&values, &shape));
+    }
+    Ok(flat)
+}
+
+/// A matrix of that shape by columns instead of by rows; a vector as it is.
+fn turned(values: &[f64], shape: &[usize]) -> Vec<f64> {
+    match *shape {
+        [rows, columns] => (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect(),
+        _ => values.to_vec(),
+    }
+}
+
+pub fn check_finite(layout: &Layout, flat: &[f64], finite: impl Fn(&f64) -> bool) -> Result<(), Error> {
+    for place in &layout.places {
+        let values = &flat[place.offset..place.offset + place.len];
+        if let Some(at) = values.iter().position(|value| !finite(value)) {
+            let value = values[at] as f32;
+            return Err(Error::NotFinite { what: place.name.clone(), place: format!("element {at}"), value });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! Devices: the adapters there are, choosing one, opening it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::gpu::{self, Gpu};
+use crate::error::Error;
+use crate::kernel::Limits;
+
+/// What trains: an opened GPU, an opened software adapter, or the CPU engine. Cheap to clone; clones are the same device.
+///
+/// ```
+/// use shaderprop::{Device, DeviceKind};
+/// let device = Device::cpu();
+/// assert_eq!(device.info().kind, DeviceKind::Cpu);
+/// ```
+#[derive(Clone)]
+pub struct Device {
+    info: DeviceInfo,
+    pub(crate) gpu: Option<Arc<Gpu>>,
+    /// Why it is the CPU engine, if nobody asked for that.
+    fallback: Option<Error>,
+    /// What planning keeps instead of the adapter's limits: for tests.
+    limits: Option<Limits>,
+}
+
+/// What is known of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceInfo {
+    /// The adapter's name, as its driver gives it; `cpu` for the CPU engine.
+    pub name: String,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// `Vulkan`, `Metal`, `Dx12` or `BrowserWebGpu`; `none` for the CPU engine.
+    pub backend: String,
+    /// The driver and its version, as it gives them.
+    pub driver: String,
+    /// What it allows; none of the CPU engine.
+    pub limits: Option<DeviceLimits>,
+}
+
+/// What a device allows, as far as training needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceLimits {
+    /// The longest buffer, in bytes.
+    pub buffer: u64,
+    /// The longest part of one that a shader is given, in bytes: longer data goes through in pieces.
+    pub binding: u64,
+    /// The memory that a workgroup shares, in bytes.
+    pub workgroup_memory: u32,
+    /// The most invocations in a workgroup.
+    pub workgroup_invocations: u32,
+    /// The fewest and the most lanes of a subgroup.
+    pub subgroup: (u32, u32),
+    /// Whether it has a clock of its own, by which kernels are measured.
+    pub clock: bool,
+}
+
+/// What a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeviceKind {
+    /// A GPU.
+    Hardware,
+    /// A GPU driver that computes on the CPU, such as Mesa's lavapipe or SwiftShader.
+    Software,
+    /// The CPU engine of this library: the reference, in f64, without shaders.
+    Cpu,
+}
+
+/// Which device to open.
+///
+/// ```
+/// use shaderprop::DeviceChoice;
+/// assert_eq!(DeviceChoice::from("software"), DeviceChoice::Software);
+/// assert_eq!(DeviceChoice::from("Radeon"), DeviceChoice::Name("Radeon".into()));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// Hardware if there is any, else a software adapter.
+    #[default]
+    Auto,
+    /// The first GPU: discrete before integrated.
+    Hardware,
+    /// The first software adapter.
+    Software,
+    /// The CPU engine.
+    Cpu,
+    /// The first adapter whose name contains this, in any case.
+    Name(String),
+}
+
+impl DeviceChoice {
+    /// What the environment variable `SHADERPROP_DEVICE` asks for; [`Auto`](Self::Auto) if it is empty or not set.
+    pub fn from_env() -> Self {
+        std::env::var_os("SHADERPROP_DEVICE").map_or(Self::Auto, |name| Self::from(name.to_string_lossy().as_ref()))
+    }
+}
+
+impl From<&str> for DeviceChoice {
+    /// `auto` (or nothing), `hardware`, `software`, `cpu` in any case, else a name.
+    fn from(text: &str) -> Self {
+        match text.trim().to_lowercase().as_str() {
+            "" | "auto" => Self::Auto,
+            "hardware" => Self::Hardware,
+            "software" => Self::Software,
+            "cpu" => Self::Cpu,
+            _ => Self::Name(text.trim().into()),
+        }
+    }
+}
+
+/// The devices of this machine, best first: GPUs, software adapters, and the CPU engine, which is always there.
+///
+/// # Errors
+/// [`Error::Panicked`] if a driver breaks while it is asked.
+///
+/// ```
+/// let devices = shaderprop::devices()?;
+/// assert_eq!(devices.last().map(|device| device.name.as_str()), Some("cpu"));
+/// # Ok::<(), shaderprop::Error>(())
+/// ```
+#[cfg(not(target_arch = "wasm32"))]
+pub fn devices() -> Result<Vec<DeviceInfo>, Error> {
+    let adapters = pollster::block_on(gpu::adapters())?;
+    Ok(adapters.iter().map(info_of).chain([cpu_info()]).collect())
+}
+
+impl Device {
+    /// Opens the device of that choice.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`] if there is no adapter of the kind, [`Error::UnknownDevice`] if none has the name,
+    /// [`Error::DeviceRequest`] or [`Error::Panicked`] if the driver does not open it. With [`DeviceChoice::Auto`] an adapter
+    /// that does not open is passed over for the next one, with a warning in the log.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn open(choice: &DeviceChoice) -> Result<Self, Error> {
+        pollster::block_on(Self::open_async(choice))
+    }
+
+    /// [`open`](Self::open) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); a browser without WebGPU has no adapter.
+    pub async fn open_async(choice: &DeviceChoice) -> Result<Self, Error> {
+        if *choice == DeviceChoice::Cpu {
+            return Ok(Self::cpu());
+        }
+        let adapters = gpu::adapters().await?;
+        let kind = |adapter: &wgpu::Adapter| info_of(adapter).kind;
+        let fits = |adapter: &wgpu::Adapter| match choice {
+            DeviceChoice::Hardware => kind(adapter) == DeviceKind::Hardware,
+            DeviceChoice::Software => kind(adapter) == DeviceKind::Software,
+            DeviceChoice::Name(name) => adapter.get_info().name.to_lowercase().contains(&name.to_lowercase()),
+            DeviceChoice::Auto | DeviceChoice::Cpu => true,
+        };
+        let mut last = match choice {
+            DeviceChoice::Name(name) => Error::UnknownDevice {
+                name: name.clone(),
+                known: adapters.iter().map(|adapter| adapter.get_info().name).collect(),
+            },
+            _ => Error::NoAdapter,
+        };
+        for adapter in adapters.iter().filter(|adapter| fits(adapter)) {
+            match Gpu::open(adapter).await {
+                Ok(gpu) => {
+                    return Ok(Self { info: info_of(adapter), gpu: Some(Arc::new(gpu)), fallback: None, limits: None });
+                }
+                Err(error) if *choice == DeviceChoice::Auto => {
+                    log::warn!("{error}");
+                    last = error;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+
+    /// Opens the same adapter anew, after this device was lost: its clones stay as they are. The CPU engine is never lost, and is given back.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDevice`] if the adapter is not there any more, or not yet again; [`Error::DeviceRequest`] and [`Error::Panicked`]
+    /// if the driver does not open it.
+    ///
+    /// ```
+    /// use shaderprop::Device;
+    /// assert_eq!(Device::cpu().reopen()?.info(), Device::cpu().info());
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn reopen(&self) -> Result<Self, Error> {
+        pollster::block_on(self.reopen_async())
+    }
+
+    /// [`reopen`](Self::reopen) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`reopen`](Self::reopen).
+    pub async fn reopen_async(&self) -> Result<Self, Error> {
+        if self.gpu.is_none() {
+            return Ok(self.clone());
+        }
+        let adapters = gpu::adapters().await?;
+        let Some(adapter) = adapters.iter().find(|adapter| info_of(adapter) == self.info) else {
+            let known = adapters.iter().map(|adapter| adapter.get_info().name).collect();
+            return Err(Error::UnknownDevice { name: self.info.name.clone(), known });
+        };
+        Ok(Self { gpu: Some(Arc::new(Gpu::open(adapter).await?)), ..self.clone() })
+    }
+
+    /// Opens the device of that choice, or the CPU engine where [`DeviceChoice::Auto`] finds no adapter that opens: what a program
+    /// wants. [`notice`](Self::notice) then says so.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but none for [`DeviceChoice::Auto`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn open_or_cpu(choice: &DeviceChoice) -> Result<Self, Error> {
+        match Self::open(choice) {
+            Err(error) if *choice == DeviceChoice::Auto => Ok(Self { fallback: Some(error), ..Self::cpu() }),
+            opened => opened,
+        }
+    }
+
+    /// The CPU engine: the reference, in f64. Needs no adapter; slow for large networks.
+    pub fn cpu() -> Self {
+        Self { info: cpu_info(), gpu: None, fallback: None, limits: None }
+    }
+
+    /// What planning has to keep.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits.unwrap_or(self.gpu.as_ref().map_or(Limits::CPU, |gpu| gpu.plan_limits()))
+    }
+
+    /// The same adapter opened with no more than a browser has to give: for tests.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn reopen_as_in_a_browser(&self) -> Result<Self, Error> {
+        pollster::block_on(async {
+            let adapters = gpu::adapters().await?;
+            let adapter = adapters.iter().find(|adapter| info_of(adapter) == self.info).ok_or(Error::NoAdapter)?;
+            let gpu = Gpu::open_with(adapter, wgpu::Limits::default(), wgpu::Features::empty()).await?;
+            Ok(Self { gpu: Some(Arc::new(gpu)), ..self.clone() })
+        })
+    }
+
+    /// The same device, planned for as if it had these limits.
+    pub(crate) fn with_limits(&self, limits: Limits) -> Self {
+        Self { limits: Some(limits), ..self.clone() }
+    }
+
+    /// Runs what the library does for this device to its end.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match &self.gpu {
+            Some(gpu) => gpu.block_on(work),
+            None => pollster::block_on(work),
+        }
+    }
+
+    /// The same without blocking.
+    pub(crate) async fn drive<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match &self.gpu {
+            Some(gpu) => gpu.drive(work).await,
+            None => work.await,
+        }
+    }
+
+    /// What is known of this device.
+    pub fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    /// What somebody who expected a GPU should be told of this device, in one line; nothing for hardware, nor for a CPU engine
+    /// that was asked for.
+    pub fn notice(&self) -> Option<String> {
+        match self.info.kind {
+            DeviceKind::Software => Some(format!(
+                "{} is a software adapter: it runs the shaders on the CPU, where a CPU library may be faster",
+                self.info.name
+            )),
+            DeviceKind::Cpu => self.fallback.as_ref().map(|error| format!("training on the CPU engine: {error}")),
+            DeviceKind::Hardware => None,
+        }
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Device").field(&self.info).finish()
+    }
+}
+
+impl fmt::Display for DeviceInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            DeviceKind::Cpu => write!(f, "{} (the CPU engine, f64)", self.name),
+            DeviceKind::Hardware => write!(f, "{} (hardware, {}, {})", self.name, self.backend, self.driver),
+            DeviceKind::Software => write!(f, "{} (software, {}, {})", self.name, self.backend, self.driver),
+        }
+    }
+}
+
+fn cpu_info() -> DeviceInfo {
+    DeviceInfo { name: "cpu".into(), kind: DeviceKind::Cpu, backend: "none".into(), driver: "none".into(), limits: None }
+}
+
+fn info_of(adapter: &wgpu::Adapter) -> DeviceInfo {
+    let (info, limits) = (adapter.get_info(), adapter.limits());
+    let kind = match info.device_type {
+        wgpu::DeviceType::Cpu => DeviceKind::Software,
+        _ => DeviceKind::Hardware,
+    };
+    DeviceInfo {
+        name: info.name.clone(),
+        kind,
+        backend: format!("{:?}", info.backend),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
+        limits: Some(DeviceLimits {
+            buffer: limits.max_buffer_size,
+            binding: limits.max_storage_buffer_binding_size,
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+            subgroup: (info.subgroup_min_size, info.subgroup_max_size),
+            clock: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+        }),
+    }
+}

@@ -1,0 +1,154 @@
+//! A step looked at stage by stage: what each shader computes, what went in and what came out.
+
+use std::fmt;
+
+use crate::engine::staged::{Staged, Step};
+use crate::error::Error;
+use crate::kernel::{Kernel, Shader};
+use crate::network::{Layout, Tensor};
+use crate::plan::{Dispatch, Operand};
+
+/// One dispatch of a step, as [`explain`](crate::Model::explain) saw it. It prints itself.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Stage {
+    /// The file in `shaders/`.
+    pub shader: &'static str,
+    /// The file, and which functions were chosen for it.
+    pub label: String,
+    /// The WGSL that ran, those functions included.
+    pub source: String,
+    /// What it computes.
+    pub formula: String,
+    /// What went in.
+    pub inputs: Vec<Tensor>,
+    /// What came out.
+    pub outputs: Vec<Tensor>,
+}
+
+/// Runs the plan's next step one stage at a time. The dispatches into which a stage was cut follow each other with the same formula.
+pub(crate) async fn step(staged: &mut Staged, layout: &Layout, row: Step) -> Result<Vec<Stage>, Error> {
+    staged.write_steps("", &[row])?;
+    let mut stages = Vec::new();
+    let mut start = 0;
+    // The first of the plan's steps: another may be that of a shorter batch.
+    let last = staged.plan.programs()[0].end;
+    while start < last {
+        let first = staged.plan.dispatches[start].clone();
+        let end = start
+            + staged.plan.dispatches[start..last]
+                .iter()
+                .take_while(|dispatch| (&dispatch.formula, &dispatch.kernel) == (&first.formula, &first.kernel))
+                .count();
+        let inputs = look(staged, layout, &first, |operand| reads(&first.kernel, operand)).await?;
+        for index in start..end {
+            staged.run_one(index).await?;
+        }
+        let outputs = look(staged, layout, &first, |operand| operand.written).await?;
+        let (shader, label) = (first.kernel.shader().map_or("", Shader::file), first.kernel.label());
+        stages.push(Stage { shader, label, source: first.kernel.source(), formula: first.formula, inputs, outputs });
+        start = end;
+    }
+    Ok(stages)
+}
+
+/// Whether a stage reads that operand: all that it does not write, and what it changes in place.
+fn reads(kernel: &Kernel, operand: &Operand) -> bool {
+    let in_place = match kernel {
+        Kernel::BiasActivation(_) => "sums",
+        Kernel::HiddenDelta(_) => "deltas",
+        Kernel::Softmax => "sums",
+        Kernel::SoftmaxDelta => "deltas",
+        Kernel::Dropout { in_place: true } => "dropped",
+        // All that it changes it also reads.
+        Kernel::Update { .. } => return true,
+        _ => "",
+    };
+    let name = kernel.bindings().into_iter().find(|binding| binding.index == operand.binding).map(|binding| binding.name);
+    !operand.written || name.as_deref() == Some(in_place)
+}
+
+/// Reads the operands that `which` picks. Flat buffers are shown tensor by tensor, the step table by what this stage takes of it.
+async fn look(
+    staged: &mut Staged,
+    layout: &Layout,
+    stage: &Dispatch,
+    which: impl Fn(&Operand) -> bool,
+) -> Result<Vec<Tensor>, Error> {
+    let mut seen = Vec::new();
+    for operand in stage.operands.iter().filter(|operand| which(operand)) {
+        // The first tensor of that name is the whole, where a stage was cut into pieces of it.
+        let id = staged.plan.find(&staged.plan.tensors[operand.tensor.0].name);
+        let tensor = staged.plan.tensors[id.0].clone();
+        let mut show =
+            |name: String, shape: Vec<usize>, values: &[f32]| seen.push(Tensor { name, shape, values: values.to_vec() });
+        match tensor.name.as_str() {
+            // It counts the steps; no numbers of the network are in it.
+            "cursor" => (),
+            "steps" if !matches!(stage.kernel, Kernel::Update { .. }) => (),
+            "steps" => show("learning_rate".into(), vec![1], &staged.read(&[(id, 1)]).await?[0]),
+            // Which rows, and how many: whole numbers.
+            name @ ("order" | "counts") => {
+                let words = staged.read_words(None, &[(id, tensor.columns)]).await?.remove(0);
+                show(name.into(), vec![tensor.columns], &words.iter().map(|word| *word as f32).collect::<Vec<_>>());
+            }
+            "losses" => show("loss".into(), vec![1], &staged.read(&[(id, 1)]).await?[0]),
+            flat if flat == "parameters" || flat == "gradients" || flat.starts_with("optimizer.") => {
+                let suffix = match flat.strip_prefix("optimizer.") {
+                    Some(slot) => format!(".{slot}"),
+                    None => (if flat == "gradients" { ".gradient" } else { "" }).into(),
+                };
+                let read = staged.read(&[(id, tensor.columns)]).await?;
+                for place in &layout.places {
+                    let values = &read[0][place.offset..place.offset + place.len];
+                    show(format!("{}{suffix}", place.name), place.shape.clone(), values);
+                }
+            }
+            name => {
+                let is_bias = name.contains(".bias");
+                let shape = if is_bias { vec![tensor.columns] } else { vec![tensor.rows, tensor.columns] };
+                show(name.into(), shape, &staged.read(&[(id, tensor.rows * tensor.columns)]).await?[0]);
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// As many rows and columns as are printed; the rest is left out, and said to be.
+const SHOWN: usize = 8;
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.label)?;
+        writeln!(f, "  {}", self.formula)?;
+        for (word, tensors) in [("in", &self.inputs), ("out", &self.outputs)] {
+            for tensor in tensors {
+                let shape: Vec<_> = tensor.shape.iter().map(usize::to_string).collect();
+                writeln!(f, "  {word:3} {} ({})", tensor.name, shape.join(" × "))?;
+                let columns = tensor.shape.last().copied().unwrap_or(1).max(1);
+                let rows = tensor.values.len() / columns;
+                for row in tensor.values.chunks(columns).take(SHOWN) {
+                    write!(f, "     ")?;
+                    for value in row.iter().take(SHOWN) {
+                        write!(f, " {:>14}", digits(*value))?;
+                    }
+                    writeln!(f, "{}", if columns > SHOWN { "  …" } else { "" })?;
+                }
+                if rows > SHOWN {
+                    writeln!(f, "      … {} more rows", rows - SHOWN)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A number with eight significant digits, as many as an f32 has.
+fn digits(value: f32) -> String {
+    let magnitude = value.abs().log10().floor();
+    match magnitude {
+        _ if value == 0.0 => "0".into(),
+        -4.0..7.0 => format!("{value:.*}", (7.0 - magnitude) as usize),
+        _ => format!("{value:.7e}"),
+    }
+}

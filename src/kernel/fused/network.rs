@@ -1,0 +1,324 @@
+//! What a fused kernel is made of, and where a network's numbers lie in its lanes.
+
+use crate::network::Activation;
+use crate::network::Loss;
+use crate::network::Network;
+use crate::network::{Optimizer, Rule};
+
+/// A kernel that trains whole networks: all that its WGSL depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fused {
+    /// How many values a row of the inputs has.
+    pub inputs: usize,
+    /// First to last.
+    pub layers: Vec<Layer>,
+    /// What is made small.
+    pub loss: Loss,
+    /// How the parameters are changed.
+    pub rule: Rule,
+    /// The rows of the data.
+    pub rows: usize,
+    /// The rows of a batch; an epoch's last one may have fewer.
+    pub batch: usize,
+    /// Whether each epoch has an order of its own.
+    pub shuffled: bool,
+    /// Whether rows have weights, which may differ from network to network.
+    pub weighted: bool,
+    /// Whether learning rates or the optimizer's corrections change from step to step.
+    pub stepped: bool,
+    /// Whether networks have weight decay.
+    pub decays: bool,
+    /// Whether networks end at epochs of their own.
+    pub ends: bool,
+    /// Who holds a network.
+    pub lanes: Lanes,
+}
+
+/// A layer of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Layer {
+    /// How many values come in.
+    pub ins: usize,
+    /// How many go out.
+    pub outs: usize,
+    /// What it applies to its sums.
+    pub activation: Activation,
+    /// Whether it stays as it is.
+    pub frozen: bool,
+    /// Its own weight decay, as a WGSL number.
+    pub decay: Option<String>,
+}
+
+/// The invocations that hold a network, and how they tell each other what they computed. Each holds, of every layer, some neighbouring
+/// units: their weights, their biases, and what the optimizer keeps of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lanes {
+    /// One invocation holds it whole; the rows are written out one by one, so that they are on the chip as well.
+    One,
+    /// A subgroup of that fixed size: values go from register to register.
+    Subgroup(u32),
+    /// So many invocations of a workgroup: values go through its memory.
+    Memory(u32),
+}
+
+/// The invocations of a workgroup, but for subgroups.
+const INVOCATIONS: u32 = 64;
+
+impl Lanes {
+    /// How many hold a network.
+    pub fn count(self) -> usize {
+        match self {
+            Lanes::One => 1,
+            Lanes::Subgroup(lanes) | Lanes::Memory(lanes) => lanes as usize,
+        }
+    }
+
+    /// The invocations of a workgroup.
+    pub fn invocations(self) -> u32 {
+        match self {
+            Lanes::Subgroup(lanes) => lanes,
+            Lanes::One | Lanes::Memory(_) => INVOCATIONS,
+        }
+    }
+
+    /// The networks of a workgroup.
+    pub fn networks(self) -> usize {
+        self.invocations() as usize / self.count()
+    }
+}
+
+/// Where in its lanes a number lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which of the lane's words of four numbers.
+    pub word: usize,
+    /// Whose.
+    pub lane: usize,
+    /// Which of the four.
+    pub component: usize,
+}
+
+impl Fused {
+    /// Some of every kind, for tests and for writing them to a folder: XOR, the iris in batches with all that there is, the digits.
+    pub fn some() -> Vec<Self> {
+        let xor = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
+        let iris = Network::new(4).dense(16, Activation::Tanh).dense(3, Activation::Softmax);
+        let digits = Network::new(64).dense(32, Activation::Relu).dense(10, Activation::Softmax);
+        let alone = Self {
+            inputs: 2,
+            layers: Self::layers_of(&xor),
+            loss: Loss::SquaredError,
+            rule: Self::rule_of(&Optimizer::Sgd),
+            rows: 4,
+            batch: 4,
+            shuffled: false,
+            weighted: false,
+            stepped: false,
+            decays: false,
+            ends: false,
+            lanes: Lanes::One,
+        };
+        let mut some = vec![alone.clone()];
+        for lanes in [Lanes::Subgroup(8), Lanes::Memory(16)] {
+            let iris = Self { inputs: 4, layers: Self::layers_of(&iris), rows: 150, lanes, ..alone.clone() };
+            let mean = Self { loss: Loss::MeanSquaredError, ..iris.clone() };
+            let (loss, rule) = (Loss::CategoricalCrossEntropy, Self::rule_of(&Optimizer::adam()));
+            let (batch, all) = (32, true);
+            let full = Self { loss, rule, batch, shuffled: all, weighted: all, stepped: all, decays: all, ends: all, ..iris };
+            some.extend([mean, full]);
+        }
+        for lanes in [Lanes::Subgroup(8), Lanes::Memory(32)] {
+            let loss = Loss::CategoricalCrossEntropy;
+            some.push(Self {
+                inputs: 64,
+                layers: Self::layers_of(&digits),
+                loss,
+                rows: 1797,
+                batch: 32,
+                shuffled: true,
+                lanes,
+                ..alone.clone()
+            });
+        }
+        // Three layers, the first of which is frozen and the second wide.
+        let deep = Network::new(3).dense(4, Activation::Elu).frozen().dense(70, Activation::Relu).dense(1, Activation::Sigmoid);
+        let (loss, lanes) = (Loss::BinaryCrossEntropy, Lanes::Memory(8));
+        some.push(Self { inputs: 3, layers: Self::layers_of(&deep), loss, rows: 9, batch: 4, lanes, ..alone });
+        some
+    }
+
+    /// The layers of a network.
+    pub fn layers_of(network: &Network) -> Vec<Layer> {
+        let layer = |((ins, outs), dense): ((usize, usize), &crate::network::Dense)| Layer {
+            ins,
+            outs,
+            activation: dense.activation.clone(),
+            frozen: dense.frozen,
+            decay: dense.weight_decay.map(|decay| format!("{decay:?}")),
+        };
+        network.shapes().zip(network.layers()).map(layer).collect()
+    }
+
+    /// The optimizer's rule; weight decay is data.
+    pub fn rule_of(optimizer: &Optimizer) -> Rule {
+        Rule::of(optimizer, 0.0)
+    }
+
+    /// How many neighbouring units of a layer a lane holds.
+    pub fn units(&self, layer: usize) -> usize {
+        self.layers[layer].outs.div_ceil(self.lanes.count())
+    }
+
+    /// The units of a layer in a lane, in vectors of up to four.
+    pub fn widths(&self, layer: usize) -> Vec<usize> {
+        let units = self.units(layer);
+        (0..units).step_by(4).map(|first| (units - first).min(4)).collect()
+    }
+
+    /// The numbers that a lane holds of the weights and biases.
+    pub fn numbers(&self) -> usize {
+        (0..self.layers.len()).map(|layer| (self.layers[layer].ins + 1) * self.units(layer)).sum()
+    }
+
+    /// The same with what the optimizer keeps of them.
+    pub fn held(&self) -> usize {
+        self.numbers() * (1 + self.rule.slots.len())
+    }
+
+    /// The words of four numbers that a lane holds in all.
+    pub fn words(&self) -> usize {
+        self.held().div_ceil(4)
+    }
+
+    /// The words of a row of the inputs, in the buffer.
+    pub fn input_words(&self) -> usize {
+        self.inputs.div_ceil(4)
+    }
+
+    /// The words of a row of the targets that a lane reads.
+    pub fn target_words(&self) -> usize {
+        self.widths(self.layers.len() - 1).len()
+    }
+
+    /// How many batches an epoch has.
+    pub fn batches(&self) -> usize {
+        self.rows.div_ceil(self.batch)
+    }
+
+    /// The parameters of a network.
+    pub fn parameters(&self) -> usize {
+        self.layers.iter().map(|layer| (layer.ins + 1) * layer.outs).sum()
+    }
+
+    /// The rounds of its loops that an epoch takes.
+    pub fn rounds(&self) -> usize {
+        match self.lanes {
+            Lanes::One => 1,
+            Lanes::Subgroup(_) | Lanes::Memory(_) => 1 + self.batches() + self.rows,
+        }
+    }
+
+    /// The rounds that loading and storing take.
+    pub fn rounds_of_words(&self) -> usize {
+        2 * self.words()
+    }
+
+    /// The places of a network's parameters, in the order of its tensors, then those of the optimizer's slots.
+    pub fn places(&self) -> Vec<Place> {
+        let mut places = Vec::new();
+        for slot in 0..=self.rule.slots.len() {
+            let mut before = slot * self.numbers();
+            for (l, layer) in self.layers.iter().enumerate() {
+                let units = self.units(l);
+                for i in 0..=layer.ins {
+                    places.extend((0..layer.outs).map(|j| {
+                        let at = before + i * units + j % units;
+                        Place { word: at / 4, lane: j / units, component: at % 4 }
+                    }));
+                }
+                before += (layer.ins + 1) * units;
+            }
+        }
+        places
+    }
+
+    /// Where a place lies in the buffer of so many networks, in numbers.
+    pub fn index(&self, place: Place, network: usize, networks: usize) -> usize {
+        let word = match self.lanes {
+            // Neighbouring invocations read neighbouring words.
+            Lanes::One => place.word * networks + network,
+            Lanes::Subgroup(_) | Lanes::Memory(_) => (network * self.words() + place.word) * self.lanes.count() + place.lane,
+        };
+        4 * word + place.component
+    }
+
+    /// The inputs as the kernel reads them: rows in whole words.
+    pub fn pack_inputs(&self, values: &[f32]) -> Vec<f32> {
+        let mut packed = vec![0.0; values.len() / self.inputs * self.input_words() * 4];
+        for (to, from) in packed.chunks_mut(self.input_words() * 4).zip(values.chunks(self.inputs)) {
+            to[..self.inputs].copy_from_slice(from);
+        }
+        packed
+    }
+
+    /// The targets as the kernel reads them: of each row, each lane's in whole words.
+    pub fn pack_targets(&self, values: &[f32]) -> Vec<f32> {
+        let last = self.layers.len() - 1;
+        let (outs, units, words) = (self.layers[last].outs, self.units(last), self.target_words());
+        let row = self.lanes.count() * words * 4;
+        let mut packed = vec![0.0; values.len() / outs * row];
+        for (to, from) in packed.chunks_mut(row).zip(values.chunks(outs)) {
+            for (j, value) in from.iter().enumerate() {
+                to[j / units * words * 4 + j % units] = *value;
+            }
+        }
+        packed
+    }
+
+    /// What the loss of a batch is taken the mean over for each row: the outputs, or 1; none where the gradient is that of a sum.
+    pub(super) fn outputs_in_mean(&self) -> Option<f64> {
+        self.loss.is_mean().then(|| self.loss.outputs_in_mean(self.layers[self.layers.len() - 1].outs))
+    }
+
+    /// The weights of rows as the kernel takes them, with what all weigh together. It adds up weighted gradients before it divides by the weights:
+    /// of a mean these may be multiplied by any number, and by a power of two such that the largest is near 1 nothing overflows or vanishes.
+    pub fn pack_weights(&self, weights: &[f32]) -> (Vec<f32>, f64) {
+        let largest = weights.iter().copied().fold(0.0f32, f32::max);
+        let scale = match self.loss.is_mean() && largest > 0.0 {
+            true => f64::from(largest).log2().floor().exp2().recip(),
+            false => 1.0,
+        };
+        let scaled = |weight: &f32| (f64::from(*weight) * scale) as f32;
+        let packed: Vec<f32> = weights.iter().map(scaled).collect();
+        let total = packed.iter().map(|weight| f64::from(*weight)).sum();
+        (packed, total)
+    }
+
+    /// One over what an epoch's loss is a mean over, for rows of that weight together.
+    pub fn loss_scale(&self, total: f64) -> f32 {
+        let outputs = self.layers[self.layers.len() - 1].outs;
+        (1.0 / (total * self.loss.outputs_in_mean(outputs))) as f32
+    }
+
+    /// The bytes of workgroup memory, at most.
+    pub fn workgroup_memory(&self) -> usize {
+        if !matches!(self.lanes, Lanes::Memory(_)) {
+            return 0;
+        }
+        let values: usize = self.layers.iter().map(|layer| 2 * layer.outs).sum();
+        let passing: usize = self.layers[1..].iter().map(|layer| layer.ins * layer.outs).sum();
+        let last = self.layers[self.layers.len() - 1].outs;
+        4 * self.lanes.networks() * (values + passing + 4 * last)
+    }
+
+    /// Its name in messages.
+    pub fn label(&self) -> String {
+        let sizes: Vec<_> = self.layers.iter().map(|layer| layer.outs.to_string()).collect();
+        let lanes = match self.lanes {
+            Lanes::One => "lane".to_owned(),
+            Lanes::Subgroup(lanes) => format!("subgroup{lanes}"),
+            Lanes::Memory(lanes) => format!("lanes{lanes}"),
+        };
+        format!("fused {}-{} ({}, {}, {lanes})", self.inputs, sizes.join("-"), self.loss.name(), self.rule.name)
+    }
+}

@@ -1,0 +1,20 @@
+//! Leaky rectified linear unit, with the slope 0.01 below zero that is PyTorch's default.
+
+use std::sync::{Arc, LazyLock};
+
+use super::{Definition, Exports};
+use crate::network::onnx_node::{Attribute, Node};
+
+pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
+    name: "leaky_relu".into(),
+    formula: "x, below 0 x / 100".into(),
+    wgsl_value: "select(0.01 * x, x, x > 0.0)".into(),
+    wgsl_derivative: "select(0.01, 1.0, y > 0.0)".into(),
+    derivative_formula: "(1 where y > 0, else 0.01)".into(),
+    value: Arc::new(|x| if x > 0.0 { x } else { 0.01 * x }),
+    derivative: Arc::new(|_, y| if y > 0.0 { 1.0 } else { 0.01 }),
+    exports: Some(Exports {
+        onnx: &[Node { op: "LeakyRelu", inputs: &["x"], attributes: &[("alpha", Attribute::Float(0.01))] }],
+        c: "x > 0.0f ? x : 0.01f * x",
+    }),
+});

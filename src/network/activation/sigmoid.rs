@@ -1,0 +1,18 @@
+//! Sigmoid, also called the logistic function.
+
+use std::sync::{Arc, LazyLock};
+
+use super::{Definition, Exports};
+use crate::network::onnx_node::Node;
+
+pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
+    name: "sigmoid".into(),
+    formula: "1 / (1 + e^-x)".into(),
+    // With e = e^-|x| nothing overflows, and both arms are the formula above: for x < 0 it is multiplied by e^x / e^x.
+    wgsl_value: "select(exp(-abs(x)), 1.0, x >= 0.0) / (1.0 + exp(-abs(x)))".into(),
+    wgsl_derivative: "y * (1.0 - y)".into(),
+    derivative_formula: "y (1 - y)".into(),
+    value: Arc::new(|x| 1.0 / (1.0 + (-x).exp())),
+    derivative: Arc::new(|_, y| y * (1.0 - y)),
+    exports: Some(Exports { onnx: &[Node { op: "Sigmoid", inputs: &["x"], attributes: &[] }], c: "1.0f / (1.0f + expf(-x))" }),
+});

@@ -1,0 +1,35 @@
+//! Binary cross-entropy, from probabilities and, fused with the sigmoid, from x.
+
+use super::{Definition, Descends, EPSILON, Formulas, Over};
+use crate::network::Activation;
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "binary_cross_entropy",
+    from_output: Formulas {
+        formula: "-t ln y - (1 - t) ln(1 - y)",
+        wgsl_value: "-t * log(probability(y)) - (1.0 - t) * log(1.0 - probability(y))",
+        // Held fast at the bounds, the loss no longer depends on y there.
+        wgsl_gradient: "select(0.0, (y - t) / (probability(y) * (1.0 - probability(y))), probability(y) == y)",
+        gradient_formula: "(y - t) / (y (1 - y))",
+        value: |_, y, t| {
+            let p = y.clamp(EPSILON, 1.0 - EPSILON);
+            -t * p.ln() - (1.0 - t) * (1.0 - p).ln()
+        },
+        gradient: |_, y, t| if (EPSILON..=1.0 - EPSILON).contains(&y) { (y - t) / (y * (1.0 - y)) } else { 0.0 },
+    },
+    fused: Some((
+        Activation::Sigmoid,
+        Formulas {
+            formula: "-t ln y - (1 - t) ln(1 - y), computed as max(x, 0) - t x + ln(1 + e^-|x|)",
+            // ln(1 + e^x) - t x, with the large part of the logarithm taken out.
+            wgsl_value: "max(x, 0.0) - x * t + log_of_1_plus(exp(-abs(x)))",
+            wgsl_gradient: "y - t",
+            gradient_formula: "y - t",
+            value: |x, _, t| x.max(0.0) - x * t + (-x.abs()).exp().ln_1p(),
+            gradient: |_, y, t| y - t,
+        },
+    )),
+    descends: Descends::Mean,
+    over: Over::Mean,
+    targets: (0.0, 1.0),
+};

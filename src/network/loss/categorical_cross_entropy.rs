@@ -1,0 +1,32 @@
+//! Categorical cross-entropy, from probabilities and, fused with the softmax, from their logarithms.
+
+use super::{Definition, Descends, EPSILON, Formulas, Over};
+use crate::network::Activation;
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "categorical_cross_entropy",
+    from_output: Formulas {
+        formula: "-t ln y, summed over the row",
+        wgsl_value: "-t * log(probability(y))",
+        // Held fast at the bounds, the loss no longer depends on y there.
+        wgsl_gradient: "select(0.0, -t / probability(y), probability(y) == y)",
+        gradient_formula: "-t / y",
+        value: |_, y, t| -t * y.clamp(EPSILON, 1.0 - EPSILON).ln(),
+        gradient: |_, y, t| if (EPSILON..=1.0 - EPSILON).contains(&y) { -t / y } else { 0.0 },
+    },
+    fused: Some((
+        Activation::Softmax,
+        Formulas {
+            // The softmax stage leaves the logarithm of y in x: no logarithm of a probability that has vanished is taken.
+            formula: "-t ln y, summed over the row, with x = ln y",
+            wgsl_value: "-t * x",
+            wgsl_gradient: "y - t",
+            gradient_formula: "y - t",
+            value: |x, _, t| -t * x,
+            gradient: |_, y, t| y - t,
+        },
+    )),
+    descends: Descends::Mean,
+    over: Over::Sum,
+    targets: (0.0, 1.0),
+};

@@ -1,0 +1,20 @@
+//! What a network is: layers, activations, losses, optimizers and initialisers, one file a definition.
+//!
+//! Uses `error` and `random`.
+
+mod activation;
+mod init;
+mod loss;
+#[expect(clippy::module_inception, reason = "the file is named after what it defines")]
+mod network;
+mod onnx_node;
+mod optimizer;
+
+pub use self::activation::Activation;
+pub use self::init::{Init, Order};
+pub use self::loss::Loss;
+pub(crate) use self::network::ALIGNMENT;
+pub use self::network::{Dense, Layout, Network, Place, Tensor};
+pub(crate) use self::onnx_node::{Attribute, Node};
+pub(crate) use self::optimizer::Rates;
+pub use self::optimizer::{Optimizer, Rule};

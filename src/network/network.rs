@@ -1,0 +1,275 @@
+//! The description of a network: its layers, and from them the names, shapes and places of its tensors.
+
+use super::activation::Activation;
+use super::loss::Loss;
+use crate::error::Error;
+
+/// A fully connected network: so many inputs, then dense layers. A description only: [`Model`](crate::Model) trains it.
+///
+/// ```
+/// use shaderprop::{Activation, Network};
+/// let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
+/// assert_eq!(network.outputs(), 1);
+/// assert_eq!(network.parameters()?, 9);
+/// # Ok::<(), shaderprop::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    inputs: usize,
+    /// The share of the inputs that is dropped in training.
+    dropout: f64,
+    layers: Vec<Dense>,
+    /// What was set before there was a layer to set it of.
+    misplaced: Option<&'static str>,
+}
+
+/// One dense layer: y = activation(inputs · weight + bias).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Dense {
+    /// How many outputs the layer has.
+    pub units: usize,
+    /// What it applies to its sums.
+    pub activation: Activation,
+    /// The share of its outputs that the next layer does not see in training, from 0 to below 1.
+    pub dropout: f64,
+    /// Its weight decay, in place of that of the [`Fit`](crate::Fit).
+    pub weight_decay: Option<f64>,
+    /// Whether training leaves its weight and bias as they are.
+    pub frozen: bool,
+}
+
+/// One tensor of a network by name, with its values row by row.
+///
+/// `layers.{i}.weight` has the shape (in, out), `layers.{i}.bias` (out); i counts the layers from 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values, row by row.
+    pub values: Vec<f32>,
+}
+
+/// Where one tensor lies in a flat buffer of parameters, gradients or the like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The tensor's name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its first element, from the buffer's start; a multiple of [`ALIGNMENT`].
+    pub offset: usize,
+    /// How many elements it has.
+    pub len: usize,
+}
+
+/// The places of all tensors in a flat buffer, each layer's weight before its bias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The tensors' places, in the order of the buffer.
+    pub places: Vec<Place>,
+    /// The elements of the whole buffer, gaps and all.
+    pub len: usize,
+}
+
+/// Tensors begin at multiples of this many f32: 256 bytes, the coarsest offset alignment that WebGPU allows a device to ask.
+pub(crate) const ALIGNMENT: usize = 64;
+
+impl Network {
+    /// A network that takes rows of `inputs` values, still without layers.
+    pub fn new(inputs: usize) -> Self {
+        Self { inputs, dropout: 0.0, layers: Vec::new(), misplaced: None }
+    }
+
+    /// The network with one more dense layer of `units` outputs.
+    #[must_use]
+    pub fn dense(mut self, units: usize, activation: Activation) -> Self {
+        self.layers.push(Dense { units, activation, dropout: 0.0, weight_decay: None, frozen: false });
+        self
+    }
+
+    /// The network with dropout after what was added last, a layer or the inputs: in training a share `rate` of these values is 0 in each
+    /// step, by chance, and the others are divided by what is left. From 0 to below 1; not after the last layer.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Network};
+    /// let network = Network::new(784).dense(512, Activation::Relu).dropout(0.2).dense(10, Activation::Softmax);
+    /// ```
+    #[must_use]
+    pub fn dropout(mut self, rate: f64) -> Self {
+        *self.layers.last_mut().map_or(&mut self.dropout, |layer| &mut layer.dropout) = rate;
+        self
+    }
+
+    /// The network with a weight decay of its own for the layer that was added last; what it means, the
+    /// [`Optimizer`](crate::Optimizer) says.
+    #[must_use]
+    pub fn weight_decay(mut self, decay: f64) -> Self {
+        match self.layers.last_mut() {
+            Some(layer) => layer.weight_decay = Some(decay),
+            None => self.misplaced = Some("weight_decay"),
+        }
+        self
+    }
+
+    /// The network with the layer that was added last frozen: training leaves its weight and bias as they are.
+    #[must_use]
+    pub fn frozen(mut self) -> Self {
+        match self.layers.last_mut() {
+            Some(layer) => layer.frozen = true,
+            None => self.misplaced = Some("frozen"),
+        }
+        self
+    }
+
+    /// The share of the inputs that is dropped in training.
+    pub fn input_dropout(&self) -> f64 {
+        self.dropout
+    }
+
+    /// How many values a row of data has.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// How many values a prediction has: the units of the last layer, 0 without layers.
+    pub fn outputs(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.units)
+    }
+
+    /// The layers, first to last.
+    pub fn layers(&self) -> &[Dense] {
+        &self.layers
+    }
+
+    /// How many weights and biases it has.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] without layers, with a size of zero, a dropout or weight decay without meaning, a softmax that is not last, or a
+    /// custom activation that is refused; [`Error::TooLarge`] if the count overflows.
+    pub fn parameters(&self) -> Result<usize, Error> {
+        Ok(self.layout()?.places.iter().map(|place| place.len).sum())
+    }
+
+    /// Whether a row is of the class whose output is the largest.
+    pub(crate) fn predicts_classes(&self, loss: Loss) -> bool {
+        loss == Loss::CategoricalCrossEntropy || self.layers.last().is_some_and(|layer| layer.activation == Activation::Softmax)
+    }
+
+    /// (in, out) of each layer.
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = (usize, usize)> {
+        let ins = std::iter::once(self.inputs).chain(self.layers.iter().map(|layer| layer.units));
+        ins.zip(self.layers.iter().map(|layer| layer.units))
+    }
+
+    /// The places of its tensors; checks the network on the way.
+    pub fn layout(&self) -> Result<Layout, Error> {
+        let setting = |what: String, expected: &str, got: String| Error::Setting { what, expected: expected.into(), got };
+        if self.inputs == 0 {
+            return Err(setting("inputs".into(), "at least 1", "0".into()));
+        }
+        if self.layers.is_empty() {
+            return Err(setting("network".into(), "at least one dense layer", "none".into()));
+        }
+        if let Some(what) = self.misplaced {
+            return Err(setting(what.into(), "a dense layer before it", "none".into()));
+        }
+        let last = self.layers.len() - 1;
+        let rates = self.layers.iter().map(|layer| layer.dropout);
+        for (i, rate) in std::iter::once(self.dropout).chain(rates).enumerate() {
+            if !(0.0..1.0).contains(&rate) {
+                return Err(setting("dropout".into(), "a share from 0 to below 1", rate.to_string()));
+            }
+            if rate > 0.0 && i == last + 1 {
+                return Err(setting("dropout after the last layer".into(), "none", rate.to_string()));
+            }
+        }
+        for (i, layer) in self.layers.iter().enumerate() {
+            if let Some(decay) = layer.weight_decay.filter(|decay| !((*decay as f32).is_finite() && *decay >= 0.0)) {
+                return Err(setting(format!("weight_decay of layer {i}"), "a finite number from 0 on", decay.to_string()));
+            }
+            if layer.activation == Activation::Softmax && i != last {
+                return Err(setting(format!("the activation of layer {i}"), "softmax in the last layer alone", "softmax".into()));
+            }
+            layer.activation.check()?;
+            let same_name = |other: &&Dense| other.activation.name() == layer.activation.name();
+            if self.layers[..i].iter().find(same_name).is_some_and(|other| other.activation != layer.activation) {
+                let got = format!("two that differ, named {}", layer.activation.name());
+                return Err(setting("activations".into(), "one of each name", got));
+            }
+        }
+        let mut places = Vec::with_capacity(self.layers.len());
+        let mut end = 0usize;
+        for (i, (ins, outs)) in self.shapes().enumerate() {
+            if outs == 0 {
+                return Err(setting(format!("units of layer {i}"), "at least 1", "0".into()));
+            }
+            for (kind, shape) in [("weight", vec![ins, outs]), ("bias", vec![outs])] {
+                let name = format!("layers.{i}.{kind}");
+                let too_large = || Error::TooLarge {
+                    what: name.clone(),
+                    limit: format!("{} parameters in all", isize::MAX),
+                    got: shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × "),
+                };
+                let len = shape.iter().try_fold(1usize, |len, n| len.checked_mul(*n)).ok_or_else(too_large)?;
+                let offset = end.checked_next_multiple_of(ALIGNMENT).ok_or_else(too_large)?;
+                end = offset.checked_add(len).filter(|end| isize::try_from(*end).is_ok()).ok_or_else(too_large)?;
+                places.push(Place { name, shape, offset, len });
+            }
+        }
+        // Four neighbours are updated at once.
+        Ok(Layout { places, len: end.next_multiple_of(4) })
+    }
+}
+
+impl Layout {
+    /// The place of the tensor of that name.
+    pub fn find(&self, name: &str) -> Result<&Place, Error> {
+        self.places.iter().find(|place| place.name == name).ok_or_else(|| Error::UnknownTensor {
+            name: name.into(),
+            known: self.places.iter().map(|place| place.name.clone()).collect(),
+        })
+    }
+
+    /// The weight of layer `i`.
+    pub fn weight(&self, i: usize) -> &Place {
+        &self.places[2 * i]
+    }
+
+    /// The bias of layer `i`.
+    pub fn bias(&self, i: usize) -> &Place {
+        &self.places[2 * i + 1]
+    }
+
+    /// Puts a tensor's values into its place in `flat`, in the f64 that the reference keeps.
+    pub fn store(&self, tensor: &Tensor, flat: &mut [f64]) -> Result<(), Error> {
+        let place = self.find(&tensor.name)?;
+        if tensor.shape != place.shape || tensor.values.len() != place.len {
+            return Err(Error::Shape {
+                what: tensor.name.clone(),
+                expected: format!("shape {:?}", place.shape),
+                got: format!("shape {:?} with {} values", tensor.shape, tensor.values.len()),
+                advice: "give the shape (in, out) for a weight and (out) for a bias".into(),
+            });
+        }
+        if let Some(at) = tensor.values.iter().position(|value| !value.is_finite()) {
+            return Err(Error::NotFinite { what: tensor.name.clone(), place: format!("element {at}"), value: tensor.values[at] });
+        }
+        for (to, from) in flat[place.offset..place.offset + place.len].iter_mut().zip(&tensor.values) {
+            *to = f64::from(*from);
+        }
+        Ok(())
+    }
+
+    /// All tensors, taken out of `flat`.
+    pub fn tensors(&self, flat: &[f64]) -> Vec<Tensor> {
+        let tensor = |place: &Place| Tensor {
+            name: place.name.clone(),
+            shape: place.shape.clone(),
+            values: flat[place.offset..place.offset + place.len].iter().map(|value| *value as f32).collect(),
+        };
+        self.places.iter().map(tensor).collect()
+    }
+}

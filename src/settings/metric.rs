@@ -1,0 +1,194 @@
+//! Metrics: what is measured of a network's outputs beside the loss, from counts and sums that the device takes.
+
+use std::borrow::Cow;
+
+use crate::error::Error;
+use crate::network::Loss;
+use crate::network::Network;
+
+/// What is measured of a network's outputs beside the loss. The device counts and adds up; predictions are not read back.
+///
+/// Rows are of the class whose output is the largest, if the last layer is a softmax or the loss categorical cross-entropy; otherwise each
+/// output is an answer by itself, yes above a half, and its target 0 or 1.
+///
+/// ```
+/// use shaderprop::{Fit, Metric};
+/// let fit = Fit::new().metrics([Metric::Accuracy, Metric::TopK(3)]);
+/// assert_eq!(Metric::TopK(3).name(), "top_3_accuracy");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Metric {
+    /// The share of rows, or of yes-or-no answers, that are right.
+    Accuracy,
+    /// The share of rows whose class is among the k with the largest outputs. For classes only.
+    TopK(usize),
+    /// Of those taken for a class, the share that is of it: of yes, or the mean over the classes. 0 where none was taken for it.
+    Precision,
+    /// Of those of a class, the share that was taken for it: of yes, or the mean over the classes. 0 where none is of it.
+    Recall,
+    /// 2 · precision · recall / (precision + recall): of yes, or the mean over the classes.
+    F1,
+    /// The mean of |y − t|, in the target's own units where the model has a preprocessing that scales it.
+    MeanAbsoluteError,
+    /// The root of the mean of (y − t)², in the same units.
+    RootMeanSquaredError,
+    /// One minus the squared errors over the targets' squared distances from their means, over all outputs together.
+    RSquared,
+}
+
+/// What is counted of a network's outputs, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scores {
+    /// Which outputs are right.
+    pub counts: Option<Counts>,
+    /// Whether squared and absolute errors are added up, as losses of their own.
+    pub errors: bool,
+}
+
+/// Which outputs are right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// Each by itself, above a half or not.
+    Binary,
+    /// The largest of a row.
+    Classes {
+        /// Whether the confusion matrix is counted as well.
+        confusion: bool,
+    },
+}
+
+impl Counts {
+    /// How many counters there are, for that many outputs.
+    pub fn len(self, outputs: usize) -> usize {
+        match self {
+            Counts::Binary => 4,
+            Counts::Classes { confusion: false } => outputs,
+            Counts::Classes { confusion: true } => outputs.saturating_mul(outputs.saturating_add(1)),
+        }
+    }
+}
+
+impl Scores {
+    /// The losses that a step leaves: the loss itself, and the errors'.
+    pub fn losses(self) -> usize {
+        if self.errors { 3 } else { 1 }
+    }
+}
+
+/// What was counted and added up of a pass over rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Measured {
+    /// The loss; where errors are asked for also the mean squared and the mean absolute error.
+    pub losses: Vec<f64>,
+    /// What was counted, as [`Counts`] says.
+    pub counts: Vec<u64>,
+}
+
+/// What it takes to make metrics of what was measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scale {
+    pub rows: usize,
+    pub outputs: usize,
+    pub counts: Option<Counts>,
+    /// The mean of the targets' squared distances from their column's mean.
+    pub variance: f64,
+    /// What an error of 1 is in the target's own units.
+    pub unit: f64,
+}
+
+impl Metric {
+    /// Its name in histories and files.
+    pub fn name(self) -> Cow<'static, str> {
+        match self {
+            Metric::Accuracy => "accuracy".into(),
+            Metric::TopK(k) => format!("top_{k}_accuracy").into(),
+            Metric::Precision => "precision".into(),
+            Metric::Recall => "recall".into(),
+            Metric::F1 => "f1".into(),
+            Metric::MeanAbsoluteError => "mean_absolute_error".into(),
+            Metric::RootMeanSquaredError => "root_mean_squared_error".into(),
+            Metric::RSquared => "r_squared".into(),
+        }
+    }
+
+    /// Refuses what has no meaning for that network.
+    pub(crate) fn check(self, network: &Network, loss: Loss) -> Result<(), Error> {
+        let Metric::TopK(k) = self else { return Ok(()) };
+        let classes = if network.predicts_classes(loss) { network.outputs() } else { 0 };
+        if (1..=classes).contains(&k) {
+            return Ok(());
+        }
+        Err(Error::Setting {
+            what: "the k of the metric TopK".into(),
+            expected: if classes == 0 {
+                "classes, by a softmax last".into()
+            } else {
+                format!("one from 1 to {classes}, the classes")
+            },
+            got: k.to_string(),
+        })
+    }
+
+    /// What the metrics need to be counted and added up.
+    pub(crate) fn scores(metrics: &[Metric], network: &Network, loss: Loss) -> Scores {
+        let mut scores = Scores::default();
+        for metric in metrics {
+            let confusing = matches!(metric, Metric::Precision | Metric::Recall | Metric::F1);
+            match metric {
+                Metric::MeanAbsoluteError | Metric::RootMeanSquaredError | Metric::RSquared => scores.errors = true,
+                _ if network.predicts_classes(loss) => {
+                    let before = matches!(scores.counts, Some(Counts::Classes { confusion: true }));
+                    scores.counts = Some(Counts::Classes { confusion: confusing || before });
+                }
+                _ => scores.counts = Some(Counts::Binary),
+            }
+        }
+        scores
+    }
+
+    /// Its value.
+    pub(crate) fn value(self, measured: &Measured, scale: &Scale) -> f64 {
+        let Measured { losses, counts } = measured;
+        let error = |i: usize| losses.get(i).copied().unwrap_or(f64::NAN);
+        let classes = matches!(scale.counts, Some(Counts::Classes { .. }));
+        match self {
+            Metric::Accuracy if classes => counts[0] as f64 / scale.rows as f64,
+            Metric::Accuracy => (counts[0] + counts[3]) as f64 / (scale.rows * scale.outputs) as f64,
+            Metric::TopK(k) if !classes || !(1..=scale.outputs).contains(&k) => f64::NAN,
+            Metric::TopK(k) => counts.iter().take(k).sum::<u64>() as f64 / scale.rows as f64,
+            Metric::Precision => mean_over_classes(counts, scale, |right, taken, _| share(right, taken)),
+            Metric::Recall => mean_over_classes(counts, scale, |right, _, of| share(right, of)),
+            Metric::F1 => mean_over_classes(counts, scale, |right, taken, of| share(2 * right, taken + of)),
+            Metric::MeanAbsoluteError => error(2) * scale.unit,
+            Metric::RootMeanSquaredError => error(1).sqrt() * scale.unit,
+            Metric::RSquared => 1.0 - error(1) / scale.variance,
+        }
+    }
+}
+
+/// The confusion matrix: a row for what is, a column for what it was taken for.
+pub(crate) fn confusion(counts: &[u64], scale: &Scale) -> Option<Vec<Vec<u64>>> {
+    match scale.counts? {
+        Counts::Binary => Some(counts.chunks(2).map(<[u64]>::to_vec).collect()),
+        Counts::Classes { confusion: false } => None,
+        Counts::Classes { confusion: true } => Some(counts[scale.outputs..].chunks(scale.outputs).map(<[u64]>::to_vec).collect()),
+    }
+}
+
+/// The mean over the classes, or the value for yes, of something of (right, taken for it, of it).
+fn mean_over_classes(counts: &[u64], scale: &Scale, of: impl Fn(u64, u64, u64) -> f64) -> f64 {
+    let Some(matrix) = confusion(counts, scale) else { return f64::NAN };
+    let value = |class: usize| {
+        let taken = matrix.iter().map(|row| row[class]).sum();
+        of(matrix[class][class], taken, matrix[class].iter().sum())
+    };
+    match scale.counts {
+        Some(Counts::Binary) => value(1),
+        _ => (0..matrix.len()).map(value).sum::<f64>() / matrix.len() as f64,
+    }
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}

@@ -1,0 +1,33 @@
+//! What will be planned for a training.
+
+use crate::engine::{Frame, Rows, Snapshot};
+use crate::kernel::Limits;
+use crate::network::{Layout, Network};
+use crate::settings::{Fit, Metric, OnNonFinite};
+
+/// The losses that wait on the device until they are read: a run without log points reads them this often.
+const MOST_UNREAD: usize = 65_536;
+
+/// What will be planned for a training on that many rows.
+pub fn frame<'a>(
+    (network, layout, fit): (&'a Network, &'a Layout, &'a Fit),
+    rows: Rows,
+    validation: Option<Rows>,
+    limits: Limits,
+) -> Frame<'a> {
+    let saves = fit.checkpoint.as_ref().map(|checkpoint| checkpoint.every);
+    let stop = [fit.log_every, saves].into_iter().flatten().fold(fit.epochs, usize::min);
+    let room = if fit.looks_every_epoch() { 1 } else { stop.min(MOST_UNREAD) };
+    let best = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
+    let scanned = fit.on_non_finite == OnNonFinite::Stop;
+    // Whether there is a look before the last epoch, to whose weights a training that diverges goes back.
+    let looks = room < fit.epochs || fit.log_interval.is_some();
+    let snapshots: &[Snapshot] = match (best, scanned && looks) {
+        (true, true) => &[Snapshot::Best, Snapshot::Good],
+        (true, false) => &[Snapshot::Best],
+        (false, true) => &[Snapshot::Good],
+        (false, false) => &[],
+    };
+    let scores = Metric::scores(&fit.metrics, network, fit.loss);
+    Frame { network, layout, fit, rows, validation, scores, room, snapshots, scanned, limits }
+}

@@ -1,0 +1,181 @@
+//! What training reports: losses and metrics of every epoch, and the log on the way.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::display::short;
+use crate::engine::Engine;
+use crate::network::Tensor;
+use crate::settings::{Measured, Metric, Scale, confusion};
+
+/// What [`fit`](crate::Model::fit) returns.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct History {
+    /// The loss of every epoch: the mean over the rows, by their weights, of the losses before each update; penalties are left out. `loss[0]`
+    /// belongs to epoch 1 of this call.
+    pub loss: Vec<f64>,
+    /// The metrics of every epoch by their names, of the same outputs as the loss.
+    pub metrics: BTreeMap<String, Vec<f64>>,
+    /// The loss over the validation rows after every epoch; empty without any.
+    pub validation_loss: Vec<f64>,
+    /// The metrics over the validation rows after every epoch.
+    pub validation_metrics: BTreeMap<String, Vec<f64>>,
+    /// The learning rate of every epoch's last step.
+    pub learning_rate: Vec<f64>,
+    /// The epoch with the best watched loss, counted from 1, where early stopping watched.
+    pub best_epoch: Option<usize>,
+    /// Why training ended.
+    pub ended: Ended,
+    /// What trained.
+    pub engine: Engine,
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// All epochs are done.
+    #[default]
+    Finished,
+    /// The watched loss no longer improved.
+    EarlyStopping,
+    /// Another thread cancelled it.
+    Cancelled,
+    /// The closure of [`fit_with`](crate::Model::fit_with) asked for it.
+    Asked,
+}
+
+/// A log point, handed to the closure of [`fit_with`](crate::Model::fit_with).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Log {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// Its loss, of the weights before each update.
+    pub loss: f64,
+    /// Its metrics by their names.
+    pub metrics: BTreeMap<String, f64>,
+    /// The loss over the validation rows after it.
+    pub validation_loss: Option<f64>,
+    /// The metrics over the validation rows after it.
+    pub validation_metrics: BTreeMap<String, f64>,
+    /// The learning rate of its last step.
+    pub learning_rate: f64,
+    /// All weights and biases after it, with [`Fit::log_weights`](crate::Fit::log_weights); else none.
+    pub weights: Vec<Tensor>,
+}
+
+/// What [`evaluate`](crate::Model::evaluate) returns.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Evaluation {
+    /// The loss over all rows.
+    pub loss: f64,
+    /// The share that is right: [`Metric::Accuracy`]. Where each output is an answer by itself, an output above a half counts as 1, any
+    /// other as 0, and a target that is neither is never met. (Keras's `"accuracy"` of several such outputs is the categorical one.)
+    pub accuracy: f64,
+    pub(crate) measured: Measured,
+    pub(crate) scale: Scale,
+}
+
+impl Evaluation {
+    /// The value of a metric over all rows; NaN for [`Metric::TopK`] where there are not so many classes, and of what needs the confusion matrix
+    /// where that is not counted.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Init, Loss, Metric, Model, Network};
+    /// let model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros)?;
+    /// let evaluation = model.evaluate(&[[0.0], [0.0]], &[[3.0], [-1.0]], Loss::MeanSquaredError)?;
+    /// assert_eq!(evaluation.metric(Metric::MeanAbsoluteError), 2.0);
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn metric(&self, metric: Metric) -> f64 {
+        metric.value(&self.measured, &self.scale)
+    }
+
+    /// How many rows of each class were taken for which: a row for the class they are of, a column for what they were taken for. Of yes-or-no
+    /// answers the classes are no and yes. Empty for more than 1,024 classes.
+    pub fn confusion_matrix(&self) -> Vec<Vec<u64>> {
+        confusion(&self.measured.counts, &self.scale).unwrap_or_default()
+    }
+
+    /// The confusion matrix as text, under the classes' names.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Init, Loss, Model, Network};
+    /// let model = Model::new(&Device::cpu(), &Network::new(1).dense(2, Activation::Softmax), &Init::Zeros)?;
+    /// let evaluation = model.evaluate(&[[0.0], [0.0]], &[[0.0], [1.0]], Loss::CategoricalCrossEntropy)?;
+    /// let text = evaluation.confusion_text(&["no".to_owned(), "yes".to_owned()]);
+    /// assert_eq!(text.lines().last(), Some("          yes |   1   0"));
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn confusion_text(&self, classes: &[String]) -> String {
+        let counts = self.confusion_matrix();
+        let classes: Vec<String> = classes.iter().map(|class| short(class, 30)).collect();
+        let longest = counts.iter().flatten().map(|count| count.to_string().len());
+        let width = classes.iter().map(|class| class.chars().count()).chain(longest).max().unwrap_or(0) + 1;
+        let corner = "is, taken for";
+        let first = width.max(corner.len());
+        let row = |head: &str, cells: &mut dyn Iterator<Item = String>| {
+            cells.fold(format!("{head:>first$} |"), |line, cell| line + &format!("{cell:>width$}"))
+        };
+        let mut lines = vec![row(corner, &mut classes.iter().cloned())];
+        lines.push("-".repeat(lines[0].chars().count()));
+        for (class, counts) in classes.iter().zip(&counts) {
+            lines.push(row(class, &mut counts.iter().map(u64::to_string)));
+        }
+        lines.join("\n")
+    }
+}
+
+impl History {
+    /// The columns beside the epoch, by name, in the order of files.
+    fn columns(&self) -> Vec<(String, &[f64])> {
+        let mut columns = vec![("loss".to_owned(), self.loss.as_slice())];
+        columns.extend(self.metrics.iter().map(|(name, values)| (name.clone(), values.as_slice())));
+        if !self.validation_loss.is_empty() {
+            columns.push(("validation_loss".into(), &self.validation_loss));
+        }
+        columns.extend(self.validation_metrics.iter().map(|(name, values)| (format!("validation_{name}"), values.as_slice())));
+        columns.push(("learning_rate".into(), &self.learning_rate));
+        columns
+    }
+
+    /// The history as CSV: a header, then a line for each epoch.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Fit, Init, Model, Network};
+    /// let mut model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros)?;
+    /// let history = model.fit(&[[1.0]], &[[2.0]], &Fit::new().learning_rate(0.5))?;
+    /// assert_eq!(history.to_csv(), "epoch,loss,learning_rate\n1,4,0.5\n");
+    /// assert_eq!(history.to_json(), r#"{"epoch":[1],"loss":[4.0],"learning_rate":[0.5]}"#);
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn to_csv(&self) -> String {
+        let columns = self.columns();
+        let mut text = String::from("epoch");
+        for (name, _) in &columns {
+            let _ = write!(text, ",{name}");
+        }
+        text.push('\n');
+        for epoch in 0..self.loss.len() {
+            let _ = write!(text, "{}", epoch + 1);
+            for (_, values) in &columns {
+                let _ = write!(text, ",{}", values[epoch]);
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The history as JSON: an object of arrays, one number an epoch. What is not finite is null.
+    pub fn to_json(&self) -> String {
+        let epochs: Vec<usize> = (1..=self.loss.len()).collect();
+        let mut text = format!("{{\"epoch\":{}", serde_json::json!(epochs));
+        for (name, values) in self.columns() {
+            let _ = write!(text, ",\"{name}\":{}", serde_json::json!(values));
+        }
+        text + "}"
+    }
+}

@@ -1,0 +1,23 @@
+//! Training: the loop, what it starts from and reports, stopping, checkpoints.
+//!
+//! Uses `engine`, `file` (a checkpoint's bytes) and the rooms below them.
+
+mod checkpoint;
+mod frame;
+mod history;
+mod parts;
+mod run;
+mod start;
+mod state;
+mod summary;
+mod watch;
+
+pub use self::checkpoint::{circumstances, read as read_checkpoint, settings as checkpoint_settings};
+pub use self::frame::frame;
+pub use self::history::{Ended, Evaluation, History, Log};
+pub use self::parts::parts;
+pub use self::run::train;
+pub use self::start::{Start, Trained};
+pub use self::state::State;
+pub use self::summary::{LayerSummary, Summary};
+pub(crate) use self::summary::{kernels, planned};

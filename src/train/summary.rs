@@ -1,0 +1,140 @@
+//! What a network is and what training it takes, before anything is allocated.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::frame::frame;
+use crate::data::{Data, Split};
+use crate::engine::fused::{self, Size};
+use crate::engine::staged::{plan, ways};
+use crate::engine::{Frame, Rows};
+use crate::error::Error;
+use crate::kernel::{Limits, Weights};
+use crate::network::{Layout, Network};
+use crate::settings::{Fit, Validation};
+
+/// What a network is and what training it takes, as [`Model::summary`](crate::Model::summary) gives it. It prints itself.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// First to last.
+    pub layers: Vec<LayerSummary>,
+    /// Weights and biases in all.
+    pub parameters: usize,
+    /// Those of layers that are not frozen.
+    pub trained: usize,
+    /// The bytes that training allocates on the device; none on the CPU engine. Data that does not fit there is not among them: it goes through
+    /// batch by batch. Targets of categorical cross-entropy are taken for class indices.
+    pub device_bytes: Option<u64>,
+}
+
+/// One layer of a [`Summary`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LayerSummary {
+    /// `layers.{i}`.
+    pub name: String,
+    /// Its activation, and what else is set of it.
+    pub kind: String,
+    /// How many values a row has when it comes out.
+    pub units: usize,
+    /// Its weights and biases.
+    pub parameters: usize,
+}
+
+impl Summary {
+    /// Of training that network with those settings on that many rows, on a device with those limits.
+    pub(crate) fn new(network: &Network, fit: &Fit, rows: usize, limits: Option<Limits>) -> Result<Self, Error> {
+        let layout = network.layout()?;
+        let shapes = network.shapes().zip(network.layers());
+        let layers: Vec<_> = shapes
+            .enumerate()
+            .map(|(i, ((ins, outs), layer))| {
+                let mut kind = layer.activation.name().to_owned();
+                if layer.dropout > 0.0 {
+                    kind += &format!(", dropout {}", layer.dropout);
+                }
+                if let Some(decay) = layer.weight_decay {
+                    kind += &format!(", weight decay {decay}");
+                }
+                if layer.frozen {
+                    kind += ", frozen";
+                }
+                LayerSummary { name: format!("layers.{i}"), kind, units: outs, parameters: (ins + 1) * outs }
+            })
+            .collect();
+        let parameters = layers.iter().map(|layer| layer.parameters).sum();
+        let trained =
+            network.layers().iter().zip(&layers).filter(|(dense, _)| !dense.frozen).map(|(_, layer)| layer.parameters).sum();
+        let device_bytes = match limits {
+            None => None,
+            Some(limits) => {
+                let frame = planned((network, &layout, fit), rows, limits)?;
+                Some(match fused::choose(&frame).fused {
+                    Some(fused) => {
+                        let weights = if fused.weighted { fused.rows } else { 0 };
+                        fused.bytes(&Size::of(&frame, &fused), weights).0
+                    }
+                    None => staged_bytes(&frame)?,
+                })
+            }
+        };
+        Ok(Self { layers, parameters, trained, device_bytes })
+    }
+}
+
+/// What will be planned for training on that many rows, of which nothing but their number is known.
+pub(crate) fn planned<'a>(names: (&'a Network, &'a Layout, &'a Fit), rows: usize, limits: Limits) -> Result<Frame<'a>, Error> {
+    let (network, _, fit) = names;
+    let equal = |count: usize| Rows { count, classes: fit.loss.takes_classes(), weights: Weights::Equal, total: count as f64 };
+    let (train, validation) = match &fit.validation {
+        None => (rows, None),
+        Some(Validation::Split(share)) => {
+            let held = Split::new(rows).held(*share)?;
+            (rows - held, Some(equal(held)))
+        }
+        Some(Validation::Data(given)) => {
+            let data = Data::named("validation ", network, fit.loss, (&given.0).into(), (&given.1).into())?;
+            (rows, Some(Rows::of(&data)))
+        }
+    };
+    let weighted = fit.sample_weights.is_some() || fit.class_weights.is_some();
+    let weights = if weighted { Weights::Given } else { Weights::Equal };
+    Ok(frame(names, Rows { weights, ..equal(train) }, validation, limits))
+}
+
+/// The kernels that a training dispatches, by their labels.
+pub(crate) fn kernels(names: (&Network, &Layout, &Fit), rows: usize, limits: Limits) -> Result<BTreeSet<String>, Error> {
+    let frame = planned(names, rows, limits)?;
+    if let Some(fused) = fused::choose(&frame).fused {
+        return Ok([fused.label()].into());
+    }
+    let planned = ways(&frame).into_iter().map(|gathered| plan(&frame, gathered)).find(Result::is_ok);
+    let (plan, ..) = planned.unwrap_or_else(|| plan(&frame, [false, false]))?;
+    Ok(plan.dispatches.iter().map(|dispatch| dispatch.kernel.label()).collect())
+}
+
+/// The bytes of the staged engine.
+fn staged_bytes(frame: &Frame<'_>) -> Result<u64, Error> {
+    let counts = frame.scores.counts.map_or(0, |counts| counts.len(frame.network.outputs()));
+    let readable = frame.layout.len + frame.room * frame.scores.losses() + counts + usize::from(frame.scanned);
+    let planned = |gathered| plan(frame, gathered).map(|(plan, ..)| plan.total_bytes(readable));
+    let mut tried = ways(frame).into_iter().map(planned);
+    // The first way that fits; if none does, what the last is refused for.
+    tried.find(Result::is_ok).unwrap_or_else(|| planned([false, false]))
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let longest = |of: fn(&LayerSummary) -> usize| self.layers.iter().map(of).max().unwrap_or(0);
+        let (name, kind) = (longest(|layer| layer.name.len()), longest(|layer| layer.kind.chars().count()));
+        for layer in &self.layers {
+            writeln!(f, "{:name$}  {:kind$}  (rows, {})  {} parameters", layer.name, layer.kind, layer.units, layer.parameters)?;
+        }
+        write!(f, "{} parameters, {} of them trained", self.parameters, self.trained)?;
+        match self.device_bytes {
+            Some(bytes) => write!(f, "; {:.1} MiB on the device", bytes as f64 / 1_048_576.0),
+            None => Ok(()),
+        }
+    }
+}
