@@ -1,0 +1,217 @@
+//! The house: which room of `src` may use which, and that no large circle of files is inside one.
+//!
+//! It reads the paths that begin with `crate::` and `super::`, comments left out. To move a border, change [`ROOMS`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room and the rooms that it may use, lowest first. The files beside `lib.rs` are the ground that all stand on.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("network", &[]),
+    ("data", &["network"]),
+    ("settings", &["network", "data"]),
+    ("kernel", &["network"]),
+    ("gpu", &["kernel"]),
+    ("plan", &["network", "data", "settings", "kernel"]),
+    ("engine", &["network", "data", "settings", "kernel", "gpu", "plan"]),
+    ("file", &["network", "data", "settings"]),
+    ("train", &["network", "data", "settings", "kernel", "gpu", "plan", "engine", "file"]),
+    ("infer", &["network", "data", "settings", "kernel", "gpu", "plan", "engine", "train"]),
+    ("model", &["network", "data", "settings", "kernel", "gpu", "plan", "engine", "file", "train", "infer"]),
+    ("trainer", &["network", "data", "settings", "gpu", "plan", "engine", "train", "model"]),
+];
+
+/// The ground, lowest first: each may use those before it.
+const GROUND: &[&str] = &["error", "bits", "display", "memory", "random"];
+
+/// The most files that may need each other inside a room.
+const LARGEST_CIRCLE: usize = 3;
+
+/// An arrow from a file to what it names.
+#[derive(Debug)]
+struct Arrow {
+    file: PathBuf,
+    line: usize,
+    /// The segments of the path, from `crate` on.
+    path: Vec<String>,
+}
+
+#[test]
+fn rooms_use_only_what_is_below_them() {
+    let found = wrong(&arrows(&files()));
+    assert!(found.is_empty(), "{} arrows that no room may have:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn no_large_circle_is_inside_a_room() {
+    let files = files();
+    let circles: Vec<_> = circles(&files, &arrows(&files)).into_iter().filter(|circle| circle.len() > LARGEST_CIRCLE).collect();
+    let shown: Vec<_> = circles.iter().map(|circle| format!("{}: {}", circle.len(), circle.join(", "))).collect();
+    assert!(circles.is_empty(), "circles of more than {LARGEST_CIRCLE} files:\n{}", shown.join("\n"));
+}
+
+#[test]
+fn each_room_says_what_it_is_for_and_what_it_uses() {
+    let mut found = Vec::new();
+    for (room, _) in ROOMS {
+        let text = fs::read_to_string(source().join(room).join("mod.rs")).unwrap_or_default();
+        let head: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        if !head.contains("Uses ") {
+            found.push(format!("src/{room}/mod.rs says in its head neither what it is for nor what it uses"));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// An arrow that points upward is found, and so is a circle.
+#[test]
+fn what_is_wrong_is_found() {
+    let arrow = |file: &str, path: &str| Arrow {
+        file: source().join(file),
+        line: 1,
+        path: path.split("::").map(str::to_owned).collect(),
+    };
+    let upward = [arrow("network/init.rs", "crate::train::History"), arrow("error.rs", "crate::random::Philox")];
+    assert_eq!(wrong(&upward).len(), 2);
+    assert_eq!(wrong(&[arrow("train/run.rs", "crate::network::Layout"), arrow("random.rs", "crate::error::Error")]).len(), 0);
+    let files: Vec<_> = ["a", "b", "c", "d"].map(|name| source().join(format!("train/{name}.rs"))).into();
+    let round: Vec<_> = ["a", "b", "c", "d", "a"]
+        .windows(2)
+        .map(|pair| arrow(&format!("train/{}.rs", pair[0]), &format!("crate::train::{}::Thing", pair[1])))
+        .collect();
+    assert_eq!(circles(&files, &round).len(), 1);
+    assert!(circles(&files, &round[..3]).is_empty());
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// All files of the library, but its root.
+fn files() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![source()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && path != source().join("lib.rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The path of a file's module, from `crate` on.
+fn module(file: &Path) -> Vec<String> {
+    let relative = file.strip_prefix(source()).expect("a file of src").with_extension("");
+    let mut path: Vec<String> = relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    path.insert(0, "crate".into());
+    if path.last().is_some_and(|last| last == "mod") {
+        path.pop();
+    }
+    path
+}
+
+/// Every path that a file's code names, `super` and its own modules written out.
+fn arrows(files: &[PathBuf]) -> Vec<Arrow> {
+    let mut arrows = Vec::new();
+    for file in files {
+        let own = module(file);
+        let text = fs::read_to_string(file).expect("a file");
+        let code: Vec<&str> = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+        let children: BTreeSet<&str> = code
+            .iter()
+            .filter_map(|line| {
+                line.trim_start_matches("pub ").trim_start_matches("pub(crate) ").strip_prefix("mod ")?.strip_suffix(';')
+            })
+            .collect();
+        // Inside a module of tests or the like, `super` is the file itself.
+        let depth = |at: usize| usize::from(code[..at].iter().any(|line| line.starts_with("mod ") && line.ends_with('{')));
+        for (at, line) in code.iter().enumerate() {
+            for path in paths(line) {
+                let mut path: Vec<String> = path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect();
+                let ups = path.iter().take_while(|part| *part == "super").count();
+                if ups > 0 {
+                    let base = own.len() + depth(at) - ups;
+                    let within: Vec<String> = own.iter().take(base).cloned().collect();
+                    path = [within, path.split_off(ups)].concat();
+                } else if path[0] == "self" || children.contains(path[0].as_str()) {
+                    let rest = if path[0] == "self" { path.split_off(1) } else { path };
+                    path = [own.clone(), rest].concat();
+                } else if path[0] != "crate" {
+                    continue;
+                }
+                arrows.push(Arrow { file: file.clone(), line: at + 1, path });
+            }
+        }
+    }
+    arrows
+}
+
+/// The paths in a line of code: words that `::` joins.
+fn paths(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+        .filter(|path| path.contains("::") && !path.starts_with(':'))
+}
+
+/// The arrows that [`ROOMS`] and [`GROUND`] do not allow.
+fn wrong(arrows: &[Arrow]) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for Arrow { file, line, path } in arrows {
+        let (own, Some(to)) = (module(file), path.get(1)) else { continue };
+        let (from, to) = (own[1].as_str(), to.as_str());
+        let ground = |name: &str| GROUND.iter().position(|ground| *ground == name);
+        let allowed = from == to
+            // Items of the root are what others hold, and named by documentation alone.
+            || match (ground(from), ground(to)) {
+                (Some(from), Some(to)) => to < from,
+                (None, Some(_)) => ROOMS.iter().any(|(room, _)| *room == from),
+                (Some(_), None) => false,
+                (None, None) => ROOMS.iter().any(|(room, uses)| *room == from && uses.contains(&to)),
+            };
+        if !allowed {
+            let file = file.strip_prefix(source()).expect("a file of src").display();
+            found.insert(format!("src/{file}:{line}: {from} → {to}"));
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The circles of files that need each other, inside of rooms.
+fn circles(files: &[PathBuf], arrows: &[Arrow]) -> Vec<Vec<String>> {
+    let modules: BTreeMap<Vec<String>, usize> = files.iter().enumerate().map(|(i, file)| (module(file), i)).collect();
+    let mut needs = vec![BTreeSet::new(); files.len()];
+    for Arrow { file, path, .. } in arrows {
+        let from = modules[&module(file)];
+        // The file of the longest part of the path that is one.
+        let to = (1..=path.len()).rev().find_map(|length| modules.get(&path[..length].to_vec()));
+        let inside = to.is_some_and(|to| module(&files[*to]).get(1) == module(file).get(1));
+        needs[from].extend(to.filter(|to| inside && **to != from));
+    }
+    // What can be reached from each.
+    let reached: Vec<BTreeSet<usize>> = (0..files.len())
+        .map(|start| {
+            let (mut seen, mut open) = (BTreeSet::new(), vec![start]);
+            while let Some(file) = open.pop() {
+                open.extend(needs[file].iter().filter(|next| seen.insert(**next)));
+            }
+            seen
+        })
+        .collect();
+    let mut circles = BTreeSet::new();
+    for file in 0..files.len() {
+        let circle: Vec<String> = (0..files.len())
+            .filter(|other| reached[file].contains(other) && reached[*other].contains(&file))
+            .map(|other| module(&files[other])[1..].join("/"))
+            .collect();
+        if circle.len() > 1 {
+            circles.insert(circle);
+        }
+    }
+    circles.into_iter().collect()
+}
