@@ -141,7 +141,19 @@ pub mod internals {
     }
 }
 
-/// The README's program is compiled and run with the other examples of the documentation.
+/// The Rust code of the README and of docs/ is compiled and run with the other examples of the documentation.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/embed/rust.md")]
+    struct EmbedRust;
+    #[doc = include_str!("../docs/embed/data.md")]
+    struct EmbedData;
+    #[doc = include_str!("../docs/embed/files.md")]
+    struct EmbedFiles;
+    #[doc = include_str!("../docs/embed/sweep.md")]
+    struct EmbedSweep;
+    #[doc = include_str!("../docs/embed/trainer.md")]
+    struct EmbedTrainer;
+}

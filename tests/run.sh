@@ -36,8 +36,8 @@ export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 # One optimised profile serves tests and examples; the examples are built first, since tests run them.
 cargo build --locked --release --examples
 cargo test --locked --release
-# The commands of the README, with the command installed as it says.
-tests/readme.sh
+# The commands of the README and of docs/, with the command installed as the README says.
+tests/docs.sh
 # The page, in a browser.
 web/test.sh
 # The models that the tests have exported, in an ONNX engine of Rust's.
