@@ -33,13 +33,16 @@ fi
 # The Vulkan loader complains on stderr without it.
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 
-# One optimised profile serves tests and examples; the examples are built first, since tests run them.
-cargo build --locked --release --examples
-cargo test --locked --release
+# One optimised profile serves tests and examples; the examples are built first, since tests run them. Both packages at once, so that one build of what
+# they depend on serves both.
+cargo build --locked --release --workspace --examples
+cargo test --locked --release --workspace
 # The commands of the README, with the command installed as it says.
 tests/readme.sh
 # The page, in a browser.
 web/test.sh
+# The modules that the tests have assembled, in the languages of other backends.
+cargo run --locked --quiet --manifest-path tests/naga/Cargo.toml --target-dir target/naga -- target/tmp/modules
 # The models that the tests have exported, in an ONNX engine of Rust's.
 cargo run --locked --quiet --manifest-path tests/onnx/Cargo.toml --target-dir target/onnx -- target/tmp/exports
 
@@ -64,7 +67,7 @@ if [ "$all" = yes ]; then
         if environment=$(tests/driver.sh "$driver"); then
             mapfile -t variables <<<"$environment"
             echo "the tests on $driver"
-            env "${variables[@]}" cargo test --locked --release
+            env "${variables[@]}" cargo test --locked --release --workspace
         else
             skipped+=("$driver, which could not be unpacked")
         fi
