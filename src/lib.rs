@@ -46,6 +46,8 @@
 mod bits;
 mod data;
 mod display;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod doctor;
 mod engine;
 mod error;
 mod file;
@@ -68,6 +70,8 @@ pub use data::{
 };
 pub use engine::{Engine, EngineReport};
 pub use error::Error;
+#[cfg(not(target_arch = "wasm32"))]
+pub use file::AtomicFile;
 pub use file::{Format, Load, Save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use gpu::devices;
@@ -89,6 +93,9 @@ pub use wgpu;
 #[doc(hidden)]
 pub mod internals {
     pub use crate::data::Order as EpochOrder;
+    /// What an adapter can do at most.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::doctor::peak::{Peak, peak};
     /// The CPU twins of the shaders, and the reference that is made of them.
     pub use crate::engine::cpu::reference;
     pub use crate::engine::staged::{Staged, Step};
@@ -114,26 +121,6 @@ pub mod internals {
     pub fn as_in_a_browser(device: &crate::Device) -> Result<crate::Device, crate::Error> {
         device.reopen_as_in_a_browser()
     }
-
-    /// The kernels that a training dispatches, by their labels.
-    ///
-    /// # Errors
-    /// As [`Model::summary`](crate::Model::summary).
-    pub fn kernels(
-        model: &crate::Model,
-        fit: &crate::Fit,
-        rows: usize,
-    ) -> Result<std::collections::BTreeSet<String>, crate::Error> {
-        model.kernels(fit, rows)
-    }
-
-    /// Files that are whole or not there.
-    pub mod files {
-        pub use crate::file::{Existing, Target, write};
-        pub use crate::model::savable;
-    }
-
-    pub use crate::display::short;
 
     /// The device's GPU.
     pub fn gpu(device: &crate::Device) -> Option<std::sync::Arc<Gpu>> {

@@ -199,7 +199,7 @@ fn xor_landscape_counts_and_draws() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("landscape");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder");
-    let picture = folder.join("xor.png");
+    let picture = folder.join("xor.svg");
     let picture = picture.to_str().expect("UTF-8");
     let run = |networks: &str, epochs: &str| {
         let output = example("xor_landscape", &["--networks", networks, "--epochs", epochs, "--picture", picture], &[]);
@@ -225,17 +225,17 @@ fn xor_landscape_counts_and_draws() {
     run("1", "1");
     let mut drawn: Vec<_> = std::fs::read_dir(&folder).expect("the folder").map(|file| file.expect("a file").path()).collect();
     drawn.sort();
-    assert_eq!(drawn.iter().map(|path| path.file_name().expect("a name")).collect::<Vec<_>>(), ["xor-2.png", "xor.png"]);
+    assert_eq!(drawn.iter().map(|path| path.file_name().expect("a name")).collect::<Vec<_>>(), ["xor-2.svg", "xor.svg"]);
     for path in drawn {
-        let reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).expect("the picture")));
-        let mut reader = reader.read_info().expect("a PNG file");
-        let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
-        reader.next_frame(&mut pixels).expect("an image");
-        assert!(pixels.contains(&0) && pixels.contains(&255), "ink on paper");
+        let svg = std::fs::read_to_string(path).expect("the picture");
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.matches("<polyline ").count() == 2, "{svg}");
     }
-    let nowhere = example("xor_landscape", &["--networks", "1", "--epochs", "1", "--picture", "/no/such/folder/x.png"], &[]);
+    let png = example("xor_landscape", &["--picture", "x.png"], &[]);
+    assert_eq!(png.status.code(), Some(2));
+    assert!(text(&png.stderr).contains("--picture: expected a name that ends in .svg, got `x.png`"), "{}", text(&png.stderr));
+    let nowhere = example("xor_landscape", &["--networks", "1", "--epochs", "1", "--picture", "/no/such/folder/x.svg"], &[]);
     assert_eq!(nowhere.status.code(), Some(1));
-    assert!(text(&nowhere.stderr).contains("error: /no/such/folder/x.png"), "{}", text(&nowhere.stderr));
+    assert!(text(&nowhere.stderr).contains("error: /no/such/folder/x.svg"), "{}", text(&nowhere.stderr));
 }
 
 /// A line for each learning rate; the best is as good as a network of that size is on these digits, and a bad one is named.

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
 use shaderprop::wgpu;
 use shaderprop::{Activation, Device, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Trainer};
 
@@ -18,22 +17,35 @@ mod scene;
 
 use scene::{SIZE, Scene};
 
-/// Draws a network's decisions while it learns to tell two spirals apart, some milliseconds of each frame.
-#[derive(Parser)]
+/// What is asked for.
 struct Options {
-    /// How many frames are drawn
-    #[arg(long, default_value_t = 900, value_parser = common::at_least_one)]
     frames: usize,
-    /// The milliseconds of each frame that training may take
-    #[arg(long, default_value_t = 4.0)]
     budget: f64,
-    /// The folder that pictures of some frames go to; if it is there already, the first free one with a number
-    #[arg(long, default_value = "embed_frames")]
     out: PathBuf,
 }
 
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new(
+            "Draws a network's decisions while it learns to tell two spirals apart, some milliseconds of each frame.",
+        );
+        let options = Self {
+            frames: given.value("--frames", "900", common::at_least_one, "How many frames are drawn"),
+            budget: given.value("--budget", "4", common::number, "The milliseconds of each frame that training may take"),
+            out: given.value(
+                "--out",
+                "embed_frames",
+                common::path,
+                "The folder that pictures of some frames go to; if it is there already, the first free one with a number",
+            ),
+        };
+        given.end();
+        options
+    }
+}
+
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| run(&options))
 }
 

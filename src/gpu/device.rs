@@ -265,6 +265,32 @@ impl Device {
         }
     }
 
+    /// Gives the device back to its driver, and to a browser: whatever uses it or a clone of it fails from then on, with an error that
+    /// [needs a new device](Error::needs_new_device). Dropping all clones does it too, once the models on it are gone. The CPU engine is never gone.
+    ///
+    /// ```no_run
+    /// use shaderprop::{Device, DeviceChoice};
+    /// let device = Device::open(&DeviceChoice::Auto)?;
+    /// device.destroy();
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn destroy(&self) {
+        if let Some(gpu) = &self.gpu {
+            gpu.destroy();
+        }
+    }
+
+    /// What is wrong with the device for good, if anything is: an error that came before may be a consequence.
+    /// [`reopen_async`](Self::reopen_async) opens it anew.
+    ///
+    /// ```
+    /// use shaderprop::Device;
+    /// assert_eq!(Device::cpu().fault(), None);
+    /// ```
+    pub fn fault(&self) -> Option<Error> {
+        self.gpu.as_ref()?.check().err()
+    }
+
     /// What is known of this device.
     pub fn info(&self) -> &DeviceInfo {
         &self.info

@@ -12,7 +12,6 @@ mod sweep;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use self::cross_validation::{Fold, cross_validate};
-pub use self::files::savable;
 pub use self::model::Model;
 pub use self::predictor::Predictor;
 pub use self::sweep::{Member, MemberHistory, Sweep, SweepHistory};

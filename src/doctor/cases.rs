@@ -1,9 +1,10 @@
 //! Trainings that run every kernel between them.
 
-use shaderprop::internals::Products;
-use shaderprop::{Activation, ClassWeights, EngineChoice, Fit, Loss, Matrix, Metric, Network, Optimizer};
-
-use super::numbers;
+use crate::data::{ClassWeights, Matrix};
+use crate::kernel::Products;
+use crate::network::{Activation, Loss, Network, Optimizer};
+use crate::random::Philox;
+use crate::settings::{EngineChoice, Fit, Metric};
 
 /// A training.
 pub struct Case {
@@ -25,6 +26,12 @@ pub fn rows(count: usize, inputs: usize, classes: usize) -> (Matrix<'static>, Ma
 }
 
 const CLASSES: Loss = Loss::CategoricalCrossEntropy;
+
+/// Numbers from -1 to 1.
+pub fn numbers(count: usize) -> Vec<f32> {
+    let mut stream = Philox::new(3, 1, 0, 0);
+    (0..count).map(|_| 2.0 * stream.uniform() - 1.0).collect()
+}
 
 /// All of them.
 pub fn cases() -> Vec<Case> {

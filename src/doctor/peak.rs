@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use shaderprop::internals::Gpu;
-use shaderprop::{Error, wgpu};
+use crate::error::Error;
+use crate::gpu::Gpu;
 
 /// What was reached.
 pub struct Peak {

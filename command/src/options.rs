@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use shaderprop::internals::files::{Existing, Target};
-use shaderprop::{Csv, Device, DeviceChoice, EngineChoice, Save};
+use shaderprop::{AtomicFile, Csv, Device, DeviceChoice, EngineChoice, Save};
 
 use crate::talk::Failure;
 
@@ -162,7 +161,7 @@ pub fn check_places<'a>(places: impl IntoIterator<Item = Option<Place<'a>>>, for
         let force = force || resumed;
         let checked = match model {
             true => Save::new().overwrite(force).check(path),
-            false => Target::checked(path, existing(force)).map(drop),
+            false => AtomicFile::new(path).overwrite(force).check(),
         };
         checked.map_err(|error| place_failed(option, path, error))?;
         // Two names of one file are two only as long as it is not there.
@@ -190,13 +189,9 @@ fn place_failed(option: &str, path: &Path, error: shaderprop::Error) -> Failure 
     }
 }
 
-pub fn existing(force: bool) -> Existing {
-    if force { Existing::Replaced } else { Existing::Refused }
-}
-
 /// Writes a file: all of it or nothing.
 pub fn write(path: &Path, force: bool, content: &[u8]) -> Result<(), Failure> {
-    Ok(shaderprop::internals::files::write(path, existing(force), |file| file.write_all(content))?)
+    Ok(AtomicFile::new(path).overwrite(force).write(|file| file.write_all(content))?)
 }
 
 /// A count of at least 1.

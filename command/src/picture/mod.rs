@@ -64,7 +64,7 @@ pub fn save(path: &Path, force: bool, (width, height): (u32, u32), picture: &imp
     let failed =
         |error: Box<dyn Error>| Failure::Run(format!("{}: expected to draw it, got: {error}; report it", path.display()));
     // Fails only if it is no font.
-    let _ = register_font("sans-serif", FontStyle::Normal, include_bytes!("../../../../assets/font/DejaVuSans-subset.ttf"));
+    let _ = register_font("sans-serif", FontStyle::Normal, include_bytes!("../../font/DejaVuSans-subset.ttf"));
     let content = if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("svg")) {
         let mut text = String::new();
         draw(SVGBackend::with_string(&mut text, (width, height)), picture).map_err(failed)?;

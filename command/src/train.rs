@@ -213,7 +213,7 @@ impl Options {
             fit = fit.checkpoint(Checkpoint::new(path).overwrite(self.force));
         }
         if let Some(path) = &self.out {
-            shaderprop::internals::files::savable(&model, path)?;
+            model.check_save(path, &Save::new().overwrite(self.force))?;
         }
         let engine = model.engine(&fit, rows.train.rows())?;
         if self.engine.engine() == EngineChoice::Fused && engine.engine != Engine::Fused {

@@ -3,8 +3,6 @@
 use std::io::{ErrorKind, Write, stdout};
 use std::process::ExitCode;
 
-/// A text out of a file, as it is shown.
-pub use shaderprop::internals::short;
 use shaderprop::{Device, Error};
 
 /// Why a command did not do what it should.
@@ -84,4 +82,10 @@ impl Talk {
             self.say(format!("notice: {notice}"));
         }
     }
+}
+
+/// A text out of a file, as it is shown: on one line, of at most so many characters.
+pub fn short(text: &str, most: usize) -> String {
+    let line = |most: usize| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most);
+    if text.chars().nth(most).is_some() { line(most - 1).chain(['…']).collect() } else { line(most).collect() }
 }

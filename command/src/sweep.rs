@@ -94,7 +94,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         options.folds
     ));
     if let Some(path) = &options.out {
-        shaderprop::internals::files::savable(&sweep.model(0)?.with_preprocessing(preprocessing.clone())?, path)?;
+        let model = sweep.model(0)?.with_preprocessing(preprocessing.clone())?;
+        model.check_save(path, &Save::new().overwrite(options.force))?;
     }
     let begun = Instant::now();
     let history = sweep.fit(&data.inputs, &data.targets, &fit)?;
