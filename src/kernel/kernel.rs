@@ -304,7 +304,7 @@ impl Kernel {
                 format!("{file} ({}, {}{weights})", loss.name(), activation.name())
             }
             Kernel::Update { rule, width, clipped } => {
-                let decay = if rule.wgsl.contains("WEIGHT_DECAY") { ", decay" } else { "" };
+                let decay = if rule.wgsl().contains("WEIGHT_DECAY") { ", decay" } else { "" };
                 let wide = if *width == 4 { ", vec4f" } else { "" };
                 format!("{file} ({}{decay}{wide}{})", rule.name, if *clipped { ", clipped" } else { "" })
             }
@@ -377,10 +377,10 @@ impl Kernel {
                     slots += &format!("@group(0) @binding({}) var<storage, read_write> {slot}: array<Real>;\n", 5 + i);
                 }
                 let gradient = format!("fn gradient_of(i: u32) -> Real {{\n    return {factor}gradients[i];\n}}\n");
-                format!("alias Real = {};\n\n{slots}{declared}{gradient}\n{}\n{STEP}", vector(*width), rule.wgsl)
+                format!("alias Real = {};\n\n{slots}{declared}{gradient}\n{}\n{STEP}", vector(*width), rule.wgsl())
             }
             Kernel::BiasActivation(activation) => {
-                let value = &activation.definition().wgsl_value;
+                let value = &activation.definition().wgsl_value.wgsl;
                 format!("// {0}\nfn activation(x: f32) -> f32 {{\n    return {value};\n}}\n", activation.name())
             }
             Kernel::HiddenDelta(activation) => activation_derivative(activation),
@@ -394,7 +394,7 @@ impl Kernel {
                 } else {
                     activation_derivative(activation)
                 };
-                let gradient = function("loss_gradient", loss.name(), formulas.wgsl_gradient);
+                let gradient = function("loss_gradient", loss.name(), &formulas.wgsl_gradient.wgsl);
                 // A mean is over shares that add up to 1; in a sum each row counts its weight.
                 let array = if loss.is_mean() { "shares" } else { "weights" };
                 format!("{gradient}\n{derivative}\n{}", weight(*weights, array, 5))
@@ -444,7 +444,7 @@ fn params(code: &str) -> Vec<String> {
 }
 
 fn element_loss(loss: Loss, activation: &Activation, (weights, binding): (Weights, u32)) -> String {
-    let formula = loss.formulas(activation).wgsl_value;
+    let formula = &loss.formulas(activation).wgsl_value.wgsl;
     match weights {
         Weights::Equal => function("element_loss", loss.name(), formula),
         Weights::Given => {
@@ -471,7 +471,7 @@ pub fn needs_sums(kernel: &Kernel) -> bool {
 }
 
 fn activation_derivative(activation: &Activation) -> String {
-    function("activation_derivative", activation.name(), &activation.definition().wgsl_derivative)
+    function("activation_derivative", activation.name(), &activation.definition().wgsl_derivative.wgsl)
 }
 
 /// A function of element i, whose expression may use x, y and t: only those that it names are read.

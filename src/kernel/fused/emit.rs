@@ -271,18 +271,18 @@ impl Emitter<'_> {
             done.push(activation);
             let (name, definition) = (activation.name(), activation.definition());
             self.text.open(&format!("fn activation_{name}(x: f32) -> f32 {{"));
-            self.text.line(&format!("return {};", definition.wgsl_value));
+            self.text.line(&format!("return {};", definition.wgsl_value.wgsl));
             self.text.close("}");
             self.text.line("");
             self.text.open(&format!("fn derivative_{name}(x: f32, y: f32) -> f32 {{"));
-            self.text.line(&format!("return {};", definition.wgsl_derivative));
+            self.text.line(&format!("return {};", definition.wgsl_derivative.wgsl));
             self.text.close("}");
             self.text.line("");
         }
         let formulas = fused.loss.formulas(&fused.layers[self.last()].activation);
         for (name, of, wgsl) in [
-            ("loss_value", fused.loss.name(), formulas.wgsl_value),
-            ("loss_gradient", formulas.gradient_formula, formulas.wgsl_gradient),
+            ("loss_value", fused.loss.name(), &formulas.wgsl_value.wgsl),
+            ("loss_gradient", formulas.gradient_formula, &formulas.wgsl_gradient.wgsl),
         ] {
             self.text.line(&format!("// {of}"));
             self.text.open(&format!("fn {name}(x: f32, y: f32, t: f32) -> f32 {{"));
@@ -300,7 +300,7 @@ impl Emitter<'_> {
             (0..fused.layers.len()).filter(|l| !fused.layers[*l].frozen).flat_map(|l| fused.widths(l)).collect();
         widths.sort_unstable();
         widths.dedup();
-        let mut constants = fused.rule.constants.to_string();
+        let mut constants = fused.rule.constants().to_string();
         for width in widths {
             let of = vector(width as u32);
             self.text.text += &std::mem::take(&mut constants);

@@ -45,7 +45,7 @@ impl Finish {
             Finish::BiasActivation { activation, sums: true } => format!("bias_activation, {}, sums", activation.name()),
             Finish::Derivative(activation) => format!("hidden_delta, {}", activation.name()),
             Finish::Update(rule) => {
-                format!("update, {}{}", rule.name, if rule.wgsl.contains("WEIGHT_DECAY") { ", decay" } else { "" })
+                format!("update, {}{}", rule.name, if rule.wgsl().contains("WEIGHT_DECAY") { ", decay" } else { "" })
             }
         }
     }
@@ -60,7 +60,7 @@ impl Finish {
                 vec![("read", "bias", &array), ("read_write", "sums", &array), ("read_write", "outputs", &array)]
             }
             Finish::Derivative(activation) => {
-                let reads = |name| words(&activation.definition().wgsl_derivative).any(|word| word == name);
+                let reads = |name| words(&activation.definition().wgsl_derivative.wgsl).any(|word| word == name);
                 let mut declared = vec![("read_write", "deltas", array.as_str())];
                 declared.extend(reads("x").then_some(("read", "sums", array.as_str())));
                 declared.extend(reads("y").then_some(("read", "outputs", array.as_str())));
@@ -85,21 +85,21 @@ impl Finish {
                 text.line("");
                 text.line(&format!("// {}", activation.name()));
                 text.open("fn activation(x: f32) -> f32 {");
-                text.line(&format!("return {};", activation.definition().wgsl_value));
+                text.line(&format!("return {};", activation.definition().wgsl_value.wgsl));
                 text.close("}");
             }
             Finish::Derivative(activation) => {
                 text.line("");
                 text.line(&format!("// {}", activation.name()));
                 text.open("fn activation_derivative(x: f32, y: f32) -> f32 {");
-                text.line(&format!("return {};", activation.definition().wgsl_derivative));
+                text.line(&format!("return {};", activation.definition().wgsl_derivative.wgsl));
                 text.close("}");
             }
             Finish::Update(rule) => {
                 text.line("");
                 text.line(&format!("alias Real = {};", vector(width)));
                 text.line("");
-                for line in rule.wgsl.lines().chain([""]).chain(STEP.lines()) {
+                for line in rule.wgsl().lines().chain([""]).chain(STEP.lines()) {
                     text.line(line);
                 }
             }
@@ -143,7 +143,7 @@ impl Finish {
             }
             Finish::Derivative(activation) => {
                 for (name, array) in [("x", "sums"), ("y", "outputs")] {
-                    let reads = words(&activation.definition().wgsl_derivative).any(|word| word == name);
+                    let reads = words(&activation.definition().wgsl_derivative.wgsl).any(|word| word == name);
                     text.line(&match reads {
                         true => format!("let {name} = {array}[i];"),
                         false => format!("const {name} = {}();", vector(width)),

@@ -21,6 +21,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::network::expression::Expression;
 use crate::network::onnx_node::Node;
 
 /// What a layer applies to its sums x = inputs · weight + bias.
@@ -66,9 +67,9 @@ pub struct Definition {
     /// y, as people write it.
     pub(crate) formula: Cow<'static, str>,
     /// y as a WGSL expression of `x`.
-    pub(crate) wgsl_value: Cow<'static, str>,
+    pub(crate) wgsl_value: Expression,
     /// dy/dx as a WGSL expression of `x` and `y`; an activation that needs no `x` spares its storing.
-    pub(crate) wgsl_derivative: Cow<'static, str>,
+    pub(crate) wgsl_derivative: Expression,
     /// dy/dx, as people write it.
     pub(crate) derivative_formula: Cow<'static, str>,
     /// y of x, for the reference.
@@ -140,8 +141,8 @@ impl Activation {
             name: name.into(),
             formula: wgsl_value.clone(),
             derivative_formula: format!("({wgsl_derivative})").into(),
-            wgsl_value,
-            wgsl_derivative,
+            wgsl_value: Expression::inspected(wgsl_value),
+            wgsl_derivative: Expression::inspected(wgsl_derivative),
             value: Arc::new(value),
             derivative: Arc::new(derivative),
             exports: None,
@@ -162,7 +163,7 @@ impl Activation {
             });
         }
         // A comment could name what the expression does not use, or hide its end.
-        for wgsl in [&definition.wgsl_value, &definition.wgsl_derivative] {
+        for Expression { wgsl, .. } in [&definition.wgsl_value, &definition.wgsl_derivative] {
             if wgsl.contains("//") || wgsl.contains("/*") {
                 return Err(Error::Setting {
                     what: format!("the WGSL of activation {name}"),
@@ -221,7 +222,7 @@ impl Activation {
 impl Definition {
     /// What a definition is known by: two with the same name and WGSL make the same shaders.
     fn key(&self) -> (&str, &str, &str) {
-        (&self.name, &self.wgsl_value, &self.wgsl_derivative)
+        (&self.name, &self.wgsl_value.wgsl, &self.wgsl_derivative.wgsl)
     }
 }
 

@@ -11,6 +11,7 @@ mod mean_squared_error;
 mod squared_error;
 
 use crate::network::Activation;
+use crate::network::expression::Expression;
 
 /// What training makes small. `y` is an output of the network, `t` its target.
 ///
@@ -82,9 +83,9 @@ pub(crate) struct Formulas {
     /// The loss, as people write it.
     pub formula: &'static str,
     /// The loss as a WGSL expression of `x`, `y` and `t`.
-    pub wgsl_value: &'static str,
+    pub wgsl_value: Expression,
     /// ∂loss/∂y (fused: ∂loss/∂x) as a WGSL expression of `x`, `y` and `t`.
-    pub wgsl_gradient: &'static str,
+    pub wgsl_gradient: Expression,
     /// The gradient, as people write it.
     pub gradient_formula: &'static str,
     /// The loss of (x, y, t), for the reference.
