@@ -2,7 +2,7 @@
 
 use rand::Rng;
 use shaderprop::internals::{
-    Counts, Dispatch, EpochOrder, Finish, Kernel, LONGEST_LOOP, Layouts, Limits, Plan, Products, Scores, Shape, Source, Table,
+    Counts, Dispatch, Epilogue, EpochOrder, Kernel, LONGEST_LOOP, Layouts, Limits, Plan, Products, Scores, Shape, Source, Table,
     Training, Weights,
 };
 use shaderprop::{Activation, Error, Loss, Network, Optimizer, Philox};
@@ -99,10 +99,9 @@ fn ten_thousand_random_networks_and_limits() {
     assert!(blocks > 300 && sliced > 100, "{blocks} by blocks, {sliced} in slices: all must be tested");
 }
 
-/// What a dispatch loops over, and which elements it computes: from its parameters, by their names in the kernel's WGSL, which is put together
-/// for them.
-fn field(dispatch: &Dispatch, names: &[String], name: &str) -> Option<usize> {
-    let at = names.iter().position(|field| field == name)?;
+/// What a dispatch loops over, and which elements it computes: from its parameters, by their names.
+fn field(dispatch: &Dispatch, names: &[&str], name: &str) -> Option<usize> {
+    let at = names.iter().position(|field| *field == name)?;
     Some(dispatch.params[at] as usize)
 }
 
@@ -130,7 +129,7 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
                 rest.iter().take_while(|dispatch| dispatch.formula == first.formula && dispatch.kernel == first.kernel).count();
             let (stage, after) = rest.split_at(pieces);
             rest = after;
-            let names = first.kernel.params();
+            let names = first.kernel.row().params;
             cut += usize::from(pieces > 1);
             // Terms of the sums, elements, both from 0 without a gap; terms change slowest.
             let (mut terms_end, mut elements_end, mut whole, mut counted) = (0, 0, None, 0);
@@ -217,7 +216,7 @@ fn products_are_covered_once_and_keep_the_limits() {
             continue;
         };
         let shape = Shape { rows: m, columns: n, terms: k, ones: pick(0, 2) == 0 };
-        let target = (Finish::Store, [("c", c)], m * n);
+        let target = (Epilogue::Store, [("c", c)], m * n);
         if plan.product(Layouts::TransposedA, [a, b], shape, (target.0, &target.1, target.2), "c", &limits).is_err() {
             continue;
         }
@@ -227,7 +226,7 @@ fn products_are_covered_once_and_keep_the_limits() {
         let (mut next_column, mut next_row, mut next_slice) = (0, 0, 0);
         let product = plan.dispatches.iter().find(|dispatch| !matches!(dispatch.kernel, Kernel::SumSlices { .. }));
         let kernel = &product.expect("a product").kernel;
-        let names = kernel.params();
+        let names = kernel.row().params;
         for dispatch in &plan.dispatches {
             assert!(dispatch.workgroups.iter().all(|count| (1..=limits.workgroups).contains(count)), "{m}×{k}×{n}");
             assert!(dispatch.nanoseconds <= 250_000_000, "{m}×{k}×{n}: {} ns", dispatch.nanoseconds);

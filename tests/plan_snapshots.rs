@@ -63,7 +63,7 @@ fn written(name: &'static str, plan: Result<Plan, Error>) -> Written {
                 text += &stage;
                 said = stage;
             }
-            let names = dispatch.kernel.params();
+            let names = dispatch.kernel.row().params;
             assert_eq!(names.len(), dispatch.params.len());
             let params: Vec<_> = names.iter().zip(&dispatch.params).map(|(name, word)| format!("{name} {word}")).collect();
             let [x, y, z] = dispatch.workgroups;

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use common::{U, ULP, assert_close, g, numbers, run, wide};
 use shaderprop::internals::reference as twin;
 use shaderprop::internals::{
-    Family, Finish, Gpu, Id, Kernel, Layouts, Limits, Plan, Products, Rows, Rule, Shape, Staged, Step, Table, Tiles, Training,
+    Epilogue, Family, Gpu, Id, Kernel, Layouts, Limits, Plan, Products, Rows, Rule, Shape, Staged, Step, Table, Tiles, Training,
 };
 use shaderprop::{Activation, Loss, Network, Optimizer, Philox};
 
@@ -77,7 +77,7 @@ fn product(layouts: Layouts, (m, k, n): (usize, usize, usize), limits: &Limits) 
     plan.view("flat", flat, 0, 1, len);
     let c = plan.view("c", flat, 64, m, n);
     let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-    plan.product(layouts, [a, b], shape, (Finish::Store, &[("c", c)], 0), "c", limits).expect("a plan");
+    plan.product(layouts, [a, b], shape, (Epilogue::Store, &[("c", c)], 0), "c", limits).expect("a plan");
     plan
 }
 
@@ -270,7 +270,7 @@ fn sums_are_finished_by_bias_and_activation() {
                 let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns, &limits).expect("a tensor");
                 let (ai, bi, ci) = (tensor("a", m, k), tensor("b", k, n), tensor("bias", 1, n));
                 let (sums, outputs) = (tensor("sums", m, n), tensor("outputs", m, n));
-                let finish = Finish::BiasActivation { activation: activation.clone(), sums: keeps };
+                let finish = Epilogue::BiasActivation { activation: activation.clone(), sums: keeps };
                 let operands = [("bias", ci), ("sums", sums), ("outputs", outputs)];
                 let shape = Shape { rows: m, columns: n, terms: k, ones: false };
                 plan.product(Layouts::Plain, [ai, bi], shape, (finish, &operands, 0), "y", &limits).expect("a plan");
@@ -306,7 +306,7 @@ fn sums_are_finished_by_the_derivative() {
                 let operands =
                     [("sums", tensor("sums", m, n)), ("outputs", tensor("outputs", m, n)), ("deltas", tensor("deltas", m, n))];
                 let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-                let finish = (Finish::Derivative(activation.clone()), operands.as_slice(), 0);
+                let finish = (Epilogue::Derivative(activation.clone()), operands.as_slice(), 0);
                 plan.product(Layouts::TransposedB, [ai, bi], shape, finish, "delta", &limits).expect("a plan");
                 let (b, nan) = (transposed(&b, k, n), vec![f32::NAN; m * n]);
                 let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("sums", &x), ("outputs", &y), ("deltas", &nan)];
@@ -349,7 +349,7 @@ fn sums_are_finished_by_the_update() {
                 Layouts::TransposedA,
                 [ai, bi],
                 shape,
-                (Finish::Update(Rule::of(&Optimizer::Sgd, 0.0)), &operands, bias),
+                (Epilogue::Update(Rule::of(&Optimizer::Sgd, 0.0)), &operands, bias),
                 "w",
                 &limits,
             )

@@ -382,6 +382,7 @@ fn scores_are_counted() {
 #[test]
 fn weights_are_read_only_where_there_are_any() {
     use shaderprop::internals::Kernel;
-    let reads = |weights| Kernel::Loss(Loss::Huber, Activation::Identity, weights).bindings().iter().any(|b| b.name == "weights");
+    let reads =
+        |weights| Kernel::Loss(Loss::Huber, Activation::Identity, weights).row().bindings.iter().any(|b| b.name == "weights");
     assert!(reads(Weights::Given) && !reads(Weights::Equal));
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use shaderprop::internals::{
-    self, EpochOrder, Finish, Gpu, Id, Layouts, Limits, Plan, Products, Shape, Source, Staged, Step, Table, Training,
+    self, Epilogue, EpochOrder, Gpu, Id, Layouts, Limits, Plan, Products, Shape, Source, Staged, Step, Table, Training,
 };
 use shaderprop::{Activation, Device, DeviceChoice, Loss, Network, Optimizer, Philox};
 
@@ -225,7 +225,7 @@ fn products_of(options: &Options, limits: &Limits) -> Result<Plan, shaderprop::E
                 Products::Plain => plan.matmul(layouts, a, b, c, limits),
                 _ => {
                     let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-                    plan.product(layouts, [a, b], shape, (Finish::Store, &[("c", c)], 0), "c", limits)?;
+                    plan.product(layouts, [a, b], shape, (Epilogue::Store, &[("c", c)], 0), "c", limits)?;
                 }
             }
         }
@@ -250,7 +250,7 @@ fn matmul(gpu: &Arc<Gpu>, limits: &Limits, (m, k, n): (usize, usize, usize)) -> 
             Products::Plain => plan.matmul(layouts, a, b, c, limits),
             _ => {
                 let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-                plan.product(layouts, [a, b], shape, (Finish::Store, &[("c", c)], 0), "c", limits)?;
+                plan.product(layouts, [a, b], shape, (Epilogue::Store, &[("c", c)], 0), "c", limits)?;
             }
         }
         let start = Instant::now();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::engine::staged::{Staged, Step};
 use crate::error::Error;
-use crate::kernel::{Kernel, Shader};
+use crate::kernel::Kernel;
 use crate::network::{Layout, Tensor};
 use crate::plan::{Dispatch, Operand};
 
@@ -45,7 +45,7 @@ pub(crate) async fn step(staged: &mut Staged, layout: &Layout, row: Step) -> Res
             staged.run_one(index).await?;
         }
         let outputs = look(staged, layout, &first, |operand| operand.written).await?;
-        let (shader, label) = (first.kernel.shader().map_or("", Shader::file), first.kernel.label());
+        let (shader, label) = (first.kernel.file().unwrap_or_default(), first.kernel.label());
         stages.push(Stage { shader, label, source: first.kernel.source(), formula: first.formula, inputs, outputs });
         start = end;
     }
@@ -64,8 +64,8 @@ fn reads(kernel: &Kernel, operand: &Operand) -> bool {
         Kernel::Update { .. } => return true,
         _ => "",
     };
-    let name = kernel.bindings().into_iter().find(|binding| binding.index == operand.binding).map(|binding| binding.name);
-    !operand.written || name.as_deref() == Some(in_place)
+    let name = kernel.row().bindings.into_iter().find(|binding| binding.index == operand.binding).map(|binding| binding.name);
+    !operand.written || name == Some(in_place)
 }
 
 /// Reads the operands that `which` picks. Flat buffers are shown tensor by tensor, the step table by what this stage takes of it.

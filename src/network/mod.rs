@@ -12,7 +12,6 @@ mod onnx_node;
 mod optimizer;
 
 pub use self::activation::Activation;
-#[expect(unused_imports, reason = "kernels declare by these next")]
 pub(crate) use self::expression::{Expression, MathFunction, Variable};
 pub use self::init::{Init, Order};
 pub use self::loss::Loss;

@@ -4,7 +4,7 @@ use super::plan::{BINDING, BUFFER, Id, Plan, check_bytes, elements, parts};
 use super::products::by_blocks;
 use super::task::{Chance, EVALUATION, Evaluation, Outputs, Piece, Slot, Source, Table, Training};
 use crate::error::Error;
-use crate::kernel::{Kernel, LONGEST_LOOP, Layouts, Limits, WORKGROUP_SIZE, Weights, needs_sums};
+use crate::kernel::{Kernel, LONGEST_LOOP, Layouts, Limits, WORKGROUP_SIZE, Weights};
 use crate::network::{Activation, Layout, Loss, Network, Rule};
 use crate::settings::Scores;
 
@@ -268,10 +268,10 @@ impl Plan {
             let activation = || network.layers()[i].activation.clone();
             let later = loss.map(|loss| match i == last {
                 true => {
-                    needs_sums(&Kernel::OutputDelta(loss, activation(), Weights::Equal))
-                        || needs_sums(&Kernel::Loss(loss, activation(), Weights::Equal))
+                    Kernel::OutputDelta(loss, activation(), Weights::Equal).reads_sums()
+                        || Kernel::Loss(loss, activation(), Weights::Equal).reads_sums()
                 }
-                false => needs_sums(&Kernel::HiddenDelta(activation())),
+                false => Kernel::HiddenDelta(activation()).reads_sums(),
             });
             later.unwrap_or(false) || activation() == Activation::Softmax
         };

@@ -4,12 +4,10 @@
 //! it. A stage becomes several dispatches where its loops, its workgroups or its time would pass a limit. Cutting changes no
 //! bit: pieces of a stage compute different elements, and where sums are cut is decided before, by the shape and the adapter.
 
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use crate::error::Error;
-use crate::kernel::{Binding, Family, Interface, Kernel, Limits, WORKGROUP_SIZE};
+use crate::kernel::{Binding, Family, Kernel, Limits, WORKGROUP_SIZE};
 
 /// To be raised by any change after which a training gives other bits than before; checkpoints carry it.
 pub const VERSION: u32 = 1;
@@ -25,8 +23,6 @@ pub struct Plan {
     pub dispatches: Vec<Dispatch>,
     /// Where among the dispatches other steps than the first begin: see [`Plan::and`].
     pub starts: Vec<usize>,
-    /// What is known of the kernels that were planned with.
-    interfaces: HashMap<Kernel, Arc<Interface>>,
     /// The buffer that products in slices share.
     pub(super) slices: Option<usize>,
 }
@@ -214,22 +210,15 @@ impl Plan {
         formula: &str,
         nanoseconds: u64,
     ) {
-        let interface = match self.interfaces.get(&kernel) {
-            Some(interface) => interface.clone(),
-            None => {
-                let interface = Arc::new(kernel.interface());
-                self.interfaces.insert(kernel.clone(), interface.clone());
-                interface
-            }
-        };
+        let row = kernel.row();
         let names = params.iter().map(|(name, _)| name);
-        assert!(interface.params.iter().eq(names), "{} takes {:?}", kernel.label(), interface.params);
+        assert!(row.params.iter().eq(names), "{} takes {:?}", kernel.label(), row.params);
         let operand = |binding: &Binding| {
             let given = operands.iter().find(|(name, _)| *name == binding.name);
             let (_, tensor) = given.unwrap_or_else(|| panic!("{} takes `{}`", kernel.label(), binding.name));
             Operand { binding: binding.index, tensor: *tensor, written: binding.written }
         };
-        let operands = interface.bindings.iter().map(operand).collect();
+        let operands = row.bindings.iter().map(operand).collect();
         let params = params.iter().map(|(_, word)| *word).collect();
         self.dispatches.push(Dispatch { kernel, operands, params, workgroups, formula: formula.into(), nanoseconds });
     }

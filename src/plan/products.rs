@@ -2,7 +2,7 @@
 
 use super::plan::{BINDING, BUFFER, ELEMENTWISE, Id, LAUNCH, LONGEST_DISPATCH, Plan, check_bytes, elements, parts, word};
 use crate::error::Error;
-use crate::kernel::{Family, Finish, Kernel, LONGEST_LOOP, Layouts, Limits, Product, Products, Shape, WORTH_BLOCKS, widths};
+use crate::kernel::{Epilogue, Family, Kernel, LONGEST_LOOP, Layouts, Limits, Product, Products, Shape, WORTH_BLOCKS, widths};
 use crate::network::{ALIGNMENT, Activation, Network, Place, Rule};
 
 impl Plan {
@@ -57,10 +57,10 @@ impl Plan {
             Some(sums) => format!("x = {} = {x}, then {y} = {}(x)", name(sums), activation.name()),
             None => format!("{y} = {}({x})", activation.name()),
         };
-        let finish = Finish::BiasActivation { activation: activation.clone(), sums: sums.is_some() };
+        let epilogue = Epilogue::BiasActivation { activation: activation.clone(), sums: sums.is_some() };
         let operands = [("bias", bias), ("sums", sums.unwrap_or(outputs)), ("outputs", outputs)];
         let shape = self.shape(Layouts::Plain, [input, weight]);
-        self.product(Layouts::Plain, [input, weight], shape, (finish, &operands, 0), &formula, limits)
+        self.product(Layouts::Plain, [input, weight], shape, (epilogue, &operands, 0), &formula, limits)
     }
 
     /// delta = (next delta · weightᵀ) · f', by blocks.
@@ -76,8 +76,8 @@ impl Plan {
         let formula = format!("{} = ({} · {}ᵀ) · {derivative}; y = {}", name(deltas), name(next), name(weight), name(outputs));
         let operands = [("sums", sums), ("outputs", outputs), ("deltas", deltas)];
         let shape = self.shape(Layouts::TransposedB, [next, weight]);
-        let finish = Finish::Derivative(activation.clone());
-        self.product(Layouts::TransposedB, [next, weight], shape, (finish, &operands, 0), &formula, limits)
+        let epilogue = Epilogue::Derivative(activation.clone());
+        self.product(Layouts::TransposedB, [next, weight], shape, (epilogue, &operands, 0), &formula, limits)
     }
 
     /// weight and bias against their gradients, by blocks: these are never stored.
@@ -102,7 +102,7 @@ impl Plan {
             operands.push((name, self.view(&format!("optimizer.{name} of {layer}"), *buffer, weight.offset, 1, len)));
         }
         let shape = Shape { ones: true, ..self.shape(Layouts::TransposedA, [inputs, deltas]) };
-        let target = (Finish::Update(rule), operands.as_slice(), bias.offset - weight.offset);
+        let target = (Epilogue::Update(rule), operands.as_slice(), bias.offset - weight.offset);
         self.product(Layouts::TransposedA, [inputs, deltas], shape, target, &formula, limits)
     }
 
@@ -120,7 +120,7 @@ impl Plan {
         let len = bias.offset + bias.len - weight.offset;
         let operands = [("c", self.view(&name, gradients, weight.offset, 1, len))];
         let shape = Shape { ones: true, ..self.shape(Layouts::TransposedA, [inputs, deltas]) };
-        let target = (Finish::Store, operands.as_slice(), bias.offset - weight.offset);
+        let target = (Epilogue::Store, operands.as_slice(), bias.offset - weight.offset);
         self.product(Layouts::TransposedA, [inputs, deltas], shape, target, &formula, limits)
     }
 
@@ -133,7 +133,7 @@ impl Plan {
             Layouts::TransposedB => ("", "ᵀ"),
         };
         let formula = format!("{} = {}{ta} · {}{tb}", name(c), name(a), name(b));
-        self.product(layouts, [a, b], self.shape(layouts, [a, b]), (Finish::Store, &[("c", c)], 0), &formula, limits)
+        self.product(layouts, [a, b], self.shape(layouts, [a, b]), (Epilogue::Store, &[("c", c)], 0), &formula, limits)
     }
 
     fn shape(&self, layouts: Layouts, [a, b]: [Id; 2]) -> Shape {
@@ -146,7 +146,7 @@ impl Plan {
         Shape { rows, columns, terms, ones: false }
     }
 
-    /// c = a·b, aᵀ·b or a·bᵀ by blocks, finished by what comes with it: `finish` with its operands, and where the bias lies in them.
+    /// c = a·b, aᵀ·b or a·bᵀ by blocks, epilogueed by what comes with it: `epilogue` with its operands, and where the bias lies in them.
     ///
     /// # Panics
     /// If products are plain on that device.
@@ -155,7 +155,7 @@ impl Plan {
         layouts: Layouts,
         [a, b]: [Id; 2],
         shape: Shape,
-        (finish, operands, bias): (Finish, &[(&str, Id)], usize),
+        (epilogue, operands, bias): (Epilogue, &[(&str, Id)], usize),
         formula: &str,
         limits: &Limits,
     ) -> Result<(), Error> {
@@ -177,7 +177,7 @@ impl Plan {
             self.slices = Some(buffer);
             self.buffers[buffer].len = self.buffers[buffer].len.max(len);
             let slices = self.view("slices", buffer, 0, slices, len / slices);
-            partial = Some((slices, operands, finish.clone()));
+            partial = Some((slices, operands, epilogue.clone()));
             operands = vec![("c", slices)];
         }
         operands.extend(factors);
@@ -189,7 +189,7 @@ impl Plan {
             c_width,
             masked,
             ones: shape.ones,
-            finish: if slices > 1 { Finish::Slice } else { finish },
+            epilogue: if slices > 1 { Epilogue::Slice } else { epilogue },
         }));
         let (rows, columns) = (family.rows() as usize, family.columns() as usize);
         let (down, across) = (shape.all_rows().div_ceil(rows), shape.columns.div_ceil(columns));
@@ -221,9 +221,9 @@ impl Plan {
                 }
             }
         }
-        if let Some((slices_id, mut operands, finish)) = partial {
+        if let Some((slices_id, mut operands, epilogue)) = partial {
             operands.push(("partial", slices_id));
-            let kernel = Kernel::SumSlices { finish, ones: shape.ones };
+            let kernel = Kernel::SumSlices { epilogue, ones: shape.ones };
             let rounds = slices + ELEMENTWISE;
             for piece in parts(shape.all_rows() * shape.columns, limits.elements(rounds)) {
                 let params = [

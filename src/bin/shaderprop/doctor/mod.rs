@@ -69,7 +69,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         print_kernels(&kernels)?;
     }
     wrong.extend(suspects(&kernels));
-    let shaders = Kernel::all().iter().filter_map(Kernel::shader).map(|shader| shader.file()).collect::<BTreeSet<_>>();
+    let shaders = Kernel::all().iter().filter_map(Kernel::file).collect::<BTreeSet<_>>();
     let missed: Vec<&str> = shaders.into_iter().filter(|file| !kernels.contains_key(*file)).collect();
     if !missed.is_empty() {
         wrong.push(format!("kernels that no training ran: {}", missed.join(", ")));
