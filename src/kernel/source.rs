@@ -138,3 +138,31 @@ fn function(name: &str, of: &str, expression: &Expression) -> String {
     }
     format!("// {of}\nfn {name}(i: u32) -> f32 {{\n{reads}    return {};\n}}\n", expression.wgsl)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::network::{Activation, Expression, Loss};
+
+    /// What the library's own expressions declare is what is in their text.
+    #[test]
+    fn expressions_declare_what_is_in_them() {
+        let mut checked = 0;
+        let mut check = |name: &str, expression: &Expression| {
+            assert_eq!(*expression, Expression::inspected(expression.wgsl.clone()), "{name}");
+            checked += 1;
+        };
+        for activation in Activation::ALL.iter().chain([&Activation::Softmax]) {
+            let definition = activation.definition();
+            check(activation.name(), &definition.wgsl_value);
+            check(activation.name(), &definition.wgsl_derivative);
+        }
+        for loss in Loss::ALL {
+            let definition = loss.definition();
+            for formulas in [&definition.from_output].into_iter().chain(definition.fused.as_ref().map(|(_, fused)| fused)) {
+                check(loss.name(), &formulas.wgsl_value);
+                check(loss.name(), &formulas.wgsl_gradient);
+            }
+        }
+        assert_eq!(checked, 38);
+    }
+}

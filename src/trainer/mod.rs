@@ -1,4 +1,6 @@
 //! Training inside an application: on its device, in its command buffers.
+//!
+//! Uses `model`, from whose weights it starts, and the rooms below.
 
 mod clock;
 

@@ -3,7 +3,7 @@
 //! Apart from the formulas of an activation, a loss or an optimizer, which stand beside each other in one file, nothing here is shared with what
 //! the GPU runs, so that a mistake in one does not agree with itself in the other. Matrices are slices, row by row.
 
-use crate::network::{Activation, Dense, Layout, Loss, Network, Optimizer, Place, Rates};
+use crate::network::{Activation, Dense, Layout, Loss, Network, Optimizer, Place};
 use crate::random::{DROPOUT, Philox, dropout_threshold};
 
 /// c = a·b, with a of shape (m, k) and b of shape (k, n).
@@ -106,15 +106,10 @@ pub fn bias_gradient(deltas: &[f64], columns: usize) -> Vec<f64> {
 
 /// The optimizer's update of every parameter, in place, with what it keeps of each.
 pub fn update(parameters: &mut [f64], slots: &mut [Vec<f64>; 2], gradients: &[f64], how: &Update) {
-    let rates = Rates {
-        optimizer: how.optimizer,
-        learning_rate: how.learning_rate,
-        weight_decay: how.weight_decay,
-        corrections: (how.optimizer.definition().corrections)(&how.optimizer, how.step),
-    };
+    let rates = how.optimizer.rates(how.learning_rate, how.weight_decay, how.step);
     let [first, second] = slots;
     for (i, gradient) in gradients.iter().enumerate() {
-        Optimizer::update(&mut parameters[i], [&mut first[i], &mut second[i]], *gradient, &rates);
+        how.optimizer.update(&mut parameters[i], [&mut first[i], &mut second[i]], *gradient, &rates);
     }
 }
 

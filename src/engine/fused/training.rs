@@ -46,7 +46,7 @@ impl Fused {
 
     /// The row of the step table.
     pub fn rates(fit: &Fit, step: &Step) -> Rates {
-        let corrections = (fit.optimizer.definition().corrections)(&fit.optimizer, step.number);
+        let corrections = fit.optimizer.corrections(step.number);
         let [scale, shift] = step.rates.map(|rate| rate as f32);
         Rates { scale, shift, corrections: corrections.map(|correction| correction as f32) }
     }

@@ -171,7 +171,7 @@ impl StagedEngine {
         let optimizer = &self.fit.optimizer;
         replay::Step {
             learning_rate: step.learning_rate as f32,
-            corrections: (optimizer.definition().corrections)(optimizer, step.number).map(|value| value as f32),
+            corrections: optimizer.corrections(step.number).map(|value| value as f32),
             loss_slot: loss_slot as u32,
             adds: u32::from(step.batch > 0),
             first: (step.batch as usize * self.batches.size) as u32,

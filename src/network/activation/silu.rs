@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{Definition, Exports};
+use super::definition::{Definition, Exports};
 use crate::network::expression::{Expression, MathFunction::Logistic, Variable::X};
 use crate::network::onnx_node::Node;
 
