@@ -3,11 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use super::definition::{Definition, Exports};
-use crate::network::expression::{
-    Expression,
-    MathFunction::ExpMinus1,
-    Variable::{X, Y},
-};
+use crate::network::expression::Expression;
+use crate::network::expression::MathFunction::ExpMinus1;
+use crate::network::expression::Variable::{X, Y};
 use crate::network::onnx_node::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {

@@ -4,11 +4,9 @@ use std::f64::consts::{PI, SQRT_2};
 use std::sync::{Arc, LazyLock};
 
 use super::definition::{Definition, Exports};
-use crate::network::expression::{
-    Expression,
-    MathFunction::{NormalCdf, NormalDensity},
-    Variable::X,
-};
+use crate::network::expression::Expression;
+use crate::network::expression::MathFunction::{NormalCdf, NormalDensity};
+use crate::network::expression::Variable::X;
 use crate::network::onnx_node::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {

@@ -4,11 +4,9 @@ use std::f64::consts::PI;
 use std::sync::{Arc, LazyLock};
 
 use super::definition::{Definition, Exports};
-use crate::network::expression::{
-    Expression,
-    MathFunction::{GeluArgument, GeluSlope, Logistic},
-    Variable::X,
-};
+use crate::network::expression::Expression;
+use crate::network::expression::MathFunction::{GeluArgument, GeluSlope, Logistic};
+use crate::network::expression::Variable::X;
 use crate::network::onnx_node::{Attribute, Node};
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {

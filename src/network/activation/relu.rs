@@ -3,10 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use super::definition::{Definition, Exports};
-use crate::network::expression::{
-    Expression,
-    Variable::{X, Y},
-};
+use crate::network::expression::Expression;
+use crate::network::expression::Variable::{X, Y};
 use crate::network::onnx_node::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {

@@ -3,11 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use super::definition::{Definition, Exports};
-use crate::network::expression::{
-    Expression,
-    MathFunction::{LogOf1Plus, Logistic},
-    Variable::X,
-};
+use crate::network::expression::Expression;
+use crate::network::expression::MathFunction::{LogOf1Plus, Logistic};
+use crate::network::expression::Variable::X;
 use crate::network::onnx_node::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {

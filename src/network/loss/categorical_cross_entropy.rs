@@ -2,11 +2,9 @@
 
 use super::definition::{Definition, Descends, EPSILON, Formulas, Over};
 use crate::network::activation::Activation;
-use crate::network::expression::{
-    Expression,
-    MathFunction::Probability,
-    Variable::{T, X, Y},
-};
+use crate::network::expression::Expression;
+use crate::network::expression::MathFunction::Probability;
+use crate::network::expression::Variable::{T, X, Y};
 
 pub(super) static DEFINITION: Definition = Definition {
     name: "categorical_cross_entropy",

@@ -1,10 +1,8 @@
 //! Huber's loss with δ = 1: squared near the target, absolute far from it. P. J. Huber, 1964.
 
 use super::definition::{Definition, Descends, Formulas, Over};
-use crate::network::expression::{
-    Expression,
-    Variable::{T, Y},
-};
+use crate::network::expression::Expression;
+use crate::network::expression::Variable::{T, Y};
 
 pub(super) static DEFINITION: Definition = Definition {
     name: "huber",

@@ -1,10 +1,8 @@
 //! Mean squared error.
 
 use super::definition::{Definition, Descends, Formulas, Over};
-use crate::network::expression::{
-    Expression,
-    Variable::{T, Y},
-};
+use crate::network::expression::Expression;
+use crate::network::expression::Variable::{T, Y};
 
 pub(super) static DEFINITION: Definition = Definition {
     name: "mean_squared_error",

@@ -1,10 +1,8 @@
 //! The tutorials' squared error: the mean of squares in the log, half the sum of squares for the gradient.
 
 use super::definition::{Definition, Descends, Formulas, Over};
-use crate::network::expression::{
-    Expression,
-    Variable::{T, Y},
-};
+use crate::network::expression::Expression;
+use crate::network::expression::Variable::{T, Y};
 
 pub(super) static DEFINITION: Definition = Definition {
     name: "squared_error",
