@@ -172,7 +172,8 @@ pub fn loss(
 pub struct Reference {
     /// First to last.
     pub layers: Vec<Layer>,
-    loss: Loss,
+    /// The loss that is descended.
+    pub loss: Loss,
     input_dropout: f64,
 }
 
@@ -207,6 +208,7 @@ pub struct Batch<'a> {
 }
 
 /// What a layer computed for every row.
+#[derive(Clone, Debug, Default)]
 pub struct Passed {
     /// What went in, after dropout.
     pub inputs: Vec<f64>,
@@ -301,13 +303,13 @@ impl Reference {
 
     /// The sum of the rows' logged losses after a forward pass, each times its weight.
     pub fn loss(&self, passed: &[Passed], batch: &Batch<'_>) -> f64 {
-        self.loss_by(self.loss, passed, batch)
+        self.loss_of(self.loss, &passed[passed.len() - 1], batch)
     }
 
-    /// The same by another loss.
-    pub fn loss_by(&self, by: Loss, passed: &[Passed], batch: &Batch<'_>) -> f64 {
-        let (layer, passed) = (&self.layers[passed.len() - 1], &passed[passed.len() - 1]);
-        let elements = (passed.sums.as_slice(), passed.outputs.as_slice(), batch.targets);
+    /// The same of what the pass left of the last layer, by any loss.
+    pub fn loss_of(&self, by: Loss, last: &Passed, batch: &Batch<'_>) -> f64 {
+        let layer = &self.layers[self.layers.len() - 1];
+        let elements = (last.sums.as_slice(), last.outputs.as_slice(), batch.targets);
         loss(by, &layer.dense.activation, elements, layer.outs, batch.weights)
     }
 
