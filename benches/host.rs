@@ -3,7 +3,7 @@
 //! `cargo bench --bench host`.
 
 use divan::{Bencher, black_box};
-use shaderprop::internals::{Limits, Plan, Products, Staged, Step, Table, Training, gpu};
+use shaderprop::internals::{Limits, Plan, Planned, Products, Staged, Step, TableSize, TrainingIds, TrainingStep, gpu};
 use shaderprop::{Activation, Device, DeviceChoice, Loss, Network};
 
 fn main() {
@@ -15,12 +15,12 @@ fn network(layers: &[usize]) -> Network {
     layers[1..].iter().fold(start, |network, units| network.dense(*units, Activation::Sigmoid))
 }
 
-fn plan(layers: &[usize], rows: usize, limits: Limits) -> Plan {
-    let table = Table { steps: 4096, losses: 4096 };
-    Plan::training(&Training::new(&network(layers), Loss::MeanSquaredError, rows), table, limits).expect("a plan")
+fn plan(layers: &[usize], rows: usize, limits: Limits) -> Planned<TrainingIds> {
+    let table = TableSize { steps: 4096, losses: 4096 };
+    Plan::training(&TrainingStep::new(&network(layers), Loss::MeanSquaredError, rows), table, limits).expect("a plan")
 }
 
-/// Planning a step, with the WGSL of its products.
+/// Planning a step.
 #[divan::bench(args = ["plain", "rows", "tiles"])]
 fn plan_a_wide_step(bencher: Bencher, products: &str) {
     let products = match products {
@@ -37,14 +37,13 @@ fn plan_a_wide_step(bencher: Bencher, products: &str) {
 fn sixty_four_steps_of_xor(bencher: Bencher) {
     let device = Device::open(&DeviceChoice::from_env()).expect("an adapter");
     let gpu = gpu(&device).expect("a GPU");
-    let plan = plan(&[2, 2, 1], 4, gpu.plan_limits());
+    let Planned { plan, ids } = plan(&[2, 2, 1], 4, gpu.plan_limits());
     let mut staged = gpu.block_on(Staged::new(gpu.clone(), plan, 1)).expect("an engine");
-    let loss = staged.plan.find("losses");
     let steps: Vec<_> = (0..64).map(|loss_slot| Step { learning_rate: 0.1, loss_slot, ..Step::default() }).collect();
     bencher.bench_local(|| {
         gpu.block_on(async {
-            staged.run(&steps, &[0], None).await?;
-            staged.read(&[(loss, 1)]).await
+            staged.run(&ids.table, &steps, &[0], None).await?;
+            staged.read(&[(ids.table.losses, 1)]).await
         })
         .expect("a loss")
     });

@@ -98,7 +98,10 @@ pub mod internals {
         Tiles, WORTH_BLOCKS, Weights,
     };
     pub use crate::network::{Layout, Rule};
-    pub use crate::plan::{Dispatch, Evaluation, Id, Outputs, Piece, Plan, Slot, Source, Table, Training};
+    pub use crate::plan::{
+        BatchIds, Chance, Dispatch, Dropout, Ending, EvaluationStep, Factors, Id, LossOf, Outputs, Piece, Plan, Planned, Slot,
+        Source, StepTable, TableSize, TrainingIds, TrainingStep, Update,
+    };
     pub use crate::settings::{Counts, Scores};
 
     /// The same device, planned for as if it had these limits.

@@ -7,7 +7,8 @@ use naga::proc::index::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};
 use shaderprop::internals::{
-    Epilogue, Family, Fused, Kernel, Layouts, Limits, PARTS, Plan, Product, Products, Rows, Rule, Table, Tiles, Training, Weights,
+    Epilogue, Family, Fused, Kernel, Layouts, Limits, PARTS, Plan, Product, Products, Rows, Rule, TableSize, Tiles, TrainingStep,
+    Weights,
 };
 use shaderprop::{Activation, Loss, Network, Optimizer};
 
@@ -64,9 +65,10 @@ fn products() -> Vec<Kernel> {
         for products in [Products::Rows { lanes: Some(8), most: 32 }, Products::Rows { lanes: None, most: 16 }, Products::Tiles] {
             let network =
                 layers[1..].iter().fold(Network::new(layers[0]), |network, units| network.dense(*units, Activation::Sigmoid));
-            let table = Table { steps: 1, losses: 1 };
+            let table = TableSize { steps: 1, losses: 1 };
             let limits = Limits { products, ..Limits::CPU };
-            let plan = Plan::training(&Training::new(&network, Loss::BinaryCrossEntropy, rows), table, limits).expect("a plan");
+            let plan =
+                Plan::training(&TrainingStep::new(&network, Loss::BinaryCrossEntropy, rows), table, limits).expect("a plan").plan;
             kernels.extend(plan.dispatches.into_iter().map(|dispatch| dispatch.kernel));
         }
     }

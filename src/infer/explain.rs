@@ -6,7 +6,7 @@ use crate::engine::staged::{Staged, Step};
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::network::{Layout, Tensor};
-use crate::plan::{Dispatch, Operand};
+use crate::plan::{Dispatch, Operand, StepTable};
 
 /// One dispatch of a step, as [`explain`](crate::Model::explain) saw it. It prints itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +27,8 @@ pub struct Stage {
 }
 
 /// Runs the plan's next step one stage at a time. The dispatches into which a stage was cut follow each other with the same formula.
-pub(crate) async fn step(staged: &mut Staged, layout: &Layout, row: Step) -> Result<Vec<Stage>, Error> {
-    staged.write_steps("", &[row])?;
+pub(crate) async fn step(staged: &mut Staged, table: &StepTable, layout: &Layout, row: Step) -> Result<Vec<Stage>, Error> {
+    staged.write_steps(table, &[row])?;
     let mut stages = Vec::new();
     let mut start = 0;
     // The first of the plan's steps: another may be that of a shorter batch.
@@ -77,8 +77,7 @@ async fn look(
 ) -> Result<Vec<Tensor>, Error> {
     let mut seen = Vec::new();
     for operand in stage.operands.iter().filter(|operand| which(operand)) {
-        // The first tensor of that name is the whole, where a stage was cut into pieces of it.
-        let id = staged.plan.find(&staged.plan.tensors[operand.tensor.0].name);
+        let id = staged.plan.whole(operand.tensor);
         let tensor = staged.plan.tensors[id.0].clone();
         let mut show =
             |name: String, shape: Vec<usize>, values: &[f32]| seen.push(Tensor { name, shape, values: values.to_vec() });

@@ -243,6 +243,11 @@ impl Fused {
         self.held().div_ceil(4)
     }
 
+    /// The numbers that a network has in the buffer of parameters.
+    pub fn network_numbers(&self) -> usize {
+        self.words() * 4 * self.lanes.count()
+    }
+
     /// The words of a row of the inputs, in the buffer.
     pub fn input_words(&self) -> usize {
         self.inputs.div_ceil(4)
