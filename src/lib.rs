@@ -101,11 +101,14 @@ pub mod internals {
     pub use crate::engine::staged::{Staged, Step};
     pub use crate::gpu::Gpu;
     pub use crate::kernel::{
-        Family, Finish, Fused, Kernel, LONGEST_LOOP, Lanes, Layer, Layouts, Limits, PARTS, Product, Products, Rows, Shader,
-        Shape, Tiles, WORTH_BLOCKS, Weights,
+        Epilogue, Family, Fused, Kernel, LONGEST_LOOP, Lanes, Layer, Layouts, Limits, PARTS, Product, Products, Rows, Shape,
+        Tiles, WORTH_BLOCKS, Weights,
     };
     pub use crate::network::{Layout, Rule};
-    pub use crate::plan::{Dispatch, Evaluation, Id, Outputs, Piece, Plan, Slot, Source, Table, Training};
+    pub use crate::plan::{
+        BatchIds, Chance, Dispatch, Dropout, Ending, EvaluationStep, Factors, Id, LossOf, Outputs, Piece, Plan, Planned, Slot,
+        Source, StepTable, TableSize, TrainingIds, TrainingStep, Update,
+    };
     pub use crate::settings::{Counts, Scores};
 
     /// The same device, planned for as if it had these limits.

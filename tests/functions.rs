@@ -103,11 +103,11 @@ fn check(function: &Function, inputs: &[f32], outputs: &[f32], largest: &mut Lar
 }
 
 fn plan(activation: &Activation, count: usize, limits: &Limits) -> Plan {
-    let mut plan = Plan::default();
-    let bias = plan.tensor("bias", 1, 1, limits).expect("a tensor");
-    let sums = plan.tensor("sums", count, 1, limits).expect("a tensor");
-    let outputs = plan.tensor("outputs", count, 1, limits).expect("a tensor");
-    plan.bias_activation(activation, bias, sums, outputs, limits);
+    let mut plan = Plan::new(*limits);
+    let bias = plan.tensor("bias", 1, 1).expect("a tensor");
+    let sums = plan.tensor("sums", count, 1).expect("a tensor");
+    let outputs = plan.tensor("outputs", count, 1).expect("a tensor");
+    plan.bias_activation(activation, bias, sums, outputs);
     plan
 }
 

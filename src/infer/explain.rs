@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::engine::staged::{Staged, Step};
 use crate::error::Error;
-use crate::kernel::{Kernel, Shader};
+use crate::kernel::Kernel;
 use crate::network::{Layout, Tensor};
-use crate::plan::{Dispatch, Operand};
+use crate::plan::{Dispatch, Operand, StepTable};
 
 /// One dispatch of a step, as [`explain`](crate::Model::explain) saw it. It prints itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +27,8 @@ pub struct Stage {
 }
 
 /// Runs the plan's next step one stage at a time. The dispatches into which a stage was cut follow each other with the same formula.
-pub(crate) async fn step(staged: &mut Staged, layout: &Layout, row: Step) -> Result<Vec<Stage>, Error> {
-    staged.write_steps("", &[row])?;
+pub(crate) async fn step(staged: &mut Staged, table: &StepTable, layout: &Layout, row: Step) -> Result<Vec<Stage>, Error> {
+    staged.write_steps(table, &[row])?;
     let mut stages = Vec::new();
     let mut start = 0;
     // The first of the plan's steps: another may be that of a shorter batch.
@@ -45,7 +45,7 @@ pub(crate) async fn step(staged: &mut Staged, layout: &Layout, row: Step) -> Res
             staged.run_one(index).await?;
         }
         let outputs = look(staged, layout, &first, |operand| operand.written).await?;
-        let (shader, label) = (first.kernel.shader().map_or("", Shader::file), first.kernel.label());
+        let (shader, label) = (first.kernel.file().unwrap_or_default(), first.kernel.label());
         stages.push(Stage { shader, label, source: first.kernel.source(), formula: first.formula, inputs, outputs });
         start = end;
     }
@@ -64,8 +64,8 @@ fn reads(kernel: &Kernel, operand: &Operand) -> bool {
         Kernel::Update { .. } => return true,
         _ => "",
     };
-    let name = kernel.bindings().into_iter().find(|binding| binding.index == operand.binding).map(|binding| binding.name);
-    !operand.written || name.as_deref() == Some(in_place)
+    let name = kernel.row().bindings.into_iter().find(|binding| binding.index == operand.binding).map(|binding| binding.name);
+    !operand.written || name == Some(in_place)
 }
 
 /// Reads the operands that `which` picks. Flat buffers are shown tensor by tensor, the step table by what this stage takes of it.
@@ -77,8 +77,7 @@ async fn look(
 ) -> Result<Vec<Tensor>, Error> {
     let mut seen = Vec::new();
     for operand in stage.operands.iter().filter(|operand| which(operand)) {
-        // The first tensor of that name is the whole, where a stage was cut into pieces of it.
-        let id = staged.plan.find(&staged.plan.tensors[operand.tensor.0].name);
+        let id = staged.plan.whole(operand.tensor);
         let tensor = staged.plan.tensors[id.0].clone();
         let mut show =
             |name: String, shape: Vec<usize>, values: &[f32]| seen.push(Tensor { name, shape, values: values.to_vec() });

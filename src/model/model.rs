@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::data::{Data, Matrix, Predictions, Preprocessing, Table, check_inputs, check_rows};
 use crate::engine::cpu::{self, reference::Reference};
-use crate::engine::staged::{Staged, evaluation_steps, read_measured};
+use crate::engine::staged::{Measuring, Staged, evaluation_steps, read_measured};
 use crate::engine::{Batches, DataShape, Engine, EngineReport, Running, Setup, fused, narrowed, widened};
 use crate::error::Error;
 use crate::gpu::{Device, Gpu};
@@ -15,7 +15,7 @@ use crate::infer::{self, Stage};
 use crate::kernel::{Limits, Products};
 use crate::memory::Reserve;
 use crate::network::{Init, Layout, Loss, Network, Optimizer, Tensor};
-use crate::plan::{EVALUATION, Evaluation as Task, Id, Plan};
+use crate::plan::{EvaluationStep, Plan, Planned, PlansParameters};
 use crate::settings::{Answer, Counts, EngineChoice, Fit, Measured, Metric, Scale, Scores};
 use crate::train::{
     self, Evaluation, History, Log, Start, State, Summary, Task as TrainTask, Trained, TrainingData, checkpoint_settings,
@@ -544,15 +544,15 @@ impl Model {
                 add(cpu::evaluate(&reference, &widened(part.inputs.values()), &targets, scores), share);
                 continue;
             };
-            let task = Task { scores, ..Task::new(&self.network, loss, piece.len()) };
-            let readable = scores.losses() + counts.len(outputs);
-            let staged = self.staged(gpu, &mut staged, piece.len(), readable, |limits| Plan::evaluation(&task, limits)).await?;
-            staged.upload(staged.plan.find("evaluation.inputs"), part.inputs.values()).await?;
-            staged.upload(staged.plan.find("evaluation.targets"), &part.dense_targets(outputs)).await?;
-            staged.write_steps(EVALUATION, &evaluation_steps(1, piece.len()))?;
+            let task = EvaluationStep { scores, ..EvaluationStep::new(&self.network, loss, piece.len()) };
+            let size = PieceSize { rows: piece.len(), readable: scores.losses() + counts.len(outputs) };
+            let plan = |limits| Plan::evaluation(&task, limits);
+            let (staged, ids) = self.staged(gpu, &mut staged, size, plan).await?;
+            staged.upload(ids.batch.inputs, part.inputs.values()).await?;
+            staged.upload(ids.batch.targets, &part.dense_targets(outputs)).await?;
+            staged.write_steps(&ids.table, &evaluation_steps(1, piece.len()))?;
             staged.replay(1).await?;
-            let losses = (staged.plan.find("evaluation.losses"), scores.losses());
-            let read = read_measured(staged, losses, scores, EVALUATION, (None, None)).await?;
+            let read = read_measured(staged, &Measuring::of(ids, scores.losses())).await?;
             add(Measured { losses: read.losses, counts: read.counts }, share);
         }
         let unit = self.preprocessing.as_ref().map_or(1.0, Preprocessing::unit);
@@ -590,10 +590,11 @@ impl Model {
             match &self.device.gpu {
                 Some(gpu) => {
                     let plan = |limits| Plan::prediction(&self.network, piece.len(), limits);
-                    let staged = self.staged(gpu, &mut staged, piece.len(), piece.len() * outputs, plan).await?;
-                    staged.upload(staged.plan.find("inputs"), x).await?;
+                    let size = PieceSize { rows: piece.len(), readable: piece.len() * outputs };
+                    let (staged, ids) = self.staged(gpu, &mut staged, size, plan).await?;
+                    staged.upload(ids.inputs, x).await?;
                     staged.replay(1).await?;
-                    let wanted = [(self.predictions(staged), piece.len() * outputs)];
+                    let wanted = [(ids.layers[ids.layers.len() - 1].outputs, size.readable)];
                     values.extend(staged.read(&wanted).await?.remove(0));
                 }
                 None => {
@@ -677,7 +678,7 @@ impl Model {
         match Running::training(&self.device, setup).await? {
             Running::Staged(mut engine) => {
                 let row = engine.first_batch(&steps[0])?;
-                infer::step(&mut engine.staged, &self.layout, row).await
+                infer::step(&mut engine.staged, &engine.ids.table, &self.layout, row).await
             }
             Running::Fused(_) | Running::Cpu(_) => Err(needs_adapter()),
         }
@@ -810,11 +811,6 @@ impl Model {
         Ok(())
     }
 
-    /// Where a plan leaves the last layer's outputs.
-    fn predictions(&self, staged: &Staged) -> Id {
-        staged.plan.find(&format!("layers.{}.output", self.network.layers().len() - 1))
-    }
-
     /// The reference with the model's parameters.
     fn reference(&self, loss: Loss) -> Reference {
         Reference::new(&self.network, loss, &self.layout, &self.parameters)
@@ -828,26 +824,34 @@ impl Model {
     }
 
     /// An engine for a piece of so many rows: the one at hand if it fits, else a new one.
-    async fn staged<'s>(
+    async fn staged<'s, I: PlansParameters>(
         &self,
         gpu: &std::sync::Arc<Gpu>,
-        kept: &'s mut Option<(usize, Staged)>,
-        rows: usize,
-        readable: usize,
-        plan: impl FnOnce(Limits) -> Result<Plan, Error>,
-    ) -> Result<&'s mut Staged, Error> {
+        kept: &'s mut Option<(PieceSize, Staged, I)>,
+        size: PieceSize,
+        plan: impl FnOnce(Limits) -> Result<Planned<I>, Error>,
+    ) -> Result<(&'s mut Staged, &'s I), Error> {
         // Where it does not fit its memory goes first: the device may not have room for both.
-        let fitting = kept.take().filter(|(of, _)| *of == rows);
-        let staged = match fitting {
-            Some((_, staged)) => staged,
+        let fitting = kept.take().filter(|(of, ..)| *of == size);
+        let (_, staged, ids) = match fitting {
+            Some(fitting) => kept.insert(fitting),
             None => {
-                let staged = Staged::new(gpu.clone(), plan(self.device.limits())?, readable).await?;
-                staged.upload_wide(staged.plan.find("parameters"), &self.parameters).await?;
-                staged
+                let Planned { plan, ids } = plan(self.device.limits())?;
+                let staged = Staged::new(gpu.clone(), plan, size.readable).await?;
+                staged.upload_wide(ids.parameters(), &self.parameters).await?;
+                kept.insert((size, staged, ids))
             }
         };
-        Ok(&mut kept.insert((rows, staged)).1)
+        Ok((staged, ids))
     }
+}
+
+/// How large the pieces are that an engine takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct PieceSize {
+    rows: usize,
+    /// The elements that are read back at once.
+    readable: usize,
 }
 
 fn rows_of<'a>(matrix: &'a Matrix<'_>, rows: &std::ops::Range<usize>) -> &'a [f32] {

@@ -8,7 +8,7 @@ use crate::engine::{narrowed, widened};
 use crate::error::Error;
 use crate::gpu::Device;
 use crate::network::{Layout, Loss, Network, Tensor};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, Planned, PredictionIds};
 
 /// What a network says of rows that stay the same, while its weights change: to look at it as it trains, by the weights that a
 /// [`Log`](crate::Log) has.
@@ -32,7 +32,7 @@ pub struct Predictor {
     changed: bool,
     inputs: Matrix<'static>,
     /// Nothing on the CPU engine.
-    staged: Option<Staged>,
+    staged: Option<(Staged, PredictionIds)>,
 }
 
 impl Predictor {
@@ -60,12 +60,12 @@ impl Predictor {
         let inputs = Matrix::new(inputs.rows(), inputs.columns(), inputs.values().to_vec())?;
         let staged = match &device.gpu {
             Some(gpu) if inputs.rows() > 0 => {
-                let plan = Plan::prediction(&network, inputs.rows(), device.limits())?;
+                let Planned { plan, ids } = Plan::prediction(&network, inputs.rows(), device.limits())?;
                 let outputs = network.layers().iter().map(|layer| layer.units).fold(0, usize::saturating_add);
                 let readable = plan::readable("the outputs of all layers", inputs.rows(), outputs, &device.limits())?;
                 let staged = Staged::new(gpu.clone(), plan, readable).await?;
-                staged.upload(staged.plan.find("inputs"), inputs.values()).await?;
-                Some(staged)
+                staged.upload(ids.inputs, inputs.values()).await?;
+                Some((staged, ids))
             }
             _ => None,
         };
@@ -133,14 +133,14 @@ impl Predictor {
         let (rows, units): (_, Vec<usize>) =
             (self.inputs.rows(), self.network.layers()[layers.clone()].iter().map(|layer| layer.units).collect());
         let values: Vec<Vec<f32>> = match &mut self.staged {
-            Some(staged) => {
+            Some((staged, ids)) => {
                 if self.changed {
-                    staged.upload_wide(staged.plan.find("parameters"), &self.parameters).await?;
+                    staged.upload_wide(ids.parameters, &self.parameters).await?;
                     self.changed = false;
                 }
                 staged.replay(1).await?;
-                let output = |i: usize| staged.plan.find(&format!("layers.{i}.output"));
-                let wanted: Vec<_> = layers.zip(&units).map(|(i, units)| (output(i), rows * units)).collect();
+                let wanted: Vec<_> =
+                    ids.layers[layers].iter().zip(&units).map(|(ids, units)| (ids.outputs, rows * units)).collect();
                 staged.read(&wanted).await?
             }
             None => {

@@ -1,7 +1,8 @@
 //! Which kernel computes a product: a pure function of its shape and of the adapter (its kind, driver, subgroups and limits), so that
 //! results never depend on a measurement.
 
-use super::{Family, Layouts, Rows, Tiles};
+use super::blocks::{Family, Rows, Tiles};
+use super::definition::Layouts;
 
 /// What an adapter's products are computed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
