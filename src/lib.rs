@@ -29,9 +29,9 @@
 //! trained whole: many epochs are one dispatch ([`Fit::engine`]). A [`Sweep`] trains thousands of such networks at once.
 //!
 //! # Without blocking
-//! What browsers and event loops need has a form that does not block, such as [`Model::fit_async`]; in a browser there are these alone. Outside of one a
-//! future asks the device each time it is polled, and asks to be polled again at once. It may be dropped: the model is then as it was. On
-//! [`Device::cpu`] the work is done in the first poll.
+//! What browsers and event loops need has a form that does not block, such as [`Model::fit_async`]; in a browser there are these alone. A future is
+//! woken when the device has done what it waits for; outside of a browser by a thread that the device has for it from the first such wait on. It may be
+//! dropped: the model is then as it was. On [`Device::cpu`] the work is done in the first poll.
 //!
 //! # Numbers
 //! The device computes in f32. The same adapter, driver, version, settings and seed give the same bits. The CPU engine

@@ -226,7 +226,7 @@ impl Model {
     }
 
     /// [`fit_with`](Self::fit_with) for where nothing may block, as in a browser: the device works while the page does, and `on_log` may wait for
-    /// something too. Elsewhere the future asks the device each time it is polled, without waiting for it.
+    /// something too. The future is woken when the device has done what it waits for.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
