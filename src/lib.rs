@@ -72,14 +72,14 @@ pub use file::{Format, Load, Save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use gpu::devices;
 pub use gpu::{Device, DeviceChoice, DeviceInfo, DeviceKind, DeviceLimits, silence_caught_panics};
-pub use infer::Stage;
+pub use infer::{Evaluation, Predictor, Stage};
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::{Fold, cross_validate};
-pub use model::{Member, MemberHistory, Model, Predictor, Sweep, SweepHistory};
+pub use model::{Member, MemberHistory, Model, Sweep, SweepHistory};
 pub use network::{Activation, Dense, Init, Loss, Network, Optimizer, Order, Tensor};
 pub use random::Philox;
 pub use settings::{Answer, Cancel, Checkpoint, EarlyStopping, EngineChoice, Fit, Metric, OnNonFinite, Schedule};
-pub use train::{Ended, Evaluation, History, LayerSummary, Log, Summary};
+pub use train::{Ended, History, LayerSummary, Log, Summary};
 #[cfg(not(target_arch = "wasm32"))]
 pub use trainer::{Readback, TensorBuffer, Trainer};
 /// The wgpu that this version is built with.

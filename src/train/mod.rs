@@ -14,7 +14,7 @@ mod watch;
 
 pub use self::checkpoint::{circumstances, read as read_checkpoint, settings as checkpoint_settings};
 pub use self::frame::frame;
-pub use self::history::{Ended, Evaluation, History, Log};
+pub use self::history::{Ended, History, Log};
 pub use self::parts::parts;
 pub use self::run::train;
 pub use self::start::{Start, Trained};
