@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// Shared with the handlers that the driver calls.
 #[derive(Clone, Default)]
-pub struct State(Arc<Mutex<Is>>);
+pub struct Faults(Arc<Mutex<Is>>);
 
 #[derive(Default)]
 enum Is {
@@ -20,7 +20,7 @@ enum Is {
     Failed(Error),
 }
 
-impl State {
+impl Faults {
     /// The first fault, if there was one.
     pub fn check(&self) -> Result<(), Error> {
         match &*lock(&self.0) {
@@ -59,16 +59,16 @@ mod tests {
         let refused = || Error::DeviceFailed { message: "no".into() };
         let panicked = || Error::Panicked { what: "a call".into(), message: "no".into() };
         let lost = || Error::DeviceLost { message: "gone".into() };
-        let state = State::default();
-        assert_eq!(state.check(), Ok(()));
-        assert_eq!(state.fail(refused()), refused());
-        assert_eq!(state.fail(panicked()), refused());
-        state.lose("gone");
-        assert_eq!(state.check(), Err(lost()));
-        assert_eq!(state.fail(panicked()), lost());
-        let state = State::default();
-        state.fail(panicked());
-        state.lose("gone");
-        assert_eq!(state.check(), Err(panicked()));
+        let faults = Faults::default();
+        assert_eq!(faults.check(), Ok(()));
+        assert_eq!(faults.fail(refused()), refused());
+        assert_eq!(faults.fail(panicked()), refused());
+        faults.lose("gone");
+        assert_eq!(faults.check(), Err(lost()));
+        assert_eq!(faults.fail(panicked()), lost());
+        let faults = Faults::default();
+        faults.fail(panicked());
+        faults.lose("gone");
+        assert_eq!(faults.check(), Err(panicked()));
     }
 }
