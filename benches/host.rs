@@ -55,7 +55,7 @@ fn sixty_four_steps_of_xor() {
     let steps: Vec<_> = (0..64).map(|loss_slot| Step { learning_rate: 0.1, loss_slot, ..Step::default() }).collect();
     measure("64 steps of XOR", || {
         gpu.block_on(async {
-            staged.run(&steps, &[0]).await?;
+            staged.run(&steps, &[0], None).await?;
             staged.read(&[(loss, 1)]).await
         })
         .map(black_box)

@@ -516,7 +516,7 @@ fn run_steps(gpu: &Arc<Gpu>, plan: Plan, steps: &[Step], write: &[(&str, &[f32])
         for (name, values) in write {
             staged.write(staged.plan.find(name), values)?;
         }
-        staged.run(steps, &[0]).await?;
+        staged.run(steps, &[0], None).await?;
         let wanted = read.iter().map(|name| {
             let id = staged.plan.find(name);
             (id, staged.plan.tensors[id.0].rows * staged.plan.tensors[id.0].columns)

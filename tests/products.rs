@@ -360,7 +360,7 @@ fn sums_are_finished_by_the_update() {
                     staged.write(ai, &transposed(&a, m, k))?;
                     staged.write(bi, &b)?;
                     staged.write(staged.plan.find("flat"), &before)?;
-                    staged.run(&[Step { learning_rate: 0.5, ..Step::default() }], &[0]).await?;
+                    staged.run(&[Step { learning_rate: 0.5, ..Step::default() }], &[0], None).await?;
                     let id = staged.plan.find("flat");
                     Ok(staged.read(&[(id, len)]).await?.remove(0))
                 })
@@ -418,7 +418,7 @@ fn steps_by_blocks_are_the_plain_steps() {
                 staged.write(parameters, &numbers(1, count).iter().map(|weight| 0.2 * weight).collect::<Vec<_>>())?;
                 staged.write(staged.plan.find("inputs"), &numbers(2, rows * 100))?;
                 staged.write(staged.plan.find("targets"), &targets)?;
-                staged.run(&steps, &[0]).await?;
+                staged.run(&steps, &[0], None).await?;
                 staged.read(&[(staged.plan.find("losses"), 3), (parameters, count)]).await
             })
             .unwrap_or_else(|error| panic!("{error}"))

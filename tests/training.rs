@@ -137,7 +137,12 @@ fn an_epoch_is_one_command_buffer() {
     let network = Network::new(32).dense(32, Activation::Tanh).dense(32, Activation::Tanh);
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
     let inputs = Matrix::new(16, 32, numbers(1, 16 * 32)).expect("a matrix");
-    gpu(&device).expect("a GPU").learn(std::time::Duration::from_secs(1), 1);
+    let gpu_of = gpu(&device).expect("a GPU");
+    let mut pace = gpu_of.pace();
+    for _ in 0..2 {
+        pace.learn(1e6, std::time::Duration::from_secs(1));
+    }
+    gpu_of.set_pace(&pace);
     let before = count();
     model.fit(&inputs, &inputs, &Fit::new().epochs(100).engine(EngineChoice::Staged)).expect("a training");
     assert!(count() - before > 100);

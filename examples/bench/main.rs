@@ -169,7 +169,7 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
     let mut run = |steps: &[Step]| {
         let start = Instant::now();
         gpu.block_on(async {
-            staged.run(steps, &[0]).await?;
+            staged.run(steps, &[0], None).await?;
             staged.read(&[(losses, 1), (weight, 1)]).await
         })?;
         Ok::<_, shaderprop::Error>(start.elapsed())

@@ -15,4 +15,4 @@ pub use self::name::{Engine, EngineReport};
 pub use self::numbers::{narrowed, widened};
 pub use self::running::Running;
 pub use self::steps::{Batches, Step};
-pub use self::task::{End, Frame, Losses, Rows, Setup, Snapshot};
+pub use self::task::{DataShape, Frame, Losses, Setup, Snapshot};

@@ -5,7 +5,7 @@ use super::fused::{self, FusedEngine};
 use super::name::Engine;
 use super::staged::{StagedEngine, plan, ways};
 use super::steps::{Batches, Step};
-use super::task::{End, Losses, Setup, Snapshot};
+use super::task::{Losses, Setup, Snapshot};
 use crate::error::Error;
 use crate::gpu::Device;
 use crate::settings::{EngineChoice, Measured};
@@ -76,29 +76,26 @@ impl Running {
         }
     }
 
-    /// Takes those steps: whole epochs. Returns before the device has done them.
-    pub async fn run(&mut self, steps: &[Step]) -> Result<(), Error> {
+    /// Takes those steps, whole epochs, and gives how many it took: fewer where it was cancelled. Returns before the device has done them.
+    pub async fn run(&mut self, steps: &[Step]) -> Result<usize, Error> {
         match self {
             Self::Staged(engine) => engine.run(steps).await,
             Self::Fused(engine) => engine.run(steps).await,
-            Self::Cpu(engine) => {
-                engine.run(steps);
-                Ok(())
-            }
+            Self::Cpu(engine) => Ok(engine.run(steps)),
         }
     }
 
-    /// The losses of the epochs since the last reading, and what was measured in the last of them. If it is the `last` reading the
-    /// parameters come with it, in the same readback.
-    pub async fn losses(&mut self, last: bool) -> Result<Losses, Error> {
+    /// The losses of the whole epochs since the last reading, and what was measured in the last of them; the parameters are read along with them
+    /// where they will be asked for.
+    pub async fn losses(&mut self, with_parameters: bool) -> Result<Losses, Error> {
         match self {
-            Self::Staged(engine) => engine.losses(last).await,
-            Self::Fused(engine) => engine.losses(last).await,
+            Self::Staged(engine) => engine.losses(with_parameters).await,
+            Self::Fused(engine) => engine.losses(with_parameters).await,
             Self::Cpu(engine) => Ok(engine.losses()),
         }
     }
 
-    /// What the validation rows give now, if there are any.
+    /// What is measured of the validation rows now; nothing without any, or where it was cancelled.
     pub async fn validate(&mut self) -> Result<Option<Measured>, Error> {
         match self {
             Self::Staged(engine) => engine.validate().await,
@@ -108,7 +105,7 @@ impl Running {
         }
     }
 
-    /// Copies the parameters as they are now.
+    /// Keeps a copy of the parameters as they are now.
     pub fn keep(&mut self, snapshot: Snapshot) -> Result<(), Error> {
         match self {
             Self::Staged(engine) => engine.keep(snapshot),
@@ -120,13 +117,21 @@ impl Running {
         }
     }
 
-    /// The parameters as they are, or as they were when the snapshot was taken, and what the optimizer keeps. `read` are the parameters
-    /// as they are, if they have been read already.
-    pub async fn finish(&mut self, snapshot: Option<Snapshot>, read: Option<Vec<f64>>) -> Result<End, Error> {
+    /// The parameters as they are, or as they were when the snapshot was taken.
+    pub async fn parameters(&mut self, snapshot: Option<Snapshot>) -> Result<Vec<f64>, Error> {
         match self {
-            Self::Staged(engine) => engine.finish(snapshot, read).await,
-            Self::Fused(engine) => engine.finish(snapshot).await,
-            Self::Cpu(engine) => Ok(engine.finish(snapshot)),
+            Self::Staged(engine) => engine.parameters(snapshot).await,
+            Self::Fused(engine) => engine.parameters(snapshot).await,
+            Self::Cpu(engine) => Ok(engine.parameters(snapshot)),
+        }
+    }
+
+    /// What the optimizer keeps of each parameter, slot by slot.
+    pub async fn slots(&mut self) -> Result<Vec<Vec<f64>>, Error> {
+        match self {
+            Self::Staged(engine) => engine.slots().await,
+            Self::Fused(engine) => engine.slots().await,
+            Self::Cpu(engine) => Ok(engine.slots()),
         }
     }
 }

@@ -23,8 +23,8 @@ pub struct Frame<'a> {
     pub network: &'a Network,
     pub layout: &'a Layout,
     pub fit: &'a Fit,
-    pub rows: Rows,
-    pub validation: Option<Rows>,
+    pub rows: DataShape,
+    pub validation: Option<DataShape>,
     /// What is counted of the outputs, in training and over the validation rows.
     pub scores: Scores,
     /// How many epochs' losses there is room for between two readings.
@@ -39,7 +39,7 @@ pub struct Frame<'a> {
 
 /// What planning needs to know of data.
 #[derive(Clone, Copy, Debug)]
-pub struct Rows {
+pub struct DataShape {
     pub count: usize,
     /// Whether targets are one class index a row.
     pub classes: bool,
@@ -48,7 +48,7 @@ pub struct Rows {
     pub total: f64,
 }
 
-impl Rows {
+impl DataShape {
     pub fn of(data: &Data<'_>) -> Self {
         let weights = if data.weights.is_some() { Weights::Given } else { Weights::Equal };
         Self { count: data.inputs.rows(), classes: data.classes, weights, total: data.total_weight() }
@@ -73,20 +73,12 @@ impl Snapshot {
     }
 }
 
-/// All parameters, and what the optimizer keeps.
-pub struct End {
-    pub parameters: Vec<f64>,
-    pub slots: Vec<Vec<f64>>,
-}
-
 /// The losses since the last reading.
 pub struct Losses {
     /// One an epoch.
     pub epochs: Vec<f64>,
     /// What was measured in the last of them.
     pub measured: Measured,
-    /// The parameters, where they came along.
-    pub parameters: Option<Vec<f64>>,
     /// Whether all parameters are numbers, as far as that is looked at.
     pub finite: bool,
 }

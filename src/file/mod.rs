@@ -5,6 +5,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod atomic;
 mod c;
+pub mod checkpoint;
 mod contents;
 mod description;
 mod format;
@@ -25,12 +26,3 @@ pub(crate) use self::format::refused;
 pub use self::format::{Format, Load, Save};
 pub use self::model::{EXPECTED, open_model, read_model_from, read_weights, write_model};
 pub use self::write::write;
-
-/// What a checkpoint is made of: a safetensors file with a description and a checksum.
-pub mod checkpoint {
-    pub use super::description::{Description, KEY, MOST_COUNTED, NetworkText};
-    pub use super::progress::{CHECKSUM, PREFIXES, Progress, verify};
-    pub use super::safetensors::{Contents, Tensor, Type, hash_all, header, read, write};
-    pub use super::tensors::{check_finite, edge_shape, expect_names, parameters, tensors};
-    pub use super::write::{Existing, Target};
-}

@@ -15,6 +15,7 @@ use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 use web_time::Instant;
 
 use super::guard::{Guarded, guard, guarded, lock, one_line};
+use super::pace::{Habit, Pace};
 use super::state::State;
 #[cfg(not(target_arch = "wasm32"))]
 use super::wait::awaits;
@@ -29,6 +30,9 @@ pub const RECORDING: &str = "recording commands";
 
 /// The bytes that are uploaded at a time.
 pub const UPLOAD: usize = 32 << 20;
+
+/// How estimates of submissions follow what is measured: a millisecond of them at least says something.
+pub const SUBMISSIONS: Habit = Habit { rise: 0.5, fall: 0.5, growth: 8.0, enough: 1e6, least: 1.0, probes: true };
 
 /// So few bytes are written by way of wgpu.
 const SMALL: usize = 1 << 20;
@@ -46,8 +50,8 @@ pub struct Gpu {
     pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
     readbacks: AtomicU64,
     command_buffers: AtomicU64,
-    /// How many times longer than estimated the device takes, once that was measured.
-    slowness: Mutex<Option<f64>>,
+    /// How long nanoseconds of an estimate take.
+    pace: Mutex<Pace>,
 }
 
 /// Work that the device was given, and the channel on which its end is told.
@@ -195,7 +199,7 @@ impl Gpu {
             pipelines: Mutex::default(),
             readbacks: AtomicU64::new(0),
             command_buffers: AtomicU64::new(0),
-            slowness: Mutex::default(),
+            pace: Mutex::new(Pace::new(SUBMISSIONS)),
         }
     }
 
@@ -261,16 +265,14 @@ impl Gpu {
         self.command_buffers.load(Ordering::Relaxed)
     }
 
-    /// How many times longer than estimated the device takes; nothing before the first measurement.
-    pub fn slowness(&self) -> Option<f64> {
-        *lock(&self.slowness)
+    /// What was learned of how long estimated nanoseconds take: of kernels that may still have to be compiled.
+    pub fn pace(&self) -> Pace {
+        lock(&self.pace).clone().cold()
     }
 
-    /// Learns from work that was estimated at so many nanoseconds. Only the size of later submissions depends on it.
-    pub fn learn(&self, taken: Duration, nanoseconds: u64) {
-        let measured = taken.as_nanos() as f64 / nanoseconds.max(1) as f64;
-        let mut slowness = lock(&self.slowness);
-        *slowness = Some((0.5 * slowness.unwrap_or(measured) + 0.5 * measured).clamp(0.01, 1000.0));
+    /// Takes note of it for the next who asks.
+    pub fn set_pace(&self, pace: &Pace) {
+        lock(&self.pace).clone_from(pace);
     }
 
     /// Takes the device away, as an unplugged cable does: for tests.

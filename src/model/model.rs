@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::data::{Data, Matrix, Predictions, Preprocessing, Table, check_inputs, check_rows};
 use crate::engine::cpu::{self, reference::Reference};
 use crate::engine::staged::{Staged, evaluation_steps, read_measured};
-use crate::engine::{Batches, Engine, EngineReport, Rows, Running, Setup, fused, narrowed, widened};
+use crate::engine::{Batches, DataShape, Engine, EngineReport, Running, Setup, fused, narrowed, widened};
 use crate::error::Error;
 use crate::gpu::{Device, Gpu};
 use crate::infer::{self, Stage};
@@ -17,7 +17,10 @@ use crate::memory::Reserve;
 use crate::network::{Init, Layout, Loss, Network, Optimizer, Tensor};
 use crate::plan::{EVALUATION, Evaluation as Task, Id, Plan};
 use crate::settings::{Answer, Counts, EngineChoice, Fit, Measured, Metric, Scale, Scores};
-use crate::train::{self, Evaluation, History, Log, Start, State, Summary, Trained, checkpoint_settings, circumstances, planned};
+use crate::train::{
+    self, Evaluation, History, Log, Start, State, Summary, Task as TrainTask, Trained, TrainingData, checkpoint_settings,
+    circumstances, planned,
+};
 
 /// A network with weights, on a device.
 ///
@@ -156,7 +159,7 @@ impl Model {
         if self.device.gpu.is_none() {
             return Ok(EngineReport { engine: Engine::Cpu, why: "the device runs no shaders".into() });
         }
-        let frame = planned((&self.network, &self.layout, fit), rows, self.device.limits())?;
+        let frame = planned(self.task(fit), rows, self.device.limits())?;
         let choice = fused::choose(&frame);
         let engine = if choice.fused.is_some() { Engine::Fused } else { Engine::Staged };
         Ok(EngineReport { engine, why: choice.why })
@@ -167,7 +170,7 @@ impl Model {
         self.check_rows_of(fit, rows)?;
         match self.device.gpu {
             None => Ok(BTreeSet::new()),
-            Some(_) => train::kernels((&self.network, &self.layout, fit), rows, self.device.limits()),
+            Some(_) => train::kernels(self.task(fit), rows, self.device.limits()),
         }
     }
 
@@ -378,10 +381,10 @@ impl Model {
         mut on_log: impl AsyncFnMut(&Log) -> A,
     ) -> Result<History, Error> {
         fit.check(&self.network)?;
-        let (data, validation) = self.parts(inputs, targets, fit)?;
+        let rows = self.parts(inputs, targets, fit)?;
         let mut start = self.start();
         if let Some(path) = checkpoint {
-            let settings = checkpoint_settings(&start, (&data, validation.as_ref()), fit);
+            let settings = checkpoint_settings(&start, &rows, fit);
             start.resumed = Some(train::read_checkpoint(path, &start, &settings, fit)?);
         }
         // On a device that is gone already nothing begins, and nothing is broken off.
@@ -392,7 +395,7 @@ impl Model {
         start.saved = Some(&saved);
         let mut kept = None;
         let work = async {
-            let trained = train::train(&start, (&data, validation.as_ref()), fit, &mut on_log).await;
+            let trained = train::train(&start, &rows, fit, &mut on_log).await;
             trained.map_err(|failed| {
                 kept = failed.kept;
                 failed.error
@@ -422,11 +425,16 @@ impl Model {
         let Trained { parameters, state, history } = trained?;
         (self.parameters, self.state) = (parameters, state);
         self.notes = fit.settings();
-        let rows = |data: &Data<'_>| data.inputs.rows().to_string();
-        self.notes.insert("rows".into(), rows(&data));
-        self.notes.insert("validation_rows".into(), validation.as_ref().map_or("none".into(), rows));
+        let count = |data: &Data<'_>| data.inputs.rows().to_string();
+        self.notes.insert("rows".into(), count(&rows.train));
+        self.notes.insert("validation_rows".into(), rows.validation.as_ref().map_or("none".into(), count));
         self.notes.extend(circumstances(&self.device, history.engine));
         Ok(history)
+    }
+
+    /// What is trained, and how.
+    fn task<'a>(&'a self, fit: &'a Fit) -> TrainTask<'a> {
+        TrainTask { network: &self.network, layout: &self.layout, fit }
     }
 
     /// What the trainer starts from.
@@ -444,14 +452,9 @@ impl Model {
     }
 
     /// The rows to train on and to measure on, checked.
-    pub(crate) fn parts<'a>(
-        &self,
-        inputs: Matrix<'a>,
-        targets: Matrix<'a>,
-        fit: &'a Fit,
-    ) -> Result<(Data<'a>, Option<Data<'a>>), Error> {
+    pub(crate) fn parts<'a>(&self, inputs: Matrix<'a>, targets: Matrix<'a>, fit: &'a Fit) -> Result<TrainingData<'a>, Error> {
         let data = Data::new(&self.network, fit.loss, inputs, targets)?;
-        train::parts(&self.network, data, fit)
+        TrainingData::new(&self.network, data, fit)
     }
 
     /// What the network is, and what training it on that many rows takes: known before anything is allocated. It prints itself.
@@ -635,7 +638,7 @@ impl Model {
 
     async fn explaining(&self, inputs: Matrix<'_>, targets: Matrix<'_>, fit: &Fit, epoch: usize) -> Result<Vec<Stage>, Error> {
         fit.check(&self.network)?;
-        let (data, validation) = self.parts(inputs, targets, fit)?;
+        let rows = self.parts(inputs, targets, fit)?;
         if epoch == 0 || epoch > fit.epochs {
             return Err(Error::Setting {
                 what: "the epoch to explain".into(),
@@ -660,17 +663,17 @@ impl Model {
                 engine: EngineChoice::Staged,
                 ..fit.clone()
             };
-            let trained = train::train(&self.start(), (&data, validation.as_ref()), &before, &mut async |_| ()).await;
+            let trained = train::train(&self.start(), &rows, &before, &mut async |_| ()).await;
             Trained { parameters, state, .. } = trained.map_err(|failed| failed.error)?;
         }
         // The epoch itself in plain stages, which can be read one by one.
         let once = Fit { epochs: 1, validation: None, early_stopping: None, engine: EngineChoice::Staged, ..fit.clone() };
         let plain = Limits { products: Products::Plain, ..self.device.limits() };
-        let frame = train::frame((&self.network, &self.layout, &once), Rows::of(&data), None, plain);
+        let frame = train::frame(self.task(&once), DataShape::of(&rows.train), None, plain);
         let slots = state.slots.clone();
-        let setup = Setup { frame, parameters: &parameters, slots: &slots, data: &data, validation: None };
+        let setup = Setup { frame, parameters: &parameters, slots: &slots, data: &rows.train, validation: None };
         let mut steps = Vec::new();
-        state.epoch(fit, &Batches::of(fit, data.inputs.rows()), &mut steps);
+        state.epoch(fit, &Batches::of(fit, rows.train.inputs.rows()), &mut steps);
         match Running::training(&self.device, setup).await? {
             Running::Staged(mut engine) => {
                 let row = engine.first_batch(&steps[0])?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::model::Model;
 use crate::data::{Data, Matrix, check_rows};
-use crate::engine::fused::{self, Differing, Kept, Population, Rows, Size};
+use crate::engine::fused::{self, Differing, Kept, PackedRows, Population, Size};
 use crate::engine::{Batches, Engine, EngineReport};
 use crate::error::Error;
 use crate::gpu::Device;
@@ -462,7 +462,7 @@ impl Sweep {
             let end = (first + most).min(self.len());
             let members = first..end;
             let (weights, rows_of) = task.weights_of(members.clone());
-            let rows = Rows { inputs: &inputs, targets: &targets, weights: &weights };
+            let rows = PackedRows { inputs: &inputs, targets: &targets, weights: &weights };
             let mut population = match Population::new(gpu, &limits, fused, &size(members.len()), &rows, fit.seed).await {
                 Ok(population) => population,
                 // Fewer at a time.
@@ -520,7 +520,8 @@ impl Sweep {
                 true => steps.iter().map(|step| Fused::rates(fit, step)).collect(),
                 false => Vec::new(),
             };
-            kept = population.train(before, epochs, &rates, kept).await?;
+            let epochs_of = fused::Epochs { before, count: epochs, rates: &rates };
+            kept = population.train(&epochs_of, kept, None).await?.kept;
             done += epochs;
         }
         Ok(state)

@@ -16,5 +16,4 @@ pub use self::loss::Loss;
 pub(crate) use self::network::ALIGNMENT;
 pub use self::network::{Dense, Layout, Network, Place, Tensor};
 pub(crate) use self::onnx_node::{Attribute, Node};
-pub(crate) use self::optimizer::Rates;
 pub use self::optimizer::{Optimizer, Rule};

@@ -595,7 +595,12 @@ impl Fit {
     pub(crate) fn logs(&self, epoch: usize, since: Duration) -> bool {
         // A stop is there for the interval, or for what is looked at each epoch: half the interval tells them apart.
         let due = self.log_interval.is_some_and(|interval| epoch == 1 || epoch == self.epochs || since >= interval / 2);
-        due || self.log_every.is_some_and(|every| (epoch - 1).is_multiple_of(every))
+        due || self.log_every.is_some_and(|every| epoch.wrapping_sub(1).is_multiple_of(every))
+    }
+
+    /// Whether that epoch may be a log point, as far as that is known before its losses are read.
+    pub(crate) fn may_log(&self, epoch: usize) -> bool {
+        self.log_interval.is_some() || self.logs(epoch, Duration::ZERO)
     }
 
     /// The next epoch after `done` whose losses must be read: a log point, or the last, or the very next.

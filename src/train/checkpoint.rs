@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::history::{Ended, History};
+use super::readout::End;
 use super::start::Start;
 use super::state::State;
+use super::training_data::TrainingData;
 use super::watch::Watch;
 use crate::data::Data;
-use crate::engine::{End, Engine};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::file::checkpoint::{
     CHECKSUM, Contents, Description, Existing, KEY, MOST_COUNTED, NetworkText, PREFIXES, Progress, Target, Tensor, Type,
@@ -18,7 +20,7 @@ use crate::file::{self, Format, refused};
 use crate::gpu::Device;
 use crate::network::{Activation, Layout, Place};
 use crate::plan;
-use crate::settings::{Checkpoint, Fit, OnNonFinite, Plateau};
+use crate::settings::{Fit, OnNonFinite, Plateau};
 
 /// A training that goes on.
 #[derive(Clone, Debug)]
@@ -32,6 +34,15 @@ pub struct Resumed {
     /// The file that it comes from.
     path: PathBuf,
     circumstances: BTreeMap<String, String>,
+}
+
+/// Where a training stands that is saved.
+pub struct Standing<'a> {
+    pub state: &'a State,
+    pub watch: &'a Watch,
+    pub history: &'a History,
+    /// Whether early stopping has ended it.
+    pub stopped: bool,
 }
 
 /// Writes the checkpoints of a training.
@@ -50,10 +61,10 @@ pub struct Saver {
 }
 
 /// What must be the same when a training goes on.
-pub fn settings(start: &Start<'_>, (data, validation): (&Data<'_>, Option<&Data<'_>>), fit: &Fit) -> BTreeMap<String, String> {
+pub fn settings(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit) -> BTreeMap<String, String> {
     let mut settings = fit.settings();
-    settings.insert("data".into(), data.fingerprint());
-    settings.insert("validation data".into(), validation.map_or("none".into(), Data::fingerprint));
+    settings.insert("data".into(), rows.train.fingerprint());
+    settings.insert("validation data".into(), rows.validation.as_ref().map_or("none".into(), Data::fingerprint));
     for layer in start.network.layers() {
         if let Activation::Custom(definition) = &layer.activation {
             let wgsl = format!("{} with the derivative {}", definition.wgsl_value, definition.wgsl_derivative);
@@ -90,14 +101,10 @@ impl Resumed {
 }
 
 impl Saver {
-    /// Of a training with that checkpoint, after it was made sure that one can be written there.
-    pub fn new(
-        start: &Start<'_>,
-        checkpoint: &Checkpoint,
-        settings: BTreeMap<String, String>,
-        fit: &Fit,
-        engine: Engine,
-    ) -> Result<Self, Error> {
+    /// Of a training with a checkpoint, after it was made sure that one can be written there.
+    pub fn of(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit, engine: Engine) -> Result<Option<Self>, Error> {
+        let Some(checkpoint) = &fit.checkpoint else { return Ok(None) };
+        let settings = settings(start, rows, fit);
         let same = |resumed: &Resumed| {
             let (its, own) = (std::fs::canonicalize(&resumed.path), std::fs::canonicalize(&checkpoint.path));
             matches!((its, own), (Ok(its), Ok(own)) if its == own)
@@ -116,7 +123,7 @@ impl Saver {
         let kind = if engine == Engine::Cpu { Type::F64 } else { Type::F32 };
         let mut description = Description::new(start.network, start.preprocessing, 0, BTreeMap::new());
         check_length(&mut description, (&circumstances, &settings), kind, start, fit)?;
-        Ok(Self {
+        Ok(Some(Self {
             target: Target::checked(&checkpoint.path, existing)?,
             existing,
             circumstances,
@@ -125,7 +132,7 @@ impl Saver {
             description,
             best: start.resumed.as_ref().and_then(|resumed| Some((resumed.watch.best_epoch?, resumed.best.clone()?))),
             saved: None,
-        })
+        }))
     }
 
     /// Whether what is known of the best epoch's parameters is up to date.
@@ -139,14 +146,8 @@ impl Saver {
     }
 
     /// Writes one.
-    pub fn save(
-        &mut self,
-        (layout, end): (&Layout, &End),
-        state: &State,
-        watch: &Watch,
-        history: &History,
-        stopped: bool,
-    ) -> Result<(), Error> {
+    pub fn save(&mut self, layout: &Layout, end: &End, standing: &Standing<'_>) -> Result<(), Error> {
+        let Standing { state, watch, history, stopped } = *standing;
         let mut all = tensors("", layout, &end.parameters, self.kind);
         for (slot, values) in state.optimizer.definition().slots.iter().zip(&end.slots) {
             all.extend(tensors(&format!("optimizer.{slot}."), layout, values, self.kind));

@@ -1,6 +1,6 @@
 //! What will be planned for a training.
 
-use crate::engine::{Frame, Rows, Snapshot};
+use crate::engine::{DataShape, Frame, Snapshot};
 use crate::kernel::Limits;
 use crate::network::{Layout, Network};
 use crate::settings::{Fit, Metric, OnNonFinite};
@@ -8,13 +8,17 @@ use crate::settings::{Fit, Metric, OnNonFinite};
 /// The losses that wait on the device until they are read: a run without log points reads them this often.
 const MOST_UNREAD: usize = 65_536;
 
-/// What will be planned for a training on that many rows.
-pub fn frame<'a>(
-    (network, layout, fit): (&'a Network, &'a Layout, &'a Fit),
-    rows: Rows,
-    validation: Option<Rows>,
-    limits: Limits,
-) -> Frame<'a> {
+/// What is trained, and how.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    pub network: &'a Network,
+    pub layout: &'a Layout,
+    pub fit: &'a Fit,
+}
+
+/// What will be planned for a training on such rows.
+pub fn frame<'a>(task: Task<'a>, rows: DataShape, validation: Option<DataShape>, limits: Limits) -> Frame<'a> {
+    let Task { network, layout, fit } = task;
     let saves = fit.checkpoint.as_ref().map(|checkpoint| checkpoint.every);
     let stop = [fit.log_every, saves].into_iter().flatten().fold(fit.epochs, usize::min);
     let room = if fit.looks_every_epoch() { 1 } else { stop.min(MOST_UNREAD) };

@@ -130,6 +130,22 @@ impl Evaluation {
 }
 
 impl History {
+    /// The log of its last epoch, counted from 1.
+    pub(crate) fn last(&self, epoch: usize) -> Log {
+        let last = |metrics: &BTreeMap<String, Vec<f64>>| {
+            metrics.iter().filter_map(|(name, values)| Some((name.clone(), *values.last()?))).collect()
+        };
+        Log {
+            epoch,
+            loss: self.loss[epoch - 1],
+            metrics: last(&self.metrics),
+            validation_loss: self.validation_loss.last().copied(),
+            validation_metrics: last(&self.validation_metrics),
+            learning_rate: self.learning_rate[epoch - 1],
+            weights: Vec::new(),
+        }
+    }
+
     /// The columns beside the epoch, by name, in the order of files.
     fn columns(&self) -> Vec<(String, &[f64])> {
         let mut columns = vec![("loss".to_owned(), self.loss.as_slice())];

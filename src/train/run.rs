@@ -1,300 +1,317 @@
-//! The trainer: owns batches, learning rates, validation and stopping, whatever the engine.
+//! A training on its way: what each part of the loop does.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use web_time::Instant;
 
-use super::checkpoint::{self, Saver};
-use super::frame::frame;
+use super::checkpoint::{Saver, Standing};
+use super::diverged::{Good, diverged_parameters, not_finite};
+use super::frame::{Task, frame};
 use super::history::{Ended, History, Log};
+use super::readout::{End, Readout};
 use super::start::{Failed, Start, Trained};
 use super::state::State;
+use super::training_data::TrainingData;
 use super::watch::Watch;
 use crate::data::{Data, Preprocessing};
-use crate::engine::{Batches, End, Losses, Rows, Running, Setup, Snapshot};
+use crate::engine::{Batches, DataShape, Frame, Losses, Running, Setup, Snapshot};
 use crate::error::Error;
-use crate::memory::Reserve;
-use crate::network::Layout;
-use crate::settings::{Answer, Fit, Measured, Metric, OnNonFinite, Scale};
+use crate::gpu::{Habit, Pace};
+use crate::settings::{Cancel, Fit, Measured, Metric, Scale};
 
-/// The steps that are prepared at once, in whole epochs; fewer where another thread may cancel.
-const MOST_STEPS: [usize; 2] = [65_536, 1024];
+/// The steps that are prepared at once, in whole epochs.
+const MOST_STEPS: usize = 65_536;
 
-/// Trains: from one point at which somebody looks to the next.
-pub async fn train<A: Answer>(
-    start: &Start<'_>,
-    (data, validation): (&Data<'_>, Option<&Data<'_>>),
-    fit: &Fit,
-    on_log: &mut impl AsyncFnMut(&Log) -> A,
-) -> Result<Trained, Failed> {
-    let &Start { device, network, layout, .. } = start;
-    let resumed = start.resumed.as_ref();
-    let mut state = resumed.map_or_else(|| start.state.going_on(fit), |resumed| resumed.state.clone());
-    let parameters = resumed.map_or(start.parameters, |resumed| &resumed.parameters);
-    let names = (network, layout, fit);
-    let frame = frame(names, Rows::of(data), validation.map(Rows::of), device.limits());
-    let slots = std::mem::take(&mut state.slots);
-    let setup = Setup { frame, parameters, slots: &slots, data, validation };
-    let mut engine = Running::training(device, setup).await?;
-    drop(slots);
-    // In f64 the parameters, and what the optimizer keeps of each; what they are read back through, in f32, as bytes and as numbers; and in a
-    // checkpoint all of it turned round, beside the best parameters.
-    let copies = 1 + fit.optimizer.definition().slots.len() as u64;
-    let once = copies * 8 + 16;
-    let values = if fit.checkpoint.is_some() { once + (copies + 2) * 8 } else { once };
-    let reserved = |done: usize| match done < fit.epochs {
-        true => Reserve::new("what training ends with", layout.len as u64 * values).map(Some),
-        false => Ok(None),
-    };
-    let mut reserve = reserved(0)?;
-    let mut saver = match &fit.checkpoint {
-        Some(checkpoint) => {
-            let settings = checkpoint::settings(start, (data, validation), fit);
-            Some(Saver::new(start, checkpoint, settings, fit, engine.name())?)
+/// How the epochs between two logs follow what they took.
+const LOGS: Habit = Habit { rise: 1.0, fall: 1.0, growth: 4.0, enough: 0.0, least: 1.0, probes: true };
+
+/// A training on its way.
+pub struct Run<'a> {
+    start: &'a Start<'a>,
+    fit: &'a Fit,
+    batches: Batches,
+    readout: Readout,
+    saver: Option<Saver>,
+    /// What makes metrics of what was measured in training, and of the validation rows.
+    scales: (Scale, Option<Scale>),
+    /// The epochs whose losses can wait on the device.
+    room: usize,
+    /// Whether the parameters of the last look are kept.
+    keeps_good: bool,
+    good: Good,
+    state: State,
+    watch: Watch,
+    /// The parameters of the best epoch, as long as that is one of before the training was resumed.
+    best: Option<Vec<f64>>,
+    history: History,
+    /// The epochs that are done.
+    done: usize,
+    /// Whether more steps than these epochs' have been taken: it was cancelled within one.
+    within_epoch: bool,
+    /// Whether early stopping has ended it, whatever else may have in the same epoch.
+    stopped: bool,
+    pace: Pace,
+    /// When the epochs since the last look began, and when it was logged last.
+    began: Instant,
+    logged: Instant,
+}
+
+impl<'a> Run<'a> {
+    /// The training at its beginning, or where it is resumed.
+    pub async fn new(start: &'a Start<'a>, rows: &TrainingData<'_>, fit: &'a Fit) -> Result<Self, Failed> {
+        let resumed = start.resumed.as_ref();
+        let mut state = resumed.map_or_else(|| start.state.going_on(fit), |resumed| resumed.state.clone());
+        let task = Task { network: start.network, layout: start.layout, fit };
+        let shape = DataShape::of(&rows.train);
+        let frame = frame(task, shape, rows.validation.as_ref().map(DataShape::of), start.device.limits());
+        // The engine has them from here on.
+        let slots = std::mem::take(&mut state.slots);
+        let parameters = resumed.map_or(start.parameters, |resumed| &resumed.parameters);
+        let setup = Setup { frame, parameters, slots: &slots, data: &rows.train, validation: rows.validation.as_ref() };
+        let engine = Running::training(start.device, setup).await?;
+        let name = engine.name();
+        drop(slots);
+        let mut run = Self {
+            start,
+            fit,
+            batches: Batches::of(fit, rows.train.inputs.rows()),
+            readout: Readout::new(engine, start.layout, fit)?,
+            saver: Saver::of(start, rows, fit, name)?,
+            scales: scales(start, rows, &frame),
+            room: frame.room,
+            keeps_good: frame.snapshots.contains(&Snapshot::Good),
+            good: Good::Before,
+            state,
+            watch: Watch::default(),
+            best: None,
+            history: History { engine: name, ..History::default() },
+            done: 0,
+            within_epoch: false,
+            stopped: false,
+            pace: Pace::new(LOGS),
+            began: Instant::now(),
+            logged: Instant::now(),
+        };
+        if let Some(resumed) = resumed {
+            resumed.compare(start, name);
+            run.history = History { engine: name, ..resumed.history.clone() };
+            (run.watch, run.best) = (resumed.watch.clone(), resumed.best.clone());
+            run.good = Good::Resumed(resumed.parameters.clone(), run.state.clone());
+            run.done = run.history.loss.len();
+            run.stopped = run.history.ended == Ended::EarlyStopping;
         }
-        None => None,
-    };
-    let batches = Batches::of(fit, data.inputs.rows());
+        Ok(run)
+    }
+
+    /// Whether there is an epoch to come.
+    pub fn goes_on(&self) -> bool {
+        self.done < self.fit.epochs && self.history.ended == Ended::Finished && !self.within_epoch
+    }
+
+    /// Ends it after this epoch.
+    pub fn end(&mut self, why: Ended) {
+        self.history.ended = why;
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.fit.cancel.as_ref().is_some_and(Cancel::is_cancelled)
+    }
+
+    /// The epoch up to which nothing is looked at.
+    fn next_look(&self) -> usize {
+        let next = self.fit.next_stop(self.done).min(self.done + self.room);
+        let Some(interval) = self.fit.log_interval else { return next };
+        // What an answer costs in any case is a part of the interval, but not all of it.
+        let time = interval.saturating_sub(self.pace.fixed()).max(interval / 2);
+        let epochs = self.pace.fitting(time).map_or(1, |epochs| epochs as usize);
+        next.min(self.done.saturating_add(epochs.max(1)))
+    }
+
+    /// Takes whole epochs up to the next at which something is looked at, and gives how many: fewer where it is cancelled.
+    pub async fn take_epochs(&mut self) -> Result<usize, Error> {
+        let (first, end, steps) = (self.done, self.next_look(), self.batches.steps());
+        self.began = Instant::now();
+        while self.done < end && !self.is_cancelled() {
+            let (before, mut prepared) = (self.state.clone(), Vec::new());
+            for _ in 0..(MOST_STEPS / steps).clamp(1, end - self.done) {
+                self.state.epoch(self.fit, &self.batches, &mut prepared);
+            }
+            let taken = self.readout.engine.run(&prepared).await?;
+            let rates = prepared[..taken].chunks_exact(steps).map(|epoch| epoch[steps - 1].learning_rate);
+            self.history.learning_rate.extend(rates);
+            self.done += taken / steps;
+            if taken < prepared.len() {
+                self.state = before.after((taken / steps) as u64, self.fit, &self.batches);
+                self.state.steps += (taken % steps) as u64;
+                self.within_epoch = taken % steps > 0;
+                break;
+            }
+        }
+        if self.done == self.fit.epochs {
+            self.readout.release();
+        }
+        Ok(self.done - first)
+    }
+
+    /// Reads the losses of these epochs, and sees that they and the parameters are finite.
+    pub async fn read_losses(&mut self, epochs: usize) -> Result<(), Failed> {
+        let with_parameters = self.done == self.fit.epochs || (self.fit.log_weights && self.fit.may_log(self.done));
+        let Losses { epochs: losses, measured, finite } = self.readout.engine.losses(with_parameters).await?;
+        self.history.loss.extend(losses);
+        if epochs > 0 {
+            note(&mut self.history.metrics, &self.fit.metrics, &measured, &self.scales.0);
+        }
+        let mut diverged = not_finite("a loss", &self.history.loss, epochs, self.fit);
+        if diverged.is_none() && !finite {
+            let parameters = self.readout.parameters(None).await?;
+            let epoch = self.done + usize::from(self.within_epoch);
+            diverged = diverged_parameters(self.start.layout, &parameters, epoch, self.fit);
+        }
+        self.goes_back(diverged).await
+    }
+
+    /// Measures the validation rows, if there are any. An epoch counts once they are measured.
+    pub async fn validate(&mut self) -> Result<(), Failed> {
+        let Some(scale) = self.scales.1 else { return Ok(()) };
+        let Some(measured) = self.readout.engine.validate().await? else {
+            self.leave_epoch();
+            return Ok(());
+        };
+        self.history.validation_loss.push(measured.losses[0]);
+        note(&mut self.history.validation_metrics, &self.fit.metrics, &measured, &scale);
+        let diverged = not_finite("a validation loss", &self.history.validation_loss, 1, self.fit);
+        self.goes_back(diverged).await
+    }
+
+    /// Takes the last epoch back, which was cancelled before it was measured.
+    fn leave_epoch(&mut self) {
+        let metrics = self.history.metrics.values_mut();
+        for values in metrics.chain([&mut self.history.loss, &mut self.history.learning_rate]) {
+            values.pop();
+        }
+        self.done -= 1;
+        self.state.epochs -= 1;
+        self.within_epoch = true;
+    }
+
+    /// Fails by that error, if there is one, with the parameters of the last look.
+    async fn goes_back(&mut self, diverged: Option<Error>) -> Result<(), Failed> {
+        let Some(error) = diverged else { return Ok(()) };
+        self.readout.release();
+        let kept = std::mem::take(&mut self.good).find(&mut self.readout).await?;
+        Err(Failed { error, kept })
+    }
+
+    /// Takes note of how the loss has changed: for early stopping, for a schedule that watches, and for a training that may diverge later.
+    pub fn watch(&mut self) -> Result<(), Error> {
+        if self.within_epoch {
+            return Ok(());
+        }
+        if self.keeps_good && self.done < self.fit.epochs {
+            self.readout.engine.keep(Snapshot::Good)?;
+            self.good = Good::Snapshot(self.state.clone());
+        }
+        let watched = self.history.validation_loss.last().or(self.history.loss.last()).copied().unwrap_or(f64::NAN);
+        if self.fit.looks_every_epoch() {
+            self.fit.schedule.watch(watched, &mut self.state.plateau);
+        }
+        let Some(stopping) = self.fit.early_stopping else { return Ok(()) };
+        if self.watch.improves(watched, stopping.min_delta, self.done) && stopping.restore_best {
+            self.readout.engine.keep(Snapshot::Best)?;
+            self.best = None;
+        }
+        if self.watch.since >= stopping.patience {
+            self.stopped = true;
+            self.end(Ended::EarlyStopping);
+        }
+        Ok(())
+    }
+
+    /// Writes a checkpoint, if it is time for one.
+    pub async fn save(&mut self) -> Result<(), Failed> {
+        if self.fit.saves(self.done) { self.save_now().await } else { Ok(()) }
+    }
+
+    /// Writes one, unless there is one of this epoch. Within an epoch there is none: the last one stays.
+    async fn save_now(&mut self) -> Result<(), Failed> {
+        let Some(saver) = self.saver.as_mut().filter(|saver| !saver.has(self.done) && !self.within_epoch) else {
+            return Ok(());
+        };
+        let restores = self.fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
+        let standing = Standing { state: &self.state, watch: &self.watch, history: &self.history, stopped: self.stopped };
+        let (layout, best_epoch) = (self.start.layout, self.watch.best_epoch);
+        self.readout
+            .with_memory(async |engine| {
+                let end = End::of(engine).await?;
+                if restores && !saver.knows_best(best_epoch) {
+                    let best = engine.parameters(Some(Snapshot::Best)).await?;
+                    saver.best = best_epoch.map(|epoch| (epoch, best));
+                }
+                saver.save(layout, &end, &standing).map_err(|error| {
+                    // What was trained until then need not be lost with the place that it would have been saved in.
+                    let state = State { slots: end.slots, ..standing.state.clone() };
+                    Failed { error, kept: Some((end.parameters, state)) }
+                })
+            })
+            .await?;
+        self.start.saved.inspect(|told| told.store(true, Ordering::Relaxed));
+        Ok(())
+    }
+
+    /// What is to be logged of the last of so many epochs, if it is time for that.
+    pub async fn log(&mut self, epochs: usize) -> Result<Option<Log>, Error> {
+        self.pace.learn(epochs as f64, self.began.elapsed());
+        let stops = self.fit.log_interval.is_some() && self.stopped;
+        if self.history.loss.is_empty() || !(stops || self.fit.logs(self.done, self.logged.elapsed())) {
+            return Ok(None);
+        }
+        let mut log = self.history.last(self.done);
+        if self.fit.log_weights {
+            log.weights = self.start.layout.tensors(&self.readout.parameters(None).await?);
+        }
+        self.logged = Instant::now();
+        Ok(Some(log))
+    }
+
+    /// What it ends with.
+    pub async fn finish(mut self) -> Result<Trained, Failed> {
+        if self.history.ended == Ended::Finished && self.done < self.fit.epochs {
+            self.end(Ended::Cancelled);
+        }
+        self.readout.release();
+        self.save_now().await?;
+        let restores = self.fit.early_stopping.is_some_and(|stopping| stopping.restore_best) && self.watch.best_epoch.is_some();
+        let parameters = match self.best.filter(|_| restores) {
+            Some(best) => best,
+            None => self.readout.parameters(restores.then_some(Snapshot::Best)).await?,
+        };
+        self.history.best_epoch = self.watch.best_epoch;
+        self.state.slots = self.readout.engine.slots().await?;
+        if restores {
+            // What it kept was of other weights, and may be no numbers at all.
+            self.state.forget_optimizer();
+        }
+        Ok(Trained { parameters, state: self.state, history: self.history })
+    }
+}
+
+/// What makes metrics of what was measured in training, and of the validation rows.
+fn scales(start: &Start<'_>, rows: &TrainingData<'_>, frame: &Frame<'_>) -> (Scale, Option<Scale>) {
+    let outputs = start.network.outputs();
     let scale = |data: &Data<'_>| Scale {
         rows: data.inputs.rows(),
-        outputs: network.outputs(),
+        outputs,
         counts: frame.scores.counts,
-        variance: if frame.scores.errors { data.variance(network.outputs()) } else { f64::NAN },
+        variance: if frame.scores.errors { data.variance(outputs) } else { f64::NAN },
         unit: start.preprocessing.map_or(1.0, Preprocessing::unit),
     };
-    let scales = (scale(data), validation.map(scale));
-    let cancelled = || fit.cancel.as_ref().is_some_and(|cancel| cancel.is_cancelled());
-
-    let mut history = History { engine: engine.name(), ..History::default() };
-    let mut watch = Watch::default();
-    let mut good = Good::default();
-    // Those of the best epoch, as long as it is one of before the training was resumed.
-    let mut best = None;
-    if let Some(resumed) = resumed {
-        resumed.compare(start, engine.name());
-        history = History { engine: engine.name(), ..resumed.history.clone() };
-        (watch, best) = (resumed.watch.clone(), resumed.best.clone());
-        good = Good::Resumed(resumed.parameters.clone(), state.clone());
-    }
-    let restores = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
-    let mut end_parameters = None;
-    let mut done = history.loss.len();
-    // By early stopping, whatever else may end it in the same epoch.
-    let mut stopped = history.ended == Ended::EarlyStopping;
-    let (mut stretch, mut paced) = (1, false);
-    let mut logged = Instant::now();
-    while done < fit.epochs && history.ended == Ended::Finished {
-        let (end, before) = (fit.next_stop(done).min(done + frame.room), done);
-        let (end, began) = (if fit.log_interval.is_some() { end.min(done + stretch) } else { end }, Instant::now());
-        while done < end && !cancelled() {
-            let mut steps = Vec::new();
-            let most = MOST_STEPS[usize::from(fit.cancel.is_some())] / batches.steps();
-            let epochs = most.clamp(1, end - done);
-            for _ in 0..epochs {
-                state.epoch(fit, &batches, &mut steps);
-                history.learning_rate.push(steps[steps.len() - 1].learning_rate);
-            }
-            done += epochs;
-            engine.run(&steps).await?;
-        }
-        if done == fit.epochs {
-            drop(reserve.take());
-        }
-        // Cancelled before there was anything to look at.
-        if done == before {
-            history.ended = Ended::Cancelled;
-            break;
-        }
-        // The losses of a stretch are waited for yet: by then the interval is over.
-        let mut logs = fit.logs(done, logged.elapsed()) || (paced && done - before == stretch);
-        let Losses { epochs: losses, measured, parameters, finite } =
-            engine.losses(done == fit.epochs || (logs && fit.log_weights)).await?;
-        end_parameters = parameters;
-        history.loss.extend(&losses);
-        note(&mut history.metrics, &fit.metrics, &measured, &scales.0);
-        let mut diverged = not_finite("a loss", &history.loss, losses.len(), fit);
-        if diverged.is_none() && !finite {
-            drop(reserve.take());
-            let parameters = engine.finish(None, end_parameters.clone()).await?.parameters;
-            diverged = diverged_parameters(layout, &parameters, done, fit);
-            reserve = reserved(done)?;
-        }
-        if diverged.is_none()
-            && let (Some(validated), Some(scale)) = (engine.validate().await?, &scales.1)
-        {
-            history.validation_loss.push(validated.losses[0]);
-            note(&mut history.validation_metrics, &fit.metrics, &validated, scale);
-            diverged = not_finite("a validation loss", &history.validation_loss, 1, fit);
-        }
-        if let Some(error) = diverged {
-            drop(reserve);
-            return Err(Failed { error, kept: good.find(&mut engine).await? });
-        }
-        if frame.snapshots.contains(&Snapshot::Good) && done < fit.epochs {
-            engine.keep(Snapshot::Good)?;
-            good = Good::Snapshot(state.clone());
-        }
-        let watched = history.validation_loss.last().or(history.loss.last()).copied().unwrap_or(f64::NAN);
-        if fit.looks_every_epoch() {
-            fit.schedule.watch(watched, &mut state.plateau);
-        }
-        if let Some(stopping) = fit.early_stopping {
-            if watch.improves(watched, stopping.min_delta, done) && stopping.restore_best {
-                engine.keep(Snapshot::Best)?;
-                best = None;
-            }
-            if watch.since >= stopping.patience {
-                (history.ended, stopped) = (Ended::EarlyStopping, true);
-            }
-        }
-        if let Some(saver) = saver.as_mut().filter(|_| fit.saves(done)) {
-            drop(reserve.take());
-            let end = engine.finish(None, end_parameters.clone()).await?;
-            save(saver, &mut engine, start, fit, end, (&state, &watch, &history), stopped).await?;
-            reserve = reserved(done)?;
-        }
-        if let Some(interval) = fit.log_interval {
-            (stretch, paced) = stretched(done - before, began.elapsed(), interval);
-            logs |= history.ended == Ended::EarlyStopping;
-        }
-        if logs {
-            let mut log = log(&history, done);
-            if fit.log_weights {
-                let parameters = match &end_parameters {
-                    Some(parameters) => parameters.clone(),
-                    None => engine.finish(None, None).await?.parameters,
-                };
-                log.weights = layout.tensors(&parameters);
-            }
-            if !on_log(&log).await.goes_on() {
-                history.ended = Ended::Asked;
-            }
-            logged = Instant::now();
-        }
-        if cancelled() {
-            history.ended = Ended::Cancelled;
-        }
-    }
-    drop(reserve);
-    if let Some(saver) = saver.as_mut().filter(|saver| !saver.has(done)) {
-        let end = engine.finish(None, end_parameters.clone()).await?;
-        save(saver, &mut engine, start, fit, end, (&state, &watch, &history), stopped).await?;
-    }
-    let restores = restores && watch.best_epoch.is_some();
-    let snapshot = (restores && best.is_none()).then_some(Snapshot::Best);
-    let End { mut parameters, slots } = engine.finish(snapshot, end_parameters).await?;
-    if let Some(best) = best.filter(|_| restores) {
-        parameters = best;
-    }
-    history.best_epoch = watch.best_epoch;
-    state.slots = slots;
-    if restores {
-        // What it kept was of other weights, and may be no numbers at all.
-        state.forget_optimizer();
-    }
-    Ok(Trained { parameters, state, history })
+    (scale(&rows.train), rows.validation.as_ref().map(scale))
 }
 
-/// Writes a checkpoint.
-async fn save(
-    saver: &mut Saver,
-    engine: &mut Running,
-    start: &Start<'_>,
-    fit: &Fit,
-    end: End,
-    (state, watch, history): (&State, &Watch, &History),
-    stopped: bool,
-) -> Result<(), Failed> {
-    if fit.early_stopping.is_some_and(|stopping| stopping.restore_best) && !saver.knows_best(watch.best_epoch) {
-        let best = engine.finish(Some(Snapshot::Best), None).await?.parameters;
-        saver.best = watch.best_epoch.map(|epoch| (epoch, best));
-    }
-    let saved = saver.save((start.layout, &end), state, watch, history, stopped).map_err(|error| {
-        // What was trained until then need not be lost with the place that it would have been saved in.
-        let state = State { slots: end.slots, ..state.clone() };
-        Failed { error, kept: Some((end.parameters, state)) }
-    });
-    if saved.is_ok() {
-        start.saved.inspect(|told| told.store(true, Ordering::Relaxed));
-    }
-    saved
-}
-
-/// The parameters to which a training that diverges goes back.
-#[derive(Default)]
-enum Good {
-    /// Those that the model had before.
-    #[default]
-    Before,
-    /// Those of the checkpoint that it was resumed from.
-    Resumed(Vec<f64>, State),
-    /// Those of the last look, and the state then.
-    Snapshot(State),
-}
-
-impl Good {
-    /// The parameters and the state that goes on from them; none if they are those of before.
-    async fn find(self, engine: &mut Running) -> Result<Option<(Vec<f64>, State)>, Error> {
-        let (parameters, mut state) = match self {
-            Good::Before => return Ok(None),
-            Good::Resumed(parameters, state) => (parameters, state),
-            Good::Snapshot(state) => (engine.finish(Some(Snapshot::Good), None).await?.parameters, state),
-        };
-        state.forget_optimizer();
-        Ok(Some((parameters, state)))
-    }
-}
-
+/// Adds the metrics of an epoch.
 fn note(of: &mut BTreeMap<String, Vec<f64>>, metrics: &[Metric], measured: &Measured, scale: &Scale) {
     for metric in metrics {
         of.entry(metric.name().into_owned()).or_default().push(metric.value(measured, scale));
     }
-}
-
-fn log(history: &History, epoch: usize) -> Log {
-    let last = |metrics: &BTreeMap<String, Vec<f64>>| {
-        metrics.iter().filter_map(|(name, values)| Some((name.clone(), *values.last()?))).collect()
-    };
-    Log {
-        epoch,
-        loss: history.loss[epoch - 1],
-        metrics: last(&history.metrics),
-        validation_loss: history.validation_loss.last().copied(),
-        validation_metrics: last(&history.validation_metrics),
-        learning_rate: history.learning_rate[epoch - 1],
-        weights: Vec::new(),
-    }
-}
-
-/// How many epochs take that interval, if so many have taken so long, but at most four times as many; and whether these do.
-fn stretched(epochs: usize, taken: Duration, interval: Duration) -> (usize, bool) {
-    let fitting = (epochs as f64 * (interval.as_secs_f64() / taken.as_secs_f64().max(1e-9))) as usize;
-    let most = epochs.saturating_mul(4);
-    (fitting.clamp(1, most), fitting <= most)
-}
-
-/// The error for the first of the last so many losses that is not finite.
-fn not_finite(what: &str, losses: &[f64], count: usize, fit: &Fit) -> Option<Error> {
-    if fit.on_non_finite == OnNonFinite::Continue {
-        return None;
-    }
-    // What an f32 does not hold is infinite, on the CPU engine too. The last loss is the last epoch's.
-    let last = &losses[losses.len() - count..];
-    let at = last.iter().position(|loss| !(*loss as f32).is_finite())?;
-    Some(diverged(what, last[at], losses.len() - count + at + 1, fit))
-}
-
-/// The error for the first parameter that is not finite; none if that is something else that the device looked at.
-fn diverged_parameters(layout: &Layout, parameters: &[f64], epoch: usize, fit: &Fit) -> Option<Error> {
-    layout.places.iter().find_map(|place| {
-        let values = &parameters[place.offset..place.offset + place.len];
-        let value = values.iter().find(|value| !(**value as f32).is_finite())?;
-        Some(diverged(&place.name, *value, epoch, fit))
-    })
-}
-
-fn diverged(what: &str, value: f64, epoch: usize, fit: &Fit) -> Error {
-    Error::Diverged { what: what.into(), value: value as f32, epoch, learning_rate: fit.base_rate() }
 }

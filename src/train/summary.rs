@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::frame::frame;
+use super::frame::{Task, frame};
 use crate::data::{Data, Split};
 use crate::engine::fused::{self, Size};
 use crate::engine::staged::{plan, ways};
-use crate::engine::{Frame, Rows};
+use crate::engine::{DataShape, Frame};
 use crate::error::Error;
 use crate::kernel::{Limits, Weights};
-use crate::network::{Layout, Network};
+use crate::network::Network;
 use crate::settings::{Fit, Validation};
 
 /// What a network is and what training it takes, as [`Model::summary`](crate::Model::summary) gives it. It prints itself.
@@ -69,7 +69,7 @@ impl Summary {
         let device_bytes = match limits {
             None => None,
             Some(limits) => {
-                let frame = planned((network, &layout, fit), rows, limits)?;
+                let frame = planned(Task { network, layout: &layout, fit }, rows, limits)?;
                 Some(match fused::choose(&frame).fused {
                     Some(fused) => {
                         let weights = if fused.weighted { fused.rows } else { 0 };
@@ -84,9 +84,10 @@ impl Summary {
 }
 
 /// What will be planned for training on that many rows, of which nothing but their number is known.
-pub(crate) fn planned<'a>(names: (&'a Network, &'a Layout, &'a Fit), rows: usize, limits: Limits) -> Result<Frame<'a>, Error> {
-    let (network, _, fit) = names;
-    let equal = |count: usize| Rows { count, classes: fit.loss.takes_classes(), weights: Weights::Equal, total: count as f64 };
+pub(crate) fn planned<'a>(task: Task<'a>, rows: usize, limits: Limits) -> Result<Frame<'a>, Error> {
+    let Task { network, fit, .. } = task;
+    let equal =
+        |count: usize| DataShape { count, classes: fit.loss.takes_classes(), weights: Weights::Equal, total: count as f64 };
     let (train, validation) = match &fit.validation {
         None => (rows, None),
         Some(Validation::Split(share)) => {
@@ -95,17 +96,17 @@ pub(crate) fn planned<'a>(names: (&'a Network, &'a Layout, &'a Fit), rows: usize
         }
         Some(Validation::Data(given)) => {
             let data = Data::named("validation ", network, fit.loss, (&given.0).into(), (&given.1).into())?;
-            (rows, Some(Rows::of(&data)))
+            (rows, Some(DataShape::of(&data)))
         }
     };
     let weighted = fit.sample_weights.is_some() || fit.class_weights.is_some();
     let weights = if weighted { Weights::Given } else { Weights::Equal };
-    Ok(frame(names, Rows { weights, ..equal(train) }, validation, limits))
+    Ok(frame(task, DataShape { weights, ..equal(train) }, validation, limits))
 }
 
 /// The kernels that a training dispatches, by their labels.
-pub(crate) fn kernels(names: (&Network, &Layout, &Fit), rows: usize, limits: Limits) -> Result<BTreeSet<String>, Error> {
-    let frame = planned(names, rows, limits)?;
+pub(crate) fn kernels(task: Task<'_>, rows: usize, limits: Limits) -> Result<BTreeSet<String>, Error> {
+    let frame = planned(task, rows, limits)?;
     if let Some(fused) = fused::choose(&frame).fused {
         return Ok([fused.label()].into());
     }

@@ -1,4 +1,6 @@
 //! Training inside an application: on its device, in its command buffers.
+//!
+//! Uses `model`, from whose weights it starts, and the rooms below.
 
 mod clock;
 
@@ -11,13 +13,13 @@ use web_time::Instant;
 use self::clock::Clock;
 use crate::data::Matrix;
 use crate::engine::staged::{self, StagedEngine, plan};
-use crate::engine::{Batches, Rows, Setup, Step};
+use crate::engine::{Batches, DataShape, Setup, Step};
 use crate::error::Error;
-use crate::gpu::{self, Gpu, RECORDING, lock};
+use crate::gpu::{self, Gpu, Habit, Pace, RECORDING, lock};
 use crate::model::Model;
 use crate::network::{Layout, Network, Tensor};
 use crate::settings::{EngineChoice, Fit};
-use crate::train::{self, State};
+use crate::train::{self, State, Task};
 
 /// A network that is trained on an application's own device, between what the application draws.
 ///
@@ -71,7 +73,10 @@ pub struct Trainer {
     steps: u64,
     epochs: u64,
     clock: Option<Clock>,
+    /// What a step takes on the host, which records it, and on the device.
     pace: Pace,
+    /// What it takes on the host alone, in seconds.
+    host: f64,
 }
 
 /// A tensor on the device, as bindings and copies take it.
@@ -156,48 +161,12 @@ impl std::fmt::Debug for Readback {
     }
 }
 
-/// How long a step takes, as far as that was measured.
-struct Pace {
-    /// On the host, to record it.
-    host: f64,
-    /// On the device; nothing before the first measurement.
-    device: Option<f64>,
-    /// Whether something was measured: the first time is mostly the driver's, which compiles.
-    warm: bool,
-    /// By how many steps the next frame may have at most.
-    most: usize,
-}
-
-/// How much of an estimate stays when a step took less than that. What took longer is believed at once, so that budgets are kept.
-const INERTIA: f64 = 0.9;
-
-/// By how much a frame's steps may grow from one to the next.
-const GROWTH: usize = 2;
+/// How long steps take is believed at once where that is longer than before, so that budgets are kept, and by and by where it is shorter. The
+/// device's clock measures the work alone.
+const STEPS: Habit = Habit { rise: 1.0, fall: 0.1, growth: 2.0, enough: 0.0, least: 1.0, probes: false };
 
 /// The epochs' losses take turns in these elements, both of which can be bound.
 const LOSS_SLOTS: [usize; 2] = [0, 64];
-
-impl Pace {
-    fn learn(&mut self, steps: usize, taken: Duration) {
-        if !std::mem::replace(&mut self.warm, true) || steps == 0 {
-            return;
-        }
-        let measured = taken.as_secs_f64() / steps as f64;
-        self.device = Some(match self.device {
-            Some(before) if measured < before => INERTIA * before + (1.0 - INERTIA) * measured,
-            _ => measured,
-        });
-    }
-
-    /// How many steps fit that time: at least one, or nothing would ever be learned.
-    fn fitting(&mut self, budget: Duration) -> usize {
-        let Some(device) = self.device else { return 1 };
-        let fitting = (budget.as_secs_f64() / (self.host + device).max(1e-9)) as usize;
-        let steps = fitting.clamp(1, self.most);
-        self.most = steps.saturating_mul(GROWTH).max(2);
-        steps
-    }
-}
 
 impl Trainer {
     /// What of an adapter's features training makes use of, to be asked for along with the application's own: subgroups on software
@@ -241,11 +210,11 @@ impl Trainer {
     ) -> Result<Self, Error> {
         let (network, layout) = (model.network(), &model.layout);
         check(fit, network)?;
-        let (data, _) = model.parts(inputs.into(), targets.into(), fit)?;
+        let data = model.parts(inputs.into(), targets.into(), fit)?.train;
         let gpu = Arc::new(Gpu::adopt(device, queue));
         // As long a step table as there is, for as many steps as an application may record at once.
         let fit = Fit { epochs: usize::MAX, ..fit.clone() };
-        let mut frame = train::frame((network, layout, &fit), Rows::of(&data), None, gpu.plan_limits());
+        let mut frame = train::frame(Task { network, layout, fit: &fit }, DataShape::of(&data), None, gpu.plan_limits());
         (frame.room, frame.snapshots, frame.scanned) = (LOSS_SLOTS[1] + 1, &[], false);
         let batches = Batches::of(&fit, data.inputs.rows());
         let gathered = [batches.size < batches.rows, false];
@@ -259,11 +228,24 @@ impl Trainer {
             let engine = StagedEngine::new(&gpu, &setup, batches, gathered, planned).await?;
             Ok::<_, Error>((engine, Clock::new(&gpu).await?))
         })?;
-        let pace = Pace { host: 0.0, device: None, warm: false, most: 1 };
+        let (pace, host) = (Pace::new(STEPS), 0.0);
         let (network, layout, ahead) = (network.clone(), layout.clone(), VecDeque::new());
-        let mut trainer =
-            Self { gpu, engine, network, layout, fit: fit.clone(), batches, state, ahead, steps: 0, epochs: 0, clock, pace };
-        trainer.pace.host = trainer.time_of_recording()?;
+        let mut trainer = Self {
+            gpu,
+            engine,
+            network,
+            layout,
+            fit: fit.clone(),
+            batches,
+            state,
+            ahead,
+            steps: 0,
+            epochs: 0,
+            clock,
+            pace,
+            host,
+        };
+        trainer.host = trainer.time_of_recording()?;
         Ok(trainer)
     }
 
@@ -321,19 +303,20 @@ impl Trainer {
     /// # Errors
     /// As [`record_steps`](Self::record_steps).
     pub fn record_for(&mut self, encoder: &mut wgpu::CommandEncoder, budget: Duration) -> Result<usize, Error> {
-        if let Some(clock) = &self.clock {
-            for (steps, taken) in clock.measured(&self.gpu) {
-                self.pace.learn(steps, taken);
-            }
+        let measured = self.clock.as_ref().map_or(Vec::new(), |clock| clock.measured(&self.gpu));
+        for (steps, taken) in measured {
+            self.took(steps, taken);
         }
-        let steps = self.pace.fitting(budget);
+        // At least one, or nothing would ever be learned.
+        let steps = self.pace.fitting(budget).map_or(1, |steps| steps as usize).max(1);
         self.record_steps(encoder, steps)?;
         Ok(steps)
     }
 
     /// Tells how long the device took for so many steps, where it has no clock of its own.
     pub fn took(&mut self, steps: usize, taken: Duration) {
-        self.pace.learn(steps, taken);
+        let recording = Duration::from_secs_f64(steps as f64 * self.host);
+        self.pace.learn(steps as f64, taken.saturating_add(recording));
     }
 
     /// The next step's row of the table, and its program.

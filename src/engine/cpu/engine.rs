@@ -4,9 +4,9 @@ use super::reference::{Batch, Chance, Passed, Reference, Update};
 use crate::data::{Data, argmax};
 use crate::engine::numbers::{gather, widened};
 use crate::engine::steps::{Batches, Step};
-use crate::engine::task::{End, Frame, Losses, Setup, Snapshot};
+use crate::engine::task::{Frame, Losses, Setup, Snapshot};
 use crate::network::{Layout, Loss};
-use crate::settings::{Counts, Fit, Measured, OnNonFinite, Scores};
+use crate::settings::{Cancel, Counts, Fit, Measured, OnNonFinite, Scores};
 
 /// The CPU engine in training.
 pub struct CpuEngine {
@@ -51,8 +51,18 @@ impl CpuEngine {
         }
     }
 
-    pub fn run(&mut self, steps: &[Step]) {
-        steps.iter().for_each(|step| self.step(step));
+    pub fn run(&mut self, steps: &[Step]) -> usize {
+        for (i, step) in steps.iter().enumerate() {
+            if self.is_cancelled() {
+                return i;
+            }
+            self.step(step);
+        }
+        steps.len()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.fit.cancel.as_ref().is_some_and(Cancel::is_cancelled)
     }
 
     fn step(&mut self, step: &Step) {
@@ -73,7 +83,7 @@ impl CpuEngine {
         if step.batch == 0 {
             self.measured = Measured::default();
         }
-        measure(&self.reference, &passed, &batch, self.scores, means, &mut self.measured);
+        measure(&self.reference, &passed[passed.len() - 1], &batch, self.scores, means, &mut self.measured);
         if step.batch as usize + 1 == self.batches.steps() {
             self.losses.push(self.measured.losses[0]);
         }
@@ -82,56 +92,81 @@ impl CpuEngine {
     pub fn losses(&mut self) -> Losses {
         let numbers = || self.reference.parameters(&self.layout).iter().all(|value| (*value as f32).is_finite());
         let finite = self.fit.on_non_finite == OnNonFinite::Continue || numbers();
-        Losses { epochs: std::mem::take(&mut self.losses), measured: self.measured.clone(), parameters: None, finite }
+        Losses { epochs: std::mem::take(&mut self.losses), measured: self.measured.clone(), finite }
     }
 
     pub fn validate(&self) -> Option<Measured> {
         let (inputs, targets) = self.validation.as_ref()?;
-        Some(evaluate(&self.reference, inputs, targets, self.scores))
+        // Row by row a pass is the same in pieces.
+        let mut all = Passed::default();
+        for piece in inputs.chunks(self.piece() * self.columns[0]) {
+            if self.is_cancelled() {
+                return None;
+            }
+            let last = self.reference.forward(piece, None).pop()?;
+            all.sums.extend(last.sums);
+            all.outputs.extend(last.outputs);
+        }
+        Some(evaluation(&self.reference, &all, targets, self.scores))
+    }
+
+    /// The rows of which a pass takes well under a tenth of a second.
+    fn piece(&self) -> usize {
+        (PIECE / self.layout.len.max(1)).max(1)
     }
 
     pub fn keep(&mut self, snapshot: Snapshot) {
         self.snapshots[snapshot as usize] = self.reference.parameters(&self.layout);
     }
 
-    pub fn finish(&self, snapshot: Option<Snapshot>) -> End {
-        let slots = 0..self.fit.optimizer.definition().slots.len();
-        End {
-            parameters: match snapshot {
-                Some(snapshot) => self.snapshots[snapshot as usize].clone(),
-                None => self.reference.parameters(&self.layout),
-            },
-            slots: slots.map(|slot| self.reference.slot(&self.layout, slot)).collect(),
+    pub fn parameters(&self, snapshot: Option<Snapshot>) -> Vec<f64> {
+        match snapshot {
+            Some(snapshot) => self.snapshots[snapshot as usize].clone(),
+            None => self.reference.parameters(&self.layout),
         }
+    }
+
+    pub fn slots(&self) -> Vec<Vec<f64>> {
+        let slots = 0..self.fit.optimizer.definition().slots.len();
+        slots.map(|slot| self.reference.slot(&self.layout, slot)).collect()
     }
 }
 
+/// As many multiply-adds are done between two looks at whether it is cancelled.
+const PIECE: usize = 1 << 24;
+
 /// What the reference measures over rows.
 pub fn evaluate(reference: &Reference, inputs: &[f64], targets: &[f64], scores: Scores) -> Measured {
-    let batch = Batch { inputs, targets, weights: None };
-    let rows = inputs.len() / reference.layers[0].ins;
+    let last = reference.forward(inputs, None).pop().unwrap_or_default();
+    evaluation(reference, &last, targets, scores)
+}
+
+/// What is measured of the last layer's pass over rows.
+fn evaluation(reference: &Reference, last: &Passed, targets: &[f64], scores: Scores) -> Measured {
+    let batch = Batch { inputs: &[], targets, weights: None };
+    let rows = last.outputs.len() / reference.layers[reference.layers.len() - 1].outs;
     let mut measured = Measured::default();
-    measure(reference, &reference.forward(inputs, None), &batch, scores, (rows as f64, rows), &mut measured);
+    measure(reference, last, &batch, scores, (rows as f64, rows), &mut measured);
     measured
 }
 
 /// Adds what a pass over rows gave to what was measured: its part of the epoch's means, which are over that weight and so many rows.
 fn measure(
     reference: &Reference,
-    passed: &[Passed],
+    last: &Passed,
     batch: &Batch<'_>,
     scores: Scores,
     (total, samples): (f64, usize),
     measured: &mut Measured,
 ) {
-    let columns = reference.layers[passed.len() - 1].outs;
-    let outputs = &passed[passed.len() - 1].outputs;
+    let columns = reference.layers[reference.layers.len() - 1].outs;
+    let outputs = &last.outputs;
     measured.losses.resize(scores.losses(), 0.0);
-    measured.losses[0] += reference.loss(passed, batch) / total;
+    measured.losses[0] += reference.loss_of(reference.loss, last, batch) / total;
     if scores.errors {
         let equal = Batch { weights: None, ..*batch };
-        measured.losses[1] += reference.loss_by(Loss::MeanSquaredError, passed, &equal) / samples as f64;
-        measured.losses[2] += reference.loss_by(Loss::MeanAbsoluteError, passed, &equal) / samples as f64;
+        measured.losses[1] += reference.loss_of(Loss::MeanSquaredError, last, &equal) / samples as f64;
+        measured.losses[2] += reference.loss_of(Loss::MeanAbsoluteError, last, &equal) / samples as f64;
     }
     let Some(counts) = scores.counts else { return };
     measured.counts.resize(counts.len(columns), 0);

@@ -3,7 +3,7 @@
 //! Apart from the formulas of an activation, a loss or an optimizer, which stand beside each other in one file, nothing here is shared with what
 //! the GPU runs, so that a mistake in one does not agree with itself in the other. Matrices are slices, row by row.
 
-use crate::network::{Activation, Dense, Layout, Loss, Network, Optimizer, Place, Rates};
+use crate::network::{Activation, Dense, Layout, Loss, Network, Optimizer, Place};
 use crate::random::{DROPOUT, Philox, dropout_threshold};
 
 /// c = a·b, with a of shape (m, k) and b of shape (k, n).
@@ -106,15 +106,10 @@ pub fn bias_gradient(deltas: &[f64], columns: usize) -> Vec<f64> {
 
 /// The optimizer's update of every parameter, in place, with what it keeps of each.
 pub fn update(parameters: &mut [f64], slots: &mut [Vec<f64>; 2], gradients: &[f64], how: &Update) {
-    let rates = Rates {
-        optimizer: how.optimizer,
-        learning_rate: how.learning_rate,
-        weight_decay: how.weight_decay,
-        corrections: (how.optimizer.definition().corrections)(&how.optimizer, how.step),
-    };
+    let rates = how.optimizer.rates(how.learning_rate, how.weight_decay, how.step);
     let [first, second] = slots;
     for (i, gradient) in gradients.iter().enumerate() {
-        Optimizer::update(&mut parameters[i], [&mut first[i], &mut second[i]], *gradient, &rates);
+        how.optimizer.update(&mut parameters[i], [&mut first[i], &mut second[i]], *gradient, &rates);
     }
 }
 
@@ -177,7 +172,8 @@ pub fn loss(
 pub struct Reference {
     /// First to last.
     pub layers: Vec<Layer>,
-    loss: Loss,
+    /// The loss that is descended.
+    pub loss: Loss,
     input_dropout: f64,
 }
 
@@ -212,6 +208,7 @@ pub struct Batch<'a> {
 }
 
 /// What a layer computed for every row.
+#[derive(Clone, Debug, Default)]
 pub struct Passed {
     /// What went in, after dropout.
     pub inputs: Vec<f64>,
@@ -306,13 +303,13 @@ impl Reference {
 
     /// The sum of the rows' logged losses after a forward pass, each times its weight.
     pub fn loss(&self, passed: &[Passed], batch: &Batch<'_>) -> f64 {
-        self.loss_by(self.loss, passed, batch)
+        self.loss_of(self.loss, &passed[passed.len() - 1], batch)
     }
 
-    /// The same by another loss.
-    pub fn loss_by(&self, by: Loss, passed: &[Passed], batch: &Batch<'_>) -> f64 {
-        let (layer, passed) = (&self.layers[passed.len() - 1], &passed[passed.len() - 1]);
-        let elements = (passed.sums.as_slice(), passed.outputs.as_slice(), batch.targets);
+    /// The same of what the pass left of the last layer, by any loss.
+    pub fn loss_of(&self, by: Loss, last: &Passed, batch: &Batch<'_>) -> f64 {
+        let layer = &self.layers[self.layers.len() - 1];
+        let elements = (last.sums.as_slice(), last.outputs.as_slice(), batch.targets);
         loss(by, &layer.dense.activation, elements, layer.outs, batch.weights)
     }
 

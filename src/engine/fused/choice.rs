@@ -80,7 +80,7 @@ pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, l
     }
     let batches = Batches::of(fit, rows);
     let optimizer = &fit.optimizer;
-    let corrects = (optimizer.definition().corrections)(optimizer, 1) != [1.0; 2];
+    let corrects = optimizer.corrections(1) != [1.0; 2];
     let mut fused = Fused {
         inputs: network.inputs(),
         layers: Fused::layers_of(network),

@@ -9,5 +9,5 @@ mod scan;
 mod training;
 
 pub use self::choice::{Differing, choose, kernel};
-pub use self::population::{Kept, Member, Population, Read, Rows, Size};
+pub use self::population::{Epochs, Kept, Member, PackedRows, Population, Read, Size};
 pub use self::training::FusedEngine;

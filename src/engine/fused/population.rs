@@ -10,8 +10,9 @@ use super::scan::Scan;
 use crate::data::Order;
 use crate::engine::staged;
 use crate::error::Error;
-use crate::gpu::{Allocated, Gpu, Region, Submission};
+use crate::gpu::{Allocated, Gpu, Pace, Region, SUBMISSIONS, Submission};
 use crate::kernel::{Fused, Kernel, LONGEST_LOOP, Limits, WORKGROUP_SIZE};
+use crate::settings::Cancel;
 
 /// A network's row: `Member` in the kernel.
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
@@ -76,7 +77,7 @@ impl Kept {
 }
 
 /// What networks are trained on, packed as their kernel reads it.
-pub struct Rows<'a> {
+pub struct PackedRows<'a> {
     pub inputs: &'a [f32],
     pub targets: &'a [f32],
     /// One after the other for all who have weights.
@@ -95,6 +96,22 @@ pub struct Size {
     pub longest: usize,
     /// Whether parameters that are no numbers are looked for.
     pub scanned: bool,
+}
+
+/// Epochs to train.
+pub struct Epochs<'a> {
+    /// How many came before.
+    pub before: u32,
+    pub count: usize,
+    /// A row for each step, where the kernel reads any.
+    pub rates: &'a [Rates],
+}
+
+/// How far a training came.
+pub struct Taken {
+    pub epochs: usize,
+    /// Which losses are kept next.
+    pub kept: Kept,
 }
 
 /// What came back of the losses of all networks, and with them.
@@ -127,9 +144,12 @@ pub struct Population {
     filling: usize,
     /// The epochs that a dispatch can take.
     longest: usize,
-    /// And how long, in nanoseconds.
-    longest_dispatch: f64,
+    /// And how long.
+    longest_dispatch: Duration,
+    /// What a network is thought to take for an epoch, in nanoseconds, when as many are trained as fill the device.
+    estimate: f64,
     most_workgroups: usize,
+    /// How long the nanoseconds of the estimate take.
     pace: Pace,
     /// What the device was given last, when, and how many network-epochs that tells the pace of.
     in_flight: Option<(Submission, Instant, f64)>,
@@ -148,14 +168,6 @@ struct Orders {
     params: wgpu::Buffer,
     step: wgpu::Buffer,
     order: Order,
-}
-
-/// How long a network takes for an epoch, in nanoseconds, when as many are trained as fill the device.
-struct Pace {
-    nanoseconds: f64,
-    measured: bool,
-    /// Whether a dispatch has been done: the first one's time is mostly the driver's, compiling.
-    warm: bool,
 }
 
 /// The share of what a dispatch may take that it is given before anything was measured.
@@ -239,7 +251,7 @@ impl Population {
         limits: &Limits,
         fused: &Fused,
         size: &Size,
-        rows: &Rows<'_>,
+        rows: &PackedRows<'_>,
         seed: u64,
     ) -> Result<Self, Error> {
         use wgpu::BufferUsages as Usage;
@@ -308,9 +320,10 @@ impl Population {
             staging,
             filling: fused.filling(limits),
             longest,
-            longest_dispatch: limits.fused_dispatch as f64,
+            longest_dispatch: Duration::from_nanos(limits.fused_dispatch),
+            estimate: fused.nanoseconds(limits),
             most_workgroups: limits.workgroups as usize,
-            pace: Pace { nanoseconds: fused.nanoseconds(limits), measured: false, warm: false },
+            pace: Pace::new(SUBMISSIONS),
             in_flight: None,
             waiting: (Vec::new(), 0.0),
             filled: true,
@@ -338,18 +351,17 @@ impl Population {
         self.gpu.write(&self.losses, 0, bytemuck::cast_slice(losses))
     }
 
-    /// Trains all for so many epochs, the first of which comes after `before`. `rates` has a row for each step, where the kernel reads any.
-    /// Returns before all is done, or even submitted: readbacks wait for it. Says which losses are kept next.
-    pub async fn train(&mut self, before: u32, epochs: usize, rates: &[Rates], mut kept: Kept) -> Result<Kept, Error> {
+    /// Trains all for those epochs, or fewer where it is cancelled. Returns before all is done, or even submitted: readbacks wait for it.
+    pub async fn train(&mut self, epochs: &Epochs<'_>, mut kept: Kept, cancel: Option<&Cancel>) -> Result<Taken, Error> {
         let batches = self.fused.batches();
         let mut done = 0;
-        while done < epochs {
-            let count = self.epochs_at_once().min(epochs - done);
-            let first_epoch = before + done as u32;
+        while done < epochs.count && !cancel.is_some_and(Cancel::is_cancelled) {
+            let count = self.epochs_at_once().min(epochs.count - done);
+            let first_epoch = epochs.before + done as u32;
             // What waits reads the tables as they are.
             self.submit().await?;
             if let Some(steps) = &self.steps {
-                let rows = &rates[done * batches..(done + count) * batches];
+                let rows = &epochs.rates[done * batches..(done + count) * batches];
                 self.gpu.write(steps, 0, bytemuck::cast_slice(rows))?;
             }
             if let Some(orders) = &self.orders {
@@ -375,13 +387,13 @@ impl Population {
             kept = kept.after(count as u32);
             done += count;
         }
-        Ok(kept)
+        Ok(Taken { epochs: done, kept })
     }
 
     /// How many network-epochs fit a dispatch.
     fn budget(&self) -> f64 {
-        let share = if self.pace.measured { 1.0 } else { UNMEASURED };
-        share * self.longest_dispatch / self.pace.nanoseconds
+        let fitting = self.pace.fitting(self.longest_dispatch);
+        fitting.unwrap_or(UNMEASURED * self.longest_dispatch.as_nanos() as f64) / self.estimate
     }
 
     /// As many epochs as fit a dispatch of the networks that fill the device: the longer they stay on the chip, the better.
@@ -414,7 +426,7 @@ impl Population {
         if let Some((submission, submitted, network_epochs)) = self.in_flight.take() {
             self.gpu.finished(submission).await?;
             if network_epochs > 0.0 {
-                self.pace.learn(submitted.elapsed(), network_epochs);
+                self.pace.learn(network_epochs * self.estimate, submitted.elapsed());
             }
         }
         Ok(())
@@ -485,22 +497,6 @@ impl Population {
         let commands = self.gpu.record(|encoder| encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size()))?;
         self.waiting.0.push(commands);
         Ok(())
-    }
-}
-
-impl Pace {
-    /// Learns from a dispatch. Only the size of later ones depends on it.
-    fn learn(&mut self, taken: Duration, network_epochs: f64) {
-        if !std::mem::replace(&mut self.warm, true) {
-            return;
-        }
-        // Less is the launch, more than the work.
-        if taken < Duration::from_millis(1) && self.measured {
-            return;
-        }
-        let nanoseconds = taken.as_nanos() as f64 / network_epochs;
-        self.nanoseconds = if self.measured { 0.5 * (self.nanoseconds + nanoseconds) } else { nanoseconds };
-        self.measured = true;
     }
 }
 

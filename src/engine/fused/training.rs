@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::population::{Kept, Member, Population, Rates, Rows, Size};
+use super::population::{Epochs, Kept, Member, PackedRows, Population, Rates, Size};
 use crate::engine::steps::Step;
-use crate::engine::task::{End, Frame, Losses, Setup, Snapshot};
+use crate::engine::task::{Frame, Losses, Setup, Snapshot};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::kernel::{Fused, Place};
@@ -46,7 +46,7 @@ impl Fused {
 
     /// The row of the step table.
     pub fn rates(fit: &Fit, step: &Step) -> Rates {
-        let corrections = (fit.optimizer.definition().corrections)(&fit.optimizer, step.number);
+        let corrections = fit.optimizer.corrections(step.number);
         let [scale, shift] = step.rates.map(|rate| rate as f32);
         Rates { scale, shift, corrections: corrections.map(|correction| correction as f32) }
     }
@@ -87,7 +87,7 @@ impl FusedEngine {
             Some(weights) => fused.pack_weights(weights),
             None => (Vec::new(), setup.data.total_weight()),
         };
-        let rows = Rows {
+        let rows = PackedRows {
             inputs: &fused.pack_inputs(setup.data.inputs.values()),
             targets: &fused.pack_targets(&setup.data.dense_targets(frame.network.outputs())),
             weights: &weights,
@@ -116,27 +116,28 @@ impl FusedEngine {
         })
     }
 
-    pub async fn run(&mut self, steps: &[Step]) -> Result<(), Error> {
-        let Some(first) = steps.first() else { return Ok(()) };
-        let epochs = steps.len() / self.population.fused().batches();
+    pub async fn run(&mut self, steps: &[Step]) -> Result<usize, Error> {
+        let Some(first) = steps.first() else { return Ok(0) };
+        let batches = self.population.fused().batches();
         let rates: Vec<_> = match self.stepped {
             true => steps.iter().map(|step| Fused::rates(&self.fit, step)).collect(),
             false => Vec::new(),
         };
-        self.population.train(first.epoch, epochs, &rates, Kept { every: 1, wait: 0, slot: self.unread }).await?;
-        self.unread += epochs as u32;
+        let epochs = Epochs { before: first.epoch, count: steps.len() / batches, rates: &rates };
+        let kept = Kept { every: 1, wait: 0, slot: self.unread };
+        let taken = self.population.train(&epochs, kept, self.fit.cancel.as_ref()).await?.epochs;
+        self.unread += taken as u32;
         self.end = None;
-        Ok(())
+        Ok(taken * batches)
     }
 
-    /// The losses since the last reading; the network comes with the `last`.
-    pub async fn losses(&mut self, last: bool) -> Result<Losses, Error> {
+    pub async fn losses(&mut self, with_parameters: bool) -> Result<Losses, Error> {
         let unread = std::mem::take(&mut self.unread) as usize;
-        let read = self.population.read_losses(unread, last).await?;
+        let read = self.population.read_losses(unread, with_parameters).await?;
         self.end = read.parameters;
         let epochs: Vec<f64> = read.losses[1..].iter().map(|loss| f64::from(*loss)).collect();
         let measured = Measured { losses: epochs.last().copied().into_iter().collect(), counts: Vec::new() };
-        Ok(Losses { epochs, measured, parameters: None, finite: read.finite })
+        Ok(Losses { epochs, measured, finite: read.finite })
     }
 
     fn place_of(&self, snapshot: Snapshot) -> Option<usize> {
@@ -147,20 +148,32 @@ impl FusedEngine {
         self.place_of(snapshot).map_or(Ok(()), |copy| self.population.keep(copy))
     }
 
-    pub async fn finish(&mut self, snapshot: Option<Snapshot>) -> Result<End, Error> {
-        let packed = match &self.end {
-            Some(end) => end.clone(),
-            None => self.population.read_parameters(None).await?,
+    pub async fn parameters(&mut self, snapshot: Option<Snapshot>) -> Result<Vec<f64>, Error> {
+        let mut all = match snapshot.and_then(|snapshot| self.place_of(snapshot)) {
+            Some(copy) => {
+                let packed = self.population.read_parameters(Some(copy)).await?;
+                self.tensors(&packed)
+            }
+            None => self.all().await?,
         };
-        let fused = self.population.fused().clone();
-        let values = fused.unpack(&self.places, &packed, 0, 1);
-        let mut all = values.chunks(fused.parameters()).map(|values| self.layout.spread(values));
-        let mut parameters = all.next().unwrap_or_default();
-        let slots = all.collect();
-        if let Some(copy) = snapshot.and_then(|snapshot| self.place_of(snapshot)) {
-            let packed = self.population.read_parameters(Some(copy)).await?;
-            parameters = self.layout.spread(&fused.unpack(&self.places, &packed, 0, 1)[..fused.parameters()]);
+        Ok(all.swap_remove(0))
+    }
+
+    pub async fn slots(&mut self) -> Result<Vec<Vec<f64>>, Error> {
+        Ok(self.all().await?.split_off(1))
+    }
+
+    /// The parameters as they are, then the optimizer's slots: they come back together, once.
+    async fn all(&mut self) -> Result<Vec<Vec<f64>>, Error> {
+        if self.end.is_none() {
+            self.end = Some(self.population.read_parameters(None).await?);
         }
-        Ok(End { parameters, slots })
+        Ok(self.tensors(self.end.as_deref().unwrap_or_default()))
+    }
+
+    fn tensors(&self, packed: &[f32]) -> Vec<Vec<f64>> {
+        let fused = self.population.fused();
+        let values = fused.unpack(&self.places, packed, 0, 1);
+        values.chunks(fused.parameters()).map(|values| self.layout.spread(values)).collect()
     }
 }

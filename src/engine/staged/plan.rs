@@ -2,7 +2,7 @@
 
 use crate::data::Order;
 use crate::engine::steps::Batches;
-use crate::engine::task::{Frame, Rows};
+use crate::engine::task::{DataShape, Frame};
 use crate::error::Error;
 use crate::plan::{Evaluation, Plan, Source, Table, Training};
 
@@ -47,7 +47,7 @@ pub fn ways(frame: &Frame<'_>) -> Vec<[bool; 2]> {
 pub fn plan(frame: &Frame<'_>, gathered: [bool; 2]) -> Result<(Plan, Passes, Passes), Error> {
     let Frame { network, fit, scores, limits, .. } = *frame;
     let batches = Batches::of(fit, frame.rows.count);
-    let source = |order: Order, rows: Rows, gathered| match gathered {
+    let source = |order: Order, rows: DataShape, gathered| match gathered {
         true => Source::Gathered { order, classes: rows.classes },
         false => Source::Given,
     };

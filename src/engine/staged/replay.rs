@@ -9,9 +9,10 @@ use bytemuck::{Pod, Zeroable};
 use web_time::Instant;
 
 use crate::error::Error;
-use crate::gpu::{Allocated, Gpu, RECORDING, Region, Submission, UPLOAD};
+use crate::gpu::{Allocated, Gpu, Pace, RECORDING, Region, Submission, UPLOAD};
 use crate::memory::Reserve;
 use crate::plan::{Id, PARAMS_STRIDE, Plan, Tensor};
+use crate::settings::Cancel;
 
 /// A row of the step table: `Step` in shaders/step.wgsl.
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
@@ -47,10 +48,8 @@ pub struct Staged {
     /// Copies that go with the next submission: of their own they would cost as much as a small network's epoch.
     copies: Vec<wgpu::CommandBuffer>,
     last_finished: Instant,
-    /// What was measured of finished work, and estimated for it, that the device's pace has not been learned from yet.
-    measured: (Duration, u64),
-    /// Whether a submission has finished: the first one's time is mostly the driver's, compiling and warming up.
-    warm: bool,
+    /// How long the nanoseconds of an estimate take.
+    pace: Pace,
     /// All of its buffers.
     _allocated: Allocated,
 }
@@ -83,16 +82,16 @@ struct InFlight {
 const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
 
 /// How long a submission may take: under the 250 ms after which others on the device notice. In a browser a page is drawn by the same device.
-const LONGEST_SUBMISSION: f64 = if cfg!(target_arch = "wasm32") { 0.02e9 } else { 0.2e9 };
+const LONGEST_SUBMISSION: Duration = Duration::from_millis(if cfg!(target_arch = "wasm32") { 20 } else { 200 });
+
+/// The same where all that is in flight should be over within a quarter of a second, because somebody may cancel.
+const LONGEST_CANCELLABLE: Duration = Duration::from_millis(if cfg!(target_arch = "wasm32") { 20 } else { 60 });
 
 /// The most command buffers in a submission: few enough that the device soon has work while the next ones are recorded.
 const LARGEST_SUBMISSION: usize = 64;
 
 /// The most submissions that wait on the device.
 const MOST_IN_FLIGHT: usize = 3;
-
-/// How much estimated time must have been measured before it says something about the device.
-const ENOUGH_TO_LEARN: u64 = 1_000_000;
 
 impl Staged {
     /// Allocates and compiles all that the plan needs; up to `readable` elements can then be read at once without allocating.
@@ -137,7 +136,7 @@ impl Staged {
             let (workgroups, nanoseconds) = (dispatch.workgroups, dispatch.nanoseconds);
             dispatches.push(Recorded { pipeline, bind_group, workgroups, nanoseconds });
         }
-        let (in_flight, last_finished, measured) = (VecDeque::new(), Instant::now(), (Duration::ZERO, 0));
+        let (in_flight, last_finished, pace) = (VecDeque::new(), Instant::now(), gpu.pace());
         let (programs, allocated) = (plan.programs(), room.allocated());
         Ok(Self {
             gpu,
@@ -149,8 +148,7 @@ impl Staged {
             in_flight,
             copies: Vec::new(),
             last_finished,
-            measured,
-            warm: false,
+            pace,
             _allocated: allocated,
         })
     }
@@ -240,68 +238,78 @@ impl Staged {
         Ok(())
     }
 
-    /// Runs as many steps as there are rows. They go through the plan's programs in the order of `epoch`, again and again. Returns when
-    /// all are submitted, not when they are done.
-    pub async fn run(&mut self, steps: &[Step], epoch: &[usize]) -> Result<(), Error> {
+    /// Runs as many steps as there are rows, or fewer where it is cancelled, and gives how many. They go through the plan's programs in the
+    /// order of `epoch`, again and again. Returns when they are submitted, not when they are done.
+    pub async fn run(&mut self, steps: &[Step], epoch: &[usize], cancel: Option<&Cancel>) -> Result<usize, Error> {
         let table = self.plan.tensors[self.plan.find("steps").0].rows;
         // Whole epochs at once, as far as one fits the table.
         let whole = (table / epoch.len()).max(1) * epoch.len();
-        for (i, rows) in steps.chunks(whole).enumerate() {
-            if rows.len() <= table {
+        let mut taken = 0;
+        for rows in steps.chunks(whole) {
+            // An epoch that is longer than the table goes through it in parts.
+            for (part, rows) in rows.chunks(table).enumerate() {
+                let first = part * table;
+                let programs = &epoch[first..epoch.len().min(first + rows.len())];
                 self.write_steps("", rows)?;
-                self.replay_epochs(&epoch[..epoch.len().min(rows.len())], rows.len().div_ceil(epoch.len())).await?;
-                continue;
-            }
-            assert_eq!(i * whole % epoch.len(), 0, "chunks begin with an epoch");
-            for (rows, programs) in rows.chunks(table).zip(epoch.chunks(table)) {
-                self.write_steps("", rows)?;
-                self.replay_epochs(programs, 1).await?;
+                let run = self.replay_epochs(programs, rows.len().div_ceil(programs.len()), cancel).await?;
+                taken += run;
+                if run < rows.len() {
+                    return Ok(taken);
+                }
             }
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// Runs the plan's first program that many times.
     pub async fn replay(&mut self, times: usize) -> Result<(), Error> {
-        self.replay_epochs(&[0], times).await
+        self.replay_epochs(&[0], times, None).await.map(|_| ())
     }
 
     /// Runs those programs in their order, that many times: one command buffer each time, several to a submission. One is cut into
-    /// several only where it alone would make a submission too long.
-    pub async fn replay_epochs(&mut self, epoch: &[usize], times: usize) -> Result<(), Error> {
-        let order: Vec<usize> = epoch.iter().flat_map(|program| self.programs[*program].clone()).collect();
-        let estimates: Vec<u64> = order.iter().map(|dispatch| self.dispatches[*dispatch].nanoseconds).collect();
-        let whole: u64 = estimates.iter().sum();
+    /// several only where it alone would make a submission too long, between programs where that will do. Gives how many programs were run:
+    /// all, or fewer where it is cancelled.
+    pub async fn replay_epochs(&mut self, epoch: &[usize], times: usize, cancel: Option<&Cancel>) -> Result<usize, Error> {
+        let longest = if cancel.is_some() { LONGEST_CANCELLABLE } else { LONGEST_SUBMISSION };
+        let dispatches: Vec<Vec<usize>> = epoch.iter().map(|program| self.programs[*program].clone().collect()).collect();
+        let estimate = |dispatch: &usize| self.dispatches[*dispatch].nanoseconds;
+        let estimates: Vec<Vec<u64>> = dispatches.iter().map(|order| order.iter().map(estimate).collect()).collect();
+        let order = dispatches.concat();
+        let whole: u64 = estimates.iter().flatten().sum();
         let mut commands = Vec::with_capacity(LARGEST_SUBMISSION);
         let mut nanoseconds = 0;
-        let mut budget = self.budget();
-        let mut cuts = ranges(&estimates, budget);
-        for _ in 0..times {
+        let mut budget = self.budget(longest);
+        let mut cuts = cuts(&estimates, budget);
+        for time in 0..times {
             // It changes when a submission has taught something.
-            if budget != self.budget() {
-                budget = self.budget();
-                cuts = ranges(&estimates, budget);
+            if budget != self.budget(longest) {
+                budget = self.budget(longest);
+                cuts = self::cuts(&estimates, budget);
             }
             if commands.len() == LARGEST_SUBMISSION || (nanoseconds > 0 && nanoseconds + whole > budget) {
                 self.submit(std::mem::take(&mut commands), std::mem::take(&mut nanoseconds)).await?;
-            }
-            for range in &cuts {
-                if range.start > 0 {
-                    self.submit(std::mem::take(&mut commands), std::mem::take(&mut nanoseconds)).await?;
+                if cancel.is_some_and(Cancel::is_cancelled) {
+                    return Ok(time * epoch.len());
                 }
-                nanoseconds += estimates[range.clone()].iter().sum::<u64>();
-                commands.push(self.record(&order[range.clone()])?);
+            }
+            for cut in &cuts {
+                if cut.dispatches.start > 0 {
+                    self.submit(std::mem::take(&mut commands), std::mem::take(&mut nanoseconds)).await?;
+                    if let Some(program) = cut.begins.filter(|_| cancel.is_some_and(Cancel::is_cancelled)) {
+                        return Ok(time * epoch.len() + program);
+                    }
+                }
+                nanoseconds += cut.nanoseconds;
+                commands.push(self.record(&order[cut.dispatches.clone()])?);
             }
         }
-        self.submit(commands, nanoseconds).await
+        self.submit(commands, nanoseconds).await?;
+        Ok(times * epoch.len())
     }
 
-    /// How much estimated time fits into a submission; a tenth of it until the device's speed is known.
-    fn budget(&self) -> u64 {
-        match self.gpu.slowness() {
-            Some(slowness) => (LONGEST_SUBMISSION / slowness) as u64,
-            None => (LONGEST_SUBMISSION / 10.0) as u64,
-        }
+    /// How much estimated time fits into a submission of that time; a tenth of it until the device's speed is known.
+    fn budget(&self, longest: Duration) -> u64 {
+        self.pace.fitting(longest).map_or(longest.as_nanos() as u64 / 10, |fitting| fitting as u64)
     }
 
     /// A command buffer with those dispatches.
@@ -314,7 +322,7 @@ impl Staged {
 
     /// Hands command buffers on, after waiting until few enough are in flight: one while the device's speed is unknown.
     async fn submit(&mut self, commands: Vec<wgpu::CommandBuffer>, nanoseconds: u64) -> Result<(), Error> {
-        let most = if self.gpu.slowness().is_some() { MOST_IN_FLIGHT } else { 1 };
+        let most = if self.pace.is_known() { MOST_IN_FLIGHT } else { 1 };
         while self.in_flight.len() >= most {
             let Some(oldest) = self.in_flight.pop_front() else { break };
             self.gpu.finished(oldest.submission).await?;
@@ -328,20 +336,13 @@ impl Staged {
         Ok(())
     }
 
-    /// Compares what has just finished with its estimate, once there is enough of it to say something.
+    /// Compares what has just finished with its estimate.
     fn learn(&mut self, submitted: Instant, nanoseconds: u64) {
         let now = Instant::now();
         let taken = now.duration_since(submitted.max(self.last_finished));
         self.last_finished = now;
-        if !std::mem::replace(&mut self.warm, true) {
-            return;
-        }
-        self.measured.0 += taken;
-        self.measured.1 += nanoseconds;
-        if self.measured.1 >= ENOUGH_TO_LEARN {
-            let (taken, nanoseconds) = std::mem::take(&mut self.measured);
-            self.gpu.learn(taken, nanoseconds);
-        }
+        self.pace.learn(nanoseconds as f64, taken);
+        self.gpu.set_pace(&self.pace);
     }
 
     /// Reads the first `count` elements of each tensor, in one readback.
@@ -393,7 +394,43 @@ impl Staged {
     }
 }
 
-/// The step whole if it fits the budget, else in as few parts as each fit it, none empty.
+/// A part of an epoch that goes into a command buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Cut {
+    /// Of the epoch's, all programs in a row.
+    dispatches: Range<usize>,
+    /// The program that it begins with, if it begins with one.
+    begins: Option<usize>,
+    nanoseconds: u64,
+}
+
+/// An epoch of programs with those estimates: whole if it fits the budget, else in parts of whole programs as far as each fits it, and only
+/// a program that does not is cut itself.
+fn cuts(programs: &[Vec<u64>], budget: u64) -> Vec<Cut> {
+    let mut cuts: Vec<Cut> = Vec::new();
+    let mut first = 0;
+    for (program, estimates) in programs.iter().enumerate() {
+        let whole: u64 = estimates.iter().sum();
+        let own = if whole > budget { ranges(estimates, budget) } else { vec![0..estimates.len()] };
+        for range in own {
+            let nanoseconds: u64 = estimates[range.clone()].iter().sum();
+            let begins = (range.start == 0).then_some(program);
+            let dispatches = first + range.start..first + range.end;
+            match cuts.last_mut() {
+                // What a program was cut into stays apart.
+                Some(last) if begins.is_some() && last.nanoseconds + nanoseconds <= budget => {
+                    last.dispatches.end = dispatches.end;
+                    last.nanoseconds += nanoseconds;
+                }
+                _ => cuts.push(Cut { dispatches, begins, nanoseconds }),
+            }
+        }
+        first += estimates.len();
+    }
+    cuts
+}
+
+/// The dispatches of a program in as few parts as each fit the budget, none empty.
 fn ranges(estimates: &[u64], budget: u64) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let (mut start, mut sum) = (0, 0);
@@ -413,13 +450,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_cut_only_where_it_alone_is_too_long() {
-        let parts = |estimates: &[u64], budget| -> Vec<(usize, usize)> {
-            ranges(estimates, budget).into_iter().map(|range| (range.start, range.end)).collect()
+    fn an_epoch_is_cut_only_where_it_is_too_long_and_between_programs_where_that_will_do() {
+        let parts = |programs: &[&[u64]], budget| -> Vec<(usize, usize, Option<usize>)> {
+            let programs: Vec<Vec<u64>> = programs.iter().map(|program| program.to_vec()).collect();
+            let parts = cuts(&programs, budget).into_iter();
+            parts.map(|cut| (cut.dispatches.start, cut.dispatches.end, cut.begins)).collect()
         };
-        assert_eq!(parts(&[1, 2, 3], 6), [(0, 3)]);
-        assert_eq!(parts(&[1, 2, 3], 5), [(0, 2), (2, 3)]);
-        assert_eq!(parts(&[9, 1, 9, 1], 5), [(0, 1), (1, 2), (2, 3), (3, 4)]);
-        assert_eq!(parts(&[9], 0), [(0, 1)]);
+        assert_eq!(parts(&[&[1, 2, 3]], 6), [(0, 3, Some(0))]);
+        assert_eq!(parts(&[&[1, 2, 3]], 5), [(0, 2, Some(0)), (2, 3, None)]);
+        assert_eq!(parts(&[&[9, 1, 9, 1]], 5), [(0, 1, Some(0)), (1, 2, None), (2, 3, None), (3, 4, None)]);
+        assert_eq!(parts(&[&[9]], 0), [(0, 1, Some(0))]);
+        assert_eq!(parts(&[&[1, 2], &[1, 2], &[1]], 7), [(0, 5, Some(0))]);
+        assert_eq!(parts(&[&[1, 2], &[1, 2], &[1]], 5), [(0, 2, Some(0)), (2, 5, Some(1))]);
+        assert_eq!(parts(&[&[1], &[4, 4], &[1, 1]], 5), [(0, 1, Some(0)), (1, 2, Some(1)), (2, 3, None), (3, 5, Some(2))]);
     }
 }

@@ -7,11 +7,11 @@ use super::replay::{self, Staged};
 use crate::data::Data;
 use crate::engine::numbers::{gather, widened};
 use crate::engine::steps::{Batches, Step};
-use crate::engine::task::{End, Frame, Losses, Setup, Snapshot};
+use crate::engine::task::{Frame, Losses, Setup, Snapshot};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::plan::{EVALUATION, Id, NOT_FINITE, Plan};
-use crate::settings::{Fit, Measured, Scores};
+use crate::settings::{Cancel, Fit, Measured, Scores};
 
 /// The staged engine in training.
 pub struct StagedEngine {
@@ -29,6 +29,8 @@ pub struct StagedEngine {
     look: Option<usize>,
     /// The epochs whose losses are on the device and have not been read.
     unread: usize,
+    /// The parameters as they are, if they have been read.
+    read: Option<Vec<f64>>,
     fit: Fit,
 }
 
@@ -129,28 +131,33 @@ impl StagedEngine {
             loss_slots,
             look,
             unread: 0,
+            read: None,
             fit: fit.clone(),
         })
     }
 
-    pub async fn run(&mut self, steps: &[Step]) -> Result<(), Error> {
-        let rows: Vec<_> = steps
-            .iter()
-            .enumerate()
-            .map(|(i, step)| {
-                let slot = (self.unread + i / self.epoch.len()) * self.loss_slots;
-                self.row(step, slot)
-            })
-            .collect();
-        self.unread += steps.len() / self.epoch.len();
-        let Some(streamed) = &self.streamed else {
-            return self.staged.run(&rows, &self.epoch).await;
+    pub async fn run(&mut self, steps: &[Step]) -> Result<usize, Error> {
+        let slot = |i: usize| (self.unread + i / self.epoch.len()) * self.loss_slots;
+        let rows: Vec<_> = steps.iter().enumerate().map(|(i, step)| self.row(step, slot(i))).collect();
+        let cancel = self.fit.cancel.as_ref();
+        let taken = match &self.streamed {
+            None => self.staged.run(&rows, &self.epoch, cancel).await?,
+            Some(streamed) => {
+                let mut taken = 0;
+                for (step, row) in steps.iter().zip(&rows) {
+                    streamed.write(&self.staged, "", &self.batches.rows_of(step.epoch, step.batch))?;
+                    self.staged.run(&[*row], &self.epoch[step.batch as usize..][..1], None).await?;
+                    taken += 1;
+                    if cancel.is_some_and(Cancel::is_cancelled) {
+                        break;
+                    }
+                }
+                taken
+            }
         };
-        for (step, row) in steps.iter().zip(&rows) {
-            streamed.write(&self.staged, "", &self.batches.rows_of(step.epoch, step.batch))?;
-            self.staged.run(&[*row], &self.epoch[step.batch as usize..][..1]).await?;
-        }
-        Ok(())
+        self.unread += taken / self.epoch.len();
+        self.read = None;
+        Ok(taken)
     }
 
     /// Puts a step's rows where it takes them, if they are not on the device; gives its row of the step table.
@@ -171,7 +178,7 @@ impl StagedEngine {
         let optimizer = &self.fit.optimizer;
         replay::Step {
             learning_rate: step.learning_rate as f32,
-            corrections: (optimizer.definition().corrections)(optimizer, step.number).map(|value| value as f32),
+            corrections: optimizer.corrections(step.number).map(|value| value as f32),
             loss_slot: loss_slot as u32,
             adds: u32::from(step.batch > 0),
             first: (step.batch as usize * self.batches.size) as u32,
@@ -180,33 +187,41 @@ impl StagedEngine {
         }
     }
 
-    pub async fn losses(&mut self, last: bool) -> Result<Losses, Error> {
+    pub async fn losses(&mut self, with_parameters: bool) -> Result<Losses, Error> {
         let losses = (self.staged.plan.find("losses"), std::mem::take(&mut self.unread) * self.loss_slots);
-        let parameters = last.then(|| (self.staged.plan.find("parameters"), self.layout_len));
+        let parameters = with_parameters.then(|| (self.staged.plan.find("parameters"), self.layout_len));
         let read = read_measured(&mut self.staged, losses, self.scores, "", (parameters, self.look)).await?;
         let epochs = read.losses.chunks(self.loss_slots);
         let measured = Measured { losses: epochs.clone().next_back().unwrap_or_default().to_vec(), counts: read.counts };
-        let (parameters, finite) = (read.parameters, read.finite);
-        Ok(Losses { epochs: epochs.map(|losses| losses[0]).collect(), measured, parameters, finite })
+        self.read = read.parameters;
+        Ok(Losses { epochs: epochs.map(|losses| losses[0]).collect(), measured, finite: read.finite })
     }
 
     pub async fn validate(&mut self) -> Result<Option<Measured>, Error> {
         let Some(validation) = &self.validation else { return Ok(None) };
+        let cancel = self.fit.cancel.as_ref();
+        let mut done = 0;
         match &validation.streamed {
             None => {
                 self.staged.write_steps(EVALUATION, &validation.steps)?;
-                self.staged.replay_epochs(&validation.epoch, 1).await?;
+                done = self.staged.replay_epochs(&validation.epoch, 1, cancel).await?;
             }
             Some(streamed) => {
+                let rows = streamed.inputs.len() / streamed.columns[0];
                 for (piece, program) in validation.epoch.iter().enumerate() {
                     let first = piece * validation.size;
-                    let rows = streamed.inputs.len() / streamed.columns[0];
                     let rows: Vec<usize> = (first..rows.min(first + validation.size)).collect();
                     streamed.write(&self.staged, EVALUATION, &rows)?;
                     self.staged.write_steps(EVALUATION, &validation.steps[piece..=piece])?;
-                    self.staged.replay_epochs(&[*program], 1).await?;
+                    done += self.staged.replay_epochs(&[*program], 1, None).await?;
+                    if cancel.is_some_and(Cancel::is_cancelled) {
+                        break;
+                    }
                 }
             }
+        }
+        if done < validation.epoch.len() {
+            return Ok(None);
         }
         let losses = (self.staged.plan.find("evaluation.losses"), self.loss_slots);
         let read = read_measured(&mut self.staged, losses, self.scores, EVALUATION, (None, None)).await?;
@@ -218,16 +233,20 @@ impl StagedEngine {
         self.staged.copy(from, to)
     }
 
-    pub async fn finish(&mut self, snapshot: Option<Snapshot>, read: Option<Vec<f64>>) -> Result<End, Error> {
-        let parameters = match (snapshot, read) {
-            (None, Some(read)) => read,
-            (snapshot, _) => self.read_flat(snapshot.map_or("parameters", Snapshot::name)).await?,
-        };
+    pub async fn parameters(&mut self, snapshot: Option<Snapshot>) -> Result<Vec<f64>, Error> {
+        match (snapshot, &self.read) {
+            (None, Some(read)) => Ok(read.clone()),
+            (None, None) => self.read_flat("parameters").await,
+            (Some(snapshot), _) => self.read_flat(snapshot.name()).await,
+        }
+    }
+
+    pub async fn slots(&mut self) -> Result<Vec<Vec<f64>>, Error> {
         let mut slots = Vec::new();
         for slot in self.fit.optimizer.definition().slots {
             slots.push(self.read_flat(&format!("optimizer.{slot}")).await?);
         }
-        Ok(End { parameters, slots })
+        Ok(slots)
     }
 
     async fn read_flat(&mut self, name: &str) -> Result<Vec<f64>, Error> {

@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 use std::sync::{Arc, LazyLock};
 
-use super::{Definition, Exports};
+use super::definition::{Definition, Exports};
 use crate::network::onnx_node::{Attribute, Node};
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {

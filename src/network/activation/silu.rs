@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{Definition, Exports};
+use super::definition::{Definition, Exports};
 use crate::network::onnx_node::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {

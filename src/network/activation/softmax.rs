@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{Definition, Exports};
+use super::definition::{Definition, Exports};
 use crate::network::onnx_node::{Attribute, Node};
 
 /// Of a row of one, as what is asked for a single x means: shaders/softmax.wgsl and shaders/softmax_delta.wgsl do whole rows.

@@ -1,7 +1,7 @@
 //! Binary cross-entropy, from probabilities and, fused with the sigmoid, from x.
 
-use super::{Definition, Descends, EPSILON, Formulas, Over};
-use crate::network::Activation;
+use super::definition::{Definition, Descends, EPSILON, Formulas, Over};
+use crate::network::activation::Activation;
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "binary_cross_entropy",

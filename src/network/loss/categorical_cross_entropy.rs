@@ -1,7 +1,7 @@
 //! Categorical cross-entropy, from probabilities and, fused with the softmax, from their logarithms.
 
-use super::{Definition, Descends, EPSILON, Formulas, Over};
-use crate::network::Activation;
+use super::definition::{Definition, Descends, EPSILON, Formulas, Over};
+use crate::network::activation::Activation;
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "categorical_cross_entropy",

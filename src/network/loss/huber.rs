@@ -1,6 +1,6 @@
 //! Huber's loss with δ = 1: squared near the target, absolute far from it. P. J. Huber, 1964.
 
-use super::{Definition, Descends, Formulas, Over};
+use super::definition::{Definition, Descends, Formulas, Over};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "huber",

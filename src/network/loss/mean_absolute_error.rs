@@ -1,6 +1,6 @@
 //! Mean absolute error.
 
-use super::{Definition, Descends, Formulas, Over};
+use super::definition::{Definition, Descends, Formulas, Over};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "mean_absolute_error",

@@ -1,6 +1,6 @@
 //! Mean squared error.
 
-use super::{Definition, Descends, Formulas, Over};
+use super::definition::{Definition, Descends, Formulas, Over};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "mean_squared_error",

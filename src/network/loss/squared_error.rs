@@ -1,6 +1,6 @@
 //! The tutorials' squared error: the mean of squares in the log, half the sum of squares for the gradient.
 
-use super::{Definition, Descends, Formulas, Over};
+use super::definition::{Definition, Descends, Formulas, Over};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "squared_error",

@@ -1,9 +1,10 @@
 //! Adam: D. P. Kingma and J. Ba, ICLR 2015, in PyTorch's form.
 
-use super::{Definition, Optimizer};
+use super::definition::{Constants, Definition, Rates};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "adam",
+    constants: &["beta_1", "beta_2", "epsilon"],
     slots: &["means", "squares"],
     formula: "mean = beta_1 · mean + (1 - beta_1) · gradient, square = beta_2 · square + (1 - beta_2) · gradient², \
               parameter = parameter - learning_rate · mean / correction_1 / (√(square / correction_2) + epsilon)",
@@ -20,10 +21,8 @@ parameters[i] = parameters[i] - step.learning_rate / step.correction_1 * mean / 
 };
 
 /// Adam's, and AdamW's after its decay.
-pub(super) fn update(parameter: &mut f64, [mean, square]: [&mut f64; 2], gradient: f64, rates: &super::Rates) {
-    let (Optimizer::Adam { beta_1, beta_2, epsilon } | Optimizer::AdamW { beta_1, beta_2, epsilon }) = rates.optimizer else {
-        return;
-    };
+pub(super) fn update(parameter: &mut f64, [mean, square]: [&mut f64; 2], gradient: f64, rates: &Rates) {
+    let [beta_1, beta_2, epsilon] = rates.constants;
     *mean = beta_1 * *mean + (1.0 - beta_1) * gradient;
     *square = beta_2 * *square + (1.0 - beta_2) * gradient * gradient;
     let (mean, square) = (*mean / rates.corrections[0], *square / rates.corrections[1]);
@@ -31,7 +30,6 @@ pub(super) fn update(parameter: &mut f64, [mean, square]: [&mut f64; 2], gradien
 }
 
 /// 1 − βᵗ of both moments: what their means over t steps from zero fall short of.
-pub(super) fn corrections(optimizer: &Optimizer, step: u64) -> [f64; 2] {
-    let (Optimizer::Adam { beta_1, beta_2, .. } | Optimizer::AdamW { beta_1, beta_2, .. }) = *optimizer else { return [1.0; 2] };
+pub(super) fn corrections([beta_1, beta_2, _]: Constants, step: u64) -> [f64; 2] {
     [beta_1, beta_2].map(|beta| 1.0 - beta.powf(step as f64))
 }

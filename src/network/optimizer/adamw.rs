@@ -1,6 +1,7 @@
 //! AdamW: I. Loshchilov and F. Hutter, ICLR 2019, in PyTorch's form.
 
-use super::{Definition, adam};
+use super::adam;
+use super::definition::Definition;
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "adamw",

@@ -5,6 +5,7 @@
 
 mod adam;
 mod adamw;
+mod definition;
 mod momentum;
 mod nesterov;
 mod rmsprop;
@@ -12,6 +13,9 @@ mod sgd;
 
 use std::fmt::Write;
 use std::sync::Arc;
+
+pub(crate) use self::definition::Rates;
+use self::definition::{Constants, Definition};
 
 /// How a step changes the weights and biases, given their gradient g and the learning rate λ: PyTorch's formulas and defaults.
 ///
@@ -65,35 +69,6 @@ pub enum Optimizer {
         /// ε, above 0.
         epsilon: f64,
     },
-}
-
-/// Everything about one optimizer.
-pub(crate) struct Definition {
-    /// The name that files and messages use.
-    pub name: &'static str,
-    /// What it keeps of every parameter from step to step: the names of flat buffers.
-    pub slots: &'static [&'static str],
-    /// The update, as people write it.
-    pub formula: &'static str,
-    /// The update of element `i` as WGSL statements, given its gradient `g` and the `step`'s row of the table.
-    pub wgsl: &'static str,
-    /// Whether weight decay is left to `wgsl`, instead of being added to the gradient.
-    pub decoupled: bool,
-    /// The learning rate that stands where none is set, and the weight decay.
-    pub defaults: (f64, f64),
-    /// The update for the reference: parameter, its slots, gradient, and what does not depend on the element.
-    pub update: fn(&mut f64, [&mut f64; 2], f64, &Rates),
-    /// The two numbers in the step table that depend on the step, counted from 1.
-    pub corrections: fn(&Optimizer, u64) -> [f64; 2],
-}
-
-/// What the reference's update knows beside an element's own numbers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rates {
-    pub optimizer: Optimizer,
-    pub learning_rate: f64,
-    pub weight_decay: f64,
-    pub corrections: [f64; 2],
 }
 
 /// The WGSL of an update: an optimizer with its constants.
@@ -182,21 +157,36 @@ impl Optimizer {
         }
     }
 
-    /// Its settings by name.
-    pub(crate) fn settings(&self) -> Vec<(&'static str, f64)> {
+    /// The values of its constants.
+    fn constants(&self) -> Constants {
         match *self {
-            Optimizer::Sgd => vec![],
-            Optimizer::Momentum { momentum } | Optimizer::Nesterov { momentum } => vec![("momentum", momentum)],
-            Optimizer::RmsProp { rho, epsilon } => vec![("rho", rho), ("epsilon", epsilon)],
+            Optimizer::Sgd => [0.0; 3],
+            Optimizer::Momentum { momentum } | Optimizer::Nesterov { momentum } => [momentum, 0.0, 0.0],
+            Optimizer::RmsProp { rho, epsilon } => [rho, epsilon, 0.0],
             Optimizer::Adam { beta_1, beta_2, epsilon } | Optimizer::AdamW { beta_1, beta_2, epsilon } => {
-                vec![("beta_1", beta_1), ("beta_2", beta_2), ("epsilon", epsilon)]
+                [beta_1, beta_2, epsilon]
             }
         }
     }
 
+    /// Its constants by name.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        self.definition().constants.iter().copied().zip(self.constants())
+    }
+
+    /// The two numbers that the moments of a step, counted from 1, are divided by; 1 where there are none.
+    pub(crate) fn corrections(&self, step: u64) -> [f64; 2] {
+        (self.definition().corrections)(self.constants(), step)
+    }
+
+    /// What the reference's update of that step goes by.
+    pub(crate) fn rates(&self, learning_rate: f64, weight_decay: f64, step: u64) -> Rates {
+        Rates { constants: self.constants(), learning_rate, weight_decay, corrections: self.corrections(step) }
+    }
+
     /// The whole update of the reference: the decay, then the definition's.
-    pub(crate) fn update(parameter: &mut f64, slots: [&mut f64; 2], gradient: f64, rates: &Rates) {
-        let definition = rates.optimizer.definition();
+    pub(crate) fn update(&self, parameter: &mut f64, slots: [&mut f64; 2], gradient: f64, rates: &Rates) {
+        let definition = self.definition();
         let mut gradient = gradient;
         if definition.decoupled {
             *parameter -= rates.learning_rate * rates.weight_decay * *parameter;
@@ -272,9 +262,4 @@ impl Rule {
         }
         wgsl + "}\n"
     }
-}
-
-/// Where no number depends on the step.
-fn no_corrections(_: &Optimizer, _: u64) -> [f64; 2] {
-    [1.0; 2]
 }

@@ -1,9 +1,10 @@
 //! Gradient descent with momentum: B. T. Polyak, 1964, in PyTorch's form.
 
-use super::{Definition, Optimizer, no_corrections};
+use super::definition::{Definition, no_corrections};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "momentum",
+    constants: &["momentum"],
     slots: &["velocities"],
     formula: "velocity = momentum · velocity + gradient, parameter = parameter - learning_rate · velocity",
     wgsl: "let velocity = MOMENTUM * velocities[i] + g;
@@ -12,7 +13,7 @@ parameters[i] = parameters[i] - step.learning_rate * velocity;",
     decoupled: false,
     defaults: (0.01, 0.0),
     update: |parameter, [velocity, _], gradient, rates| {
-        let Optimizer::Momentum { momentum } = rates.optimizer else { return };
+        let [momentum, ..] = rates.constants;
         *velocity = momentum * *velocity + gradient;
         *parameter -= rates.learning_rate * *velocity;
     },

@@ -1,9 +1,10 @@
 //! Plain gradient descent.
 
-use super::{Definition, no_corrections};
+use super::definition::{Definition, no_corrections};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "sgd",
+    constants: &[],
     slots: &[],
     formula: "parameter = parameter - learning_rate · gradient",
     wgsl: "parameters[i] = parameters[i] - step.learning_rate * g;",

@@ -1,0 +1,39 @@
+//! The training loop.
+
+use super::history::{Ended, Log};
+use super::run::Run;
+use super::start::{Failed, Start, Trained};
+use super::training_data::TrainingData;
+use crate::settings::{Answer, Fit};
+
+/// Trains: from one epoch at which something is looked at to the next.
+pub async fn train<A: Answer>(
+    start: &Start<'_>,
+    rows: &TrainingData<'_>,
+    fit: &Fit,
+    on_log: &mut impl AsyncFnMut(&Log) -> A,
+) -> Result<Trained, Failed> {
+    let mut run = Run::new(start, rows, fit).await?;
+    while run.goes_on() {
+        // Next batches, and run: whole epochs, fewer than were to come where it is cancelled.
+        let epochs = run.take_epochs().await?;
+        // Losses, of these epochs and all finite, or training has diverged.
+        run.read_losses(epochs).await?;
+        if epochs == 0 {
+            break;
+        }
+        // Validate.
+        run.validate().await?;
+        // Stop, if the loss has not improved for long enough.
+        run.watch()?;
+        // Checkpoint.
+        run.save().await?;
+        // Log.
+        if let Some(log) = run.log(epochs).await?
+            && !on_log(&log).await.goes_on()
+        {
+            run.end(Ended::Asked);
+        }
+    }
+    run.finish().await
+}

@@ -1,0 +1,47 @@
+//! The rows to train on, and those to validate on.
+
+use crate::data::{Data, Split};
+use crate::error::Error;
+use crate::network::Network;
+use crate::settings::{Fit, Validation};
+
+/// The rows of a training, checked.
+pub struct TrainingData<'a> {
+    /// Those that are trained on.
+    pub train: Data<'a>,
+    /// Those that are measured after each epoch.
+    pub validation: Option<Data<'a>>,
+}
+
+impl<'a> TrainingData<'a> {
+    /// Holds out the validation rows, and weighs the others.
+    pub fn new(network: &Network, data: Data<'a>, fit: &'a Fit) -> Result<Self, Error> {
+        let data = data.with_sample_weights(fit.sample_weights.as_deref())?;
+        let (data, validation) = match &fit.validation {
+            None => (data, None),
+            Some(Validation::Data(given)) => {
+                let (inputs, targets) = ((&given.0).into(), (&given.1).into());
+                (data, Some(Data::named("validation ", network, fit.loss, inputs, targets)?))
+            }
+            Some(Validation::Split(share)) => {
+                let split = match data.row_classes(network, fit.loss).filter(|_| fit.stratify) {
+                    Some(classes) => Split::stratified(&classes),
+                    None if fit.stratify => {
+                        return Err(Error::Setting {
+                            what: "stratify".into(),
+                            expected: "targets that are classes".into(),
+                            got: format!("{} outputs with {}", network.outputs(), fit.loss.name()),
+                        });
+                    }
+                    None => Split::new(data.inputs.rows()),
+                };
+                let parts = split.seed(fit.seed).hold_out(*share)?;
+                // A validation counts all its rows the same.
+                let validation = Data { weights: None, ..data.select(&parts.test) };
+                (data.select(&parts.train), Some(validation))
+            }
+        };
+        let train = data.with_class_weights(network, fit.loss, fit.class_weights.as_ref())?;
+        Ok(Self { train, validation })
+    }
+}
