@@ -2,6 +2,8 @@
 
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
+#[cfg(not(target_arch = "wasm32"))]
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -224,8 +226,7 @@ impl Model {
         fit: &Fit,
         mut on_log: impl FnMut(&Log) -> A,
     ) -> Result<History, Error> {
-        let (inputs, targets) = (inputs.into(), targets.into());
-        pollster::block_on(self.train(Edge::Blocking, None, (inputs, targets), fit, async |log: &Log| on_log(log)))
+        self.train_blocking(None, (inputs.into(), targets.into()), fit, &mut |log| answer(&on_log(log)))
     }
 
     /// [`fit_with`](Self::fit_with) for where nothing may block, as in a browser: the device works while the page does, and `on_log` may wait for
@@ -301,8 +302,8 @@ impl Model {
         fit: &Fit,
         mut on_log: impl FnMut(&Log) -> A,
     ) -> Result<History, Error> {
-        let (path, data) = (path.as_ref(), (inputs.into(), targets.into()));
-        pollster::block_on(self.train(Edge::Blocking, Some(path), data, fit, async |log: &Log| on_log(log)))
+        let data = (inputs.into(), targets.into());
+        self.train_blocking(Some(path.as_ref()), data, fit, &mut |log| answer(&on_log(log)))
     }
 
     /// Goes on with a training that ended because the device was lost, hung, or its driver broke: opens the device anew, as the model's from
@@ -364,6 +365,19 @@ impl Model {
             self.device = self.device.reopen()?;
         }
         let (checkpoint, data) = (checkpoint.as_deref(), (inputs.into(), targets.into()));
+        self.train_blocking(checkpoint, data, fit, &mut |log| answer(&on_log(log)))
+    }
+
+    /// Trains, and waits for the end. Like the other functions that wait it is not generic: what is would be compiled anew in each program that calls
+    /// it, with all of training.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn train_blocking(
+        &mut self,
+        checkpoint: Option<&Path>,
+        data: (Matrix<'_>, Matrix<'_>),
+        fit: &Fit,
+        on_log: &mut dyn FnMut(&Log) -> ControlFlow<()>,
+    ) -> Result<History, Error> {
         pollster::block_on(self.train(Edge::Blocking, checkpoint, data, fit, async |log: &Log| on_log(log)))
     }
 
@@ -505,7 +519,12 @@ impl Model {
         targets: impl Into<Matrix<'y>>,
         loss: Loss,
     ) -> Result<Evaluation, Error> {
-        self.device.block_on(self.evaluating(inputs.into(), targets.into(), loss))
+        self.evaluate_blocking(inputs.into(), targets.into(), loss)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn evaluate_blocking(&self, inputs: Matrix<'_>, targets: Matrix<'_>, loss: Loss) -> Result<Evaluation, Error> {
+        self.device.block_on(self.evaluating(inputs, targets, loss))
     }
 
     /// [`evaluate`](Self::evaluate) for where nothing may block, as in a browser.
@@ -568,7 +587,12 @@ impl Model {
     /// As [`fit`](Self::fit), but for [`Error::Diverged`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn predict<'x>(&self, inputs: impl Into<Matrix<'x>>) -> Result<Matrix<'static>, Error> {
-        self.device.block_on(self.predicting(inputs.into()))
+        self.predict_blocking(inputs.into())
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn predict_blocking(&self, inputs: Matrix<'_>) -> Result<Matrix<'static>, Error> {
+        self.device.block_on(self.predicting(inputs))
     }
 
     /// [`predict`](Self::predict) for where nothing may block, as in a browser.
@@ -619,7 +643,12 @@ impl Model {
         fit: &Fit,
         epoch: usize,
     ) -> Result<Vec<Stage>, Error> {
-        self.device.block_on(self.explaining(inputs.into(), targets.into(), fit, epoch))
+        self.explain_blocking(inputs.into(), targets.into(), fit, epoch)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn explain_blocking(&self, inputs: Matrix<'_>, targets: Matrix<'_>, fit: &Fit, epoch: usize) -> Result<Vec<Stage>, Error> {
+        self.device.block_on(self.explaining(inputs, targets, fit, epoch))
     }
 
     /// [`explain`](Self::explain) for where nothing may block, as in a browser.
@@ -852,4 +881,10 @@ impl Model {
 
 fn rows_of<'a>(matrix: &'a Matrix<'_>, rows: &std::ops::Range<usize>) -> &'a [f32] {
     &matrix.values()[rows.start * matrix.columns()..rows.end * matrix.columns()]
+}
+
+/// What a closure answers, in one type.
+#[cfg(not(target_arch = "wasm32"))]
+fn answer(answer: &impl Answer) -> ControlFlow<()> {
+    if answer.goes_on() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
