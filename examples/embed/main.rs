@@ -3,6 +3,7 @@
 //! There is no window: frames go to a texture, and some of them to PNG files.
 
 use std::error::Error;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use shaderprop::{Activation, Device, Fit, Init, Loss, Matrix, Model, Network, Op
 
 #[path = "../common/mod.rs"]
 mod common;
+mod png;
 mod scene;
 
 use scene::{SIZE, Scene};
@@ -118,7 +120,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         // Frames further and further apart, and the last one.
         if frame + 1 == options.frames || (frame + 1).is_power_of_two() {
             let path = folder.join(format!("frame-{:05}.png", frame + 1));
-            write(&path, &scene.pixels(&device, &queue)?)?;
+            png::write(&mut File::create_new(&path)?, SIZE, &scene.pixels(&device, &queue)?)?;
             eprintln!("{}: {} steps", path.display(), trainer.steps());
         }
     }
@@ -164,13 +166,4 @@ fn create_folder(path: &Path) -> Result<PathBuf, Box<dyn Error>> {
         }
     }
     Ok(candidate)
-}
-
-fn write(path: &Path, pixels: &[u8]) -> Result<(), Box<dyn Error>> {
-    let file = std::fs::File::create_new(path)?;
-    let mut encoder = png::Encoder::new(file, SIZE, SIZE);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(pixels)?;
-    Ok(writer.finish()?)
 }

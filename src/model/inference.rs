@@ -15,7 +15,12 @@ impl Model {
     /// As [`fit`](Self::fit), but for [`Error::Diverged`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn predict<'x>(&self, inputs: impl Into<Matrix<'x>>) -> Result<Matrix<'static>, Error> {
-        self.device.block_on(self.predicting(inputs.into()))
+        self.predict_blocking(inputs.into())
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn predict_blocking(&self, inputs: Matrix<'_>) -> Result<Matrix<'static>, Error> {
+        self.device.block_on(self.predicting(inputs))
     }
 
     /// [`predict`](Self::predict) for where nothing may block, as in a browser.
@@ -46,7 +51,12 @@ impl Model {
         targets: impl Into<Matrix<'y>>,
         loss: Loss,
     ) -> Result<Evaluation, Error> {
-        self.device.block_on(self.evaluating(inputs.into(), targets.into(), loss))
+        self.evaluate_blocking(inputs.into(), targets.into(), loss)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn evaluate_blocking(&self, inputs: Matrix<'_>, targets: Matrix<'_>, loss: Loss) -> Result<Evaluation, Error> {
+        self.device.block_on(self.evaluating(inputs, targets, loss))
     }
 
     /// [`evaluate`](Self::evaluate) for where nothing may block, as in a browser.
@@ -77,7 +87,12 @@ impl Model {
         fit: &Fit,
         epoch: usize,
     ) -> Result<Vec<Stage>, Error> {
-        self.device.block_on(self.explaining(inputs.into(), targets.into(), fit, epoch))
+        self.explain_blocking(inputs.into(), targets.into(), fit, epoch)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn explain_blocking(&self, inputs: Matrix<'_>, targets: Matrix<'_>, fit: &Fit, epoch: usize) -> Result<Vec<Stage>, Error> {
+        self.device.block_on(self.explaining(inputs, targets, fit, epoch))
     }
 
     /// [`explain`](Self::explain) for where nothing may block, as in a browser.

@@ -13,7 +13,12 @@ impl Predictor {
     /// and the device's faults.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn new<'x>(model: &Model, inputs: impl Into<Matrix<'x>>) -> Result<Self, Error> {
-        model.device().block_on(Self::of(&model.subject(), inputs.into()))
+        Self::new_blocking(model, inputs.into())
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn new_blocking(model: &Model, inputs: Matrix<'_>) -> Result<Self, Error> {
+        model.device().block_on(Self::of(&model.subject(), inputs))
     }
 
     /// [`new`](Self::new) for where nothing may block, as in a browser.

@@ -201,8 +201,13 @@ impl Sweep {
         targets: impl Into<Matrix<'y>>,
         fit: &Fit,
     ) -> Result<SweepHistory, Error> {
+        self.fit_blocking(inputs.into(), targets.into(), fit)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn fit_blocking(&mut self, inputs: Matrix<'_>, targets: Matrix<'_>, fit: &Fit) -> Result<SweepHistory, Error> {
         let device = self.device.clone();
-        device.block_on(self.training(inputs.into(), targets.into(), fit))
+        device.block_on(self.training(inputs, targets, fit))
     }
 
     /// [`fit`](Self::fit) for where nothing may block, as in a browser.

@@ -1,5 +1,7 @@
 //! Training a model: from its weights, from a checkpoint, and after a fault of the device.
 
+#[cfg(not(target_arch = "wasm32"))]
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -63,8 +65,7 @@ impl Model {
         fit: &Fit,
         mut on_log: impl FnMut(&Log) -> A,
     ) -> Result<History, Error> {
-        let (inputs, targets) = (inputs.into(), targets.into());
-        pollster::block_on(self.train(Edge::Blocking, None, (inputs, targets), fit, async |log: &Log| on_log(log)))
+        self.train_blocking(None, (inputs.into(), targets.into()), fit, &mut |log| answer(&on_log(log)))
     }
 
     /// [`fit_with`](Self::fit_with) for where nothing may block, as in a browser: the device works while the page does, and `on_log` may wait for
@@ -140,8 +141,8 @@ impl Model {
         fit: &Fit,
         mut on_log: impl FnMut(&Log) -> A,
     ) -> Result<History, Error> {
-        let (path, data) = (path.as_ref(), (inputs.into(), targets.into()));
-        pollster::block_on(self.train(Edge::Blocking, Some(path), data, fit, async |log: &Log| on_log(log)))
+        let data = (inputs.into(), targets.into());
+        self.train_blocking(Some(path.as_ref()), data, fit, &mut |log| answer(&on_log(log)))
     }
 
     /// Goes on with a training that ended because the device was lost, hung, or its driver broke: opens the device anew, as the model's from
@@ -203,6 +204,19 @@ impl Model {
             self.device = self.device.reopen()?;
         }
         let (checkpoint, data) = (checkpoint.as_deref(), (inputs.into(), targets.into()));
+        self.train_blocking(checkpoint, data, fit, &mut |log| answer(&on_log(log)))
+    }
+
+    /// Trains, and waits for the end. Like the other functions that wait it is not generic: what is would be compiled anew in each program that calls
+    /// it, with all of training.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn train_blocking(
+        &mut self,
+        checkpoint: Option<&Path>,
+        data: (Matrix<'_>, Matrix<'_>),
+        fit: &Fit,
+        on_log: &mut dyn FnMut(&Log) -> ControlFlow<()>,
+    ) -> Result<History, Error> {
         pollster::block_on(self.train(Edge::Blocking, checkpoint, data, fit, async |log: &Log| on_log(log)))
     }
 
@@ -290,4 +304,10 @@ impl Model {
         let data = Data::new(&self.network, fit.loss, inputs, targets)?;
         TrainingData::new(&self.network, data, fit)
     }
+}
+
+/// What a closure answers, in one type.
+#[cfg(not(target_arch = "wasm32"))]
+fn answer(answer: &impl Answer) -> ControlFlow<()> {
+    if answer.goes_on() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
