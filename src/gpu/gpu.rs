@@ -32,7 +32,7 @@ pub const RECORDING: &str = "recording commands";
 pub const UPLOAD: usize = 32 << 20;
 
 /// How estimates of submissions follow what is measured: a millisecond of them at least says something.
-pub const SUBMISSIONS: Habit = Habit { rise: 0.5, fall: 0.5, growth: 8.0, enough: 1e6, least: 1.0, probes: true };
+pub const SUBMISSIONS: Habit = Habit { rise: 0.5, fall: 0.5, growth: 8.0, enough: 1e6, least: 1.0, answers_late: true };
 
 /// So few bytes are written by way of wgpu.
 const SMALL: usize = 1 << 20;

@@ -163,7 +163,7 @@ impl std::fmt::Debug for Readback {
 
 /// How long steps take is believed at once where that is longer than before, so that budgets are kept, and by and by where it is shorter. The
 /// device's clock measures the work alone.
-const STEPS: Habit = Habit { rise: 1.0, fall: 0.1, growth: 2.0, enough: 0.0, least: 1.0, probes: false };
+const STEPS: Habit = Habit { rise: 1.0, fall: 0.1, growth: 2.0, enough: 0.0, least: 1.0, answers_late: false };
 
 /// The epochs' losses take turns in these elements, both of which can be bound.
 const LOSS_SLOTS: [usize; 2] = [0, 64];

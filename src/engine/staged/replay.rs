@@ -338,24 +338,24 @@ struct Cut {
 /// a program that does not is cut itself.
 fn cuts(programs: &[Vec<u64>], budget: u64) -> Vec<Cut> {
     let mut cuts: Vec<Cut> = Vec::new();
-    let mut first = 0;
+    let (mut first, mut joins) = (0, false);
     for (program, estimates) in programs.iter().enumerate() {
-        let whole: u64 = estimates.iter().sum();
-        let own = if whole > budget { ranges(estimates, budget) } else { vec![0..estimates.len()] };
+        let fits = estimates.iter().sum::<u64>() <= budget;
+        let own = if fits { vec![0..estimates.len()] } else { ranges(estimates, budget) };
         for range in own {
             let nanoseconds: u64 = estimates[range.clone()].iter().sum();
             let begins = (range.start == 0).then_some(program);
             let dispatches = first + range.start..first + range.end;
             match cuts.last_mut() {
-                // What a program was cut into stays apart.
-                Some(last) if begins.is_some() && last.nanoseconds + nanoseconds <= budget => {
+                // What a program was cut into stays apart, so that each program begins a part.
+                Some(last) if joins && fits && last.nanoseconds + nanoseconds <= budget => {
                     last.dispatches.end = dispatches.end;
                     last.nanoseconds += nanoseconds;
                 }
                 _ => cuts.push(Cut { dispatches, begins, nanoseconds }),
             }
         }
-        first += estimates.len();
+        (first, joins) = (first + estimates.len(), fits);
     }
     cuts
 }
