@@ -58,7 +58,7 @@ enum Kind {
     /// The plain stages of shaders/
     Plain,
     /// By rows in registers, each invocation for itself
-    RowBlocks,
+    Rows,
     /// By tiles in workgroup memory
     Tiles,
 }
