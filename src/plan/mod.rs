@@ -23,4 +23,4 @@ pub use self::program::{Plan, Planned, VERSION};
 pub use self::stages::{Chance, Dropout, LossOf, Outputs, Slot, Update};
 pub use self::task::{EvaluationStep, Source, TableSize, TrainingStep};
 pub(crate) use self::tensors::readable;
-pub use self::tensors::{Id, Tensor};
+pub use self::tensors::{Id, PlannedTensor};

@@ -46,7 +46,7 @@ struct Backward<'a> {
 }
 
 /// Whose rows a step takes, and from where.
-struct Rows<'a> {
+struct RowsOf<'a> {
     network: &'a Network,
     count: usize,
     source: &'a Source,
@@ -77,7 +77,7 @@ impl Plan {
         let layout = &network.layout()?;
         let mut plan = Self::new(limits);
         let table = plan.step_table("", size)?;
-        let rows_of = Rows { network, count: rows, source: &training.source, weights: training.weights };
+        let rows_of = RowsOf { network, count: rows, source: &training.source, weights: training.weights };
         let batch = plan.batch("", &rows_of, &table)?;
         let chance = Chance { table, seed: training.seed };
         let pass = Pass { network, layout, rows, loss: Some(loss), chance: Some(chance) };
@@ -115,7 +115,7 @@ impl Plan {
         let mut plan = Self::new(limits);
         let size = TableSize { steps: evaluation.pieces, losses: scores.losses() };
         let table = plan.step_table(EVALUATION, size)?;
-        let rows_of = Rows { network, count: rows, source: &evaluation.source, weights: Weights::Equal };
+        let rows_of = RowsOf { network, count: rows, source: &evaluation.source, weights: Weights::Equal };
         let batch = plan.batch(EVALUATION, &rows_of, &table)?;
         let pass = Pass { network, layout, rows, loss: Some(loss), chance: None };
         let forward = plan.forward(&pass, batch.inputs)?;
@@ -153,8 +153,8 @@ impl Plan {
     }
 
     /// The rows of a step, and where they come from.
-    fn batch(&mut self, prefix: &str, rows: &Rows<'_>, table: &StepTable) -> Result<BatchIds, Error> {
-        let &Rows { network, count, source, weights } = rows;
+    fn batch(&mut self, prefix: &str, rows: &RowsOf<'_>, table: &StepTable) -> Result<BatchIds, Error> {
+        let &RowsOf { network, count, source, weights } = rows;
         let mut tensor = |name: &str, columns| self.tensor(&format!("{prefix}{name}"), count, columns);
         let mut batch = BatchIds {
             inputs: tensor("inputs", network.inputs())?,

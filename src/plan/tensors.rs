@@ -18,7 +18,7 @@ pub struct Buffer {
 
 /// A tensor: a part of a buffer, with a shape.
 #[derive(Clone, Debug)]
-pub struct Tensor {
+pub struct PlannedTensor {
     /// Its name.
     pub name: String,
     /// Which of the plan's buffers it is in.

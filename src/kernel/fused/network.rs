@@ -109,7 +109,7 @@ pub struct FusedBuffer {
 
 /// Where in its lanes a number lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LanePlace {
     /// Which of the lane's words of four numbers.
     pub word: usize,
     /// Whose.
@@ -282,7 +282,7 @@ impl Fused {
     }
 
     /// The places of a network's parameters, in the order of its tensors, then those of the optimizer's slots.
-    pub fn places(&self) -> Vec<Place> {
+    pub fn places(&self) -> Vec<LanePlace> {
         let mut places = Vec::new();
         for slot in 0..=self.rule.slots.len() {
             let mut before = slot * self.numbers();
@@ -291,7 +291,7 @@ impl Fused {
                 for i in 0..=layer.ins {
                     places.extend((0..layer.outs).map(|j| {
                         let at = before + i * units + j % units;
-                        Place { word: at / 4, lane: j / units, component: at % 4 }
+                        LanePlace { word: at / 4, lane: j / units, component: at % 4 }
                     }));
                 }
                 before += (layer.ins + 1) * units;
@@ -301,7 +301,7 @@ impl Fused {
     }
 
     /// Where a place lies in the buffer of so many networks, in numbers.
-    pub fn index(&self, place: Place, network: usize, networks: usize) -> usize {
+    pub fn index(&self, place: LanePlace, network: usize, networks: usize) -> usize {
         let word = match self.lanes {
             // Neighbouring invocations read neighbouring words.
             Lanes::One => place.word * networks + network,

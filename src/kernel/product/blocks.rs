@@ -4,14 +4,14 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     /// Blocks in the registers of one invocation.
-    Rows(Rows),
+    Rows(RowBlocks),
     /// Tiles in workgroup memory, blocks of them in registers.
     Tiles(Tiles),
 }
 
 /// The block of one invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rows {
+pub struct RowBlocks {
     /// How many rows of c an invocation computes.
     pub rows: u32,
     /// The size of every subgroup, a multiple of 4, if it is fixed and subgroups can be used.
@@ -51,7 +51,7 @@ impl Family {
     /// The terms of the sums that a round of the loop adds.
     pub fn depth(&self) -> u32 {
         match self {
-            Family::Rows(_) => Rows::DEPTH,
+            Family::Rows(_) => RowBlocks::DEPTH,
             Family::Tiles(_) => Tiles::DEPTH,
         }
     }
@@ -81,7 +81,7 @@ impl Family {
     }
 }
 
-impl Rows {
+impl RowBlocks {
     /// The terms that a round of the loop adds.
     pub(super) const DEPTH: u32 = 4;
 

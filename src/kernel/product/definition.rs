@@ -1,6 +1,6 @@
 //! What a product's kernel is made of: all that its WGSL depends on.
 
-use super::blocks::{Family, Rows, Tiles};
+use super::blocks::{Family, RowBlocks, Tiles};
 use super::epilogue::Epilogue;
 use crate::kernel::binding::{Binding, read, used};
 
@@ -53,7 +53,7 @@ impl Product {
     /// Its name in messages and of its file: what it computes, in which blocks, for which widths, and what it ends with.
     pub fn label(&self) -> String {
         let family = match self.family {
-            Family::Rows(Rows { rows, lanes, width }) => {
+            Family::Rows(RowBlocks { rows, lanes, width }) => {
                 let lanes = lanes.map_or(String::new(), |lanes| format!(" lanes{lanes}"));
                 format!("rows {rows}x{width}{lanes}")
             }

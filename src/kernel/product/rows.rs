@@ -4,13 +4,13 @@
 //! it goes; so one invocation loads what all need of a, each a different part of it, and the parts are passed on by
 //! `subgroupBroadcast`, which is a shuffle of registers. Where the subgroup's size is not fixed, each invocation loads the same rows.
 
-use super::blocks::Rows;
+use super::blocks::RowBlocks;
 use super::definition::{Layouts, Product};
 use super::finishing::Block;
 use super::head::four;
 use crate::kernel::text::{Text, component, vector};
 
-impl Rows {
+impl RowBlocks {
     pub(super) fn source(&self, product: &Product) -> String {
         let (rows, width) = (self.rows, self.width);
         let mut text = Text::default();
