@@ -10,7 +10,7 @@ mod ids;
 mod products;
 mod program;
 mod stages;
-mod step;
+mod steps;
 mod task;
 mod tensors;
 
