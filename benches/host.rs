@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use shaderprop::internals::{Limits, Plan, Products, Staged, Step, Table, Training, gpu};
+use shaderprop::internals::{Limits, Plan, Planned, Products, Staged, Step, TableSize, TrainingIds, TrainingStep, gpu};
 use shaderprop::{Activation, Device, DeviceChoice, Loss, Network};
 
 fn main() {
@@ -40,23 +40,22 @@ fn network(layers: &[usize]) -> Network {
 }
 
 /// The plan of a step, with the WGSL of its products.
-fn plan(layers: &[usize], rows: usize, limits: Limits) -> Plan {
-    let table = Table { steps: 4096, losses: 4096 };
-    Plan::training(&Training::new(&network(layers), Loss::MeanSquaredError, rows), table, limits).expect("a plan")
+fn plan(layers: &[usize], rows: usize, limits: Limits) -> Planned<TrainingIds> {
+    let table = TableSize { steps: 4096, losses: 4096 };
+    Plan::training(&TrainingStep::new(&network(layers), Loss::MeanSquaredError, rows), table, limits).expect("a plan")
 }
 
 /// Recording and submitting 64 steps of XOR, and waiting for them: almost no work for the device.
 fn sixty_four_steps_of_xor() {
     let device = Device::open(&DeviceChoice::from_env()).expect("an adapter");
     let gpu = gpu(&device).expect("a GPU");
-    let plan = plan(&[2, 2, 1], 4, gpu.plan_limits());
+    let Planned { plan, ids } = plan(&[2, 2, 1], 4, gpu.plan_limits());
     let mut staged = gpu.block_on(Staged::new(gpu.clone(), plan, 1)).expect("an engine");
-    let loss = staged.plan.find("losses");
     let steps: Vec<_> = (0..64).map(|loss_slot| Step { learning_rate: 0.1, loss_slot, ..Step::default() }).collect();
     measure("64 steps of XOR", || {
         gpu.block_on(async {
-            staged.run(&steps, &[0], None).await?;
-            staged.read(&[(loss, 1)]).await
+            staged.run(&ids.table, &steps, &[0], None).await?;
+            staged.read(&[(ids.table.losses, 1)]).await
         })
         .map(black_box)
         .expect("a loss");

@@ -29,9 +29,9 @@
 //! trained whole: many epochs are one dispatch ([`Fit::engine`]). A [`Sweep`] trains thousands of such networks at once.
 //!
 //! # Without blocking
-//! What browsers and event loops need has a form that does not block, such as [`Model::fit_async`]; in a browser there are these alone. Outside of one a
-//! future asks the device each time it is polled, and asks to be polled again at once. It may be dropped: the model is then as it was. On
-//! [`Device::cpu`] the work is done in the first poll.
+//! What browsers and event loops need has a form that does not block, such as [`Model::fit_async`]; in a browser there are these alone. A future is
+//! woken when the device has done what it waits for; outside of a browser by a thread that the device has for it from the first such wait on. It may be
+//! dropped: the model is then as it was. On [`Device::cpu`] the work is done in the first poll.
 //!
 //! # Numbers
 //! The device computes in f32. The same adapter, driver, version, settings and seed give the same bits. The CPU engine
@@ -76,14 +76,14 @@ pub use file::{Format, Load, Save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use gpu::devices;
 pub use gpu::{Device, DeviceChoice, DeviceInfo, DeviceKind, DeviceLimits, silence_caught_panics};
-pub use infer::Stage;
+pub use infer::{Evaluation, Predictor, Stage};
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::{Fold, cross_validate};
-pub use model::{Member, MemberHistory, Model, Predictor, Sweep, SweepHistory};
+pub use model::{Member, MemberHistory, Model, Sweep, SweepHistory};
 pub use network::{Activation, Dense, Init, Loss, Network, Optimizer, Order, Tensor};
 pub use random::Philox;
 pub use settings::{Answer, Cancel, Checkpoint, EarlyStopping, EngineChoice, Fit, Metric, OnNonFinite, Schedule};
-pub use train::{Ended, Evaluation, History, LayerSummary, Log, Summary};
+pub use train::{Ended, History, LayerSummary, Log, Summary};
 #[cfg(not(target_arch = "wasm32"))]
 pub use trainer::{Readback, TensorBuffer, Trainer};
 /// The wgpu that this version is built with.
@@ -101,11 +101,14 @@ pub mod internals {
     pub use crate::engine::staged::{Staged, Step};
     pub use crate::gpu::Gpu;
     pub use crate::kernel::{
-        Family, Finish, Fused, Kernel, LONGEST_LOOP, Lanes, Layer, Layouts, Limits, PARTS, Product, Products, Rows, Shader,
-        Shape, Tiles, WORTH_BLOCKS, Weights,
+        Epilogue, Family, Fused, Kernel, LONGEST_LOOP, Lanes, Layer, Layouts, Limits, PARTS, Product, Products, RowBlocks, Shape,
+        Tiles, WORTH_BLOCKS, Weights,
     };
     pub use crate::network::{Layout, Rule};
-    pub use crate::plan::{Dispatch, Evaluation, Id, Outputs, Piece, Plan, Slot, Source, Table, Training};
+    pub use crate::plan::{
+        BatchIds, Chance, Dispatch, Dropout, Ending, EvaluationStep, Factors, Id, LossOf, Outputs, Piece, Plan, Planned, Slot,
+        Source, StepTable, TableSize, TrainingIds, TrainingStep, Update,
+    };
     pub use crate::settings::{Counts, Scores};
 
     /// The same device, planned for as if it had these limits.
@@ -128,7 +131,19 @@ pub mod internals {
     }
 }
 
-/// The README's program is compiled and run with the other examples of the documentation.
+/// The Rust code of the README and of docs/ is compiled and run with the other examples of the documentation.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/embed/rust.md")]
+    struct EmbedRust;
+    #[doc = include_str!("../docs/embed/data.md")]
+    struct EmbedData;
+    #[doc = include_str!("../docs/embed/files.md")]
+    struct EmbedFiles;
+    #[doc = include_str!("../docs/embed/sweep.md")]
+    struct EmbedSweep;
+    #[doc = include_str!("../docs/embed/trainer.md")]
+    struct EmbedTrainer;
+}

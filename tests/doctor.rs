@@ -19,7 +19,7 @@ fn a_driver_that_is_right_passes() {
     assert!(report.passed() && report.failures.is_empty() && report.wrong().is_empty(), "{report}");
     assert_eq!((report.trainings, told), (38, vec![38; 38]));
     let kernels = Kernel::all();
-    let files: BTreeSet<_> = kernels.iter().filter_map(|kernel| Some(kernel.shader()?.file())).collect();
+    let files: BTreeSet<_> = kernels.iter().filter_map(Kernel::file).collect();
     for name in files.into_iter().chain(["fused", "product ab tiles", "product atb rows", "product abt rows"]) {
         let found = report.kernels.get(name).unwrap_or_else(|| panic!("no training ran {name}"));
         assert!(found.trainings > 0 && found.right && found.wrong.is_empty() && found.worst <= 1e-3, "{name}: {found:?}");

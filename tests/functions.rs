@@ -1,5 +1,5 @@
 //! Sigmoid, hyperbolic tangent and the exponential function as the shaders compute them, over all inputs there are: `SHADERPROP_LONG` takes each of
-//! the 2³² numbers, else it is about a million of them, from all over. The table that it prints is in docs/reliability.md.
+//! the 2³² numbers, else it is about a million of them, from all over. The table that it prints is in docs/inside/reliability.md.
 
 mod common;
 
@@ -103,11 +103,11 @@ fn check(function: &Function, inputs: &[f32], outputs: &[f32], largest: &mut Lar
 }
 
 fn plan(activation: &Activation, count: usize, limits: &Limits) -> Plan {
-    let mut plan = Plan::default();
-    let bias = plan.tensor("bias", 1, 1, limits).expect("a tensor");
-    let sums = plan.tensor("sums", count, 1, limits).expect("a tensor");
-    let outputs = plan.tensor("outputs", count, 1, limits).expect("a tensor");
-    plan.bias_activation(activation, bias, sums, outputs, limits);
+    let mut plan = Plan::new(*limits);
+    let bias = plan.tensor("bias", 1, 1).expect("a tensor");
+    let sums = plan.tensor("sums", count, 1).expect("a tensor");
+    let outputs = plan.tensor("outputs", count, 1).expect("a tensor");
+    plan.bias_activation(activation, bias, sums, outputs);
     plan
 }
 

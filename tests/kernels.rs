@@ -2,13 +2,15 @@
 
 mod common;
 
-use common::{U, ULP, assert_close, g, numbers, open, run, wide};
+use common::{U, ULP, assert_close, find, g, numbers, open, run, wide};
 use std::sync::Arc;
 
+use shaderprop::internals::Update as PlannedUpdate;
 use shaderprop::internals::reference as twin;
 use shaderprop::internals::reference::Update;
 use shaderprop::internals::{
-    EpochOrder, Gpu, Id, Kernel, LONGEST_LOOP, Layouts, Limits, Outputs, Plan, Rule, Slot, Staged, Step,
+    Chance, Dropout, EpochOrder, Factors, Gpu, Kernel, LONGEST_LOOP, Layouts, Limits, LossOf, Outputs, Plan, Rule, Slot, Staged,
+    Step, StepTable, TableSize,
 };
 use shaderprop::{Activation, Loss, Optimizer};
 
@@ -119,14 +121,14 @@ fn derivative_bound(activation: &Activation, x: f64, y: f64) -> f64 {
 }
 
 fn matmul(layouts: Layouts, (m, k, n): (usize, usize, usize), limits: &Limits) -> Plan {
-    let mut plan = Plan::default();
+    let mut plan = Plan::new(*limits);
     let shape = |transposed, rows, columns| if transposed { (columns, rows) } else { (rows, columns) };
     let a = shape(layouts == Layouts::TransposedA, m, k);
     let b = shape(layouts == Layouts::TransposedB, k, n);
-    let a = plan.tensor("a", a.0, a.1, limits).expect("a tensor");
-    let b = plan.tensor("b", b.0, b.1, limits).expect("a tensor");
-    let c = plan.tensor("c", m, n, limits).expect("a tensor");
-    plan.matmul(layouts, a, b, c, limits);
+    let a = plan.tensor("a", a.0, a.1).expect("a tensor");
+    let b = plan.tensor("b", b.0, b.1).expect("a tensor");
+    let c = plan.tensor("c", m, n).expect("a tensor");
+    plan.matmul(Factors { layouts, a, b }, c);
     plan
 }
 
@@ -201,14 +203,14 @@ fn cutting_changes_no_bit() {
 fn neighbours_stay_untouched() {
     let (gpu, limits) = open();
     for size in SIZES {
-        let mut plan = Plan::default();
-        let a = plan.tensor("a", size, 3, &limits).expect("a tensor");
-        let b = plan.tensor("b", 3, size, &limits).expect("a tensor");
+        let mut plan = Plan::new(limits);
+        let a = plan.tensor("a", size, 3).expect("a tensor");
+        let b = plan.tensor("b", 3, size).expect("a tensor");
         let len = (size * size).next_multiple_of(64);
-        let flat = plan.buffer("flat", 64 + len + 64, &limits).expect("a buffer");
+        let flat = plan.buffer("flat", 64 + len + 64).expect("a buffer");
         plan.view("flat", flat, 0, 1, 64 + len + 64);
         let c = plan.view("c", flat, 64, size, size);
-        plan.matmul(Layouts::Plain, a, b, c, &limits);
+        plan.matmul(Factors { layouts: Layouts::Plain, a, b }, c);
         let canary = vec![7.25f32; 64 + len + 64];
         let (a, b) = (vec![1.0; size * 3], vec![1.0; size * 3]);
         let read = run(&gpu, plan, 1, &[("a", &a), ("b", &b), ("flat", &canary)], &["flat"]).remove(0);
@@ -235,46 +237,46 @@ fn a_piece_touches_only_its_elements() {
         assert_eq!(run(&gpu, plan, 1, &write, &[output])[0], expected, "{stage}");
     };
     let tensors = |names: &[&str]| {
-        let mut plan = Plan::default();
-        let ids: Vec<_> = names.iter().map(|name| plan.tensor(name, 1, 129, &limits).expect("a tensor")).collect();
+        let mut plan = Plan::new(one);
+        let ids: Vec<_> = names.iter().map(|name| plan.tensor(name, 1, 129).expect("a tensor")).collect();
         (plan, ids)
     };
 
     check("matmul", matmul(Layouts::Plain, (129, 1, 1), &one), &[("a", &ones), ("b", &[3.0])], "c", 7.25, 3.0);
     let (mut plan, id) = tensors(&["bias", "sums", "outputs"]);
-    plan.bias_activation(&Activation::Identity, id[0], id[1], id[2], &one);
+    plan.bias_activation(&Activation::Identity, id[0], id[1], id[2]);
     check("bias_activation", plan, &[("bias", &ones), ("sums", &ones)], "outputs", 7.25, 2.0);
     let (mut plan, id) = tensors(&["sums", "outputs", "targets", "deltas"]);
     let from = Outputs { sums: id[0], outputs: id[1], targets: id[2] };
-    plan.output_delta(Loss::SquaredError, &Activation::Identity, &from, None, id[3], &one);
+    plan.output_delta(&unweighted(Loss::SquaredError, &Activation::Identity, from), id[3]);
     check("output_delta", plan, &[("outputs", &ones)], "deltas", 7.25, 1.0);
     let (mut plan, id) = tensors(&["sums", "outputs", "deltas"]);
-    plan.hidden_delta(&Activation::Tanh, id[0], id[1], id[2], &one);
+    plan.hidden_delta(&Activation::Tanh, id[0], id[1], id[2]);
     check("hidden_delta", plan, &[("outputs", &ones)], "deltas", 7.25, 0.0);
     check("bias_gradient", bias_gradient(1, 129, &one), &[("deltas", &ones)], "gradient", 7.25, 1.0);
     // Rows of one column: all of a row's share, and no derivative.
     let rows = |names: &[&str]| {
-        let mut plan = Plan::default();
-        let ids: Vec<_> = names.iter().map(|name| plan.tensor(name, 129, 1, &limits).expect("a tensor")).collect();
+        let mut plan = Plan::new(one);
+        let ids: Vec<_> = names.iter().map(|name| plan.tensor(name, 129, 1).expect("a tensor")).collect();
         (plan, ids)
     };
     let (mut plan, id) = rows(&["bias", "sums", "outputs"]);
-    plan.softmax(id[0], id[1], id[2], &one).expect("a plan");
+    plan.softmax(id[0], id[1], id[2]).expect("a plan");
     check("softmax", plan, &[("bias", &ones), ("sums", &ones)], "outputs", 7.25, 1.0);
     let (mut plan, id) = rows(&["outputs", "deltas"]);
-    plan.softmax_delta(id[0], id[1], &one).expect("a plan");
+    plan.softmax_delta(id[0], id[1]).expect("a plan");
     check("softmax_delta", plan, &[("outputs", &ones)], "deltas", 7.25, 0.0);
     // By a chance that never comes.
     let (mut plan, id) = tensors(&["outputs", "dropped"]);
-    let (steps, cursor, _) = table(&mut plan, 1, 1, &limits);
-    plan.dropout(Some(id[0]), id[1], (1e-9, 0), (steps, cursor, 1), &one);
+    let table = step_table(&mut plan, 1, 1);
+    plan.dropout(Some(id[0]), id[1], Dropout { rate: 1e-9, number: 0 }, Chance { table, seed: 1 });
     check("dropout", plan, &[("outputs", &ones)], "dropped", 7.25, 1.0);
 
     // The order's elements are row numbers: as they are, where nothing is shuffled.
-    let mut plan = Plan::default();
-    let steps = table(&mut plan, 1, 1, &limits);
-    let list = plan.tensor("order", 1, 129, &limits).expect("a tensor");
-    plan.order(steps, &EpochOrder { rows: 129, seed: None }, list, &one);
+    let mut plan = Plan::new(one);
+    let table = step_table(&mut plan, 1, 1);
+    let list = plan.tensor("order", 1, 129).expect("a tensor");
+    plan.order(&table, &EpochOrder { rows: 129, seed: None }, list);
     assert_eq!(plan.dispatches.len(), 3, "order");
     plan.dispatches = vec![plan.dispatches.remove(1)];
     plan.dispatches[0].params[1] = 100;
@@ -284,11 +286,11 @@ fn a_piece_touches_only_its_elements() {
 }
 
 fn bias_activation(activation: &Activation, rows: usize, columns: usize, limits: &Limits) -> Plan {
-    let mut plan = Plan::default();
-    let bias = plan.tensor("bias", 1, columns, limits).expect("a tensor");
-    let sums = plan.tensor("sums", rows, columns, limits).expect("a tensor");
-    let outputs = plan.tensor("outputs", rows, columns, limits).expect("a tensor");
-    plan.bias_activation(activation, bias, sums, outputs, limits);
+    let mut plan = Plan::new(*limits);
+    let bias = plan.tensor("bias", 1, columns).expect("a tensor");
+    let sums = plan.tensor("sums", rows, columns).expect("a tensor");
+    let outputs = plan.tensor("outputs", rows, columns).expect("a tensor");
+    plan.bias_activation(activation, bias, sums, outputs);
     plan
 }
 
@@ -342,26 +344,23 @@ fn extremes_pass_through_the_other_stages() {
     let plan = bias_gradient(1, count, &limits);
     check("bias_gradient", plan, &[("deltas", &EXTREMES), ("gradient", &canary)], "gradient", 1.0);
 
-    let mut plan = Plan::default();
-    let mut tensor = |name| plan.tensor(name, count, 1, &limits).expect("a tensor");
+    let mut plan = Plan::new(limits);
+    let mut tensor = |name| plan.tensor(name, count, 1).expect("a tensor");
     let (sums, y, deltas) = (tensor("sums"), tensor("outputs"), tensor("deltas"));
-    plan.hidden_delta(&Activation::Sigmoid, sums, y, deltas, &limits);
+    plan.hidden_delta(&Activation::Sigmoid, sums, y, deltas);
     check("hidden_delta", plan, &[("outputs", &halves), ("deltas", &EXTREMES)], "deltas", 0.25);
 
-    let mut plan = Plan::default();
-    let from = outputs(&mut plan, count, 1, &limits);
-    let deltas = plan.tensor("deltas", count, 1, &limits).expect("a tensor");
-    plan.output_delta(Loss::SquaredError, &Activation::Identity, &from, None, deltas, &limits);
+    let mut plan = Plan::new(limits);
+    let from = outputs(&mut plan, count, 1);
+    let deltas = plan.tensor("deltas", count, 1).expect("a tensor");
+    plan.output_delta(&unweighted(Loss::SquaredError, &Activation::Identity, from), deltas);
     check("output_delta", plan, &[("outputs", &EXTREMES), ("targets", &zeros), ("deltas", &canary)], "deltas", 1.0);
 
-    let mut plan = Plan::default();
-    let table = table(&mut plan, 1, 1, &limits);
-    let [gradients, parameters] = ["gradients", "parameters"].map(|name| {
-        let buffer = plan.buffer(name, count, &limits).expect("a buffer");
-        plan.view(name, buffer, 0, 1, count);
-        buffer
-    });
-    plan.update((parameters, gradients, &[]), 0..count, Rule::of(&Optimizer::Sgd, 0.0), table, None, &limits);
+    let mut plan = Plan::new(limits);
+    let table = step_table(&mut plan, 1, 1);
+    let [gradients, parameters] = ["gradients", "parameters"].map(|name| plan.flat(name, count).expect("a buffer"));
+    let rule = Rule::of(&Optimizer::Sgd, 0.0);
+    plan.update(&PlannedUpdate { parameters, gradients, slots: &[], rule: &rule, clip: None }, 0..count, &table);
     let rate: (&str, &[f32]) = ("steps", &[-0.5, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     check("sgd, gradient", plan.clone(), &[rate, ("gradients", &EXTREMES), ("parameters", &zeros)], "parameters", 0.5);
     check("sgd, parameter", plan, &[rate, ("gradients", &zeros), ("parameters", &EXTREMES)], "parameters", 1.0);
@@ -381,11 +380,11 @@ fn extremes_pass_through_the_other_stages() {
 fn what_is_not_finite_is_found() {
     let (gpu, limits) = open();
     let look = |values: &[f32], limits: &Limits| {
-        let mut plan = Plan::default();
-        let buffer = plan.buffer("parameters", values.len(), limits).expect("a buffer");
+        let mut plan = Plan::new(*limits);
+        let buffer = plan.buffer("parameters", values.len()).expect("a buffer");
         let flat = plan.view("flat", buffer, 0, 1, values.len());
-        plan.finite(buffer, limits).expect("a plan");
-        assert_eq!(plan.find("flat"), flat);
+        plan.finite(buffer).expect("a plan");
+        assert_eq!(find(&plan, "flat"), flat);
         let found = run(&gpu, plan, 1, &[("flat", values), ("not_finite", &[0.0])], &["not_finite"]);
         found[0][0].to_bits()
     };
@@ -425,8 +424,8 @@ fn last_layer(activation: &Activation, count: usize) -> (Vec<f32>, Vec<f32>, Vec
     (x, y, numbers(6, count).iter().map(|t| t.abs()).collect())
 }
 
-fn outputs(plan: &mut Plan, rows: usize, columns: usize, limits: &Limits) -> Outputs {
-    let mut tensor = |name| plan.tensor(name, rows, columns, limits).expect("a tensor");
+fn outputs(plan: &mut Plan, rows: usize, columns: usize) -> Outputs {
+    let mut tensor = |name| plan.tensor(name, rows, columns).expect("a tensor");
     Outputs { sums: tensor("sums"), outputs: tensor("outputs"), targets: tensor("targets") }
 }
 
@@ -437,10 +436,10 @@ fn output_delta_of_every_loss_and_activation() {
         for loss in Loss::ALL {
             for activation in Activation::ALL {
                 let (x, y, t) = last_layer(activation, rows * columns);
-                let mut plan = Plan::default();
-                let from = outputs(&mut plan, rows, columns, &limits);
-                let deltas = plan.tensor("deltas", rows, columns, &limits).expect("a tensor");
-                plan.output_delta(*loss, activation, &from, None, deltas, &limits);
+                let mut plan = Plan::new(limits);
+                let from = outputs(&mut plan, rows, columns);
+                let deltas = plan.tensor("deltas", rows, columns).expect("a tensor");
+                plan.output_delta(&unweighted(*loss, activation, from), deltas);
                 let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("deltas", &nan(y.len()))];
                 let read = run(&gpu, plan, 1, &write, &["deltas"]);
                 let (x, y, t) = (wide(&x), wide(&y), wide(&t));
@@ -469,10 +468,10 @@ fn hidden_delta_of_awkward_sizes() {
         for activation in Activation::ALL {
             let (x, y, _) = last_layer(activation, count);
             let error = numbers(7, count);
-            let mut plan = Plan::default();
-            let mut tensor = |name| plan.tensor(name, count, 1, &limits).expect("a tensor");
+            let mut plan = Plan::new(limits);
+            let mut tensor = |name| plan.tensor(name, count, 1).expect("a tensor");
             let (sums, outputs, deltas) = (tensor("sums"), tensor("outputs"), tensor("deltas"));
-            plan.hidden_delta(activation, sums, outputs, deltas, &limits);
+            plan.hidden_delta(activation, sums, outputs, deltas);
             let read = run(&gpu, plan, 1, &[("sums", &x), ("outputs", &y), ("deltas", &error)], &["deltas"]);
             let (x, y, error) = (wide(&x), wide(&y), wide(&error));
             let expected = twin::hidden_delta(activation, &error, &x, &y);
@@ -487,10 +486,10 @@ fn hidden_delta_of_awkward_sizes() {
 }
 
 fn bias_gradient(rows: usize, columns: usize, limits: &Limits) -> Plan {
-    let mut plan = Plan::default();
-    let deltas = plan.tensor("deltas", rows, columns, limits).expect("a tensor");
-    let gradient = plan.tensor("gradient", 1, columns, limits).expect("a tensor");
-    plan.bias_gradient(deltas, gradient, limits);
+    let mut plan = Plan::new(*limits);
+    let deltas = plan.tensor("deltas", rows, columns).expect("a tensor");
+    let gradient = plan.tensor("gradient", 1, columns).expect("a tensor");
+    plan.bias_gradient(deltas, gradient);
     plan
 }
 
@@ -514,11 +513,11 @@ fn run_steps(gpu: &Arc<Gpu>, plan: Plan, steps: &[Step], write: &[(&str, &[f32])
     gpu.block_on(async {
         let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
         for (name, values) in write {
-            staged.write(staged.plan.find(name), values)?;
+            staged.write(find(&staged.plan, name), values)?;
         }
-        staged.run(steps, &[0], None).await?;
+        staged.run(&common::table(&staged.plan), steps, &[0], None).await?;
         let wanted = read.iter().map(|name| {
-            let id = staged.plan.find(name);
+            let id = find(&staged.plan, name);
             (id, staged.plan.tensors[id.0].rows * staged.plan.tensors[id.0].columns)
         });
         let wanted: Vec<_> = wanted.collect();
@@ -528,24 +527,24 @@ fn run_steps(gpu: &Arc<Gpu>, plan: Plan, steps: &[Step], write: &[(&str, &[f32])
 }
 
 /// The step table, its cursor, and the losses.
-fn table(plan: &mut Plan, steps: usize, losses: usize, limits: &Limits) -> (Id, Id, Id) {
-    let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns, limits).expect("a tensor");
-    (tensor("steps", steps, 8), tensor("cursor", 1, 1), tensor("losses", 1, losses))
+fn step_table(plan: &mut Plan, steps: usize, losses: usize) -> StepTable {
+    plan.step_table("", TableSize { steps, losses }).expect("a table")
+}
+
+/// A loss of rows that weigh the same.
+fn unweighted<'a>(loss: Loss, activation: &'a Activation, from: Outputs) -> LossOf<'a> {
+    LossOf { loss, activation, from, weights: None }
 }
 
 /// A plan that updates `count` parameters, and the names of its flat buffers.
 fn update(rule: &Rule, count: usize, clipped: bool, limits: &Limits) -> Plan {
-    let mut plan = Plan::default();
-    let table = table(&mut plan, 3, 1, limits);
-    let mut flat = |name: &str| {
-        let buffer = plan.buffer(name, count, limits).expect("a buffer");
-        plan.view(name, buffer, 0, 1, count);
-        buffer
-    };
+    let mut plan = Plan::new(*limits);
+    let table = step_table(&mut plan, 3, 1);
+    let mut flat = |name: &str| plan.flat(name, count).expect("a buffer");
     let (parameters, gradients) = (flat("parameters"), flat("gradients"));
-    let slots: Vec<usize> = rule.slots.iter().map(|slot| flat(slot)).collect();
-    let clip = clipped.then(|| plan.tensor("clip", 1, 1, limits).expect("a tensor"));
-    plan.update((parameters, gradients, &slots), 0..count, rule.clone(), table, clip, limits);
+    let slots: Vec<_> = rule.slots.iter().map(|slot| flat(slot)).collect();
+    let clip = clipped.then(|| plan.tensor("clip", 1, 1).expect("a tensor"));
+    plan.update(&PlannedUpdate { parameters, gradients, slots: &slots, rule, clip }, 0..count, &table);
     plan
 }
 
@@ -610,11 +609,11 @@ fn an_update_reads_its_steps_row_and_stops_at_its_count() {
 }
 
 fn loss(loss: Loss, activation: &Activation, rows: usize, columns: usize, slots: usize, limits: &Limits) -> Plan {
-    let mut plan = Plan::default();
-    let from = outputs(&mut plan, rows, columns, limits);
-    let table = table(&mut plan, 3, slots, limits);
-    let slot = Slot { index: 0, moves: true };
-    plan.loss((loss, activation), &from, (None, rows as f64), table, slot, limits).expect("a plan");
+    let mut plan = Plan::new(*limits);
+    let from = outputs(&mut plan, rows, columns);
+    let table = step_table(&mut plan, 3, slots);
+    let slot = Slot { index: 0, moves: true, total: rows as f64 };
+    plan.loss(&unweighted(loss, activation, from), &table, slot).expect("a plan");
     plan
 }
 
@@ -662,10 +661,10 @@ fn binary_cross_entropy_of_large_logits_is_finite_and_right() {
         let write: [(&str, &[f32]); 3] = [("sums", &[x]), ("outputs", &[y]), ("targets", &[t])];
         let plan = loss(Loss::BinaryCrossEntropy, &Activation::Sigmoid, 1, 1, 1, &limits);
         assert_eq!(run_steps(&gpu, plan, &[Step::default()], &write, &["losses"])[0], [value]);
-        let mut plan = Plan::default();
-        let from = outputs(&mut plan, 1, 1, &limits);
-        let deltas = plan.tensor("deltas", 1, 1, &limits).expect("a tensor");
-        plan.output_delta(Loss::BinaryCrossEntropy, &Activation::Sigmoid, &from, None, deltas, &limits);
+        let mut plan = Plan::new(limits);
+        let from = outputs(&mut plan, 1, 1);
+        let deltas = plan.tensor("deltas", 1, 1).expect("a tensor");
+        plan.output_delta(&unweighted(Loss::BinaryCrossEntropy, &Activation::Sigmoid, from), deltas);
         // Only what the kernel binds can be written: `sums` has no part in y - t, but its tensor is there.
         assert_eq!(run(&gpu, plan, 1, &write, &["deltas"])[0], [gradient]);
     }

@@ -2,8 +2,8 @@
 
 use rand::Rng;
 use shaderprop::internals::{
-    Counts, Dispatch, EpochOrder, Finish, Kernel, LONGEST_LOOP, Layouts, Limits, Plan, Products, Scores, Shape, Source, Table,
-    Training, Weights,
+    Counts, Dispatch, Ending, Epilogue, EpochOrder, Factors, Kernel, LONGEST_LOOP, Layouts, Limits, Plan, Products, Scores,
+    Shape, Source, TableSize, TrainingStep, Weights,
 };
 use shaderprop::{Activation, Error, Loss, Network, Optimizer, Philox};
 
@@ -11,7 +11,7 @@ use shaderprop::{Activation, Error, Loss, Network, Optimizer, Philox};
 const PRODUCTS: [Products; 4] =
     [Products::Plain, Products::Rows { lanes: None, most: 16 }, Products::Rows { lanes: Some(8), most: 32 }, Products::Tiles];
 
-const TABLE: Table = Table { steps: 4096, losses: 1000 };
+const TABLE: TableSize = TableSize { steps: 4096, losses: 1000 };
 
 fn limits() -> Limits {
     Limits {
@@ -27,7 +27,7 @@ fn limits() -> Limits {
 #[test]
 fn xor_is_thirteen_dispatches() {
     let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
-    let plan = Plan::training(&Training::new(&network, Loss::SquaredError, 4), TABLE, limits()).expect("a plan");
+    let plan = Plan::training(&TrainingStep::new(&network, Loss::SquaredError, 4), TABLE, limits()).expect("a plan").plan;
     assert_eq!(plan.dispatches.len(), 13);
 }
 
@@ -48,21 +48,21 @@ fn ten_thousand_random_networks_and_limits() {
             products: PRODUCTS[pick(0, PRODUCTS.len())],
             ..limits()
         };
-        let table = Table { steps: 16, losses: 16 };
+        let table = TableSize { steps: 16, losses: 16 };
         let rows = if pick(0, 2) == 0 { pick(1, 5000) } else { pick(1, 300) };
         let network = if pick(0, 3) == 0 { network.frozen() } else { network };
         let network = if pick(0, 3) == 0 { network.dropout(0.25).dense(3, Activation::Softmax) } else { network };
         let order = EpochOrder { rows: rows + pick(0, 5000), seed: Some(1) };
-        let training = Training {
+        let training = TrainingStep {
             source: if pick(0, 2) == 0 { Source::Given } else { Source::Gathered { order, classes: pick(0, 2) == 0 } },
             weights: if pick(0, 2) == 0 { Weights::Equal } else { Weights::Given },
             optimizer: Optimizer::ALL[pick(0, Optimizer::ALL.len())],
             clip_norm: Some(1.0).filter(|_| pick(0, 3) == 0),
             scores: Scores { counts: Some(Counts::Binary).filter(|_| pick(0, 2) == 0), errors: pick(0, 2) == 0 },
-            ..Training::new(&network, loss, rows)
+            ..TrainingStep::new(&network, loss, rows)
         };
         let plan = match Plan::training(&training, table, limits) {
-            Ok(plan) => plan,
+            Ok(planned) => planned.plan,
             // All its layers are frozen.
             Err(Error::Setting { .. }) => continue,
             Err(error) => {
@@ -99,10 +99,9 @@ fn ten_thousand_random_networks_and_limits() {
     assert!(blocks > 300 && sliced > 100, "{blocks} by blocks, {sliced} in slices: all must be tested");
 }
 
-/// What a dispatch loops over, and which elements it computes: from its parameters, by their names in the kernel's WGSL, which is put together
-/// for them.
-fn field(dispatch: &Dispatch, names: &[String], name: &str) -> Option<usize> {
-    let at = names.iter().position(|field| field == name)?;
+/// What a dispatch loops over, and which elements it computes: from its parameters, by their names.
+fn field(dispatch: &Dispatch, names: &[&str], name: &str) -> Option<usize> {
+    let at = names.iter().position(|field| *field == name)?;
     Some(dispatch.params[at] as usize)
 }
 
@@ -123,14 +122,15 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
             ..limits()
         };
         let rows = pick(1, 200_000);
-        let plan = Plan::training(&Training::new(&network, Loss::BinaryCrossEntropy, rows), TABLE, limits).expect("a plan");
+        let plan =
+            Plan::training(&TrainingStep::new(&network, Loss::BinaryCrossEntropy, rows), TABLE, limits).expect("a plan").plan;
         let mut rest = plan.dispatches.as_slice();
         while let Some(first) = rest.first() {
             let pieces =
                 rest.iter().take_while(|dispatch| dispatch.formula == first.formula && dispatch.kernel == first.kernel).count();
             let (stage, after) = rest.split_at(pieces);
             rest = after;
-            let names = first.kernel.params();
+            let names = first.kernel.row().params;
             cut += usize::from(pieces > 1);
             // Terms of the sums, elements, both from 0 without a gap; terms change slowest.
             let (mut terms_end, mut elements_end, mut whole, mut counted) = (0, 0, None, 0);
@@ -210,15 +210,14 @@ fn products_are_covered_once_and_keep_the_limits() {
             let most = 2 << pick(0, scale);
             pick(1, most)
         });
-        let mut plan = Plan::default();
-        let (Ok(a), Ok(b), Ok(c)) =
-            (plan.tensor("a", k, m, &limits), plan.tensor("b", k, n, &limits), plan.tensor("c", m + 1, n, &limits))
-        else {
+        let mut plan = Plan::new(limits);
+        let (Ok(a), Ok(b), Ok(c)) = (plan.tensor("a", k, m), plan.tensor("b", k, n), plan.tensor("c", m + 1, n)) else {
             continue;
         };
         let shape = Shape { rows: m, columns: n, terms: k, ones: pick(0, 2) == 0 };
-        let target = (Finish::Store, [("c", c)], m * n);
-        if plan.product(Layouts::TransposedA, [a, b], shape, (target.0, &target.1, target.2), "c", &limits).is_err() {
+        let factors = Factors { layouts: Layouts::TransposedA, a, b };
+        let ending = Ending { epilogue: Epilogue::Store, operands: &[("c", c)], bias: m * n };
+        if plan.product(factors, shape, &ending, "c").is_err() {
             continue;
         }
         let family = products.family(shape).expect("a family");
@@ -227,7 +226,7 @@ fn products_are_covered_once_and_keep_the_limits() {
         let (mut next_column, mut next_row, mut next_slice) = (0, 0, 0);
         let product = plan.dispatches.iter().find(|dispatch| !matches!(dispatch.kernel, Kernel::SumSlices { .. }));
         let kernel = &product.expect("a product").kernel;
-        let names = kernel.params();
+        let names = kernel.row().params;
         for dispatch in &plan.dispatches {
             assert!(dispatch.workgroups.iter().all(|count| (1..=limits.workgroups).contains(count)), "{m}×{k}×{n}");
             assert!(dispatch.nanoseconds <= 250_000_000, "{m}×{k}×{n}: {} ns", dispatch.nanoseconds);
@@ -270,7 +269,7 @@ fn products_are_covered_once_and_keep_the_limits() {
 fn long_products_are_cut() {
     let network = Network::new(4096).dense(4096, Activation::Relu);
     let dispatches = |software| {
-        let plan = Plan::prediction(&network, 1024, Limits { software, ..limits() }).expect("a plan");
+        let plan = Plan::prediction(&network, 1024, Limits { software, ..limits() }).expect("a plan").plan;
         plan.dispatches.iter().filter(|dispatch| dispatch.formula.contains('·')).count()
     };
     assert!(dispatches(false) > 1 && dispatches(true) > 4 * dispatches(false));
@@ -281,7 +280,7 @@ fn long_products_are_cut() {
 fn long_blocks_are_cut_into_slices() {
     let network = Network::new(1 << 18).dense(2048, Activation::Relu);
     let limits = Limits { products: Products::Tiles, binding: 4 << 30, buffer: 4 << 30, ..limits() };
-    let plan = Plan::prediction(&network, 2304, limits).expect("a plan");
+    let plan = Plan::prediction(&network, 2304, limits).expect("a plan").plan;
     assert!(plan.dispatches.iter().all(|dispatch| dispatch.nanoseconds <= 250_000_000));
     assert!(plan.dispatches.iter().any(|dispatch| matches!(dispatch.kernel, Kernel::SumSlices { .. })));
 }
@@ -295,13 +294,14 @@ fn sizes_that_overflow_or_pass_a_limit_are_refused() {
         Network::new(1 << 40).dense(1 << 20, Activation::Relu),
         Network::new(1 << 14).dense(1 << 14, Activation::Relu),
     ] {
-        let error = Plan::training(&Training::new(&network, Loss::MeanSquaredError, 4), TABLE, limits()).expect_err("too large");
+        let error =
+            Plan::training(&TrainingStep::new(&network, Loss::MeanSquaredError, 4), TABLE, limits()).expect_err("too large");
         assert!(matches!(error, Error::TooLarge { .. }), "{error}");
     }
     let network = Network::new(2).dense(2, Activation::Relu);
     for rows in [usize::MAX, usize::MAX / 8, 1 << 40, (128 << 20) / 8 + 1] {
         let error =
-            Plan::training(&Training::new(&network, Loss::MeanSquaredError, rows), TABLE, limits()).expect_err("too large");
+            Plan::training(&TrainingStep::new(&network, Loss::MeanSquaredError, rows), TABLE, limits()).expect_err("too large");
         assert!(matches!(error, Error::TooLarge { .. }), "{error}");
     }
 }

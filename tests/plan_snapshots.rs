@@ -6,10 +6,12 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use shaderprop::internals::{Counts, EpochOrder, Evaluation, Limits, Plan, Products, Scores, Source, Table, Training, Weights};
+use shaderprop::internals::{
+    Counts, EpochOrder, EvaluationStep, Limits, Plan, Planned, Products, Scores, Source, TableSize, TrainingStep, Weights,
+};
 use shaderprop::{Activation, Error, Loss, Network, Optimizer};
 
-const TABLE: Table = Table { steps: 16, losses: 8 };
+const TABLE: TableSize = TableSize { steps: 16, losses: 8 };
 
 /// A GPU with WebGPU's default limits, whose products are plain unless a test says otherwise.
 const GPU: Limits = Limits { binding: 128 << 20, buffer: 256 << 20, software: false, ..Limits::CPU };
@@ -25,8 +27,8 @@ Its pieces: workgroups, time by the estimate, parameters; what is no integer by 
 /// A plan's name, and how it reads.
 type Written = (&'static str, String);
 
-fn written(name: &'static str, plan: Result<Plan, Error>) -> Written {
-    let plan = plan.unwrap_or_else(|error| panic!("{name}: {error}"));
+fn written<I>(name: &'static str, planned: Result<Planned<I>, Error>) -> Written {
+    let plan = planned.unwrap_or_else(|error| panic!("{name}: {error}")).plan;
     let mut text = format!("{LEGEND}buffers, in elements\n");
     for (i, buffer) in plan.buffers.iter().enumerate() {
         writeln!(text, "  {i}: {} of {}", buffer.name, buffer.len).expect("text");
@@ -63,7 +65,7 @@ fn written(name: &'static str, plan: Result<Plan, Error>) -> Written {
                 text += &stage;
                 said = stage;
             }
-            let names = dispatch.kernel.params();
+            let names = dispatch.kernel.row().params;
             assert_eq!(names.len(), dispatch.params.len());
             let params: Vec<_> = names.iter().zip(&dispatch.params).map(|(name, word)| format!("{name} {word}")).collect();
             let [x, y, z] = dispatch.workgroups;
@@ -104,7 +106,7 @@ fn plans_are_as_in_the_snapshots() {
 fn small_networks() -> Vec<Written> {
     let mut plans = Vec::new();
     let xor = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
-    plans.push(written("xor.txt", Plan::training(&Training::new(&xor, Loss::SquaredError, 4), TABLE, GPU)));
+    plans.push(written("xor.txt", Plan::training(&TrainingStep::new(&xor, Loss::SquaredError, 4), TABLE, GPU)));
 
     let network = Network::new(6)
         .dropout(0.1)
@@ -116,7 +118,7 @@ fn small_networks() -> Vec<Written> {
         .dense(3, Activation::Softmax);
     let order = EpochOrder { rows: 100, seed: Some(7 << 32 | 9) };
     let scores = Scores { counts: Some(Counts::Classes { confusion: true }), errors: true };
-    let training = Training {
+    let training = TrainingStep {
         source: Source::Gathered { order, classes: true },
         weights: Weights::Given,
         samples: 100,
@@ -126,18 +128,22 @@ fn small_networks() -> Vec<Written> {
         clip_norm: Some(2.5),
         seed: 3 << 32 | 5,
         scores,
-        ..Training::new(&network, Loss::CategoricalCrossEntropy, 16)
+        ..TrainingStep::new(&network, Loss::CategoricalCrossEntropy, 16)
     };
-    let evaluation = Evaluation {
+    let evaluation = EvaluationStep {
         source: Source::Gathered { order: EpochOrder { rows: 50, seed: None }, classes: true },
         samples: 50,
         pieces: 4,
         scores,
-        ..Evaluation::new(&network, Loss::CategoricalCrossEntropy, 13)
+        ..EvaluationStep::new(&network, Loss::CategoricalCrossEntropy, 13)
     };
-    let shorter = Training { rows: 4, ..training.clone() };
-    let both = Plan::training(&training, TABLE, GPU).and_then(|plan| Ok(plan.and(Plan::training(&shorter, TABLE, GPU)?)));
-    plans.push(written("everything.txt", both.and_then(|plan| Ok(plan.and(Plan::evaluation(&evaluation, GPU)?)))));
+    let shorter = TrainingStep { rows: 4, ..training.clone() };
+    let all = Plan::training(&training, TABLE, GPU).and_then(|mut planned| {
+        planned.plan.and(Plan::training(&shorter, TABLE, GPU)?);
+        planned.plan.and(Plan::evaluation(&evaluation, GPU)?);
+        Ok(planned)
+    });
+    plans.push(written("everything.txt", all));
 
     // Frozen below, a softmax that does not fuse with its loss, two plans of two steps each joined.
     let network = Network::new(3)
@@ -148,12 +154,18 @@ fn small_networks() -> Vec<Written> {
         .frozen()
         .dense(2, Activation::Softmax);
     let scores = Scores { counts: Some(Counts::Classes { confusion: false }), errors: false };
-    let training = Training { scores, ..Training::new(&network, Loss::MeanSquaredError, 3) };
-    let pair = |rows| -> Result<Plan, Error> {
-        let training = Training { rows, ..training.clone() };
-        Ok(Plan::training(&training, TABLE, GPU)?.and(Plan::prediction(&network, rows, GPU)?))
+    let training = TrainingStep { scores, ..TrainingStep::new(&network, Loss::MeanSquaredError, 3) };
+    let pair = |rows| -> Result<Planned<()>, Error> {
+        let training = TrainingStep { rows, ..training.clone() };
+        let mut plan = Plan::training(&training, TABLE, GPU)?.plan;
+        plan.and(Plan::prediction(&network, rows, GPU)?);
+        Ok(Planned { plan, ids: () })
     };
-    plans.push(written("frozen.txt", pair(3).and_then(|plan| Ok(plan.and(pair(2)?)))));
+    let both = pair(3).and_then(|mut planned| {
+        planned.plan.and(pair(2)?);
+        Ok(planned)
+    });
+    plans.push(written("frozen.txt", both));
     plans
 }
 
@@ -162,19 +174,19 @@ fn wide_networks() -> Vec<Written> {
     let mut plans = Vec::new();
     let network =
         Network::new(64).dense(130, Activation::Gelu).dropout(0.5).dense(66, Activation::Relu).dense(10, Activation::Softmax);
-    let training = Training {
+    let training = TrainingStep {
         optimizer: Optimizer::momentum(0.9),
         scores: Scores { counts: Some(Counts::Classes { confusion: false }), errors: false },
-        ..Training::new(&network, Loss::CategoricalCrossEntropy, 100)
+        ..TrainingStep::new(&network, Loss::CategoricalCrossEntropy, 100)
     };
     plans.push(written("rows.txt", Plan::training(&training, TABLE, SOFTWARE)));
     plans.push(written("tiles.txt", Plan::training(&training, TABLE, Limits { products: Products::Tiles, ..GPU })));
     let rows = Limits { products: Products::Rows { lanes: None, most: 16 }, ..Limits::CPU };
-    let clipped = Training { clip_norm: Some(1.0), ..training.clone() };
+    let clipped = TrainingStep { clip_norm: Some(1.0), ..training.clone() };
     plans.push(written("rows_clipped.txt", Plan::training(&clipped, TABLE, rows)));
     // Sums of so many terms that they are cut into slices.
     let long = Network::new(30).dense(40, Activation::Relu).dense(12, Activation::Identity);
-    let training = Training::new(&long, Loss::MeanSquaredError, 6000);
+    let training = TrainingStep::new(&long, Loss::MeanSquaredError, 6000);
     plans.push(written("slices.txt", Plan::training(&training, TABLE, SOFTWARE)));
     plans.push(written("slices_tiles.txt", Plan::training(&training, TABLE, Limits { products: Products::Tiles, ..GPU })));
     // And of more than one loop adds: in so many blocks that they are cut into slices for that alone.
@@ -196,50 +208,61 @@ fn cut_stages() -> Vec<Written> {
     let mut plans = Vec::new();
     let network = Network::new(40).dense(50, Activation::Tanh).dense(3, Activation::Softmax);
     let order = EpochOrder { rows: 3000, seed: Some(1) };
-    let training = Training {
+    let training = TrainingStep {
         source: Source::Gathered { order, classes: true },
         weights: Weights::Given,
         optimizer: Optimizer::adam(),
         clip_norm: Some(1.0),
         scores: Scores { counts: Some(Counts::Classes { confusion: false }), errors: false },
-        ..Training::new(&network, Loss::MeanAbsoluteError, 2000)
+        ..TrainingStep::new(&network, Loss::MeanAbsoluteError, 2000)
     };
     // In bindings of 400,000 bytes, 2,500 rows of 40 inputs go into the data's first piece.
     plans.push(written("workgroups.txt", Plan::training(&training, TABLE, Limits { workgroups: 400, binding: 400_000, ..GPU })));
     let binary = Network::new(2).dense(7, Activation::Sigmoid);
     let scores = Scores { counts: Some(Counts::Binary), errors: true };
-    let evaluation = Evaluation { scores, ..Evaluation::new(&binary, Loss::BinaryCrossEntropy, 1500) };
+    let evaluation = EvaluationStep { scores, ..EvaluationStep::new(&binary, Loss::BinaryCrossEntropy, 1500) };
     plans.push(written("few_workgroups.txt", Plan::evaluation(&evaluation, Limits { workgroups: 60, ..GPU })));
 
     // Rows that a workgroup copies in several rounds.
     let broad = Network::new(300).dense(90, Activation::Softmax);
     let source = Source::Gathered { order: EpochOrder { rows: 20, seed: None }, classes: false };
-    let evaluation = Evaluation { source, ..Evaluation::new(&broad, Loss::CategoricalCrossEntropy, 10) };
+    let evaluation = EvaluationStep { source, ..EvaluationStep::new(&broad, Loss::CategoricalCrossEntropy, 10) };
     plans.push(written("broad.txt", Plan::evaluation(&evaluation, GPU)));
 
     // Loops of more than 32,768 rounds, and 200 ms by the estimate.
     let long = Network::new(70_000).dense(3, Activation::Tanh);
-    plans.push(written("long_rows.txt", Plan::training(&Training::new(&long, Loss::MeanSquaredError, 3), TABLE, GPU)));
+    plans.push(written("long_rows.txt", Plan::training(&TrainingStep::new(&long, Loss::MeanSquaredError, 3), TABLE, GPU)));
     let narrow = Network::new(1).dense(1, Activation::Tanh);
-    plans.push(written("many_rows.txt", Plan::training(&Training::new(&narrow, Loss::MeanSquaredError, 70_000), TABLE, GPU)));
+    plans.push(written("many_rows.txt", Plan::training(&TrainingStep::new(&narrow, Loss::MeanSquaredError, 70_000), TABLE, GPU)));
     let plain = Limits::CPU;
     let slow = Network::new(600).dense(600, Activation::Tanh).dropout(0.5).dense(2, Activation::Tanh);
-    let adam = Training { optimizer: Optimizer::adam(), ..Training::new(&slow, Loss::MeanSquaredError, 5000) };
-    plans.push(written("slow.txt", Plan::training(&Training { clip_norm: Some(1.0), ..adam }, TABLE, plain)));
+    let adam = TrainingStep { optimizer: Optimizer::adam(), ..TrainingStep::new(&slow, Loss::MeanSquaredError, 5000) };
+    plans.push(written("slow.txt", Plan::training(&TrainingStep { clip_norm: Some(1.0), ..adam }, TABLE, plain)));
 
     let classes = Network::new(2).dense(8192, Activation::Softmax);
     plans.push(written("many_classes.txt", Plan::prediction(&classes, 1000, plain)));
 
     // Parameters that are more than can be bound, layer by layer less.
     let parts = Network::new(64).dense(63, Activation::Tanh).dense(64, Activation::Tanh).dense(4, Activation::Identity);
-    let training =
-        Training { optimizer: Optimizer::adam(), clip_norm: Some(1.0), ..Training::new(&parts, Loss::MeanSquaredError, 2) };
+    let training = TrainingStep {
+        optimizer: Optimizer::adam(),
+        clip_norm: Some(1.0),
+        ..TrainingStep::new(&parts, Loss::MeanSquaredError, 2)
+    };
     let bound = Limits { binding: 17_000, ..GPU };
     let trained = Plan::training(&training, TABLE, bound);
-    plans.push(written("bound.txt", trained.and_then(|plan| Ok(plan.and(Plan::look(&parts, bound)?)))));
+    let looked = trained.and_then(|mut planned| {
+        planned.plan.and(Plan::look(&parts, bound)?);
+        Ok(planned)
+    });
+    plans.push(written("bound.txt", looked));
     let look = Network::new(300).dense(300, Activation::Tanh);
     plans.push(written("look.txt", Plan::look(&look, Limits { workgroups: 7, ..GPU })));
     plans
+}
+
+fn plan_of<I>(planned: Planned<I>) -> Plan {
+    planned.plan
 }
 
 /// What does not fit is refused by the number that it passes, and what just fits is not: each number is the last that fits, and the next one.
@@ -249,8 +272,9 @@ fn refused() -> Written {
         let said = plan.map_or_else(|error| error.to_string(), |plan| format!("{} dispatches", plan.dispatches.len()));
         writeln!(text, "{what}\n  {said}").expect("text");
     };
-    let training =
-        |network: &Network, rows, limits| Plan::training(&Training::new(network, Loss::MeanSquaredError, rows), TABLE, limits);
+    let training = |network: &Network, rows, limits| {
+        Plan::training(&TrainingStep::new(network, Loss::MeanSquaredError, rows), TABLE, limits).map(plan_of)
+    };
     let network = Network::new(8).dense(20, Activation::Relu).dense(4, Activation::Relu);
     for (binding, buffer) in [(1279, 4096), (1280, 4096), (4096, 1551), (4096, 1583), (4096, 1584)] {
         say(
@@ -260,17 +284,18 @@ fn refused() -> Written {
     }
     let softmax = |classes| Network::new(2).dense(classes, Activation::Softmax);
     for classes in [8192, 8193] {
-        say(&format!("{classes} classes"), Plan::prediction(&softmax(classes), 2, GPU));
+        say(&format!("{classes} classes"), Plan::prediction(&softmax(classes), 2, GPU).map(plan_of));
     }
     for rows in [1_048_576, 1_048_577] {
         let network = Network::new(1).dense(1, Activation::Tanh);
-        let weighted = Training { weights: Weights::Given, ..Training::new(&network, Loss::MeanSquaredError, rows) };
-        say(&format!("{rows} rows with weights"), Plan::training(&weighted, TABLE, GPU));
+        let weighted = TrainingStep { weights: Weights::Given, ..TrainingStep::new(&network, Loss::MeanSquaredError, rows) };
+        say(&format!("{rows} rows with weights"), Plan::training(&weighted, TABLE, GPU).map(plan_of));
     }
     let gathered = |inputs, outputs, rows, weights, limits| {
         let network = Network::new(inputs).dense(outputs, Activation::Tanh);
         let source = Source::Gathered { order: EpochOrder { rows, seed: None }, classes: false };
-        Plan::training(&Training { source, weights, ..Training::new(&network, Loss::MeanSquaredError, 2) }, TABLE, limits)
+        Plan::training(&TrainingStep { source, weights, ..TrainingStep::new(&network, Loss::MeanSquaredError, 2) }, TABLE, limits)
+            .map(plan_of)
     };
     for values in [1_048_576, 1_048_577] {
         say(&format!("rows of {values} inputs"), gathered(values, 1, 2, Weights::Equal, GPU));

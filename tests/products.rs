@@ -4,10 +4,11 @@ mod common;
 
 use std::sync::{Arc, LazyLock};
 
-use common::{U, ULP, assert_close, g, numbers, run, wide};
+use common::{U, ULP, assert_close, find, g, numbers, run, wide};
 use shaderprop::internals::reference as twin;
 use shaderprop::internals::{
-    Family, Finish, Gpu, Id, Kernel, Layouts, Limits, Plan, Products, Rows, Rule, Shape, Staged, Step, Table, Tiles, Training,
+    Ending, Epilogue, Factors, Family, Gpu, Id, Kernel, Layouts, Limits, Plan, Planned, Products, RowBlocks, Rule, Shape, Staged,
+    Step, StepTable, TableSize, Tiles, TrainingStep,
 };
 use shaderprop::{Activation, Loss, Network, Optimizer, Philox};
 
@@ -30,17 +31,17 @@ const CANARY: f32 = 7.25;
 fn families(limits: &Limits) -> Vec<Family> {
     let tiles = |rows, columns, block| Family::Tiles(Tiles { rows, columns, block });
     let mut families = vec![
-        Family::Rows(Rows { rows: 1, lanes: None, width: 4 }),
-        Family::Rows(Rows { rows: 8, lanes: None, width: 1 }),
-        Family::Rows(Rows { rows: 16, lanes: None, width: 4 }),
+        Family::Rows(RowBlocks { rows: 1, lanes: None, width: 4 }),
+        Family::Rows(RowBlocks { rows: 8, lanes: None, width: 1 }),
+        Family::Rows(RowBlocks { rows: 16, lanes: None, width: 4 }),
         tiles(16, 64, (4, 4)),
         tiles(64, 16, (4, 4)),
         tiles(64, 64, (8, 4)),
         tiles(128, 128, (8, 8)),
     ];
     if let Products::Rows { lanes: Some(lanes), .. } = limits.products {
-        families.extend([1, 8, 16, 32].map(|rows| Family::Rows(Rows { rows, lanes: Some(lanes), width: 4 })));
-        families.push(Family::Rows(Rows { rows: 8, lanes: Some(lanes), width: 1 }));
+        families.extend([1, 8, 16, 32].map(|rows| Family::Rows(RowBlocks { rows, lanes: Some(lanes), width: 4 })));
+        families.push(Family::Rows(RowBlocks { rows: 8, lanes: Some(lanes), width: 1 }));
     }
     families
 }
@@ -68,16 +69,17 @@ fn stored(layouts: Layouts, (m, k, n): (usize, usize, usize)) -> ((usize, usize)
 
 /// c = a·b between two canaries, as the tensor `flat`.
 fn product(layouts: Layouts, (m, k, n): (usize, usize, usize), limits: &Limits) -> Plan {
-    let mut plan = Plan::default();
+    let mut plan = Plan::new(*limits);
     let (a, b) = stored(layouts, (m, k, n));
-    let a = plan.tensor("a", a.0, a.1, limits).expect("a tensor");
-    let b = plan.tensor("b", b.0, b.1, limits).expect("a tensor");
+    let a = plan.tensor("a", a.0, a.1).expect("a tensor");
+    let b = plan.tensor("b", b.0, b.1).expect("a tensor");
     let len = 64 + m * n + 64;
-    let flat = plan.buffer("flat", len, limits).expect("a buffer");
+    let flat = plan.buffer("flat", len).expect("a buffer");
     plan.view("flat", flat, 0, 1, len);
     let c = plan.view("c", flat, 64, m, n);
     let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-    plan.product(layouts, [a, b], shape, (Finish::Store, &[("c", c)], 0), "c", limits).expect("a plan");
+    let ending = Ending { epilogue: Epilogue::Store, operands: &[("c", c)], bias: 0 };
+    plan.product(Factors { layouts, a, b }, shape, &ending, "c").expect("a plan");
     plan
 }
 
@@ -187,7 +189,7 @@ fn long_sums_are_whole() {
 #[test]
 fn the_longest_slice_is_whole() {
     let (gpu, limits) = open();
-    let narrow = |family: &Family| matches!(family, Family::Rows(Rows { width: 1, .. }));
+    let narrow = |family: &Family| matches!(family, Family::Rows(RowBlocks { width: 1, .. }));
     for family in families(&limits).into_iter().filter(narrow) {
         let limits = Limits { products: Products::Always(family), ..limits };
         let (m, n) = (1, 17 * family.columns() as usize);
@@ -266,14 +268,15 @@ fn sums_are_finished_by_bias_and_activation() {
             for (activation, keeps) in all().take(if n == 10 || n == 64 { usize::MAX } else { 1 }) {
                 let Case { a, b, expected, magnitudes } = case((m, k, n));
                 let bias = numbers(3, n);
-                let mut plan = Plan::default();
-                let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns, &limits).expect("a tensor");
+                let mut plan = Plan::new(limits);
+                let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
                 let (ai, bi, ci) = (tensor("a", m, k), tensor("b", k, n), tensor("bias", 1, n));
                 let (sums, outputs) = (tensor("sums", m, n), tensor("outputs", m, n));
-                let finish = Finish::BiasActivation { activation: activation.clone(), sums: keeps };
+                let epilogue = Epilogue::BiasActivation { activation: activation.clone(), sums: keeps };
                 let operands = [("bias", ci), ("sums", sums), ("outputs", outputs)];
                 let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-                plan.product(Layouts::Plain, [ai, bi], shape, (finish, &operands, 0), "y", &limits).expect("a plan");
+                let factors = Factors { layouts: Layouts::Plain, a: ai, b: bi };
+                plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias: 0 }, "y").expect("a plan");
                 let nan = vec![f32::NAN; m * n];
                 let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("bias", &bias), ("sums", &nan), ("outputs", &nan)];
                 let read = run(&gpu, plan, 1, &write, &["sums", "outputs"]);
@@ -300,14 +303,15 @@ fn sums_are_finished_by_the_derivative() {
                 let Case { a, b, expected, magnitudes } = case((m, k, n));
                 let x: Vec<f32> = numbers(5, m * n).iter().map(|x| 4.0 * x).collect();
                 let y: Vec<f32> = x.iter().map(|x| activation.value(f64::from(*x)) as f32).collect();
-                let mut plan = Plan::default();
-                let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns, &limits).expect("a tensor");
+                let mut plan = Plan::new(limits);
+                let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
                 let (ai, bi) = (tensor("a", m, k), tensor("b", n, k));
                 let operands =
                     [("sums", tensor("sums", m, n)), ("outputs", tensor("outputs", m, n)), ("deltas", tensor("deltas", m, n))];
                 let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-                let finish = (Finish::Derivative(activation.clone()), operands.as_slice(), 0);
-                plan.product(Layouts::TransposedB, [ai, bi], shape, finish, "delta", &limits).expect("a plan");
+                let epilogue = Epilogue::Derivative(activation.clone());
+                let factors = Factors { layouts: Layouts::TransposedB, a: ai, b: bi };
+                plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias: 0 }, "delta").expect("a plan");
                 let (b, nan) = (transposed(&b, k, n), vec![f32::NAN; m * n]);
                 let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("sums", &x), ("outputs", &y), ("deltas", &nan)];
                 let read = run(&gpu, plan, 1, &write, &["deltas"]).remove(0);
@@ -336,32 +340,27 @@ fn sums_are_finished_by_the_update() {
             let bias = (m * n).next_multiple_of(64);
             let len = bias + n + 64;
             let before = numbers(4, len);
-            let mut plan = Plan::default();
-            let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns, &limits).expect("a tensor");
+            let mut plan = Plan::new(limits);
+            let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
             let (ai, bi) = (tensor("a", k, m), tensor("b", k, n));
-            let (steps, cursor) = (tensor("steps", 4096, 8), tensor("cursor", 1, 1));
-            let flat = plan.buffer("flat", len, &limits).expect("a buffer");
+            let (steps, cursor, losses) = (tensor("steps", 4096, 8), tensor("cursor", 1, 1), tensor("losses", 1, 1));
+            let table = StepTable { steps, cursor, losses };
+            let flat = plan.buffer("flat", len).expect("a buffer");
             plan.view("flat", flat, 0, 1, len);
             let parameters: Id = plan.view("parameters", flat, 0, 1, bias + n);
             let operands = [("steps", steps), ("cursor", cursor), ("parameters", parameters)];
             let shape = Shape { rows: m, columns: n, terms: k, ones: true };
-            plan.product(
-                Layouts::TransposedA,
-                [ai, bi],
-                shape,
-                (Finish::Update(Rule::of(&Optimizer::Sgd, 0.0)), &operands, bias),
-                "w",
-                &limits,
-            )
-            .expect("a plan");
+            let factors = Factors { layouts: Layouts::TransposedA, a: ai, b: bi };
+            let epilogue = Epilogue::Update(Rule::of(&Optimizer::Sgd, 0.0));
+            plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias }, "w").expect("a plan");
             let got = gpu
                 .block_on(async {
                     let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
                     staged.write(ai, &transposed(&a, m, k))?;
                     staged.write(bi, &b)?;
-                    staged.write(staged.plan.find("flat"), &before)?;
-                    staged.run(&[Step { learning_rate: 0.5, ..Step::default() }], &[0], None).await?;
-                    let id = staged.plan.find("flat");
+                    staged.write(find(&staged.plan, "flat"), &before)?;
+                    staged.run(&table, &[Step { learning_rate: 0.5, ..Step::default() }], &[0], None).await?;
+                    let id = find(&staged.plan, "flat");
                     Ok(staged.read(&[(id, len)]).await?.remove(0))
                 })
                 .unwrap_or_else(|error| panic!("{error}"));
@@ -404,22 +403,21 @@ fn steps_by_blocks_are_the_plain_steps() {
             .map(|(learning_rate, loss_slot)| Step { learning_rate, loss_slot, ..Step::default() })
             .collect();
         let train = |products| {
-            let table = Table { steps: 3, losses: 3 };
-            let plan =
-                Plan::training(&Training::new(&network, Loss::BinaryCrossEntropy, rows), table, Limits { products, ..limits })
-                    .expect("a plan");
+            let table = TableSize { steps: 3, losses: 3 };
+            let training = TrainingStep::new(&network, Loss::BinaryCrossEntropy, rows);
+            let planned = Plan::training(&training, table, Limits { products, ..limits });
+            let Planned { plan, ids } = planned.expect("a plan");
             let blocks = plan.dispatches.iter().any(|dispatch| matches!(dispatch.kernel, Kernel::Product(_)));
             assert_eq!(blocks, products != Products::Plain);
             gpu.block_on(async {
                 let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
-                let parameters = staged.plan.find("parameters");
-                let count = staged.plan.tensors[parameters.0].columns;
+                let count = staged.plan.len(ids.parameters);
                 let targets: Vec<f32> = numbers(3, rows * 10).iter().map(|target| target.abs()).collect();
-                staged.write(parameters, &numbers(1, count).iter().map(|weight| 0.2 * weight).collect::<Vec<_>>())?;
-                staged.write(staged.plan.find("inputs"), &numbers(2, rows * 100))?;
-                staged.write(staged.plan.find("targets"), &targets)?;
-                staged.run(&steps, &[0], None).await?;
-                staged.read(&[(staged.plan.find("losses"), 3), (parameters, count)]).await
+                staged.write(ids.parameters, &numbers(1, count).iter().map(|weight| 0.2 * weight).collect::<Vec<_>>())?;
+                staged.write(ids.batch.inputs, &numbers(2, rows * 100))?;
+                staged.write(ids.batch.targets, &targets)?;
+                staged.run(&ids.table, &steps, &[0], None).await?;
+                staged.read(&[(ids.table.losses, 3), (ids.parameters, count)]).await
             })
             .unwrap_or_else(|error| panic!("{error}"))
         };

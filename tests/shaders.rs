@@ -1,10 +1,12 @@
 //! Every module that can be assembled is valid WGSL; no GPU is needed. That naga writes them in other languages is tested by tests/naga.
 
+use std::collections::BTreeSet;
+
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
 use shaderprop::internals::{
-    Family, Finish, Fused, Kernel, Layouts, Limits, PARTS, Plan, Product, Products, Rows, Rule, Shader, Table, Tiles, Training,
-    Weights,
+    Epilogue, Family, Fused, Kernel, Layouts, Limits, PARTS, Plan, Product, Products, RowBlocks, Rule, TableSize, Tiles,
+    TrainingStep, Weights,
 };
 use shaderprop::{Activation, Loss, Network, Optimizer};
 
@@ -29,9 +31,9 @@ fn kernels() -> Vec<Kernel> {
     kernels
 }
 
-/// Products in every family, layout and finish, with some of the widths; and those of planned networks.
+/// Products in every family, layout and epilogue, with some of the widths; and those of planned networks.
 fn products() -> Vec<Kernel> {
-    let rows = |rows, lanes, width| Family::Rows(Rows { rows, lanes, width });
+    let rows = |rows, lanes, width| Family::Rows(RowBlocks { rows, lanes, width });
     let tiles = |rows, columns, block| Family::Tiles(Tiles { rows, columns, block });
     let families = [
         rows(32, Some(8), 4),
@@ -43,47 +45,48 @@ fn products() -> Vec<Kernel> {
         tiles(16, 64, (4, 4)),
         tiles(64, 16, (4, 4)),
     ];
-    let bias_activation = |sums| Finish::BiasActivation { activation: Activation::Sigmoid, sums };
-    let finishes = [
-        Finish::Store,
-        Finish::Slice,
+    let bias_activation = |sums| Epilogue::BiasActivation { activation: Activation::Sigmoid, sums };
+    let epilogues = [
+        Epilogue::Store,
+        Epilogue::Slice,
         bias_activation(false),
         bias_activation(true),
-        Finish::Derivative(Activation::Tanh),
-        Finish::Derivative(Activation::Relu),
-        Finish::Derivative(Activation::Identity),
-        Finish::Derivative(custom()),
-        Finish::Update(Rule::of(&Optimizer::Sgd, 0.0)),
-        Finish::Update(Rule::of(&Optimizer::adamw(), 0.01)),
+        Epilogue::Derivative(Activation::Tanh),
+        Epilogue::Derivative(Activation::Relu),
+        Epilogue::Derivative(Activation::Identity),
+        Epilogue::Derivative(custom()),
+        Epilogue::Update(Rule::of(&Optimizer::Sgd, 0.0)),
+        Epilogue::Update(Rule::of(&Optimizer::adamw(), 0.01)),
     ];
     let mut kernels = Vec::new();
     for (layers, rows) in [(&[784, 512, 512, 10][..], 256), (&[100, 333, 77, 10], 61), (&[784, 128, 10], 1), (&[1024; 4], 2048)] {
         for products in [Products::Rows { lanes: Some(8), most: 32 }, Products::Rows { lanes: None, most: 16 }, Products::Tiles] {
             let network =
                 layers[1..].iter().fold(Network::new(layers[0]), |network, units| network.dense(*units, Activation::Sigmoid));
-            let table = Table { steps: 1, losses: 1 };
+            let table = TableSize { steps: 1, losses: 1 };
             let limits = Limits { products, ..Limits::CPU };
-            let plan = Plan::training(&Training::new(&network, Loss::BinaryCrossEntropy, rows), table, limits).expect("a plan");
+            let plan =
+                Plan::training(&TrainingStep::new(&network, Loss::BinaryCrossEntropy, rows), table, limits).expect("a plan").plan;
             kernels.extend(plan.dispatches.into_iter().map(|dispatch| dispatch.kernel));
         }
     }
     for ones in [false, true] {
         kernels.extend(
-            finishes
+            epilogues
                 .iter()
-                .filter(|finish| **finish != Finish::Slice)
-                .map(|finish| Kernel::SumSlices { finish: finish.clone(), ones }),
+                .filter(|epilogue| **epilogue != Epilogue::Slice)
+                .map(|epilogue| Kernel::SumSlices { epilogue: epilogue.clone(), ones }),
         );
         for family in families {
             let layouts = [Layouts::TransposedA, Layouts::Plain, Layouts::TransposedB];
             // Only the gradient has a row of ones.
             for layouts in layouts.into_iter().take(if ones { 1 } else { 3 }) {
                 for (a_width, b_width, c_width, masked) in [(4, 4, 4, false), (2, 1, 1, true), (1, 2, 1, true)] {
-                    let single = matches!(family, Family::Rows(Rows { width: 1, .. }));
+                    let single = matches!(family, Family::Rows(RowBlocks { width: 1, .. }));
                     let b_width = if single && layouts != Layouts::TransposedB { 1 } else { b_width };
                     let c_width = if single { 1 } else { c_width };
-                    for finish in finishes.iter().cloned() {
-                        let product = Product { family, layouts, a_width, b_width, c_width, masked, ones, finish };
+                    for epilogue in epilogues.iter().cloned() {
+                        let product = Product { family, layouts, a_width, b_width, c_width, masked, ones, epilogue };
                         kernels.push(Kernel::Product(Box::new(product)));
                     }
                 }
@@ -110,17 +113,12 @@ fn parse(kernel: &Kernel) -> (Module, ModuleInfo) {
 }
 
 #[test]
-fn every_stage_has_a_kernel_and_every_file_a_stage() {
-    for shader in Shader::ALL {
-        assert!(Kernel::all().iter().any(|kernel| kernel.shader() == Some(*shader)), "{}", shader.file());
-    }
+fn every_file_is_a_kernel_or_a_part() {
+    let files: BTreeSet<_> = Kernel::all().iter().filter_map(Kernel::file).collect();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
     for entry in std::fs::read_dir(folder).expect("the folder of shaders") {
         let name = entry.expect("a file").file_name().into_string().expect("a name");
-        assert!(
-            PARTS.iter().any(|(part, _)| *part == name) || Shader::ALL.iter().any(|shader| shader.file() == name),
-            "{name} is no stage"
-        );
+        assert!(PARTS.iter().any(|(part, _)| *part == name) || files.contains(name.as_str()), "{name} is no kernel");
     }
 }
 
@@ -136,61 +134,103 @@ fn modules_are_written_to_a_folder() {
     }
 }
 
-/// Bindings and parameters are read from the text by rules of our own; naga reads them properly.
+/// The row of each kernel in the table says what naga reads in its module.
 #[test]
-fn what_is_read_from_the_text_is_what_naga_reads() {
-    for kernel in kernels() {
-        let (module, info) = parse(&kernel);
-        let entry = &module.entry_points[0];
-        let invocations = match &kernel {
-            Kernel::Product(product) => product.family.invocations(),
-            Kernel::Fused(fused) => fused.lanes.invocations(),
-            _ => 64,
-        };
-        assert_eq!((entry.name.as_str(), entry.workgroup_size), ("main", [invocations, 1, 1]), "{}", kernel.label());
-        let used = info.get_entry_point(0);
-        let mut bindings = Vec::new();
-        for (handle, variable) in module.global_variables.iter() {
-            let Some(resource) = &variable.binding else { continue };
-            assert_eq!(resource.group, 0);
-            match variable.space {
-                AddressSpace::Uniform => {
-                    assert_eq!(resource.binding, 0);
-                    let TypeInner::Struct { members, span } = &module.types[variable.ty].inner else {
-                        panic!("params is a struct")
-                    };
-                    let names: Vec<_> = members.iter().map(|member| member.name.clone().expect("a name")).collect();
-                    assert_eq!(names, kernel.params(), "{}", kernel.label());
-                    assert_eq!(*span as usize, 4 * names.len(), "{}: each field is four bytes", kernel.label());
-                }
-                AddressSpace::Storage { access } if !used[handle].is_empty() => {
-                    let name = variable.name.clone().expect("a name");
-                    bindings.push((resource.binding, name, access.contains(StorageAccess::STORE)));
-                }
-                AddressSpace::Storage { .. } => (),
-                space => panic!("{}: {space:?}", kernel.label()),
+fn the_table_says_what_naga_reads() {
+    let kernels = kernels();
+    let wrong: Vec<_> = kernels.iter().filter_map(|kernel| declared(kernel).err()).collect();
+    let shown: Vec<_> = wrong.iter().take(5).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "{} of {} kernels have a wrong row:\n{}", wrong.len(), kernels.len(), shown.join("\n"));
+}
+
+/// Compares a kernel's row with naga's reflection: entry point, parameters, bindings, access, and the functions that are appended.
+fn declared(kernel: &Kernel) -> Result<(), String> {
+    let (module, info) = parse(kernel);
+    let (row, source, label) = (kernel.row(), kernel.source(), kernel.label());
+    let same = |what: &str, declared: String, read: String| match declared == read {
+        true => Ok(()),
+        false => Err(format!("{label}: {what}: the table says {declared}, naga {read}")),
+    };
+    let entry = &module.entry_points[0];
+    let invocations = match kernel {
+        Kernel::Product(product) => product.family.invocations(),
+        Kernel::Fused(fused) => fused.lanes.invocations(),
+        _ => 64,
+    };
+    same("entry point", format!("main {:?}", [invocations, 1, 1]), format!("{} {:?}", entry.name, entry.workgroup_size))?;
+    let used = info.get_entry_point(0);
+    let (mut params, mut bindings) = (Vec::new(), Vec::new());
+    for (handle, variable) in module.global_variables.iter() {
+        let Some(resource) = &variable.binding else { continue };
+        assert_eq!(resource.group, 0);
+        match variable.space {
+            AddressSpace::Uniform => {
+                assert_eq!(resource.binding, 0);
+                let TypeInner::Struct { members, span } = &module.types[variable.ty].inner else { panic!("params is a struct") };
+                params.extend(members.iter().map(|member| member.name.clone().expect("a name")));
+                assert_eq!(*span as usize, 4 * params.len(), "{label}: each field is four bytes");
             }
+            AddressSpace::Storage { access } if !used[handle].is_empty() => {
+                let name = variable.name.clone().expect("a name");
+                bindings.push((resource.binding, name, access.contains(StorageAccess::STORE)));
+            }
+            AddressSpace::Storage { .. } => (),
+            space => panic!("{label}: {space:?}"),
         }
-        bindings.sort();
-        let ours: Vec<_> = kernel.bindings().into_iter().map(|binding| (binding.index, binding.name, binding.written)).collect();
-        assert_eq!(ours, bindings, "{}", kernel.label());
-        // WebGPU promises eight storage buffers to a stage.
-        assert!(bindings.len() <= 8);
     }
+    bindings.sort();
+    same("parameters", format!("{:?}", row.params), format!("{params:?}"))?;
+    let ours: Vec<_> = row.bindings.iter().map(|binding| (binding.index, binding.name, binding.written)).collect();
+    same("bindings", format!("{ours:?}"), format!("{bindings:?}"))?;
+    // WebGPU promises eight storage buffers to a stage.
+    assert!(bindings.len() <= 8, "{label}");
+
+    // What is not in the file itself is chosen for it, or of a part, or of shaders/math.wgsl.
+    let appended = source.strip_prefix(row.file.map_or("", |file| file.text)).expect("the file comes first");
+    let part = |name: &str| PARTS.iter().find(|(part, _)| *part == name).map_or("", |(_, text)| *text);
+    let functions = module.functions.iter().filter_map(|(_, function)| function.name.clone());
+    let (math, others): (Vec<_>, Vec<_>) = functions.partition(|name| part("math.wgsl").contains(&format!("fn {name}(")));
+    let calls: BTreeSet<_> = row.math.iter().map(|function| function.name().to_owned()).collect();
+    same("calls of math.wgsl", format!("{calls:?}"), format!("{:?}", math.iter().cloned().collect::<BTreeSet<_>>()))?;
+    let in_part = |text: &str| row.parts.iter().any(|part| part.text() == text);
+    for (name, text) in &PARTS[..2] {
+        let there = if row.file.is_some() { appended.contains(text) } else { in_part(text) };
+        same(name, format!("{}", in_part(text)), format!("{there}"))?;
+    }
+    if row.file.is_some() {
+        let chosen: BTreeSet<_> = others
+            .into_iter()
+            .filter(|name| {
+                let declaration = format!("fn {name}(");
+                appended.contains(&declaration) && !row.parts.iter().any(|part| part.text().contains(&declaration))
+            })
+            .collect();
+        let ours: BTreeSet<_> = row.functions.iter().map(|name| (*name).to_owned()).collect();
+        same("chosen functions", format!("{ours:?}"), format!("{chosen:?}"))?;
+    }
+    // Each is called: by the entry point, or by another that is.
+    for name in math {
+        let calls = source
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .map(|line| line.matches(&format!("{name}(")).count());
+        assert!(calls.sum::<usize>() > 1, "{label}: {name} is appended and not called");
+    }
+    Ok(())
 }
 
 /// What is emitted reads as it did when somebody last looked at it: a product of each family, what adds slices, and a fused kernel of each kind.
 #[test]
 fn emitted_modules_are_as_in_the_snapshots() {
     let rows = Product {
-        family: Family::Rows(Rows { rows: 8, lanes: Some(8), width: 4 }),
+        family: Family::Rows(RowBlocks { rows: 8, lanes: Some(8), width: 4 }),
         layouts: Layouts::Plain,
         a_width: 4,
         b_width: 2,
         c_width: 1,
         masked: false,
         ones: false,
-        finish: Finish::BiasActivation { activation: Activation::Sigmoid, sums: false },
+        epilogue: Epilogue::BiasActivation { activation: Activation::Sigmoid, sums: false },
     };
     let tiles = Product {
         family: Family::Tiles(Tiles { rows: 16, columns: 64, block: (4, 4) }),
@@ -200,7 +240,7 @@ fn emitted_modules_are_as_in_the_snapshots() {
         c_width: 4,
         masked: true,
         ones: true,
-        finish: Finish::Update(Rule::of(&Optimizer::Sgd, 0.0)),
+        epilogue: Epilogue::Update(Rule::of(&Optimizer::Sgd, 0.0)),
     };
     let snapshots = [
         ("rows.wgsl", Kernel::Product(Box::new(rows))),
@@ -208,7 +248,7 @@ fn emitted_modules_are_as_in_the_snapshots() {
         ("fused_xor.wgsl", Kernel::Fused(Box::new(Fused::some().swap_remove(0)))),
         ("fused_subgroup.wgsl", Kernel::Fused(Box::new(Fused::some().swap_remove(2)))),
         ("fused_memory.wgsl", Kernel::Fused(Box::new(Fused::some().swap_remove(3)))),
-        ("sum_slices.wgsl", Kernel::SumSlices { finish: Finish::Derivative(Activation::Tanh), ones: false }),
+        ("sum_slices.wgsl", Kernel::SumSlices { epilogue: Epilogue::Derivative(Activation::Tanh), ones: false }),
     ];
     for (name, kernel) in snapshots {
         let kept = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);

@@ -3,8 +3,11 @@
 mod common;
 
 use common::{U, ULP, assert_close, g, numbers, open, run, wide};
+use shaderprop::internals::Chance as PlannedChance;
 use shaderprop::internals::reference::{Chance, clip, dropout, loss, output_delta, softmax, softmax_delta};
-use shaderprop::internals::{Counts, EpochOrder, Id, Limits, Outputs, Piece, Plan, Slot, Step, Weights};
+use shaderprop::internals::{
+    BatchIds, Counts, Dropout, EpochOrder, Id, Limits, LossOf, Outputs, Piece, Plan, Slot, Step, StepTable, TableSize, Weights,
+};
 use shaderprop::{Activation, Loss};
 
 const SHAPES: [(usize, usize); 8] = [(1, 2), (2, 3), (63, 1), (64, 10), (65, 7), (3, 129), (129, 4), (1757, 3)];
@@ -13,12 +16,12 @@ fn nan(len: usize) -> Vec<f32> {
     vec![f32::NAN; len]
 }
 
-fn tensor(plan: &mut Plan, name: &str, rows: usize, columns: usize, limits: &Limits) -> Id {
-    plan.tensor(name, rows, columns, limits).expect("a tensor")
+fn tensor(plan: &mut Plan, name: &str, rows: usize, columns: usize) -> Id {
+    plan.tensor(name, rows, columns).expect("a tensor")
 }
 
-fn table(plan: &mut Plan, limits: &Limits) -> (Id, Id, Id) {
-    (tensor(plan, "steps", 1, 8, limits), tensor(plan, "cursor", 1, 1, limits), tensor(plan, "losses", 1, 3, limits))
+fn table(plan: &mut Plan) -> StepTable {
+    plan.step_table("", TableSize { steps: 1, losses: 3 }).expect("a table")
 }
 
 /// A row of the step table, as numbers that can be written.
@@ -40,21 +43,22 @@ fn batches_have_the_rows_of_the_order() {
             for (columns, outputs, classes) in [(1, 1, false), (6, 3, false), (8, 5, true), (67, 70, false)] {
                 let order = EpochOrder { rows, seed };
                 for (limits, piece) in both(limits).into_iter().zip([rows, rows.div_ceil(3)]) {
-                    let mut plan = Plan::default();
-                    let steps = table(&mut plan, &limits);
-                    let list = tensor(&mut plan, "order", 1, count, &limits);
-                    plan.order(steps, &order, list, &limits);
-                    let mut batch = |name, columns| tensor(&mut plan, name, count, columns, &limits);
+                    let mut plan = Plan::new(limits);
+                    let steps = table(&mut plan);
+                    let list = tensor(&mut plan, "order", 1, count);
+                    plan.order(&steps, &order, list);
+                    let mut batch = |name, columns| tensor(&mut plan, name, count, columns);
                     let (inputs, targets, weights) = (batch("inputs", columns), batch("targets", outputs), batch("weights", 1));
                     let mut pieces = Vec::new();
                     for (i, start) in (0..rows).step_by(piece).enumerate() {
                         let mut data =
-                            |name, columns| tensor(&mut plan, &format!("{name}.{i}"), piece.min(rows - start), columns, &limits);
+                            |name, columns| tensor(&mut plan, &format!("{name}.{i}"), piece.min(rows - start), columns);
                         let inputs = data("inputs", columns);
                         let targets = data("targets", if classes { 1 } else { outputs });
                         pieces.push(Piece { inputs, targets, weights: Some(data("weights", 1)) });
                     }
-                    plan.gather(list, &pieces, classes, (inputs, targets, Some(weights)), &limits);
+                    let batch = BatchIds { inputs, targets, weights: Some(weights), data: pieces.clone() };
+                    plan.gather(list, &batch, classes);
                     let step = row(Step { first: first as u32, epoch: 4, ..Step::default() });
                     let data_inputs = numbers(1, rows * columns);
                     let data_targets: Vec<f32> = match classes {
@@ -99,9 +103,9 @@ fn batches_have_the_rows_of_the_order() {
 fn shares_add_up_to_one_and_vanish_without_weights() {
     let (gpu, limits) = open();
     for count in [1, 2, 63, 64, 65, 1757] {
-        let mut plan = Plan::default();
-        let (weights, shares) = (tensor(&mut plan, "weights", count, 1, &limits), tensor(&mut plan, "shares", count, 1, &limits));
-        plan.weigh(weights, shares, &limits).expect("a plan");
+        let mut plan = Plan::new(limits);
+        let (weights, shares) = (tensor(&mut plan, "weights", count, 1), tensor(&mut plan, "shares", count, 1));
+        plan.weigh(weights, shares).expect("a plan");
         let given: Vec<f32> = numbers(1, count).iter().map(|x| if *x < -0.5 { 0.0 } else { x + 1.0 }).collect();
         let total: f64 = wide(&given).iter().sum();
         let expected: Vec<f64> = wide(&given).iter().map(|w| if *w == 0.0 { 0.0 } else { w / total }).collect();
@@ -121,11 +125,10 @@ fn softmax_of_awkward_sizes_and_large_sums() {
             for scale in [4.0, 1e4] {
                 let product: Vec<f32> = numbers(1, rows * columns).iter().map(|x| scale * x).collect();
                 let bias = numbers(2, columns);
-                let mut plan = Plan::default();
-                let (bias_id, sums) =
-                    (tensor(&mut plan, "bias", 1, columns, &limits), tensor(&mut plan, "sums", rows, columns, &limits));
-                let outputs = tensor(&mut plan, "outputs", rows, columns, &limits);
-                plan.softmax(bias_id, sums, outputs, &limits).expect("a plan");
+                let mut plan = Plan::new(limits);
+                let (bias_id, sums) = (tensor(&mut plan, "bias", 1, columns), tensor(&mut plan, "sums", rows, columns));
+                let outputs = tensor(&mut plan, "outputs", rows, columns);
+                plan.softmax(bias_id, sums, outputs).expect("a plan");
                 let write: [(&str, &[f32]); 3] = [("sums", &product), ("bias", &bias), ("outputs", &nan(rows * columns))];
                 let read = run(&gpu, plan, 1, &write, &["sums", "outputs"]);
                 let (logarithms, probabilities) = softmax(&wide(&product), &wide(&bias));
@@ -157,16 +160,17 @@ fn categorical_cross_entropy_of_large_logits() {
         ([1e4, -1e4], 1, 2e4, [1.0, -1.0]),
         ([-1e4, -1e4], 0, std::f64::consts::LN_2, [-0.5, 0.5]),
     ] {
-        let mut plan = Plan::default();
-        let mut new = |name: &str, columns| tensor(&mut plan, name, 1, columns, &limits);
+        let mut plan = Plan::new(limits);
+        let mut new = |name: &str, columns| tensor(&mut plan, name, 1, columns);
         let (bias, sums, outputs, targets, deltas) =
             (new("bias", 2), new("sums", 2), new("outputs", 2), new("targets", 2), new("deltas", 2));
-        let table = table(&mut plan, &limits);
-        plan.softmax(bias, sums, outputs, &limits).expect("a plan");
+        let table = table(&mut plan);
+        plan.softmax(bias, sums, outputs).expect("a plan");
         let from = Outputs { sums, outputs, targets };
         let (kind, softmax) = (Loss::CategoricalCrossEntropy, Activation::Softmax);
-        plan.output_delta(kind, &softmax, &from, None, deltas, &limits);
-        plan.loss((kind, &softmax), &from, (None, 1.0), table, Slot { index: 0, moves: true }, &limits).expect("a plan");
+        let of = LossOf { loss: kind, activation: &softmax, from, weights: None };
+        plan.output_delta(&of, deltas);
+        plan.loss(&of, &table, Slot { index: 0, moves: true, total: 1.0 }).expect("a plan");
         let mut target = [0.0; 2];
         target[class] = 1.0;
         let read = run(&gpu, plan, 1, &[("sums", &logits), ("targets", &target), ("losses", &nan(3))], &["losses", "deltas"]);
@@ -195,21 +199,22 @@ fn weighted_deltas_and_losses() {
                     let weights: Vec<f32> = (0..rows).map(|row| (row % 4) as f32 + if rows == 1 { 1.0 } else { 0.0 }).collect();
                     let total: f64 = wide(&weights).iter().sum();
 
-                    let mut plan = Plan::default();
-                    let mut new = |name: &str, columns| tensor(&mut plan, name, rows, columns, &limits);
+                    let mut plan = Plan::new(limits);
+                    let mut new = |name: &str, columns| tensor(&mut plan, name, rows, columns);
                     let (sums, outputs, targets) = (new("sums", columns), new("outputs", columns), new("targets", columns));
                     let (deltas, given, shares) = (new("deltas", columns), new("weights", 1), new("shares", 1));
-                    let table = table(&mut plan, &limits);
-                    plan.weigh(given, shares, &limits).expect("a plan");
+                    let table = table(&mut plan);
+                    plan.weigh(given, shares).expect("a plan");
                     let from = Outputs { sums, outputs, targets };
                     let weighing = if *kind == Loss::SquaredError { given } else { shares };
-                    plan.output_delta(*kind, &activation, &from, Some(weighing), deltas, &limits);
+                    let of = |weights| LossOf { loss: *kind, activation: &activation, from, weights: Some(weights) };
+                    plan.output_delta(&of(weighing), deltas);
                     let fused = matches!((kind, &activation), (Loss::CategoricalCrossEntropy, Activation::Softmax));
                     if activation == Activation::Softmax && !fused {
-                        plan.softmax_delta(outputs, deltas, &limits).expect("a plan");
+                        plan.softmax_delta(outputs, deltas).expect("a plan");
                     }
-                    let slot = Slot { index: 1, moves: true };
-                    plan.loss((*kind, &activation), &from, (Some(given), total), table, slot, &limits).expect("a plan");
+                    let slot = Slot { index: 1, moves: true, total };
+                    plan.loss(&of(given), &table, slot).expect("a plan");
                     // What the batches before it left is added to.
                     let step = row(Step { adds: 1, loss_slot: 1, ..Step::default() });
                     let write: [(&str, &[f32]); 7] = [
@@ -271,11 +276,12 @@ fn dropout_is_the_references() {
                 (0.25, 2, 3, 4, 5),
             ] {
                 let plan = |in_place: bool| {
-                    let mut plan = Plan::default();
-                    let steps = table(&mut plan, &limits);
-                    let outputs = tensor(&mut plan, "outputs", 1, count, &limits);
-                    let dropped = tensor(&mut plan, "dropped", 1, count, &limits);
-                    plan.dropout((!in_place).then_some(outputs), dropped, (rate, number), (steps.0, steps.1, seed), &limits);
+                    let mut plan = Plan::new(limits);
+                    let steps = table(&mut plan);
+                    let outputs = tensor(&mut plan, "outputs", 1, count);
+                    let dropped = tensor(&mut plan, "dropped", 1, count);
+                    let chance = PlannedChance { table: steps, seed };
+                    plan.dropout((!in_place).then_some(outputs), dropped, Dropout { rate, number }, chance);
                     plan
                 };
                 let step = row(Step { epoch, batch, ..Step::default() });
@@ -312,10 +318,9 @@ fn clipping_is_by_the_norm_of_all() {
             let gradients = numbers(1, count);
             let norm = wide(&gradients).iter().map(|x| x * x).sum::<f64>().sqrt();
             for limit in [0.5 * norm, 2.0 * norm] {
-                let mut plan = Plan::default();
-                let buffer = plan.buffer("gradients", count, &limits).expect("a buffer");
-                plan.view("gradients", buffer, 0, 1, count);
-                plan.clip(buffer, limit, &limits).expect("a plan");
+                let mut plan = Plan::new(limits);
+                let flat = plan.flat("gradients", count).expect("a buffer");
+                plan.clip(flat, limit).expect("a plan");
                 let read = run(&gpu, plan.clone(), 1, &[("gradients", &gradients), ("clip", &[f32::NAN])], &["clip"]);
                 let expected = clip(&[&wide(&gradients)], limit);
                 // So many additions deep: a lane's share of a part, a tree over the lanes, and both once more over the parts.
@@ -342,11 +347,11 @@ fn scores_are_counted() {
             // Classes may be given as shares too: the largest is the row's own.
             let shares: Vec<f32> = numbers(2, rows * columns).iter().zip(&targets).map(|(x, own)| x.abs() + 2.0 * own).collect();
             let plan = |counts: Counts| {
-                let mut plan = Plan::default();
-                let mut new = |name| tensor(&mut plan, name, rows, columns, &limits);
+                let mut plan = Plan::new(limits);
+                let mut new = |name| tensor(&mut plan, name, rows, columns);
                 let from = Outputs { sums: new("sums"), outputs: new("outputs"), targets: new("targets") };
-                let counters = tensor(&mut plan, "counts", 1, counts.len(columns), &limits);
-                plan.score(counts, &from, counters, &limits).expect("a plan");
+                let counters = tensor(&mut plan, "counts", 1, counts.len(columns));
+                plan.score(counts, &from, counters).expect("a plan");
                 plan
             };
             let count = |counts: Counts, outputs: &[f32]| -> Vec<u32> {
@@ -382,6 +387,7 @@ fn scores_are_counted() {
 #[test]
 fn weights_are_read_only_where_there_are_any() {
     use shaderprop::internals::Kernel;
-    let reads = |weights| Kernel::Loss(Loss::Huber, Activation::Identity, weights).bindings().iter().any(|b| b.name == "weights");
+    let reads =
+        |weights| Kernel::Loss(Loss::Huber, Activation::Identity, weights).row().bindings.iter().any(|b| b.name == "weights");
     assert!(reads(Weights::Given) && !reads(Weights::Equal));
 }

@@ -261,6 +261,7 @@ impl Options {
         if history.ended == Ended::Cancelled {
             let done = history.loss.len();
             signals.check(talk, || match &self.checkpoint {
+                _ if done == 0 => "in the first epoch, and nothing was saved".into(),
                 Some(path) => format!("after epoch {done}; to go on: {}", resuming(path)),
                 None => format!("after epoch {done}, and nothing was saved; with --checkpoint FILE it could go on"),
             })?;

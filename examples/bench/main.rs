@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shaderprop::internals::{
-    self, EpochOrder, Finish, Gpu, Id, Layouts, Limits, Plan, Products, Shape, Source, Staged, Step, Table, Training,
+    self, Ending, Epilogue, EpochOrder, Factors, Gpu, Id, Layouts, Limits, Plan, Planned, Products, Shape, Source, Staged, Step,
+    TableSize, TrainingStep,
 };
 use shaderprop::{Activation, Device, DeviceChoice, Loss, Network, Optimizer, Philox};
 
@@ -136,40 +137,39 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
     let network = units.iter().enumerate().fold(Network::new(*inputs), |network, (i, units)| {
         network.dense(*units, if i + 2 == options.layers.len() { last.clone() } else { hidden.clone() })
     });
-    let table = Table { steps: options.steps as usize, losses: options.steps as usize };
-    let mut training = Training { optimizer: options.optimizer, ..Training::new(&network, loss, options.batch) };
+    let table = TableSize { steps: options.steps as usize, losses: options.steps as usize };
+    let mut training = TrainingStep { optimizer: options.optimizer, ..TrainingStep::new(&network, loss, options.batch) };
     if let Some(rows) = options.data {
         training.source =
             Source::Gathered { order: EpochOrder { rows: rows.max(options.batch), seed: Some(1) }, classes: options.classes };
     }
-    let plan = Plan::training(&training, table, *limits)?;
+    let Planned { plan, ids } = Plan::training(&training, table, *limits)?;
     let (dispatches, bytes) = (plan.dispatches.len(), plan.buffers.iter().map(|buffer| buffer.len * 4).sum::<usize>());
     let moved: usize = plan.dispatches.iter().map(|dispatch| plan.bytes(dispatch)).sum();
     let mut staged = gpu.block_on(Staged::new(gpu.clone(), plan, 2))?;
     let mut stream = Philox::new(1, 1, 0, 0);
-    let mut fill = |staged: &Staged, name: &str, scale: f32| {
-        let id = staged.plan.find(name);
-        let tensor = &staged.plan.tensors[id.0];
-        let values: Vec<f32> = (0..tensor.rows * tensor.columns).map(|_| scale * uniform(&mut stream)).collect();
+    let mut fill = |staged: &Staged, id: Id, scale: f32| {
+        let values: Vec<f32> = (0..staged.plan.len(id)).map(|_| scale * uniform(&mut stream)).collect();
         staged.write(id, &values)
     };
-    for (i, inputs) in options.layers[..units.len()].iter().enumerate() {
-        fill(&staged, &format!("layers.{i}.weight"), (*inputs as f32).sqrt().recip())?;
+    for (layer, inputs) in ids.layers.iter().zip(&options.layers) {
+        fill(&staged, layer.weight, (*inputs as f32).sqrt().recip())?;
     }
-    if options.data.is_some() {
-        fill(&staged, "data.inputs.0", 1.0)?;
-    } else {
-        fill(&staged, "inputs", 1.0)?;
-        fill(&staged, "targets", 1.0)?;
+    match ids.batch.data.first() {
+        Some(data) => fill(&staged, data.inputs, 1.0)?,
+        None => {
+            fill(&staged, ids.batch.inputs, 1.0)?;
+            fill(&staged, ids.batch.targets, 1.0)?;
+        }
     }
-    let (losses, weight) = (staged.plan.find("losses"), staged.plan.find("layers.0.weight"));
+    let (losses, weight) = (ids.table.losses, ids.layers[0].weight);
     let steps: Vec<_> = (0..options.steps)
         .map(|loss_slot| Step { learning_rate: 1e-6, corrections: [1.0; 2], loss_slot, ..Step::default() })
         .collect();
     let mut run = |steps: &[Step]| {
         let start = Instant::now();
         gpu.block_on(async {
-            staged.run(steps, &[0], None).await?;
+            staged.run(&ids.table, steps, &[0], None).await?;
             staged.read(&[(losses, 1), (weight, 1)]).await
         })?;
         Ok::<_, shaderprop::Error>(start.elapsed())
@@ -201,7 +201,7 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
     print("dispatches_per_step", dispatches);
     print("bytes_per_step", moved);
     print("device_bytes", bytes);
-    for (i, (time, dispatch)) in gpu.block_on(staged.times())?.iter().zip(&staged.plan.dispatches).enumerate() {
+    for (i, (time, dispatch)) in gpu.block_on(staged.times(&ids.table))?.iter().zip(&staged.plan.dispatches).enumerate() {
         if let Some(time) = time {
             print(
                 &format!("ms.{i}.{}", dispatch.kernel.module_name().trim_end_matches(".wgsl")),
@@ -217,11 +217,11 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
 
 /// The products of a training step of such a network, and nothing else.
 fn products_of(options: &Options, limits: &Limits) -> Result<Plan, shaderprop::Error> {
-    let mut plan = Plan::default();
+    let mut plan = Plan::new(*limits);
     let rows = options.batch;
     for (i, pair) in options.layers.windows(2).enumerate() {
         let (ins, outs) = (pair[0], pair[1]);
-        let mut tensor = |name: &str, rows, columns| plan.tensor(&format!("{name}{i}"), rows, columns, limits);
+        let mut tensor = |name: &str, rows, columns| plan.tensor(&format!("{name}{i}"), rows, columns);
         let (x, w, y) = (tensor("x", rows, ins)?, tensor("w", ins, outs)?, tensor("y", rows, outs)?);
         let (dy, dw, dx) = (tensor("dy", rows, outs)?, tensor("dw", ins, outs)?, tensor("dx", rows, ins)?);
         let all = [
@@ -232,10 +232,11 @@ fn products_of(options: &Options, limits: &Limits) -> Result<Plan, shaderprop::E
         // No error goes back to the inputs.
         for (layouts, [a, b], c, (m, k, n)) in all.into_iter().take(if i == 0 { 2 } else { 3 }) {
             match limits.products {
-                Products::Plain => plan.matmul(layouts, a, b, c, limits),
+                Products::Plain => plan.matmul(Factors { layouts, a, b }, c),
                 _ => {
                     let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-                    plan.product(layouts, [a, b], shape, (Finish::Store, &[("c", c)], 0), "c", limits)?;
+                    let ending = Ending { epilogue: Epilogue::Store, operands: &[("c", c)], bias: 0 };
+                    plan.product(Factors { layouts, a, b }, shape, &ending, "c")?;
                 }
             }
         }
@@ -247,20 +248,21 @@ fn products_of(options: &Options, limits: &Limits) -> Result<Plan, shaderprop::E
 fn matmul(gpu: &Arc<Gpu>, limits: &Limits, (m, k, n): (usize, usize, usize)) -> Result<f64, Box<dyn Error>> {
     let mut first = None;
     for (layouts, name) in [(Layouts::Plain, "ab"), (Layouts::TransposedA, "atb"), (Layouts::TransposedB, "abt")] {
-        let mut plan = Plan::default();
+        let mut plan = Plan::new(*limits);
         let (a, b) = match layouts {
             Layouts::Plain => ((m, k), (k, n)),
             Layouts::TransposedA => ((k, m), (k, n)),
             Layouts::TransposedB => ((m, k), (n, k)),
         };
-        let a = plan.tensor("a", a.0, a.1, limits)?;
-        let b = plan.tensor("b", b.0, b.1, limits)?;
-        let c = plan.tensor("c", m, n, limits)?;
+        let a = plan.tensor("a", a.0, a.1)?;
+        let b = plan.tensor("b", b.0, b.1)?;
+        let c = plan.tensor("c", m, n)?;
         match limits.products {
-            Products::Plain => plan.matmul(layouts, a, b, c, limits),
+            Products::Plain => plan.matmul(Factors { layouts, a, b }, c),
             _ => {
                 let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-                plan.product(layouts, [a, b], shape, (Finish::Store, &[("c", c)], 0), "c", limits)?;
+                let ending = Ending { epilogue: Epilogue::Store, operands: &[("c", c)], bias: 0 };
+                plan.product(Factors { layouts, a, b }, shape, &ending, "c")?;
             }
         }
         let start = Instant::now();

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use shaderprop::internals::{Fused, Kernel, Limits, Plan, Products, Table, Training};
+use shaderprop::internals::{Fused, Kernel, Limits, Plan, Products, TableSize, TrainingStep};
 use shaderprop::{Activation, Loss, Network};
 
 #[path = "../common/mod.rs"]
@@ -61,9 +61,9 @@ fn write(options: &Options) -> Result<(), Box<dyn Error>> {
     ] {
         // What a large device takes.
         let limits = Limits { products, software: products != Products::Tiles, ..Limits::CPU };
-        let table = Table { steps: 1, losses: 1 };
-        let plan = Plan::training(&Training::new(&network, Loss::MeanSquaredError, options.batch), table, limits)?;
-        for kernel in plan.dispatches.into_iter().map(|dispatch| dispatch.kernel) {
+        let table = TableSize { steps: 1, losses: 1 };
+        let plan = Plan::training(&TrainingStep::new(&network, Loss::MeanSquaredError, options.batch), table, limits)?;
+        for kernel in plan.plan.dispatches.into_iter().map(|dispatch| dispatch.kernel) {
             if !kernels.contains(&kernel) {
                 kernels.push(kernel);
             }

@@ -4,6 +4,7 @@
 
 pub mod cpu;
 pub mod fused;
+mod loaded;
 mod name;
 mod numbers;
 mod running;

@@ -3,7 +3,7 @@
 use super::cpu::CpuEngine;
 use super::fused::{self, FusedEngine};
 use super::name::Engine;
-use super::staged::{StagedEngine, plan, ways};
+use super::staged::{Gathered, StagedEngine, plan, ways};
 use super::steps::{Batches, Step};
 use super::task::{Losses, Setup, Snapshot};
 use crate::error::Error;
@@ -30,8 +30,8 @@ impl Running {
                 log::warn!("training on the CPU engine: the device runs no shaders");
             }
             // It computes without the plan, but on the same tensors, in f64: what is too large for it is refused as well.
-            let (plan, ..) = plan(&setup.frame, [parts, true])?;
-            let values = plan.total_bytes(0) / 4;
+            let gathered = Gathered { training: parts, validation: true };
+            let values = plan(&setup.frame, gathered)?.plan.total_bytes(0) / 4;
             if values > MOST_ON_CPU {
                 return Err(Error::TooLarge {
                     what: "training on the CPU engine".into(),
@@ -51,7 +51,7 @@ impl Running {
         let mut refused = None;
         for gathered in ways(&setup.frame) {
             let planned = match plan(&setup.frame, gathered) {
-                Ok(planned) => StagedEngine::new(gpu, &setup, batches, gathered, planned).await,
+                Ok(planned) => StagedEngine::new(gpu, &setup, batches, planned).await,
                 Err(error) => Err(error),
             };
             match planned {

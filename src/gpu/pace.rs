@@ -38,9 +38,13 @@ pub struct Habit {
     pub enough: f64,
     /// The least work that there is.
     pub least: f64,
-    /// Whether another size is tried, once, where a time may be that of the answer alone: more than fits, if there is none smaller.
-    pub probes: bool,
+    /// Whether an answer may take time whatever the work. Where times say nothing else, another size is then tried, once: a larger one if there
+    /// is none smaller.
+    pub answers_late: bool,
 }
+
+/// How estimates of submissions follow what is measured: a millisecond of them at least says something.
+pub const SUBMISSIONS: Habit = Habit { rise: 0.5, fall: 0.5, growth: 8.0, enough: 1e6, least: 1.0, answers_late: true };
 
 /// How much of the sums stays when a measurement is added.
 const MEMORY: f64 = 0.7;
@@ -95,7 +99,7 @@ impl Pace {
         let [count, works, times, squares, products] = self.sums;
         let (mean, time) = (works / count, times / count);
         let variance = squares / count - mean * mean;
-        if variance > (SPREAD * mean) * (SPREAD * mean) {
+        if self.habit.answers_late && variance > (SPREAD * mean) * (SPREAD * mean) {
             let slope = ((products / count - mean * time) / variance).max(0.0);
             self.fixed = (time - slope * mean).max(0.0);
             self.compared = true;
@@ -113,7 +117,7 @@ impl Pace {
     pub fn fitting(&self, time: Duration) -> Option<f64> {
         let each = self.each?;
         let fitting = time.as_secs_f64() / each.max(f64::MIN_POSITIVE);
-        if self.habit.probes && !self.compared && fitting <= self.last {
+        if self.habit.answers_late && !self.compared && fitting <= self.last {
             // The time may be a fixed part: another size will tell.
             let half = self.last / 2.0;
             return Some(if half >= self.habit.least { fitting.min(half) } else { 2.0 * self.last });
@@ -126,7 +130,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const HABIT: Habit = Habit { rise: 0.5, fall: 0.5, growth: 4.0, enough: 0.0, least: 1.0, probes: true };
+    const HABIT: Habit = Habit { rise: 0.5, fall: 0.5, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
 
     /// Works with a device that takes so long, and gives the sizes that it was given.
     fn worked(habit: Habit, first: f64, budget: Duration, seconds: impl Fn(f64) -> f64) -> Vec<f64> {
@@ -161,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_rise_is_believed_at_once_where_the_habit_is_careful() {
-        let habit = Habit { rise: 1.0, fall: 0.1, growth: 2.0, probes: false, ..HABIT };
+        let habit = Habit { rise: 1.0, fall: 0.1, growth: 2.0, answers_late: false, ..HABIT };
         let mut pace = Pace::new(habit);
         for work in [1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0] {
             pace.learn(work, Duration::from_secs_f64(work * 1e-3));

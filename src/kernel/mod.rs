@@ -1,17 +1,20 @@
-//! What WGSL there is: the stages of `shaders/`, the emitted products and fused networks, and which of them a device gets.
+//! What WGSL there is: the table of kernels, the emitted products and fused networks, and which of them a device gets.
 //!
-//! Uses `network`, whose formulas are appended to the stages.
+//! Uses `network`, whose formulas are appended to the files of `shaders/`.
 
+mod binding;
 mod fused;
-#[expect(clippy::module_inception, reason = "the file is named after what it defines")]
-mod kernel;
+mod label;
 mod limits;
 mod product;
+mod source;
+mod table;
 mod text;
 mod wgsl;
 
-pub use self::fused::{Fused, Lanes, Layer, Place};
-pub use self::kernel::{Binding, Interface, Kernel, Shader, Weights, needs_sums};
+pub use self::binding::Binding;
+pub use self::fused::{Fused, LanePlace, Lanes, Layer};
 pub use self::limits::Limits;
-pub use self::product::{Family, Finish, Layouts, Product, Products, Rows, Shape, Tiles, WORTH_BLOCKS, width, widths};
+pub use self::product::{Epilogue, Family, Layouts, Product, Products, RowBlocks, Shape, Tiles, WORTH_BLOCKS, width, widths};
+pub use self::table::{Kernel, Weights};
 pub use self::wgsl::{LONGEST_LOOP, PARTS, WORKGROUP_SIZE};

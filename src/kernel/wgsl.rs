@@ -1,24 +1,42 @@
-//! What all WGSL here is made of: limits, the parts that stages share, and words in it.
+//! What all WGSL here is made of: the size of a workgroup, how long loops may be, and the parts that kernels share.
 
-/// Invocations in a workgroup: the `@workgroup_size` of every shader.
+use crate::network::MathFunction;
+
+/// Invocations in a workgroup: the `@workgroup_size` of every file in `shaders/`.
 pub const WORKGROUP_SIZE: u32 = 64;
 
 /// No invocation loops more often than this; some drivers end a shader's loops after 65,535 rounds and say nothing.
 pub const LONGEST_LOOP: usize = 32_768;
 
-/// What stages are made of beside their own file: each is appended where it is needed.
+/// What kernels are made of beside their own file: each is appended where it is needed.
 pub const PARTS: [(&str, &str); 3] = [("step.wgsl", STEP), ("philox.wgsl", PHILOX), ("math.wgsl", MATH)];
 
-pub(crate) const STEP: &str = include_str!("../../shaders/step.wgsl");
-pub(crate) const PHILOX: &str = include_str!("../../shaders/philox.wgsl");
-pub(crate) const MATH: &str = include_str!("../../shaders/math.wgsl");
+/// A row of the step table.
+pub(super) const STEP: &str = include_str!("../../shaders/step.wgsl");
+const PHILOX: &str = include_str!("../../shaders/philox.wgsl");
+const MATH: &str = include_str!("../../shaders/math.wgsl");
 
-/// The identifiers and keywords in WGSL text.
-pub(crate) fn words(code: &str) -> impl Iterator<Item = &str> {
-    code.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty())
+/// A part that is appended whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A row of the step table: shaders/step.wgsl.
+    Step,
+    /// Random numbers: shaders/philox.wgsl.
+    Philox,
 }
 
-/// The text without what stands behind `//`.
-pub(crate) fn without_comments(code: &str) -> String {
-    code.lines().map(|line| line.split("//").next().unwrap_or_default()).fold(String::new(), |text, line| text + line + "\n")
+impl Part {
+    /// Its WGSL.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Step => STEP,
+            Self::Philox => PHILOX,
+        }
+    }
+}
+
+/// The WGSL of a function of shaders/math.wgsl, with the comment above it.
+pub(super) fn math(function: MathFunction) -> &'static str {
+    let declared = format!("fn {}(", function.name());
+    MATH.split("\n\n").find(|text| text.contains(&declared)).map_or("", str::trim_end)
 }

@@ -3,6 +3,7 @@
 //! Uses `error` and `random`.
 
 mod activation;
+mod expression;
 mod init;
 mod loss;
 #[expect(clippy::module_inception, reason = "the file is named after what it defines")]
@@ -11,6 +12,7 @@ mod onnx_node;
 mod optimizer;
 
 pub use self::activation::Activation;
+pub(crate) use self::expression::{Expression, MathFunction, Variable};
 pub use self::init::{Init, Order};
 pub use self::loss::Loss;
 pub(crate) use self::network::ALIGNMENT;

@@ -2,14 +2,25 @@
 //!
 //! Uses `network`, `data` (the order of rows), `settings` (what is counted) and `kernel`.
 
-mod build;
-#[expect(clippy::module_inception, reason = "the file is named after what it defines")]
-mod plan;
+mod cut;
+mod dispatch;
+mod estimate;
+mod fused;
+mod ids;
 mod products;
+mod program;
 mod stages;
+mod step;
 mod task;
+mod tensors;
 
-pub use self::plan::{Dispatch, Id, Operand, Plan, Tensor, VERSION};
-pub(crate) use self::plan::{ONE_WORKGROUP, PARAMS_STRIDE, readable};
-pub(crate) use self::task::{EVALUATION, NOT_FINITE};
-pub use self::task::{Evaluation, Outputs, Piece, Slot, Source, Table, Training};
+pub(crate) use self::dispatch::PARAMS_STRIDE;
+pub use self::dispatch::{Dispatch, Operand};
+pub use self::fused::{FusedIds, FusedRun, FusedTraining, LookProgram, Orders};
+pub use self::ids::{BatchIds, EvaluationIds, LayerIds, Piece, PlansParameters, PredictionIds, StepTable, TrainingIds};
+pub use self::products::{Ending, Factors};
+pub use self::program::{Plan, Planned, VERSION};
+pub use self::stages::{Chance, Dropout, LossOf, Outputs, Slot, Update};
+pub use self::task::{EvaluationStep, Source, TableSize, TrainingStep};
+pub(crate) use self::tensors::readable;
+pub use self::tensors::{Id, PlannedTensor};

@@ -1,24 +1,93 @@
-//! Planning products: plain, or by blocks with what follows them.
+//! Products: plain, or by blocks with the epilogue that follows them.
 
-use super::plan::{BINDING, BUFFER, ELEMENTWISE, Id, LAUNCH, LONGEST_DISPATCH, Plan, check_bytes, elements, parts, word};
+use super::cut::{parts, word};
+use super::dispatch::{Call, Dispatch};
+use super::estimate::{ELEMENTWISE, LAUNCH, LONGEST_DISPATCH, Work};
+use super::ids::StepTable;
+use super::program::Plan;
+use super::tensors::{BINDING, BUFFER, Flat, Id, check_bytes, elements};
 use crate::error::Error;
-use crate::kernel::{Family, Finish, Kernel, LONGEST_LOOP, Layouts, Limits, Product, Products, Shape, WORTH_BLOCKS, widths};
+use crate::kernel::{Epilogue, Family, Kernel, LONGEST_LOOP, Layouts, Limits, Product, Products, Shape, WORTH_BLOCKS, widths};
 use crate::network::{ALIGNMENT, Activation, Network, Place, Rule};
 
+/// What is multiplied: a·b, aᵀ·b or a·bᵀ.
+#[derive(Clone, Copy, Debug)]
+pub struct Factors {
+    /// Which of them is transposed.
+    pub layouts: Layouts,
+    /// The left one.
+    pub a: Id,
+    /// The right one.
+    pub b: Id,
+}
+
+/// What a product ends with.
+#[derive(Clone, Debug)]
+pub struct Ending<'a> {
+    /// What becomes of the sums.
+    pub epilogue: Epilogue,
+    /// What it works on, by name.
+    pub operands: &'a [(&'a str, Id)],
+    /// Where the bias lies in what it writes, if the product has a row for it.
+    pub bias: usize,
+}
+
+/// A layer's product in the forward pass.
+pub(super) struct LayerProduct<'a> {
+    pub activation: &'a Activation,
+    pub inputs: Id,
+    pub weight: Id,
+    pub bias: Id,
+    /// Where x is kept, if it is.
+    pub sums: Option<Id>,
+    pub outputs: Id,
+}
+
+/// The product that brings the error back to a layer.
+pub(super) struct DeltaProduct<'a> {
+    /// Of the layer.
+    pub activation: &'a Activation,
+    /// The next layer's deltas.
+    pub next: Id,
+    /// And its weights.
+    pub weight: Id,
+    pub sums: Id,
+    pub outputs: Id,
+    pub deltas: Id,
+}
+
+/// The product that gives a layer's gradients.
+pub(super) struct GradientProduct<'a> {
+    pub weight: &'a Place,
+    pub bias: &'a Place,
+    /// What goes into the layer.
+    pub inputs: Id,
+    pub deltas: Id,
+}
+
+/// What a product of gradients updates.
+pub(super) struct UpdateInPlace<'a> {
+    pub parameters: Flat,
+    pub slots: &'a [Flat],
+    pub rule: Rule,
+    pub table: &'a StepTable,
+}
+
 impl Plan {
-    /// c = a·b, aᵀ·b or a·bᵀ. The shapes are known to fit.
-    pub fn matmul(&mut self, layouts: Layouts, a: Id, b: Id, c: Id, limits: &Limits) {
-        let (at, bt, ct) = (&self.tensors[a.0], &self.tensors[b.0], &self.tensors[c.0]);
+    /// c, one element an invocation. The shapes are known to fit.
+    pub fn matmul(&mut self, factors: Factors, c: Id) {
+        let Factors { layouts, a, b } = factors;
+        let (at, ct) = (&self.tensors[a.0], &self.tensors[c.0]);
         let (m, n) = (ct.rows, ct.columns);
-        let (k, a_row, a_k, b_k, b_column, formula) = match layouts {
-            Layouts::Plain => (at.columns, at.columns, 1, n, 1, format!("{} = {} · {}", ct.name, at.name, bt.name)),
-            Layouts::TransposedA => (at.rows, 1, m, n, 1, format!("{} = {}ᵀ · {}", ct.name, at.name, bt.name)),
-            Layouts::TransposedB => {
-                (at.columns, at.columns, 1, 1, at.columns, format!("{} = {} · {}ᵀ", ct.name, at.name, bt.name))
-            }
+        let (k, a_row, a_k, b_k, b_column) = match layouts {
+            Layouts::Plain => (at.columns, at.columns, 1, n, 1),
+            Layouts::TransposedA => (at.rows, 1, m, n, 1),
+            Layouts::TransposedB => (at.columns, at.columns, 1, 1, at.columns),
         };
+        let formula = self.product_formula(factors, c);
+        let operands = [("a", a), ("b", b), ("c", c)];
         for terms in parts(k, LONGEST_LOOP) {
-            for piece in parts(m * n, limits.elements(terms.len())) {
+            for piece in parts(m * n, self.limits.elements(terms.len())) {
                 let params = [
                     ("first", word(piece.start)),
                     ("end", word(piece.end)),
@@ -30,115 +99,95 @@ impl Plan {
                     ("b_k", word(b_k)),
                     ("b_column", word(b_column)),
                 ];
-                self.dispatch(
-                    Kernel::Matmul,
-                    &[("a", a), ("b", b), ("c", c)],
-                    &params,
-                    [piece.len(), terms.len()],
-                    &formula,
-                    limits,
-                );
+                let call = Call { kernel: &Kernel::Matmul, operands: &operands, params: &params, formula: &formula };
+                self.dispatch(&call, Work { invocations: piece.len(), rounds: terms.len() });
             }
         }
     }
 
-    /// y = activation(a · weight + bias), by blocks; x as well where there are `sums`.
-    pub(super) fn layer_product(
-        &mut self,
-        activation: &Activation,
-        [input, weight, bias]: [Id; 3],
-        sums: Option<Id>,
-        outputs: Id,
-        limits: &Limits,
-    ) -> Result<(), Error> {
-        let name = |id: Id| &self.tensors[id.0].name;
-        let (x, y) = (format!("{} · {} + {}", name(input), name(weight), name(bias)), name(outputs));
+    /// y = activation(inputs · weight + bias), by blocks; x as well where there are `sums`.
+    pub(super) fn layer_product(&mut self, product: &LayerProduct<'_>) -> Result<(), Error> {
+        let &LayerProduct { activation, inputs, weight, bias, sums, outputs } = product;
+        let x = format!("{} · {} + {}", self.name(inputs), self.name(weight), self.name(bias));
+        let (y, function) = (self.name(outputs), activation.name());
         let formula = match sums {
-            Some(sums) => format!("x = {} = {x}, then {y} = {}(x)", name(sums), activation.name()),
-            None => format!("{y} = {}({x})", activation.name()),
+            Some(sums) => format!("x = {} = {x}, then {y} = {function}(x)", self.name(sums)),
+            None => format!("{y} = {function}({x})"),
         };
-        let finish = Finish::BiasActivation { activation: activation.clone(), sums: sums.is_some() };
+        let epilogue = Epilogue::BiasActivation { activation: activation.clone(), sums: sums.is_some() };
         let operands = [("bias", bias), ("sums", sums.unwrap_or(outputs)), ("outputs", outputs)];
-        let shape = self.shape(Layouts::Plain, [input, weight]);
-        self.product(Layouts::Plain, [input, weight], shape, (finish, &operands, 0), &formula, limits)
+        let factors = Factors { layouts: Layouts::Plain, a: inputs, b: weight };
+        self.product(factors, self.shape(factors), &Ending { epilogue, operands: &operands, bias: 0 }, &formula)
     }
 
     /// delta = (next delta · weightᵀ) · f', by blocks.
-    pub(super) fn delta_product(
-        &mut self,
-        activation: &Activation,
-        [next, weight]: [Id; 2],
-        [sums, outputs, deltas]: [Id; 3],
-        limits: &Limits,
-    ) -> Result<(), Error> {
-        let name = |id: Id| &self.tensors[id.0].name;
-        let derivative = &activation.definition().derivative_formula;
-        let formula = format!("{} = ({} · {}ᵀ) · {derivative}; y = {}", name(deltas), name(next), name(weight), name(outputs));
+    pub(super) fn delta_product(&mut self, product: &DeltaProduct<'_>) -> Result<(), Error> {
+        let &DeltaProduct { activation, next, weight, sums, outputs, deltas } = product;
+        let (delta, y) = (self.name(deltas), self.name(outputs));
+        let error = format!("{} · {}ᵀ", self.name(next), self.name(weight));
+        let formula = format!("{delta} = ({error}) · {}; y = {y}", activation.definition().derivative_formula);
         let operands = [("sums", sums), ("outputs", outputs), ("deltas", deltas)];
-        let shape = self.shape(Layouts::TransposedB, [next, weight]);
-        let finish = Finish::Derivative(activation.clone());
-        self.product(Layouts::TransposedB, [next, weight], shape, (finish, &operands, 0), &formula, limits)
+        let factors = Factors { layouts: Layouts::TransposedB, a: next, b: weight };
+        let epilogue = Epilogue::Derivative(activation.clone());
+        self.product(factors, self.shape(factors), &Ending { epilogue, operands: &operands, bias: 0 }, &formula)
     }
 
     /// weight and bias against their gradients, by blocks: these are never stored.
-    pub(super) fn update_product(
-        &mut self,
-        (weight, bias): (&Place, &Place),
-        (parameters, slots): (usize, &[usize]),
-        [inputs, deltas]: [Id; 2],
-        rule: Rule,
-        (steps, cursor, _): (Id, Id, Id),
-        limits: &Limits,
-    ) -> Result<(), Error> {
-        let (w, b) = (&weight.name, &bias.name);
-        let (from, delta) = (&self.tensors[inputs.0].name, &self.tensors[deltas.0].name);
+    pub(super) fn update_product(&mut self, product: &GradientProduct<'_>, update: UpdateInPlace<'_>) -> Result<(), Error> {
+        let UpdateInPlace { parameters, slots, rule, table } = update;
+        let (w, b) = (&product.weight.name, &product.bias.name);
+        let (from, delta) = (self.name(product.inputs), self.name(product.deltas));
         let formula =
             format!("{}, with {w} and {from}ᵀ · {delta}, and with {b} and the sum of {delta} over its rows", rule.formula);
-        let len = bias.offset + bias.len - weight.offset;
-        let layer = format!("{w} and bias");
-        let mut operands =
-            vec![("steps", steps), ("cursor", cursor), ("parameters", self.view(&layer, parameters, weight.offset, 1, len))];
-        for (name, buffer) in rule.slots.iter().zip(slots) {
-            operands.push((name, self.view(&format!("optimizer.{name} of {layer}"), *buffer, weight.offset, 1, len)));
+        let (start, len, layer) = (product.weight.offset, product.len(), format!("{w} and bias"));
+        let mut operands = vec![
+            ("steps", table.steps),
+            ("cursor", table.cursor),
+            ("parameters", self.view(&layer, parameters.buffer, start, 1, len)),
+        ];
+        for (name, slot) in rule.slots.iter().zip(slots) {
+            operands.push((name, self.view(&format!("optimizer.{name} of {layer}"), slot.buffer, start, 1, len)));
         }
-        let shape = Shape { ones: true, ..self.shape(Layouts::TransposedA, [inputs, deltas]) };
-        let target = (Finish::Update(rule), operands.as_slice(), bias.offset - weight.offset);
-        self.product(Layouts::TransposedA, [inputs, deltas], shape, target, &formula, limits)
+        let ending = Ending { epilogue: Epilogue::Update(rule), operands: &operands, bias: product.bias.offset - start };
+        self.gradients(product, &ending, &formula)
     }
 
     /// The gradients of weight and bias, by blocks, into their places in the flat buffer.
-    pub(super) fn gradient_product(
-        &mut self,
-        (weight, bias): (&Place, &Place),
-        gradients: usize,
-        [inputs, deltas]: [Id; 2],
-        limits: &Limits,
-    ) -> Result<(), Error> {
-        let (from, delta) = (&self.tensors[inputs.0].name, &self.tensors[deltas.0].name);
-        let name = format!("{} and bias.gradient", weight.name);
+    pub(super) fn gradient_product(&mut self, product: &GradientProduct<'_>, gradients: Flat) -> Result<(), Error> {
+        let (from, delta) = (self.name(product.inputs), self.name(product.deltas));
+        let name = format!("{} and bias.gradient", product.weight.name);
         let formula = format!("{name} = {from}ᵀ · {delta}, and the sum of {delta} over its rows");
-        let len = bias.offset + bias.len - weight.offset;
-        let operands = [("c", self.view(&name, gradients, weight.offset, 1, len))];
-        let shape = Shape { ones: true, ..self.shape(Layouts::TransposedA, [inputs, deltas]) };
-        let target = (Finish::Store, operands.as_slice(), bias.offset - weight.offset);
-        self.product(Layouts::TransposedA, [inputs, deltas], shape, target, &formula, limits)
+        let start = product.weight.offset;
+        let operands = [("c", self.view(&name, gradients.buffer, start, 1, product.len()))];
+        let ending = Ending { epilogue: Epilogue::Store, operands: &operands, bias: product.bias.offset - start };
+        self.gradients(product, &ending, &formula)
     }
 
-    /// c = a·b, aᵀ·b or a·bᵀ, by blocks and no more.
-    pub(super) fn store_product(&mut self, layouts: Layouts, [a, b]: [Id; 2], c: Id, limits: &Limits) -> Result<(), Error> {
-        let name = |id: Id| &self.tensors[id.0].name;
-        let (ta, tb) = match layouts {
+    /// inputsᵀ · deltas, with a row for the bias.
+    fn gradients(&mut self, product: &GradientProduct<'_>, ending: &Ending<'_>, formula: &str) -> Result<(), Error> {
+        let factors = Factors { layouts: Layouts::TransposedA, a: product.inputs, b: product.deltas };
+        self.product(factors, Shape { ones: true, ..self.shape(factors) }, ending, formula)
+    }
+
+    /// c by blocks and no more.
+    pub(super) fn store_product(&mut self, factors: Factors, c: Id) -> Result<(), Error> {
+        let formula = self.product_formula(factors, c);
+        let ending = Ending { epilogue: Epilogue::Store, operands: &[("c", c)], bias: 0 };
+        self.product(factors, self.shape(factors), &ending, &formula)
+    }
+
+    fn product_formula(&self, factors: Factors, c: Id) -> String {
+        let (at, bt) = match factors.layouts {
             Layouts::Plain => ("", ""),
             Layouts::TransposedA => ("ᵀ", ""),
             Layouts::TransposedB => ("", "ᵀ"),
         };
-        let formula = format!("{} = {}{ta} · {}{tb}", name(c), name(a), name(b));
-        self.product(layouts, [a, b], self.shape(layouts, [a, b]), (Finish::Store, &[("c", c)], 0), &formula, limits)
+        format!("{} = {}{at} · {}{bt}", self.name(c), self.name(factors.a), self.name(factors.b))
     }
 
-    fn shape(&self, layouts: Layouts, [a, b]: [Id; 2]) -> Shape {
-        let (a, b) = (&self.tensors[a.0], &self.tensors[b.0]);
-        let (rows, columns, terms) = match layouts {
+    fn shape(&self, factors: Factors) -> Shape {
+        let (a, b) = (&self.tensors[factors.a.0], &self.tensors[factors.b.0]);
+        let (rows, columns, terms) = match factors.layouts {
             Layouts::Plain => (a.rows, b.columns, a.columns),
             Layouts::TransposedA => (a.columns, b.columns, a.rows),
             Layouts::TransposedB => (a.rows, b.rows, a.columns),
@@ -146,58 +195,75 @@ impl Plan {
         Shape { rows, columns, terms, ones: false }
     }
 
-    /// c = a·b, aᵀ·b or a·bᵀ by blocks, finished by what comes with it: `finish` with its operands, and where the bias lies in them.
+    /// A product of that shape by blocks, and what it ends with.
     ///
     /// # Panics
     /// If products are plain on that device.
-    pub fn product(
-        &mut self,
-        layouts: Layouts,
-        [a, b]: [Id; 2],
-        shape: Shape,
-        (finish, operands, bias): (Finish, &[(&str, Id)], usize),
-        formula: &str,
-        limits: &Limits,
-    ) -> Result<(), Error> {
-        let family = limits.products.family(shape).expect("products by blocks");
-        let (slices, slice_terms) = limits.products.slices(family, shape, longest_slice(family, limits));
-        let (a_width, b_width, c_width) = widths(layouts, shape, family);
-        let masked = !shape.terms.is_multiple_of(family.depth() as usize);
-        let mut operands = operands.to_vec();
-        let factors = [("a", a), ("b", b)];
-        let mut partial = None;
-        if slices > 1 {
-            let len = elements("slices of a product", slices, elements("a product", shape.all_rows(), shape.columns)?)?;
-            check_bytes("slices of a product", len, limits.binding, BINDING)?;
-            let buffer = match self.slices {
-                Some(buffer) => buffer,
-                None => self.buffer("slices", 0, limits)?,
-            };
-            check_bytes("slices of a product", len, limits.buffer, BUFFER)?;
-            self.slices = Some(buffer);
-            self.buffers[buffer].len = self.buffers[buffer].len.max(len);
-            let slices = self.view("slices", buffer, 0, slices, len / slices);
-            partial = Some((slices, operands, finish.clone()));
-            operands = vec![("c", slices)];
+    pub fn product(&mut self, factors: Factors, shape: Shape, ending: &Ending<'_>, formula: &str) -> Result<(), Error> {
+        let family = self.limits.products.family(shape).expect("products by blocks");
+        let (slices, slice_terms) = self.limits.products.slices(family, shape, longest_slice(family, &self.limits));
+        if slices == 1 {
+            self.blocks(&Blocks { factors, shape, family, slices, slice_terms, ending, formula });
+            return Ok(());
         }
-        operands.extend(factors);
+        let partial = self.slices(slices, shape)?;
+        let stored = Ending { epilogue: Epilogue::Slice, operands: &[("c", partial)], bias: ending.bias };
+        self.blocks(&Blocks { factors, shape, family, slices, slice_terms, ending: &stored, formula });
+
+        let operands = [ending.operands, &[("partial", partial)]].concat();
+        let kernel = Kernel::SumSlices { epilogue: ending.epilogue.clone(), ones: shape.ones };
+        let rounds = slices + ELEMENTWISE;
+        for piece in parts(shape.all_rows() * shape.columns, self.limits.elements(rounds)) {
+            let params = [
+                ("first", word(piece.start)),
+                ("end", word(piece.end)),
+                ("rows", word(shape.rows)),
+                ("columns", word(shape.columns)),
+                ("slices", word(slices)),
+                ("bias", word(ending.bias)),
+            ];
+            let call = Call { kernel: &kernel, operands: &operands, params: &params, formula };
+            self.dispatch(&call, Work { invocations: piece.len(), rounds });
+        }
+        Ok(())
+    }
+
+    /// Where the slices of a product go: into a buffer that all products share.
+    fn slices(&mut self, slices: usize, shape: Shape) -> Result<Id, Error> {
+        let len = elements("slices of a product", slices, elements("a product", shape.all_rows(), shape.columns)?)?;
+        check_bytes("slices of a product", len, self.limits.binding, BINDING)?;
+        let buffer = match self.slices {
+            Some(buffer) => buffer,
+            None => self.buffer("slices", 0)?,
+        };
+        check_bytes("slices of a product", len, self.limits.buffer, BUFFER)?;
+        self.slices = Some(buffer);
+        self.buffers[buffer].len = self.buffers[buffer].len.max(len);
+        Ok(self.view("slices", buffer, 0, slices, len / slices))
+    }
+
+    /// The dispatches of a product: as many workgroups in each as fit the time.
+    fn blocks(&mut self, product: &Blocks<'_>) {
+        let &Blocks { factors, shape, family, slices, slice_terms, ending, formula } = product;
+        let (a_width, b_width, c_width) = widths(factors.layouts, shape, family);
         let kernel = Kernel::Product(Box::new(Product {
             family,
-            layouts,
+            layouts: factors.layouts,
             a_width,
             b_width,
             c_width,
-            masked,
+            masked: !shape.terms.is_multiple_of(family.depth() as usize),
             ones: shape.ones,
-            finish: if slices > 1 { Finish::Slice } else { finish },
+            epilogue: ending.epilogue.clone(),
         }));
+        let operands = [ending.operands, &[("a", factors.a), ("b", factors.b)]].concat();
         let (rows, columns) = (family.rows() as usize, family.columns() as usize);
         let (down, across) = (shape.all_rows().div_ceil(rows), shape.columns.div_ceil(columns));
-        // As many workgroups as fit the time: all slices if possible, then whole rows of blocks.
+        // All slices if possible, then whole rows of blocks.
         let terms = slice_terms.min(shape.terms) as u64;
-        let one = limits.product_nanoseconds(family, 1, terms) - LAUNCH;
+        let one = self.limits.product_nanoseconds(family, 1, terms) - LAUNCH;
         let most = (LONGEST_DISPATCH / one.max(1)).max(1) as usize;
-        let most_of = |count: usize, most: usize| count.min(most.max(1)).min(limits.workgroups as usize);
+        let most_of = |count: usize, most: usize| count.min(most.max(1)).min(self.limits.workgroups as usize);
         let deep = most_of(slices, most);
         let wide = most_of(across, most / deep);
         let high = most_of(down, most / deep / wide);
@@ -213,31 +279,35 @@ impl Plan {
                         ("column_first", word(across.start * columns)),
                         ("slice_first", word(deep.start)),
                         ("slice_terms", word(slice_terms)),
-                        ("bias", word(bias)),
+                        ("bias", word(ending.bias)),
                     ];
                     let workgroups = [down.len(), across.len(), deep.len()];
-                    let nanoseconds = limits.product_nanoseconds(family, workgroups.iter().product::<usize>() as u64, terms);
-                    self.push(kernel.clone(), &operands, &params, workgroups.map(|count| count as u32), formula, nanoseconds);
+                    let count = workgroups.iter().product::<usize>() as u64;
+                    let nanoseconds = self.limits.product_nanoseconds(family, count, terms);
+                    let call = Call { kernel: &kernel, operands: &operands, params: &params, formula };
+                    self.dispatches.push(Dispatch::new(&call, workgroups.map(|count| count as u32), nanoseconds));
                 }
             }
         }
-        if let Some((slices_id, mut operands, finish)) = partial {
-            operands.push(("partial", slices_id));
-            let kernel = Kernel::SumSlices { finish, ones: shape.ones };
-            let rounds = slices + ELEMENTWISE;
-            for piece in parts(shape.all_rows() * shape.columns, limits.elements(rounds)) {
-                let params = [
-                    ("first", word(piece.start)),
-                    ("end", word(piece.end)),
-                    ("rows", word(shape.rows)),
-                    ("columns", word(shape.columns)),
-                    ("slices", word(slices)),
-                    ("bias", word(bias)),
-                ];
-                self.dispatch(kernel.clone(), &operands, &params, [piece.len(), rounds], formula, limits);
-            }
-        }
-        Ok(())
+    }
+}
+
+/// A product by blocks, and in how many slices.
+struct Blocks<'a> {
+    factors: Factors,
+    shape: Shape,
+    family: Family,
+    slices: usize,
+    /// The terms of each.
+    slice_terms: usize,
+    ending: &'a Ending<'a>,
+    formula: &'a str,
+}
+
+impl GradientProduct<'_> {
+    /// The elements of weight and bias together, with the gap between them.
+    fn len(&self) -> usize {
+        self.bias.offset + self.bias.len - self.weight.offset
     }
 }
 

@@ -1,6 +1,5 @@
-//! What a plan is asked for: a step of training, of an evaluation, and what these are made of.
+//! What a plan is asked for: a step of training or of an evaluation.
 
-use super::plan::Id;
 use crate::data::Order;
 use crate::kernel::Weights;
 use crate::network::{Loss, Network, Optimizer};
@@ -8,7 +7,7 @@ use crate::settings::Scores;
 
 /// What a training step does.
 #[derive(Clone, Debug)]
-pub struct Training<'a> {
+pub struct TrainingStep<'a> {
     /// What is trained.
     pub network: &'a Network,
     /// What is made small.
@@ -37,7 +36,7 @@ pub struct Training<'a> {
 
 /// What an evaluation step does.
 #[derive(Clone, Debug)]
-pub struct Evaluation<'a> {
+pub struct EvaluationStep<'a> {
     /// What is evaluated.
     pub network: &'a Network,
     /// By which loss.
@@ -68,7 +67,7 @@ pub enum Source {
     },
 }
 
-impl<'a> Training<'a> {
+impl<'a> TrainingStep<'a> {
     /// Plain gradient descent on given rows that count the same.
     pub fn new(network: &'a Network, loss: Loss, rows: usize) -> Self {
         Self {
@@ -88,7 +87,7 @@ impl<'a> Training<'a> {
     }
 }
 
-impl<'a> Evaluation<'a> {
+impl<'a> EvaluationStep<'a> {
     /// The loss alone, of given rows.
     pub fn new(network: &'a Network, loss: Loss, rows: usize) -> Self {
         Self { network, loss, rows, source: Source::Given, samples: rows, pieces: 1, scores: Scores::default() }
@@ -97,47 +96,9 @@ impl<'a> Evaluation<'a> {
 
 /// How long the step table and the row of losses are.
 #[derive(Clone, Copy, Debug)]
-pub struct Table {
+pub struct TableSize {
     /// Rows of the step table.
     pub steps: usize,
     /// Losses that can wait to be read.
     pub losses: usize,
-}
-
-/// Where a loss goes.
-#[derive(Clone, Copy)]
-pub struct Slot {
-    /// Which of the step's losses it is.
-    pub index: usize,
-    /// Whether it is the last of them, and ends the step.
-    pub moves: bool,
-}
-
-/// What dropout's numbers depend on: the step table, its cursor, the seed.
-pub type Chance = (Id, Id, u64);
-
-/// What stands before the names of an evaluation's own tensors.
-pub(crate) const EVALUATION: &str = "evaluation.";
-
-/// The tensor that says whether a parameter is no number.
-pub(crate) const NOT_FINITE: &str = "not_finite";
-
-/// Rows of the data that can be bound together.
-pub struct Piece {
-    /// Their inputs.
-    pub inputs: Id,
-    /// Their targets, or class indices.
-    pub targets: Id,
-    /// Their weights, if they have any.
-    pub weights: Option<Id>,
-}
-
-/// What the loss is taken of.
-pub struct Outputs {
-    /// x of the last layer.
-    pub sums: Id,
-    /// y of the last layer.
-    pub outputs: Id,
-    /// The targets.
-    pub targets: Id,
 }

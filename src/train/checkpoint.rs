@@ -67,7 +67,7 @@ pub fn settings(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit) -> BTreeM
     settings.insert("validation data".into(), rows.validation.as_ref().map_or("none".into(), Data::fingerprint));
     for layer in start.network.layers() {
         if let Activation::Custom(definition) = &layer.activation {
-            let wgsl = format!("{} with the derivative {}", definition.wgsl_value, definition.wgsl_derivative);
+            let wgsl = format!("{} with the derivative {}", definition.wgsl_value.wgsl, definition.wgsl_derivative.wgsl);
             settings.insert(format!("activation {}", definition.name), wgsl);
         }
     }

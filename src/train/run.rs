@@ -24,7 +24,7 @@ use crate::settings::{Cancel, Fit, Measured, Metric, Scale};
 const MOST_STEPS: usize = 65_536;
 
 /// How the epochs between two logs follow what they took.
-const LOGS: Habit = Habit { rise: 1.0, fall: 1.0, growth: 4.0, enough: 0.0, least: 1.0, probes: true };
+const LOGS: Habit = Habit { rise: 1.0, fall: 1.0, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
 
 /// A training on its way.
 pub struct Run<'a> {

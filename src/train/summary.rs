@@ -6,7 +6,7 @@ use std::fmt;
 use super::frame::{Task, frame};
 use crate::data::{Data, Split};
 use crate::engine::fused::{self, Size};
-use crate::engine::staged::{plan, ways};
+use crate::engine::staged::{Gathered, plan, ways};
 use crate::engine::{DataShape, Frame};
 use crate::error::Error;
 use crate::kernel::{Limits, Weights};
@@ -111,18 +111,18 @@ pub(crate) fn kernels(task: Task<'_>, rows: usize, limits: Limits) -> Result<BTr
         return Ok([fused.label()].into());
     }
     let planned = ways(&frame).into_iter().map(|gathered| plan(&frame, gathered)).find(Result::is_ok);
-    let (plan, ..) = planned.unwrap_or_else(|| plan(&frame, [false, false]))?;
-    Ok(plan.dispatches.iter().map(|dispatch| dispatch.kernel.label()).collect())
+    let planned = planned.unwrap_or_else(|| plan(&frame, Gathered::default()))?;
+    Ok(planned.plan.dispatches.iter().map(|dispatch| dispatch.kernel.label()).collect())
 }
 
 /// The bytes of the staged engine.
 fn staged_bytes(frame: &Frame<'_>) -> Result<u64, Error> {
     let counts = frame.scores.counts.map_or(0, |counts| counts.len(frame.network.outputs()));
     let readable = frame.layout.len + frame.room * frame.scores.losses() + counts + usize::from(frame.scanned);
-    let planned = |gathered| plan(frame, gathered).map(|(plan, ..)| plan.total_bytes(readable));
+    let planned = |gathered| plan(frame, gathered).map(|planned| planned.plan.total_bytes(readable));
     let mut tried = ways(frame).into_iter().map(planned);
     // The first way that fits; if none does, what the last is refused for.
-    tried.find(Result::is_ok).unwrap_or_else(|| planned([false, false]))
+    tried.find(Result::is_ok).unwrap_or_else(|| planned(Gathered::default()))
 }
 
 impl fmt::Display for Summary {

@@ -12,7 +12,7 @@ use web_time::Instant;
 
 use self::clock::Clock;
 use crate::data::Matrix;
-use crate::engine::staged::{self, StagedEngine, plan};
+use crate::engine::staged::{self, Gathered, StagedEngine, plan};
 use crate::engine::{Batches, DataShape, Setup, Step};
 use crate::error::Error;
 use crate::gpu::{self, Gpu, Habit, Pace, RECORDING, lock};
@@ -163,7 +163,7 @@ impl std::fmt::Debug for Readback {
 
 /// How long steps take is believed at once where that is longer than before, so that budgets are kept, and by and by where it is shorter. The
 /// device's clock measures the work alone.
-const STEPS: Habit = Habit { rise: 1.0, fall: 0.1, growth: 2.0, enough: 0.0, least: 1.0, probes: false };
+const STEPS: Habit = Habit { rise: 1.0, fall: 0.1, growth: 2.0, enough: 0.0, least: 1.0, answers_late: false };
 
 /// The epochs' losses take turns in these elements, both of which can be bound.
 const LOSS_SLOTS: [usize; 2] = [0, 64];
@@ -217,7 +217,7 @@ impl Trainer {
         let mut frame = train::frame(Task { network, layout, fit: &fit }, DataShape::of(&data), None, gpu.plan_limits());
         (frame.room, frame.snapshots, frame.scanned) = (LOSS_SLOTS[1] + 1, &[], false);
         let batches = Batches::of(&fit, data.inputs.rows());
-        let gathered = [batches.size < batches.rows, false];
+        let gathered = Gathered { training: batches.size < batches.rows, validation: false };
         let mut state = model.state.going_on(&fit);
         // From here on the device has them.
         let slots = std::mem::take(&mut state.slots);
@@ -225,7 +225,7 @@ impl Trainer {
         // What waits here is an error scope, whose answer is there at once: no device has to be polled for it.
         let (engine, clock) = pollster::block_on(async {
             let planned = plan(&frame, gathered)?;
-            let engine = StagedEngine::new(&gpu, &setup, batches, gathered, planned).await?;
+            let engine = StagedEngine::new(&gpu, &setup, batches, planned).await?;
             Ok::<_, Error>((engine, Clock::new(&gpu).await?))
         })?;
         let (pace, host) = (Pace::new(STEPS), 0.0);
@@ -257,7 +257,7 @@ impl Trainer {
             let began = Instant::now();
             let mut encoder = self.gpu.encoder()?;
             let rows = vec![(Default::default(), 0); STEPS];
-            pollster::block_on(self.engine.staged.record_steps(&mut encoder, &rows, None))?;
+            pollster::block_on(self.engine.staged.record_steps(&self.engine.ids.table, &mut encoder, &rows, None))?;
             self.gpu.call(RECORDING, || drop(encoder.finish()))?;
             shortest = shortest.min(began.elapsed().as_secs_f64() / STEPS as f64);
         }
@@ -272,16 +272,17 @@ impl Trainer {
     pub fn record_steps(&mut self, encoder: &mut wgpu::CommandEncoder, steps: usize) -> Result<(), Error> {
         self.gpu.check()?;
         let measurement = self.clock.as_ref().and_then(Clock::free).filter(|_| steps > 0);
-        let table = self.engine.staged.table();
+        let table = self.engine.ids.table;
+        let most = self.engine.staged.rows(&table);
         let mut recorded = 0;
         while recorded < steps {
-            let count = table.min(steps - recorded);
+            let count = most.min(steps - recorded);
             let before = (self.state.clone(), self.ahead.clone(), self.steps, self.epochs);
             let rows: Vec<_> = (0..count).map(|_| self.next_step()).collect();
             let ends = (recorded == 0, recorded + count == steps);
             let writes =
                 measurement.zip(self.clock.as_ref()).and_then(|(measurement, clock)| clock.writes(measurement, ends.0, ends.1));
-            if let Err(error) = pollster::block_on(self.engine.staged.record_steps(encoder, &rows, writes)) {
+            if let Err(error) = pollster::block_on(self.engine.staged.record_steps(&table, encoder, &rows, writes)) {
                 // They are still to come.
                 (self.state, self.ahead, self.steps, self.epochs) = before;
                 return Err(error);
@@ -355,12 +356,12 @@ impl Trainer {
     pub fn tensor(&self, name: &str) -> Result<TensorBuffer<'_>, Error> {
         let staged = &self.engine.staged;
         if let Ok(place) = self.layout.find(name) {
-            let (buffer, offset, _) = staged.place(staged.plan.find("parameters"));
+            let (buffer, offset, _) = staged.place(self.engine.ids.parameters);
             return Ok(TensorBuffer { buffer, offset: offset + place.offset as u64 * 4, size: place.len as u64 * 4 });
         }
         let outputs = || (0..self.network.layers().len()).map(|i| format!("layers.{i}.output"));
-        if outputs().any(|output| output == name) {
-            let (buffer, offset, size) = staged.place(staged.plan.find(name));
+        if let Some(layer) = outputs().position(|output| output == name) {
+            let (buffer, offset, size) = staged.place(self.engine.ids.layers[layer].outputs);
             return Ok(TensorBuffer { buffer, offset, size });
         }
         let known = self.layout.places.iter().map(|place| place.name.clone()).chain(outputs()).collect();
@@ -370,7 +371,7 @@ impl Trainer {
     /// All weights and biases in one buffer, with gaps: each [`tensor`](Self::tensor) says where it is.
     pub fn parameters(&self) -> TensorBuffer<'_> {
         let staged = &self.engine.staged;
-        let (buffer, offset, size) = staged.place(staged.plan.find("parameters"));
+        let (buffer, offset, size) = staged.place(self.engine.ids.parameters);
         TensorBuffer { buffer, offset, size }
     }
 
@@ -379,7 +380,7 @@ impl Trainer {
     pub fn loss(&self) -> Option<TensorBuffer<'_>> {
         let last = self.epochs.checked_sub(1)?;
         let staged = &self.engine.staged;
-        let (buffer, offset, _) = staged.place(staged.plan.find("losses"));
+        let (buffer, offset, _) = staged.place(self.engine.ids.table.losses);
         Some(TensorBuffer { buffer, offset: offset + LOSS_SLOTS[last as usize % 2] as u64 * 4, size: 4 })
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use shaderprop::internals::{Gpu, Limits, Plan, Staged, as_in_a_browser, gpu};
+use shaderprop::internals::{Gpu, Id, Limits, Plan, Staged, StepTable, as_in_a_browser, gpu};
 use shaderprop::{Device, DeviceChoice, Error, Loss, Matrix, Philox, Tensor};
 
 /// The device of `SHADERPROP_DEVICE`, else the best adapter; the tests of shaders are worth nothing without one. With `SHADERPROP_TEST_BROWSER`
@@ -47,20 +47,31 @@ pub fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|value| f64::from(*value)).collect()
 }
 
+/// The tensor of that name in a plan that was put together by hand.
+#[track_caller]
+pub fn find(plan: &Plan, name: &str) -> Id {
+    let found = plan.tensors.iter().position(|tensor| tensor.name == name);
+    Id(found.unwrap_or_else(|| panic!("the plan has no tensor `{name}`")))
+}
+
+/// Its step table.
+pub fn table(plan: &Plan) -> StepTable {
+    StepTable { steps: find(plan, "steps"), cursor: find(plan, "cursor"), losses: find(plan, "losses") }
+}
+
 /// Writes those tensors, runs the plan `times` times, and reads those tensors whole.
 pub fn run(gpu: &Arc<Gpu>, plan: Plan, times: usize, write: &[(&str, &[f32])], read: &[&str]) -> Vec<Vec<f32>> {
     gpu.block_on(async {
         let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
         for (name, values) in write {
-            staged.write(staged.plan.find(name), values)?;
+            staged.write(find(&staged.plan, name), values)?;
         }
         staged.replay(times).await?;
         let wanted: Vec<_> = read
             .iter()
             .map(|name| {
-                let id = staged.plan.find(name);
-                let tensor = &staged.plan.tensors[id.0];
-                (id, tensor.rows * tensor.columns)
+                let id = find(&staged.plan, name);
+                (id, staged.plan.len(id))
             })
             .collect();
         staged.read(&wanted).await

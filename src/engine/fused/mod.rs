@@ -1,11 +1,10 @@
 //! The fused engine: many epochs of a small network, or of thousands of them, in one dispatch.
 //!
 //! A network's numbers stay in registers from the beginning of a dispatch to its end. [`population`] runs many networks, [`training`] one,
-//! [`scan`] looks for what is no number, and [`choice`] says when.
+//! and [`choice`] says when.
 
 mod choice;
 mod population;
-mod scan;
 mod training;
 
 pub use self::choice::{Differing, choose, kernel};

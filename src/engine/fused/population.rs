@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytemuck::{Pod, Zeroable};
 use web_time::Instant;
 
-use super::scan::Scan;
 use crate::data::Order;
+use crate::engine::loaded::Loaded;
 use crate::engine::staged;
 use crate::error::Error;
-use crate::gpu::{Allocated, Gpu, Pace, Region, SUBMISSIONS, Submission};
-use crate::kernel::{Fused, Kernel, LONGEST_LOOP, Limits, WORKGROUP_SIZE};
+use crate::gpu::{Gpu, Pace, Region, SUBMISSIONS, Submission};
+use crate::kernel::{Fused, LONGEST_LOOP, Limits, WORKGROUP_SIZE};
+use crate::plan::{FusedIds, FusedRun, FusedTraining, Id, LookProgram, Orders, PARAMS_STRIDE, Plan, Planned};
 use crate::settings::Cancel;
 
 /// A network's row: `Member` in the kernel.
@@ -37,21 +38,6 @@ pub struct Rates {
     pub scale: f32,
     pub shift: f32,
     pub corrections: [f32; 2],
-}
-
-/// `Params` in the kernel.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-struct Params {
-    networks: u32,
-    first: u32,
-    end: u32,
-    epochs: u32,
-    first_epoch: u32,
-    every: u32,
-    wait: u32,
-    slot: u32,
-    words: u32,
 }
 
 /// Which epochs' losses are kept.
@@ -129,17 +115,11 @@ pub struct Population {
     gpu: Arc<Gpu>,
     fused: Fused,
     networks: usize,
-    pipeline: wgpu::ComputePipeline,
-    bind_group: wgpu::BindGroup,
-    params: wgpu::Buffer,
-    members: wgpu::Buffer,
-    parameters: wgpu::Buffer,
-    losses: wgpu::Buffer,
-    steps: Option<wgpu::Buffer>,
-    orders: Option<Orders>,
-    copies: Vec<wgpu::Buffer>,
-    scan: Option<Scan>,
-    staging: wgpu::Buffer,
+    /// What each epoch's order depends on.
+    order: Order,
+    plan: Plan,
+    ids: FusedIds,
+    loaded: Loaded,
     /// The networks that fill the device.
     filling: usize,
     /// The epochs that a dispatch can take.
@@ -157,17 +137,6 @@ pub struct Population {
     waiting: (Vec<wgpu::CommandBuffer>, f64),
     /// Whether what waits fills the device.
     filled: bool,
-    /// Nearly all of its buffers: what computes orders and looks for what is no number has small ones of its own.
-    _allocated: Allocated,
-}
-
-/// What computes the order of the rows in many epochs: shaders/order.wgsl.
-struct Orders {
-    pipeline: wgpu::ComputePipeline,
-    bind_group: wgpu::BindGroup,
-    params: wgpu::Buffer,
-    step: wgpu::Buffer,
-    order: Order,
 }
 
 /// The share of what a dispatch may take that it is given before anything was measured.
@@ -178,6 +147,9 @@ const MOST_PLACES: usize = 1 << 19;
 
 /// The most rows of a dispatch's step table.
 const MOST_STEPS: usize = 1 << 16;
+
+/// The plan's dispatch that trains.
+const TRAINING: usize = 0;
 
 /// Bytes of a number.
 const NUMBER: usize = 4;
@@ -215,18 +187,14 @@ impl Fused {
             if self.shuffled { number(longest, self.rows) } else { 0 },
             if self.stepped { number(longest, self.batches() * 4) } else { 0 },
             number(copies, networks.saturating_mul(self.network_numbers())),
-            size_of::<Params>() as u64,
-            if scanned { Scan::BYTES } else { 0 },
-            if self.shuffled { Orders::BYTES } else { 0 },
+            // The parameters of its dispatches, and small buffers of those that look and order.
+            PARAMS_STRIDE as u64,
+            if scanned { PARAMS_STRIDE as u64 + 8 } else { 0 },
+            if self.shuffled { (PARAMS_STRIDE + size_of::<staged::Step>() + 4) as u64 } else { 0 },
         ];
         // Copies are buffers of their own.
         let longest = buffers[..9].iter().copied().max().unwrap_or(0);
         (buffers.into_iter().fold(0, u64::saturating_add), longest)
-    }
-
-    /// The numbers that a network has in the buffer of parameters.
-    pub fn network_numbers(&self) -> usize {
-        self.words() * 4 * self.lanes.count()
     }
 
     /// A rough time in nanoseconds for an epoch of a network, when many share the device.
@@ -254,70 +222,33 @@ impl Population {
         rows: &PackedRows<'_>,
         seed: u64,
     ) -> Result<Self, Error> {
-        use wgpu::BufferUsages as Usage;
-        let pipeline = gpu.pipeline(&Kernel::Fused(Box::new(fused.clone()))).await?;
-        let storage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
-        let bytes = |numbers: usize| (numbers * NUMBER) as u64;
         let &Size { networks, kept, copies, longest, scanned } = size;
-        let mut room = gpu.room("buffers of the fused engine", fused.bytes(size, rows.weights.len()).0);
-        let params = room.buffer("params", size_of::<Params>() as u64, Usage::UNIFORM | Usage::COPY_DST).await?;
-        let members = room.buffer("members", (networks * size_of::<Member>()) as u64, storage).await?;
-        let parameters = room.buffer("parameters", bytes(networks * fused.network_numbers()), storage).await?;
-        let losses = room.buffer("losses", bytes(networks * (1 + kept)), storage).await?;
-        let mut buffers = vec![(0, params.clone()), (1, members.clone())];
-        for (binding, name, values) in [(2, "inputs", rows.inputs), (3, "targets", rows.targets)] {
-            let buffer = room.buffer(name, bytes(values.len()), storage).await?;
-            gpu.upload(&buffer, 0, bytemuck::cast_slice(values)).await?;
-            buffers.push((binding, buffer));
+        let training = FusedTraining {
+            fused,
+            networks,
+            kept,
+            copies,
+            longest,
+            weights: rows.weights.len(),
+            member: size_of::<Member>() / NUMBER,
+            scanned,
+        };
+        let Planned { plan, ids } = Plan::fused(&training, *limits)?;
+        let readable = plan.len(ids.parameters) + plan.len(ids.losses) + usize::from(scanned);
+        let loaded = Loaded::new(gpu, &plan, "fused", readable).await?;
+        for (id, values) in [(Some(ids.inputs), rows.inputs), (Some(ids.targets), rows.targets), (ids.weights, rows.weights)] {
+            if let Some(id) = id {
+                gpu.upload(loaded.buffer(&plan, id), 0, bytemuck::cast_slice(values)).await?;
+            }
         }
-        buffers.extend([(4, parameters.clone()), (5, losses.clone())]);
-        let mut orders = None;
-        if fused.shuffled {
-            let order = Order { rows: fused.rows, seed: Some(seed) };
-            let places = room.buffer("order", bytes(longest * fused.rows), storage).await?;
-            orders = Some(Orders::new(gpu, order, &places).await?);
-            buffers.push((6, places));
-        }
-        let mut steps = None;
-        if fused.stepped {
-            let buffer = room.buffer("steps", (longest * fused.batches() * size_of::<Rates>()) as u64, storage).await?;
-            steps = Some(buffer.clone());
-            buffers.push((7, buffer));
-        }
-        if fused.weighted {
-            let buffer = room.buffer("weights", bytes(rows.weights.len()), storage).await?;
-            gpu.upload(&buffer, 0, bytemuck::cast_slice(rows.weights)).await?;
-            buffers.push((8, buffer));
-        }
-        let entry = |(binding, buffer): &(u32, wgpu::Buffer)| (*binding, buffer.clone());
-        let buffers: Vec<_> = buffers.iter().map(entry).collect();
-        let entries: Vec<_> = buffers
-            .iter()
-            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding: *binding, resource: buffer.as_entire_binding() })
-            .collect();
-        let bind_group = gpu.bind_group(&fused.label(), &pipeline, &entries).await?;
-        let mut snapshots = Vec::new();
-        for _ in 0..copies {
-            snapshots.push(room.buffer("snapshot", parameters.size(), storage).await?);
-        }
-        let scan = if scanned { Some(Scan::new(gpu, &parameters).await?) } else { None };
-        let read = parameters.size() + losses.size() + scan.as_ref().map_or(0, |scan| scan.word.size());
-        let staging = room.buffer("staging", read, Usage::MAP_READ | Usage::COPY_DST).await?;
         Ok(Self {
             gpu: gpu.clone(),
             fused: fused.clone(),
             networks,
-            pipeline,
-            bind_group,
-            params,
-            members,
-            parameters,
-            losses,
-            steps,
-            orders,
-            copies: snapshots,
-            scan,
-            staging,
+            order: Order { rows: fused.rows, seed: Some(seed) },
+            plan,
+            ids,
+            loaded,
             filling: fused.filling(limits),
             longest,
             longest_dispatch: Duration::from_nanos(limits.fused_dispatch),
@@ -327,8 +258,11 @@ impl Population {
             in_flight: None,
             waiting: (Vec::new(), 0.0),
             filled: true,
-            _allocated: room.allocated(),
         })
+    }
+
+    fn buffer(&self, id: Id) -> &wgpu::Buffer {
+        self.loaded.buffer(&self.plan, id)
     }
 
     /// What is trained.
@@ -338,17 +272,17 @@ impl Population {
 
     /// Sets what each network has of its own.
     pub fn write_members(&self, members: &[Member]) -> Result<(), Error> {
-        self.gpu.write(&self.members, 0, bytemuck::cast_slice(members))
+        self.gpu.write(self.buffer(self.ids.members), 0, bytemuck::cast_slice(members))
     }
 
     /// Sets the networks' numbers, packed.
     pub async fn write_parameters(&self, packed: &[f32]) -> Result<(), Error> {
-        self.gpu.upload(&self.parameters, 0, bytemuck::cast_slice(packed)).await
+        self.gpu.upload(self.buffer(self.ids.parameters), 0, bytemuck::cast_slice(packed)).await
     }
 
     /// Sets the last losses, of those that will not be trained any more.
     pub fn write_losses(&self, losses: &[f32]) -> Result<(), Error> {
-        self.gpu.write(&self.losses, 0, bytemuck::cast_slice(losses))
+        self.gpu.write(self.buffer(self.ids.losses), 0, bytemuck::cast_slice(losses))
     }
 
     /// Trains all for those epochs, or fewer where it is cancelled. Returns before all is done, or even submitted: readbacks wait for it.
@@ -360,28 +294,18 @@ impl Population {
             let first_epoch = epochs.before + done as u32;
             // What waits reads the tables as they are.
             self.submit().await?;
-            if let Some(steps) = &self.steps {
+            if let Some(steps) = self.ids.steps {
                 let rows = &epochs.rates[done * batches..(done + count) * batches];
-                self.gpu.write(steps, 0, bytemuck::cast_slice(rows))?;
+                self.gpu.write(self.buffer(steps), 0, bytemuck::cast_slice(rows))?;
             }
-            if let Some(orders) = &self.orders {
-                orders.compute(&self.gpu, first_epoch, count)?;
-            }
+            self.compute_orders(first_epoch, count)?;
             let mut first = 0;
             while first < self.networks {
                 let end = (first + self.networks_at_once(count)).min(self.networks);
-                let params = Params {
-                    networks: self.networks as u32,
-                    first: first as u32,
-                    end: end as u32,
-                    epochs: count as u32,
-                    first_epoch,
-                    every: kept.every,
-                    wait: kept.wait,
-                    slot: 1 + kept.slot,
-                    words: self.fused.words() as u32,
-                };
-                self.dispatch(&params).await?;
+                let Kept { every, wait, slot } = kept;
+                let networks = self.networks;
+                let run = FusedRun { networks, first, end, epochs: count, first_epoch, every, wait, slot: 1 + slot };
+                self.dispatch(run).await?;
                 first = end;
             }
             kept = kept.after(count as u32);
@@ -409,13 +333,23 @@ impl Population {
         (fitting / whole).clamp(1, self.most_workgroups) * whole
     }
 
-    async fn dispatch(&mut self, params: &Params) -> Result<(), Error> {
+    /// Fills the orders of so many epochs, where rows are shuffled.
+    fn compute_orders(&mut self, epoch: u32, epochs: usize) -> Result<(), Error> {
+        let Some(Orders { dispatch, table, list }) = self.ids.orders else { return Ok(()) };
+        let ordering = self.plan.ordering(&table, &self.order, list, 0..epochs * self.order.rows);
+        self.loaded.set(&self.gpu, dispatch, &ordering)?;
+        let step = staged::Step { epoch, ..staged::Step::default() };
+        self.gpu.write(self.buffer(table.steps), 0, bytemuck::bytes_of(&step))?;
+        self.gpu.submit(vec![self.loaded.record(&self.gpu, [dispatch])?])?;
+        Ok(())
+    }
+
+    async fn dispatch(&mut self, run: FusedRun) -> Result<(), Error> {
         self.submit().await?;
-        self.gpu.write(&self.params, 0, bytemuck::bytes_of(params))?;
-        let networks = (params.end - params.first) as usize;
-        let workgroups = networks.div_ceil(self.fused.lanes.networks());
-        self.waiting.0.push(recorded(&self.gpu, &self.pipeline, &self.bind_group, workgroups)?);
-        self.waiting.1 += networks as f64 * f64::from(params.epochs);
+        self.loaded.set(&self.gpu, TRAINING, &self.ids.run(&self.fused, run))?;
+        let networks = run.end - run.first;
+        self.waiting.0.push(self.loaded.record(&self.gpu, [TRAINING])?);
+        self.waiting.1 += networks as f64 * run.epochs as f64;
         // What does not fill the device says nothing of how long many take.
         self.filled = networks >= self.filling.min(self.networks);
         Ok(())
@@ -449,13 +383,15 @@ impl Population {
     /// asked for, in the same readback.
     pub async fn read_losses(&mut self, slots: usize, parameters: bool) -> Result<Read, Error> {
         let mut commands = self.rest().await?;
-        let mut wanted = vec![(&self.losses, self.networks * (1 + slots))];
+        let mut wanted = vec![(self.ids.losses, self.networks * (1 + slots))];
         if parameters {
-            wanted.push((&self.parameters, self.networks * self.fused.network_numbers()));
+            wanted.push((self.ids.parameters, self.plan.len(self.ids.parameters)));
         }
-        if let Some(scan) = &self.scan {
-            commands.extend(scan.commands(&self.gpu)?);
-            wanted.push((&scan.word, 1));
+        if let Some(LookProgram { dispatches, not_finite }) = &self.ids.look {
+            let word = self.buffer(*not_finite);
+            commands.push(self.gpu.record(|encoder| encoder.clear_buffer(word, 0, None))?);
+            commands.push(self.loaded.record(&self.gpu, dispatches.clone())?);
+            wanted.push((*not_finite, 1));
         }
         let mut read = self.read(commands, &wanted).await?.into_iter();
         Ok(Read {
@@ -468,8 +404,8 @@ impl Population {
     /// All numbers of all networks, packed; those of a snapshot if one is named.
     pub async fn read_parameters(&mut self, snapshot: Option<usize>) -> Result<Vec<f32>, Error> {
         let commands = self.rest().await?;
-        let buffer = snapshot.map_or(&self.parameters, |snapshot| &self.copies[snapshot]);
-        Ok(self.read(commands, &[(buffer, self.networks * self.fused.network_numbers())]).await?.remove(0))
+        let id = snapshot.map_or(self.ids.parameters, |snapshot| self.ids.copies[snapshot]);
+        Ok(self.read(commands, &[(id, self.plan.len(id))]).await?.remove(0))
     }
 
     /// What waits, to go with a readback.
@@ -479,73 +415,21 @@ impl Population {
         Ok(std::mem::take(&mut self.waiting.0))
     }
 
-    async fn read<'a>(
-        &'a self,
-        commands: Vec<wgpu::CommandBuffer>,
-        wanted: &[(&'a wgpu::Buffer, usize)],
-    ) -> Result<Vec<Vec<f32>>, Error> {
+    async fn read(&self, commands: Vec<wgpu::CommandBuffer>, wanted: &[(Id, usize)]) -> Result<Vec<Vec<f32>>, Error> {
         let region =
-            |&(buffer, numbers): &(&'a wgpu::Buffer, usize)| Region { buffer, offset: 0, size: (numbers * NUMBER) as u64 };
+            |&(id, numbers): &(Id, usize)| Region { buffer: self.buffer(id), offset: 0, size: (numbers * NUMBER) as u64 };
         let regions: Vec<_> = wanted.iter().map(region).collect();
-        let read = self.gpu.read_after(commands, &self.staging, &regions).await?;
+        let read = self.gpu.read_after(commands, &self.loaded.staging, &regions).await?;
         Ok(read.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect())
     }
 
     /// Copies the networks as they are now.
     pub fn keep(&mut self, snapshot: usize) -> Result<(), Error> {
-        let (from, to) = (&self.parameters, &self.copies[snapshot]);
+        let (from, to) = (self.buffer(self.ids.parameters), self.buffer(self.ids.copies[snapshot]));
         let commands = self.gpu.record(|encoder| encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size()))?;
         self.waiting.0.push(commands);
         Ok(())
     }
-}
-
-impl Orders {
-    /// The bytes of its own buffers.
-    const BYTES: u64 = 32 + size_of::<staged::Step>() as u64 + 4;
-
-    async fn new(gpu: &Gpu, order: Order, places: &wgpu::Buffer) -> Result<Self, Error> {
-        use wgpu::BufferUsages as Usage;
-        let pipeline = gpu.pipeline(&Kernel::Order).await?;
-        let params = gpu.buffer("params", 32, Usage::UNIFORM | Usage::COPY_DST).await?;
-        let step = gpu.buffer("step", size_of::<staged::Step>() as u64, Usage::STORAGE | Usage::COPY_DST).await?;
-        let cursor = gpu.buffer("cursor", 4, Usage::STORAGE | Usage::COPY_DST).await?;
-        let entries: Vec<_> = [&params, &step, &cursor, places]
-            .into_iter()
-            .zip(0..)
-            .map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
-            .collect();
-        let bind_group = gpu.bind_group(&Kernel::Order.label(), &pipeline, &entries).await?;
-        Ok(Self { pipeline, bind_group, params, step, order })
-    }
-
-    /// Fills the places of so many epochs.
-    fn compute(&self, gpu: &Gpu, epoch: u32, epochs: usize) -> Result<(), Error> {
-        let places = epochs * self.order.rows;
-        let (x, y, rounds) = self.order.digits();
-        let seed = self.order.seed.unwrap_or(0);
-        let params = [0, places as u32, self.order.rows as u32, x, y, rounds, seed as u32, (seed >> 32) as u32];
-        gpu.write(&self.params, 0, bytemuck::cast_slice(&params))?;
-        gpu.write(&self.step, 0, bytemuck::bytes_of(&staged::Step { epoch, ..staged::Step::default() }))?;
-        let workgroups = places.div_ceil(WORKGROUP_SIZE as usize);
-        gpu.submit(vec![recorded(gpu, &self.pipeline, &self.bind_group, workgroups)?])?;
-        Ok(())
-    }
-}
-
-/// A command buffer of one dispatch.
-pub fn recorded(
-    gpu: &Gpu,
-    pipeline: &wgpu::ComputePipeline,
-    bind_group: &wgpu::BindGroup,
-    workgroups: usize,
-) -> Result<wgpu::CommandBuffer, Error> {
-    gpu.record(|encoder| {
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        pass.set_pipeline(pipeline);
-        pass.set_bind_group(0, bind_group, &[]);
-        pass.dispatch_workgroups(workgroups as u32, 1, 1);
-    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::engine::steps::Step;
 use crate::engine::task::{Frame, Losses, Setup, Snapshot};
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::kernel::{Fused, Place};
+use crate::kernel::{Fused, LanePlace};
 use crate::network::Layout;
 use crate::settings::Fit;
 use crate::settings::Measured;
@@ -16,7 +16,7 @@ use crate::settings::Measured;
 pub struct FusedEngine {
     population: Population,
     layout: Layout,
-    places: Vec<Place>,
+    places: Vec<LanePlace>,
     fit: Fit,
     snapshots: Vec<Snapshot>,
     /// The epochs whose losses are on the device and have not been read.
@@ -40,7 +40,7 @@ impl Fused {
     }
 
     /// The numbers of one of so many networks, out of their packed ones.
-    pub fn unpack(&self, places: &[Place], packed: &[f32], network: usize, networks: usize) -> Vec<f32> {
+    pub fn unpack(&self, places: &[LanePlace], packed: &[f32], network: usize, networks: usize) -> Vec<f32> {
         places.iter().map(|place| packed[self.index(*place, network, networks)]).collect()
     }
 

@@ -4,6 +4,6 @@ mod plan;
 mod replay;
 mod training;
 
-pub use self::plan::{plan, ways};
+pub use self::plan::{Gathered, plan, ways};
 pub use self::replay::{Staged, Step};
-pub use self::training::{StagedEngine, evaluation_steps, read_measured};
+pub use self::training::{Measuring, StagedEngine, evaluation_steps, read_measured};

@@ -8,10 +8,11 @@ use std::time::Duration;
 use bytemuck::{Pod, Zeroable};
 use web_time::Instant;
 
+use crate::engine::loaded::{Loaded, STAGING};
 use crate::error::Error;
-use crate::gpu::{Allocated, Gpu, Pace, RECORDING, Region, Submission, UPLOAD};
+use crate::gpu::{Gpu, Pace, RECORDING, Region, Submission, UPLOAD};
 use crate::memory::Reserve;
-use crate::plan::{Id, PARAMS_STRIDE, Plan, Tensor};
+use crate::plan::{Id, Plan, PlannedTensor, StepTable};
 use crate::settings::Cancel;
 
 /// A row of the step table: `Step` in shaders/step.wgsl.
@@ -39,36 +40,15 @@ pub struct Staged {
     gpu: Arc<Gpu>,
     /// What it replays.
     pub plan: Plan,
-    buffers: Vec<wgpu::Buffer>,
-    dispatches: Vec<Recorded>,
+    loaded: Loaded,
     /// The dispatches of each of the plan's steps.
     programs: Vec<Range<usize>>,
-    staging: wgpu::Buffer,
     in_flight: VecDeque<InFlight>,
     /// Copies that go with the next submission: of their own they would cost as much as a small network's epoch.
     copies: Vec<wgpu::CommandBuffer>,
     last_finished: Instant,
     /// How long the nanoseconds of an estimate take.
     pace: Pace,
-    /// All of its buffers.
-    _allocated: Allocated,
-}
-
-/// A dispatch, as it goes into a command buffer.
-struct Recorded {
-    pipeline: wgpu::ComputePipeline,
-    bind_group: wgpu::BindGroup,
-    workgroups: [u32; 3],
-    nanoseconds: u64,
-}
-
-impl Recorded {
-    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
-        let [x, y, z] = self.workgroups;
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &self.bind_group, &[]);
-        pass.dispatch_workgroups(x, y, z);
-    }
 }
 
 /// Work that was handed to the device, and its estimate.
@@ -77,9 +57,6 @@ struct InFlight {
     submitted: Instant,
     nanoseconds: u64,
 }
-
-/// What data is read back by way of.
-const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
 
 /// How long a submission may take: under the 250 ms after which others on the device notice. In a browser a page is drawn by the same device.
 const LONGEST_SUBMISSION: Duration = Duration::from_millis(if cfg!(target_arch = "wasm32") { 20 } else { 200 });
@@ -96,61 +73,10 @@ const MOST_IN_FLIGHT: usize = 3;
 impl Staged {
     /// Allocates and compiles all that the plan needs; up to `readable` elements can then be read at once without allocating.
     pub async fn new(gpu: Arc<Gpu>, plan: Plan, readable: usize) -> Result<Self, Error> {
-        use wgpu::BufferUsages as Usage;
-        // Compiled before anything is allocated: WGSL of the user's own may be wrong.
-        let mut pipelines = Vec::with_capacity(plan.dispatches.len());
-        for dispatch in &plan.dispatches {
-            pipelines.push(gpu.pipeline(&dispatch.kernel).await?);
-        }
-        let planned: u64 = plan.buffers.iter().map(|buffer| buffer.len as u64 * 4).sum();
-        let of_params = (plan.dispatches.len() * PARAMS_STRIDE) as u64;
-        let staged = readable.max(1) as u64 * 4;
-        let mut room = gpu.room("buffers of the staged engine", planned + of_params + staged);
-        let mut buffers = Vec::with_capacity(plan.buffers.len());
-        for buffer in &plan.buffers {
-            let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
-            buffers.push(room.buffer(&buffer.name, buffer.len as u64 * 4, usage).await?);
-        }
-        let params = room.buffer("params", of_params, Usage::UNIFORM | Usage::COPY_DST).await?;
-        let staging = room.buffer("staging", staged, STAGING).await?;
-        let mut words = vec![0u32; plan.dispatches.len() * PARAMS_STRIDE / 4];
-        for (row, dispatch) in words.chunks_mut(PARAMS_STRIDE / 4).zip(&plan.dispatches) {
-            row[..dispatch.params.len()].copy_from_slice(&dispatch.params);
-        }
-        gpu.write(&params, 0, bytemuck::cast_slice(&words))?;
-
-        let mut dispatches = Vec::with_capacity(plan.dispatches.len());
-        for (i, (dispatch, pipeline)) in plan.dispatches.iter().zip(pipelines).enumerate() {
-            let binding = |buffer, offset: usize, elements: usize| {
-                let size = std::num::NonZero::new(elements as u64 * 4);
-                wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: offset as u64, size })
-            };
-            let mut entries =
-                vec![wgpu::BindGroupEntry { binding: 0, resource: binding(&params, i * PARAMS_STRIDE, dispatch.params.len()) }];
-            for operand in &dispatch.operands {
-                let tensor = &plan.tensors[operand.tensor.0];
-                let resource = binding(&buffers[tensor.buffer], tensor.offset * 4, tensor.rows * tensor.columns);
-                entries.push(wgpu::BindGroupEntry { binding: operand.binding, resource });
-            }
-            let bind_group = gpu.bind_group(&dispatch.kernel.label(), &pipeline, &entries).await?;
-            let (workgroups, nanoseconds) = (dispatch.workgroups, dispatch.nanoseconds);
-            dispatches.push(Recorded { pipeline, bind_group, workgroups, nanoseconds });
-        }
+        let loaded = Loaded::new(&gpu, &plan, "staged", readable.max(1)).await?;
         let (in_flight, last_finished, pace) = (VecDeque::new(), Instant::now(), gpu.pace());
-        let (programs, allocated) = (plan.programs(), room.allocated());
-        Ok(Self {
-            gpu,
-            plan,
-            buffers,
-            dispatches,
-            programs,
-            staging,
-            in_flight,
-            copies: Vec::new(),
-            last_finished,
-            pace,
-            _allocated: allocated,
-        })
+        let programs = plan.programs();
+        Ok(Self { gpu, plan, loaded, programs, in_flight, copies: Vec::new(), last_finished, pace })
     }
 
     /// Writes a tensor; it takes effect before the next run.
@@ -162,69 +88,70 @@ impl Staged {
     fn write_words(&self, tensor: Id, values: &[u32]) -> Result<(), Error> {
         let tensor = &self.plan.tensors[tensor.0];
         assert!(values.len() <= tensor.rows * tensor.columns, "values for {}", tensor.name);
-        self.gpu.write(&self.buffers[tensor.buffer], tensor.offset as u64 * 4, bytemuck::cast_slice(values))
+        self.gpu.write(&self.loaded.buffers[tensor.buffer], tensor.offset as u64 * 4, bytemuck::cast_slice(values))
     }
 
     /// Writes a whole tensor of any length.
     pub async fn upload(&self, tensor: Id, values: &[f32]) -> Result<(), Error> {
-        let Tensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
-        self.gpu.upload(&self.buffers[buffer], offset as u64 * 4, bytemuck::cast_slice(values)).await
+        let PlannedTensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
+        self.gpu.upload(&self.loaded.buffers[buffer], offset as u64 * 4, bytemuck::cast_slice(values)).await
     }
 
     /// The same in f64: as much of it as goes at a time becomes f32.
     pub async fn upload_wide(&self, tensor: Id, values: &[f64]) -> Result<(), Error> {
-        let Tensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
+        let PlannedTensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
         for (i, part) in values.chunks(UPLOAD / 4).enumerate() {
             let at = (offset * 4 + i * UPLOAD) as u64;
             // Twice as much: the other part waits in the driver's memory.
             Reserve::new("parameters on their way to the device", 2 * UPLOAD.min(part.len() * 4) as u64)?;
             let narrow: Vec<f32> = part.iter().map(|value| *value as f32).collect();
-            self.gpu.upload(&self.buffers[buffer], at, bytemuck::cast_slice(&narrow)).await?;
+            self.gpu.upload(&self.loaded.buffers[buffer], at, bytemuck::cast_slice(&narrow)).await?;
         }
         Ok(())
     }
 
     /// Sets every element of a tensor to zero bits.
     pub fn clear(&self, tensor: Id) -> Result<(), Error> {
-        let Tensor { rows, columns, .. } = self.plan.tensors[tensor.0];
+        let PlannedTensor { rows, columns, .. } = self.plan.tensors[tensor.0];
         self.write_words(tensor, &vec![0; rows * columns])
     }
 
-    /// Writes a step table, at most as many rows as it has, and sets its cursor to the first; `prefix` says whose table.
-    pub fn write_steps(&self, prefix: &str, steps: &[Step]) -> Result<(), Error> {
-        self.write_words(self.plan.find(&format!("{prefix}steps")), bytemuck::cast_slice(steps))?;
-        self.write_words(self.plan.find(&format!("{prefix}cursor")), &[0])
+    /// Writes a step table, at most as many rows as it has, and sets its cursor to the first.
+    pub fn write_steps(&self, table: &StepTable, steps: &[Step]) -> Result<(), Error> {
+        self.write_words(table.steps, bytemuck::cast_slice(steps))?;
+        self.write_words(table.cursor, &[0])
     }
 
     /// The buffer that a tensor is in, where it begins there, and how long it is, in bytes.
     pub fn place(&self, tensor: Id) -> (&wgpu::Buffer, u64, u64) {
         let tensor = &self.plan.tensors[tensor.0];
-        (&self.buffers[tensor.buffer], tensor.offset as u64 * 4, (tensor.rows * tensor.columns) as u64 * 4)
+        (&self.loaded.buffers[tensor.buffer], tensor.offset as u64 * 4, (tensor.rows * tensor.columns) as u64 * 4)
     }
 
-    /// The most steps that are recorded at once.
-    pub fn table(&self) -> usize {
-        self.plan.tensors[self.plan.find("steps").0].rows
+    /// The most steps that a table holds.
+    pub fn rows(&self, table: &StepTable) -> usize {
+        self.plan.tensors[table.steps.0].rows
     }
 
     /// Records those steps, at most as many as the table has, into somebody else's command buffer, each with its program. The pass takes
     /// those timestamps.
     pub async fn record_steps(
         &self,
+        table: &StepTable,
         encoder: &mut wgpu::CommandEncoder,
         steps: &[(Step, usize)],
         timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
     ) -> Result<(), Error> {
         let rows: Vec<Step> = steps.iter().map(|(step, _)| *step).collect();
         let rows = self.gpu.filled("rows of steps", bytemuck::cast_slice(&rows)).await?;
-        let (table, at, _) = self.place(self.plan.find("steps"));
-        let (cursor, start, size) = self.place(self.plan.find("cursor"));
+        let (buffer, at, _) = self.place(table.steps);
+        let (cursor, start, size) = self.place(table.cursor);
         self.gpu.call(RECORDING, || {
-            encoder.copy_buffer_to_buffer(&rows, 0, table, at, rows.size());
+            encoder.copy_buffer_to_buffer(&rows, 0, buffer, at, rows.size());
             encoder.clear_buffer(cursor, start, Some(size));
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("training"), timestamp_writes });
             for (_, program) in steps {
-                self.dispatches[self.programs[*program].clone()].iter().for_each(|dispatch| dispatch.record(&mut pass));
+                self.loaded.dispatches[self.programs[*program].clone()].iter().for_each(|dispatch| dispatch.record(&mut pass));
             }
         })
     }
@@ -232,7 +159,7 @@ impl Staged {
     /// Copies one flat buffer to another of the same length, before whatever is run or read next.
     pub fn copy(&mut self, from: Id, to: Id) -> Result<(), Error> {
         let (from, to) = (&self.plan.tensors[from.0], &self.plan.tensors[to.0]);
-        let (from, to, bytes) = (&self.buffers[from.buffer], &self.buffers[to.buffer], from.columns as u64 * 4);
+        let (from, to, bytes) = (&self.loaded.buffers[from.buffer], &self.loaded.buffers[to.buffer], from.columns as u64 * 4);
         let commands = self.gpu.record(|encoder| encoder.copy_buffer_to_buffer(from, 0, to, 0, bytes))?;
         self.copies.push(commands);
         Ok(())
@@ -240,17 +167,23 @@ impl Staged {
 
     /// Runs as many steps as there are rows, or fewer where it is cancelled, and gives how many. They go through the plan's programs in the
     /// order of `epoch`, again and again. Returns when they are submitted, not when they are done.
-    pub async fn run(&mut self, steps: &[Step], epoch: &[usize], cancel: Option<&Cancel>) -> Result<usize, Error> {
-        let table = self.plan.tensors[self.plan.find("steps").0].rows;
+    pub async fn run(
+        &mut self,
+        table: &StepTable,
+        steps: &[Step],
+        epoch: &[usize],
+        cancel: Option<&Cancel>,
+    ) -> Result<usize, Error> {
+        let most = self.rows(table);
         // Whole epochs at once, as far as one fits the table.
-        let whole = (table / epoch.len()).max(1) * epoch.len();
+        let whole = (most / epoch.len()).max(1) * epoch.len();
         let mut taken = 0;
         for rows in steps.chunks(whole) {
             // An epoch that is longer than the table goes through it in parts.
-            for (part, rows) in rows.chunks(table).enumerate() {
-                let first = part * table;
+            for (part, rows) in rows.chunks(most).enumerate() {
+                let first = part * most;
                 let programs = &epoch[first..epoch.len().min(first + rows.len())];
-                self.write_steps("", rows)?;
+                self.write_steps(table, rows)?;
                 let run = self.replay_epochs(programs, rows.len().div_ceil(programs.len()), cancel).await?;
                 taken += run;
                 if run < rows.len() {
@@ -272,7 +205,7 @@ impl Staged {
     pub async fn replay_epochs(&mut self, epoch: &[usize], times: usize, cancel: Option<&Cancel>) -> Result<usize, Error> {
         let longest = if cancel.is_some() { LONGEST_CANCELLABLE } else { LONGEST_SUBMISSION };
         let dispatches: Vec<Vec<usize>> = epoch.iter().map(|program| self.programs[*program].clone().collect()).collect();
-        let estimate = |dispatch: &usize| self.dispatches[*dispatch].nanoseconds;
+        let estimate = |dispatch: &usize| self.loaded.dispatches[*dispatch].nanoseconds;
         let estimates: Vec<Vec<u64>> = dispatches.iter().map(|order| order.iter().map(estimate).collect()).collect();
         let order = dispatches.concat();
         let whole: u64 = estimates.iter().flatten().sum();
@@ -314,10 +247,7 @@ impl Staged {
 
     /// A command buffer with those dispatches.
     fn record(&self, order: &[usize]) -> Result<wgpu::CommandBuffer, Error> {
-        self.gpu.record(|encoder| {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            order.iter().for_each(|dispatch| self.dispatches[*dispatch].record(&mut pass));
-        })
+        self.loaded.record(&self.gpu, order.iter().copied())
     }
 
     /// Hands command buffers on, after waiting until few enough are in flight: one while the device's speed is unknown.
@@ -354,21 +284,21 @@ impl Staged {
     /// The same, as the words that they are, once that program has run, which goes with it in one submission.
     pub async fn read_words(&mut self, program: Option<usize>, wanted: &[(Id, usize)]) -> Result<Vec<Vec<u32>>, Error> {
         let total = wanted.iter().map(|(_, count)| count).sum::<usize>();
-        if total as u64 * 4 > self.staging.size() {
-            self.staging = self.gpu.buffer("staging", total as u64 * 4, STAGING).await?;
+        if total as u64 * 4 > self.loaded.staging.size() {
+            self.loaded.staging = self.gpu.buffer("staging", total as u64 * 4, STAGING).await?;
         }
         let regions: Vec<_> = wanted
             .iter()
             .map(|(id, count)| {
                 let tensor = &self.plan.tensors[id.0];
-                Region { buffer: &self.buffers[tensor.buffer], offset: tensor.offset as u64 * 4, size: *count as u64 * 4 }
+                Region { buffer: &self.loaded.buffers[tensor.buffer], offset: tensor.offset as u64 * 4, size: *count as u64 * 4 }
             })
             .collect();
         let mut commands = std::mem::take(&mut self.copies);
         if let Some(program) = program {
             commands.push(self.record(&self.programs[program].clone().collect::<Vec<_>>())?);
         }
-        let read = self.gpu.read_after(commands, &self.staging, &regions).await?;
+        let read = self.gpu.read_after(commands, &self.loaded.staging, &regions).await?;
         // What came before the readback is done.
         if let Some(submitted) = self.in_flight.front().map(|oldest| oldest.submitted) {
             let nanoseconds = self.in_flight.drain(..).map(|work| work.nanoseconds).sum();
@@ -378,10 +308,10 @@ impl Staged {
     }
 
     /// Runs one step of a training that changes nothing, and measures each dispatch alone, as far as the adapter has a clock.
-    pub async fn times(&mut self) -> Result<Vec<Option<Duration>>, Error> {
-        self.write_steps("", &[Step { corrections: [1.0; 2], ..Step::default() }])?;
+    pub async fn times(&mut self, table: &StepTable) -> Result<Vec<Option<Duration>>, Error> {
+        self.write_steps(table, &[Step { corrections: [1.0; 2], ..Step::default() }])?;
         let mut times = Vec::with_capacity(self.programs[0].len());
-        for dispatch in &self.dispatches[self.programs[0].clone()] {
+        for dispatch in &self.loaded.dispatches[self.programs[0].clone()] {
             times.push(self.gpu.timed(|pass| dispatch.record(pass)).await?);
         }
         Ok(times)
@@ -408,24 +338,24 @@ struct Cut {
 /// a program that does not is cut itself.
 fn cuts(programs: &[Vec<u64>], budget: u64) -> Vec<Cut> {
     let mut cuts: Vec<Cut> = Vec::new();
-    let mut first = 0;
+    let (mut first, mut joins) = (0, false);
     for (program, estimates) in programs.iter().enumerate() {
-        let whole: u64 = estimates.iter().sum();
-        let own = if whole > budget { ranges(estimates, budget) } else { vec![0..estimates.len()] };
+        let fits = estimates.iter().sum::<u64>() <= budget;
+        let own = if fits { vec![0..estimates.len()] } else { ranges(estimates, budget) };
         for range in own {
             let nanoseconds: u64 = estimates[range.clone()].iter().sum();
             let begins = (range.start == 0).then_some(program);
             let dispatches = first + range.start..first + range.end;
             match cuts.last_mut() {
-                // What a program was cut into stays apart.
-                Some(last) if begins.is_some() && last.nanoseconds + nanoseconds <= budget => {
+                // What a program was cut into stays apart, so that each program begins a part.
+                Some(last) if joins && fits && last.nanoseconds + nanoseconds <= budget => {
                     last.dispatches.end = dispatches.end;
                     last.nanoseconds += nanoseconds;
                 }
                 _ => cuts.push(Cut { dispatches, begins, nanoseconds }),
             }
         }
-        first += estimates.len();
+        (first, joins) = (first + estimates.len(), fits);
     }
     cuts
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::plan::Passes;
+use super::plan::{Look, StagedPlan};
 use super::replay::{self, Staged};
 use crate::data::Data;
 use crate::engine::numbers::{gather, widened};
@@ -10,12 +10,14 @@ use crate::engine::steps::{Batches, Step};
 use crate::engine::task::{Frame, Losses, Setup, Snapshot};
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::plan::{EVALUATION, Id, NOT_FINITE, Plan};
-use crate::settings::{Cancel, Fit, Measured, Scores};
+use crate::plan::{BatchIds, EvaluationIds, Id, Piece, StepTable, TrainingIds};
+use crate::settings::{Cancel, Fit, Measured};
 
 /// The staged engine in training.
 pub struct StagedEngine {
     pub staged: Staged,
+    /// Which of the plan's tensors are what.
+    pub ids: TrainingIds,
     batches: Batches,
     /// The plan's programs in the order of an epoch.
     epoch: Vec<usize>,
@@ -23,10 +25,11 @@ pub struct StagedEngine {
     streamed: Option<Streamed>,
     validation: Option<Validation>,
     layout_len: usize,
-    scores: Scores,
     loss_slots: usize,
-    /// The program that looks at the parameters, if that is done.
-    look: Option<usize>,
+    /// What looks at the parameters, if that is done.
+    look: Option<Look>,
+    /// Where copies of the parameters go.
+    snapshots: Vec<(Snapshot, Id)>,
     /// The epochs whose losses are on the device and have not been read.
     unread: usize,
     /// The parameters as they are, if they have been read.
@@ -44,6 +47,7 @@ struct Streamed {
 
 /// The validation rows on the device.
 struct Validation {
+    ids: EvaluationIds,
     steps: Vec<replay::Step>,
     epoch: Vec<usize>,
     streamed: Option<Streamed>,
@@ -60,76 +64,64 @@ impl Streamed {
         }
     }
 
-    /// Writes those rows where the plan's given ones are.
-    fn write(&self, staged: &Staged, prefix: &str, rows: &[usize]) -> Result<(), Error> {
-        let find = |name: &str| staged.plan.find(&format!("{prefix}{name}"));
-        staged.write(find("inputs"), &gather(&self.inputs, rows, self.columns[0]))?;
-        staged.write(find("targets"), &gather(&self.targets, rows, self.columns[1]))?;
-        if let Some(weights) = &self.weights {
-            staged.write(find("weights"), &gather(weights, rows, 1))?;
+    /// Writes those rows where a step takes them.
+    fn write(&self, staged: &Staged, batch: &BatchIds, rows: &[usize]) -> Result<(), Error> {
+        staged.write(batch.inputs, &gather(&self.inputs, rows, self.columns[0]))?;
+        staged.write(batch.targets, &gather(&self.targets, rows, self.columns[1]))?;
+        if let (Some(weights), Some(to)) = (&self.weights, batch.weights) {
+            staged.write(to, &gather(weights, rows, 1))?;
         }
         Ok(())
     }
 }
 
 impl StagedEngine {
-    pub async fn new(
-        gpu: &Arc<Gpu>,
-        setup: &Setup<'_>,
-        batches: Batches,
-        [gathered, validation_gathered]: [bool; 2],
-        (plan, epoch, passes): (Plan, Passes, Passes),
-    ) -> Result<Self, Error> {
+    pub async fn new(gpu: &Arc<Gpu>, setup: &Setup<'_>, batches: Batches, planned: StagedPlan) -> Result<Self, Error> {
         let Setup { frame: Frame { network, layout, fit, scores, room, .. }, data, .. } = *setup;
+        let StagedPlan { plan, gathered, ids, epoch, validation: planned_validation, snapshots, look } = planned;
         let counts = scores.counts.map_or(0, |counts| counts.len(network.outputs()));
-        let look = setup.frame.scanned.then(|| plan.programs().len() - 1);
         let readable = layout.len + room * scores.losses() + counts + usize::from(look.is_some());
-        let mut staged = Staged::new(gpu.clone(), plan, readable).await?;
-        let find = |staged: &Staged, name: &str| staged.plan.find(name);
-        staged.upload_wide(find(&staged, "parameters"), setup.parameters).await?;
-        for (name, values) in fit.optimizer.definition().slots.iter().zip(setup.slots) {
-            staged.upload_wide(find(&staged, &format!("optimizer.{name}")), values).await?;
+        let staged = Staged::new(gpu.clone(), plan, readable).await?;
+        staged.upload_wide(ids.parameters, setup.parameters).await?;
+        for (slot, values) in ids.slots.iter().zip(setup.slots) {
+            staged.upload_wide(*slot, values).await?;
         }
         let mut streamed = None;
-        if gathered {
-            write_pieces(&mut staged, "data.inputs", data.inputs.values()).await?;
-            write_pieces(&mut staged, "data.targets", data.targets.values()).await?;
-            if let Some(weights) = &data.weights {
-                write_pieces(&mut staged, "data.weights", weights).await?;
-            }
+        if gathered.training {
+            write_pieces(&staged, &ids.batch.data, data).await?;
         } else if batches.size < batches.rows {
             streamed = Some(Streamed::of(data, network.outputs()));
         } else {
-            staged.upload(find(&staged, "inputs"), data.inputs.values()).await?;
-            staged.upload(find(&staged, "targets"), &data.dense_targets(network.outputs())).await?;
-            if let Some(weights) = &data.weights {
-                staged.upload(find(&staged, "weights"), weights).await?;
+            staged.upload(ids.batch.inputs, data.inputs.values()).await?;
+            staged.upload(ids.batch.targets, &data.dense_targets(network.outputs())).await?;
+            if let (Some(weights), Some(to)) = (&data.weights, ids.batch.weights) {
+                staged.upload(to, weights).await?;
             }
         }
         let mut validation = None;
-        if let Some(data) = setup.validation {
+        if let (Some(data), Some(planned)) = (setup.validation, planned_validation) {
             let size = batches.size.min(data.inputs.rows());
             let mut streamed = None;
-            if validation_gathered {
-                write_pieces(&mut staged, "evaluation.data.inputs", data.inputs.values()).await?;
-                write_pieces(&mut staged, "evaluation.data.targets", data.targets.values()).await?;
+            if gathered.validation {
+                write_pieces(&staged, &planned.ids.batch.data, data).await?;
             } else {
                 streamed = Some(Streamed::of(data, network.outputs()));
             }
-            let epoch = passes.list();
-            validation = Some(Validation { steps: evaluation_steps(epoch.len(), size), epoch, streamed, size });
+            let epoch = planned.epoch.list();
+            validation = Some(Validation { ids: planned.ids, steps: evaluation_steps(epoch.len(), size), epoch, streamed, size });
         }
         let loss_slots = scores.losses();
         Ok(Self {
             staged,
+            ids,
             batches,
             epoch: epoch.list(),
             streamed,
             validation,
             layout_len: layout.len,
-            scores,
             loss_slots,
             look,
+            snapshots,
             unread: 0,
             read: None,
             fit: fit.clone(),
@@ -141,12 +133,12 @@ impl StagedEngine {
         let rows: Vec<_> = steps.iter().enumerate().map(|(i, step)| self.row(step, slot(i))).collect();
         let cancel = self.fit.cancel.as_ref();
         let taken = match &self.streamed {
-            None => self.staged.run(&rows, &self.epoch, cancel).await?,
+            None => self.staged.run(&self.ids.table, &rows, &self.epoch, cancel).await?,
             Some(streamed) => {
                 let mut taken = 0;
                 for (step, row) in steps.iter().zip(&rows) {
-                    streamed.write(&self.staged, "", &self.batches.rows_of(step.epoch, step.batch))?;
-                    self.staged.run(&[*row], &self.epoch[step.batch as usize..][..1], None).await?;
+                    streamed.write(&self.staged, &self.ids.batch, &self.batches.rows_of(step.epoch, step.batch))?;
+                    self.staged.run(&self.ids.table, &[*row], &self.epoch[step.batch as usize..][..1], None).await?;
                     taken += 1;
                     if cancel.is_some_and(Cancel::is_cancelled) {
                         break;
@@ -163,7 +155,7 @@ impl StagedEngine {
     /// Puts a step's rows where it takes them, if they are not on the device; gives its row of the step table.
     pub fn first_batch(&self, step: &Step) -> Result<replay::Step, Error> {
         if let Some(streamed) = &self.streamed {
-            streamed.write(&self.staged, "", &self.batches.rows_of(step.epoch, step.batch))?;
+            streamed.write(&self.staged, &self.ids.batch, &self.batches.rows_of(step.epoch, step.batch))?;
         }
         Ok(self.row(step, 0))
     }
@@ -188,9 +180,14 @@ impl StagedEngine {
     }
 
     pub async fn losses(&mut self, with_parameters: bool) -> Result<Losses, Error> {
-        let losses = (self.staged.plan.find("losses"), std::mem::take(&mut self.unread) * self.loss_slots);
-        let parameters = with_parameters.then(|| (self.staged.plan.find("parameters"), self.layout_len));
-        let read = read_measured(&mut self.staged, losses, self.scores, "", (parameters, self.look)).await?;
+        let what = Measuring {
+            table: &self.ids.table,
+            losses: std::mem::take(&mut self.unread) * self.loss_slots,
+            counts: self.ids.counts,
+            parameters: with_parameters.then_some(self.ids.parameters),
+            look: self.look,
+        };
+        let read = read_measured(&mut self.staged, &what).await?;
         let epochs = read.losses.chunks(self.loss_slots);
         let measured = Measured { losses: epochs.clone().next_back().unwrap_or_default().to_vec(), counts: read.counts };
         self.read = read.parameters;
@@ -203,7 +200,7 @@ impl StagedEngine {
         let mut done = 0;
         match &validation.streamed {
             None => {
-                self.staged.write_steps(EVALUATION, &validation.steps)?;
+                self.staged.write_steps(&validation.ids.table, &validation.steps)?;
                 done = self.staged.replay_epochs(&validation.epoch, 1, cancel).await?;
             }
             Some(streamed) => {
@@ -211,8 +208,8 @@ impl StagedEngine {
                 for (piece, program) in validation.epoch.iter().enumerate() {
                     let first = piece * validation.size;
                     let rows: Vec<usize> = (first..rows.min(first + validation.size)).collect();
-                    streamed.write(&self.staged, EVALUATION, &rows)?;
-                    self.staged.write_steps(EVALUATION, &validation.steps[piece..=piece])?;
+                    streamed.write(&self.staged, &validation.ids.batch, &rows)?;
+                    self.staged.write_steps(&validation.ids.table, &validation.steps[piece..=piece])?;
                     done += self.staged.replay_epochs(&[*program], 1, None).await?;
                     if cancel.is_some_and(Cancel::is_cancelled) {
                         break;
@@ -223,48 +220,60 @@ impl StagedEngine {
         if done < validation.epoch.len() {
             return Ok(None);
         }
-        let losses = (self.staged.plan.find("evaluation.losses"), self.loss_slots);
-        let read = read_measured(&mut self.staged, losses, self.scores, EVALUATION, (None, None)).await?;
+        let what = Measuring::of(&validation.ids, self.loss_slots);
+        let read = read_measured(&mut self.staged, &what).await?;
         Ok(Some(Measured { losses: read.losses, counts: read.counts }))
     }
 
     pub fn keep(&mut self, snapshot: Snapshot) -> Result<(), Error> {
-        let (from, to) = (self.staged.plan.find("parameters"), self.staged.plan.find(snapshot.name()));
-        self.staged.copy(from, to)
+        self.place_of(snapshot).map_or(Ok(()), |to| self.staged.copy(self.ids.parameters, to))
     }
 
     pub async fn parameters(&mut self, snapshot: Option<Snapshot>) -> Result<Vec<f64>, Error> {
         match (snapshot, &self.read) {
             (None, Some(read)) => Ok(read.clone()),
-            (None, None) => self.read_flat("parameters").await,
-            (Some(snapshot), _) => self.read_flat(snapshot.name()).await,
+            (None, None) => self.read_flat(self.ids.parameters).await,
+            (Some(snapshot), _) => self.read_flat(self.place_of(snapshot).unwrap_or(self.ids.parameters)).await,
         }
     }
 
     pub async fn slots(&mut self) -> Result<Vec<Vec<f64>>, Error> {
         let mut slots = Vec::new();
-        for slot in self.fit.optimizer.definition().slots {
-            slots.push(self.read_flat(&format!("optimizer.{slot}")).await?);
+        for slot in self.ids.slots.clone() {
+            slots.push(self.read_flat(slot).await?);
         }
         Ok(slots)
     }
 
-    async fn read_flat(&mut self, name: &str) -> Result<Vec<f64>, Error> {
-        let id = self.staged.plan.find(name);
+    /// Where a snapshot goes, if it is planned.
+    fn place_of(&self, snapshot: Snapshot) -> Option<Id> {
+        self.snapshots.iter().find(|(planned, _)| *planned == snapshot).map(|(_, id)| *id)
+    }
+
+    async fn read_flat(&mut self, id: Id) -> Result<Vec<f64>, Error> {
         Ok(widened(&self.staged.read(&[(id, self.layout_len)]).await?[0]))
     }
 }
 
 /// Writes data to the pieces that it is planned in.
-async fn write_pieces(staged: &mut Staged, name: &str, values: &[f32]) -> Result<(), Error> {
-    let (mut rest, mut piece) = (values, 0);
-    while !rest.is_empty() {
-        let id = staged.plan.find(&format!("{name}.{piece}"));
-        let (first, after) = rest.split_at(staged.plan.tensors[id.0].rows * staged.plan.tensors[id.0].columns);
-        staged.upload(id, first).await?;
-        (rest, piece) = (after, piece + 1);
+async fn write_pieces(staged: &Staged, pieces: &[Piece], data: &Data<'_>) -> Result<(), Error> {
+    let weights = data.weights.as_deref().unwrap_or_default();
+    let (mut inputs, mut targets, mut weights) = (data.inputs.values(), data.targets.values(), weights);
+    for piece in pieces {
+        staged.upload(piece.inputs, next(staged, piece.inputs, &mut inputs)).await?;
+        staged.upload(piece.targets, next(staged, piece.targets, &mut targets)).await?;
+        if let Some(to) = piece.weights {
+            staged.upload(to, next(staged, to, &mut weights)).await?;
+        }
     }
     Ok(())
+}
+
+/// As many of the values as a tensor has.
+fn next<'a>(staged: &Staged, tensor: Id, rest: &mut &'a [f32]) -> &'a [f32] {
+    let (first, after) = rest.split_at(staged.plan.len(tensor));
+    *rest = after;
+    first
 }
 
 /// The rows of the step table of an evaluation in so many pieces.
@@ -286,21 +295,34 @@ pub struct Read {
     pub finite: bool,
 }
 
-/// Losses, counts and where they are asked for the parameters and what the program `look` says of them, in one readback; the counts begin
-/// again.
-pub async fn read_measured(
-    staged: &mut Staged,
-    losses: (Id, usize),
-    scores: Scores,
-    prefix: &str,
-    (parameters, look): (Option<(Id, usize)>, Option<usize>),
-) -> Result<Read, Error> {
-    let counts = scores.counts.map(|_| staged.plan.find(&format!("{prefix}counts")));
-    let mut wanted = vec![losses];
-    wanted.extend(counts.map(|counts| (counts, staged.plan.tensors[counts.0].columns)));
-    wanted.extend(look.map(|_| (staged.plan.find(NOT_FINITE), 1)));
-    wanted.extend(parameters);
-    let read = staged.read_words(look, &wanted).await?;
+/// What is read back of what was measured.
+pub struct Measuring<'a> {
+    pub table: &'a StepTable,
+    /// How many losses.
+    pub losses: usize,
+    pub counts: Option<Id>,
+    /// The parameters, where they are asked for.
+    pub parameters: Option<Id>,
+    /// What looks at the parameters before they are read.
+    pub look: Option<Look>,
+}
+
+impl<'a> Measuring<'a> {
+    /// What an evaluation measured: that many losses, and its counts.
+    pub fn of(ids: &'a EvaluationIds, losses: usize) -> Self {
+        Self { table: &ids.table, losses, counts: ids.counts, parameters: None, look: None }
+    }
+}
+
+/// Reads all of that at once; the counts begin again.
+pub async fn read_measured(staged: &mut Staged, what: &Measuring<'_>) -> Result<Read, Error> {
+    let &Measuring { table, losses, counts, parameters, look } = what;
+    let whole = |id: Id| (id, staged.plan.len(id));
+    let mut wanted = vec![(table.losses, losses)];
+    wanted.extend(counts.map(whole));
+    wanted.extend(look.map(|look| (look.not_finite, 1)));
+    wanted.extend(parameters.map(whole));
+    let read = staged.read_words(look.map(|look| look.program), &wanted).await?;
     if let Some(counts) = counts {
         staged.clear(counts)?;
     }

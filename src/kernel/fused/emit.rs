@@ -1,6 +1,6 @@
 //! The emitter of fused kernels: a network's training written out, layer by layer, so that all of it stays in registers.
 
-use super::network::{Fused, Lanes};
+use super::network::{Fused, Lanes, PARAMS};
 use crate::kernel::text::{Text, component, vector};
 use crate::network::Activation;
 
@@ -199,17 +199,7 @@ impl Emitter<'_> {
         }
         self.text.line("");
         self.text.open("struct Params {");
-        for (field, says) in [
-            ("networks", "in the buffers"),
-            ("first", "this dispatch trains the networks first..end"),
-            ("end", ""),
-            ("epochs", "and this many epochs of them"),
-            ("first_epoch", "after so many"),
-            ("every", "one in so many losses is kept"),
-            ("wait", "the first of them after so many epochs"),
-            ("slot", "and where it goes"),
-            ("words", "of four numbers that an invocation holds"),
-        ] {
+        for (field, says) in PARAMS {
             let says = if says.is_empty() { String::new() } else { format!("  // {says}") };
             let field = format!("{field}: u32,");
             self.text.line(format!("{field:17}{says}").trim_end());
@@ -229,27 +219,9 @@ impl Emitter<'_> {
         }
         self.text.close("}");
         self.text.line("");
-        let buffer = |binding: u32, access: &str, name: &str, of: &str| {
-            format!("@group(0) @binding({binding}) var<storage, {access}> {name}: array<{of}>;")
-        };
         self.text.line("@group(0) @binding(0) var<uniform> params: Params;");
-        for line in [
-            buffer(1, "read", "members", "Member"),
-            buffer(2, "read", "inputs", "vec4f"),
-            buffer(3, "read", "targets", "vec4f"),
-            buffer(4, "read_write", "parameters", "vec4f"),
-            buffer(5, "read_write", "losses", "f32"),
-        ] {
-            self.text.line(&line);
-        }
-        for (needed, line) in [
-            (fused.shuffled, buffer(6, "read", "order", "u32")),
-            (fused.stepped, buffer(7, "read", "steps", "vec4f")),
-            (fused.weighted, buffer(8, "read", "weights", "f32")),
-        ] {
-            if needed {
-                self.text.line(&line);
-            }
+        for buffer in fused.buffers() {
+            self.text.line(&buffer.binding.declaration(&format!("array<{}>", buffer.of)));
         }
         let networks = fused.lanes.networks();
         for (name, len) in memory {
@@ -271,22 +243,22 @@ impl Emitter<'_> {
             done.push(activation);
             let (name, definition) = (activation.name(), activation.definition());
             self.text.open(&format!("fn activation_{name}(x: f32) -> f32 {{"));
-            self.text.line(&format!("return {};", definition.wgsl_value));
+            self.text.line(&format!("return {};", definition.wgsl_value.wgsl));
             self.text.close("}");
             self.text.line("");
             self.text.open(&format!("fn derivative_{name}(x: f32, y: f32) -> f32 {{"));
-            self.text.line(&format!("return {};", definition.wgsl_derivative));
+            self.text.line(&format!("return {};", definition.wgsl_derivative.wgsl));
             self.text.close("}");
             self.text.line("");
         }
         let formulas = fused.loss.formulas(&fused.layers[self.last()].activation);
-        for (name, of, wgsl) in [
-            ("loss_value", fused.loss.name(), formulas.wgsl_value),
-            ("loss_gradient", formulas.gradient_formula, formulas.wgsl_gradient),
+        for (name, of, expression) in [
+            ("loss_value", fused.loss.name(), &formulas.wgsl_value),
+            ("loss_gradient", formulas.gradient_formula, &formulas.wgsl_gradient),
         ] {
             self.text.line(&format!("// {of}"));
             self.text.open(&format!("fn {name}(x: f32, y: f32, t: f32) -> f32 {{"));
-            self.text.line(&format!("return {wgsl};"));
+            self.text.line(&format!("return {};", expression.wgsl));
             self.text.close("}");
             self.text.line("");
         }
@@ -300,7 +272,7 @@ impl Emitter<'_> {
             (0..fused.layers.len()).filter(|l| !fused.layers[*l].frozen).flat_map(|l| fused.widths(l)).collect();
         widths.sort_unstable();
         widths.dedup();
-        let mut constants = fused.rule.constants.to_string();
+        let mut constants = fused.rule.constants();
         for width in widths {
             let of = vector(width as u32);
             self.text.text += &std::mem::take(&mut constants);

@@ -1,9 +1,7 @@
 //! What a fused kernel is made of, and where a network's numbers lie in its lanes.
 
-use crate::network::Activation;
-use crate::network::Loss;
-use crate::network::Network;
-use crate::network::{Optimizer, Rule};
+use crate::kernel::binding::{Binding, read, when, write};
+use crate::network::{Activation, Loss, MathFunction, Network, Optimizer, Rule};
 
 /// A kernel that trains whole networks: all that its WGSL depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -87,9 +85,31 @@ impl Lanes {
     }
 }
 
+/// The fields of its `Params`, in order, with what they say.
+pub(super) const PARAMS: [(&str, &str); 9] = [
+    ("networks", "in the buffers"),
+    ("first", "this dispatch trains the networks first..end"),
+    ("end", ""),
+    ("epochs", "and this many epochs of them"),
+    ("first_epoch", "after so many"),
+    ("every", "one in so many losses is kept"),
+    ("wait", "the first of them after so many epochs"),
+    ("slot", "and where it goes"),
+    ("words", "of four numbers that an invocation holds"),
+];
+
+/// A storage buffer of a fused kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct FusedBuffer {
+    /// How it is bound.
+    pub binding: Binding,
+    /// The WGSL type of its elements.
+    pub(super) of: &'static str,
+}
+
 /// Where in its lanes a number lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LanePlace {
     /// Which of the lane's words of four numbers.
     pub word: usize,
     /// Whose.
@@ -159,6 +179,39 @@ impl Fused {
         network.shapes().zip(network.layers()).map(layer).collect()
     }
 
+    /// The fields of its `Params`.
+    pub fn params() -> Vec<&'static str> {
+        PARAMS.map(|(name, _)| name).to_vec()
+    }
+
+    /// The storage buffers that it uses.
+    pub fn buffers(&self) -> Vec<FusedBuffer> {
+        let buffers = [
+            (read(1, "members"), "Member"),
+            (read(2, "inputs"), "vec4f"),
+            (read(3, "targets"), "vec4f"),
+            (write(4, "parameters"), "vec4f"),
+            (write(5, "losses"), "f32"),
+            (when(self.shuffled, read(6, "order")), "u32"),
+            (when(self.stepped, read(7, "steps")), "vec4f"),
+            (when(self.weighted, read(8, "weights")), "f32"),
+        ];
+        buffers.into_iter().filter_map(|(binding, of)| Some(FusedBuffer { binding: binding?, of })).collect()
+    }
+
+    /// The functions of shaders/math.wgsl that it calls, in any order.
+    pub fn calls(&self) -> Vec<MathFunction> {
+        let last = &self.layers[self.layers.len() - 1].activation;
+        let formulas = self.loss.formulas(last);
+        let mut expressions = vec![&formulas.wgsl_value, &formulas.wgsl_gradient];
+        for layer in self.layers.iter().filter(|layer| layer.activation != Activation::Softmax) {
+            let definition = layer.activation.definition();
+            expressions.extend([&definition.wgsl_value, &definition.wgsl_derivative]);
+        }
+        let softmax = (*last == Activation::Softmax).then_some(MathFunction::LogOf1Plus);
+        expressions.into_iter().flat_map(|expression| expression.calls().iter().copied()).chain(softmax).collect()
+    }
+
     /// The optimizer's rule; weight decay is data.
     pub fn rule_of(optimizer: &Optimizer) -> Rule {
         Rule::of(optimizer, 0.0)
@@ -188,6 +241,11 @@ impl Fused {
     /// The words of four numbers that a lane holds in all.
     pub fn words(&self) -> usize {
         self.held().div_ceil(4)
+    }
+
+    /// The numbers that a network has in the buffer of parameters.
+    pub fn network_numbers(&self) -> usize {
+        self.words() * 4 * self.lanes.count()
     }
 
     /// The words of a row of the inputs, in the buffer.
@@ -224,7 +282,7 @@ impl Fused {
     }
 
     /// The places of a network's parameters, in the order of its tensors, then those of the optimizer's slots.
-    pub fn places(&self) -> Vec<Place> {
+    pub fn places(&self) -> Vec<LanePlace> {
         let mut places = Vec::new();
         for slot in 0..=self.rule.slots.len() {
             let mut before = slot * self.numbers();
@@ -233,7 +291,7 @@ impl Fused {
                 for i in 0..=layer.ins {
                     places.extend((0..layer.outs).map(|j| {
                         let at = before + i * units + j % units;
-                        Place { word: at / 4, lane: j / units, component: at % 4 }
+                        LanePlace { word: at / 4, lane: j / units, component: at % 4 }
                     }));
                 }
                 before += (layer.ins + 1) * units;
@@ -243,7 +301,7 @@ impl Fused {
     }
 
     /// Where a place lies in the buffer of so many networks, in numbers.
-    pub fn index(&self, place: Place, network: usize, networks: usize) -> usize {
+    pub fn index(&self, place: LanePlace, network: usize, networks: usize) -> usize {
         let word = match self.lanes {
             // Neighbouring invocations read neighbouring words.
             Lanes::One => place.word * networks + network,

@@ -4,32 +4,13 @@
 //! it goes; so one invocation loads what all need of a, each a different part of it, and the parts are passed on by
 //! `subgroupBroadcast`, which is a shuffle of registers. Where the subgroup's size is not fixed, each invocation loads the same rows.
 
-use super::{Layouts, Product, four};
+use super::blocks::RowBlocks;
+use super::definition::{Layouts, Product};
+use super::finishing::Block;
+use super::head::four;
 use crate::kernel::text::{Text, component, vector};
 
-/// The block of one invocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rows {
-    /// How many rows of c an invocation computes.
-    pub rows: u32,
-    /// The size of every subgroup, a multiple of 4, if it is fixed and subgroups can be used.
-    pub lanes: Option<u32>,
-    /// How many neighbouring columns of c an invocation computes: 4 or 1.
-    pub width: u32,
-}
-
-/// The terms that a round of the loop adds.
-pub const DEPTH: u32 = 4;
-
-/// The invocations of a workgroup where there are no subgroups.
-const INVOCATIONS: u32 = 8;
-
-impl Rows {
-    /// The invocations of a workgroup: one subgroup.
-    pub fn invocations(&self) -> u32 {
-        self.lanes.unwrap_or(INVOCATIONS)
-    }
-
+impl RowBlocks {
     pub(super) fn source(&self, product: &Product) -> String {
         let (rows, width) = (self.rows, self.width);
         let mut text = Text::default();
@@ -71,9 +52,8 @@ impl Rows {
         }
         text.close("}");
         text.line(&format!("let row_end = min(first_row + {rows}u, params.row_end);"));
-        product
-            .finish
-            .block(&mut text, (product.c_width, product.ones), rows, &["first_column".into()], width, |row, _| format!("c{row}"));
+        let block = Block { rows, columns: &["first_column".into()], width };
+        product.epilogue.block(&mut text, product, &block, |row, _| format!("c{row}"));
         text.close("}");
         text.text
     }

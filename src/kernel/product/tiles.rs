@@ -3,39 +3,16 @@
 //! For GPUs. A value that was loaded once from the device's memory is read from workgroup memory by a whole row or column of
 //! invocations, and each such read serves a row or column of the block in registers.
 
-use super::{Layouts, Product, four};
+use super::blocks::Tiles;
+use super::definition::{Layouts, Product};
+use super::finishing::Block;
+use super::head::four;
 use crate::kernel::text::{Text, component};
 
-/// The tile of one workgroup, and the block of one invocation in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tiles {
-    /// The rows of the tile, a multiple of the block's.
-    pub rows: u32,
-    /// Its columns, a multiple of the block's.
-    pub columns: u32,
-    /// Rows and columns of the block, both multiples of 4.
-    pub block: (u32, u32),
-}
-
-/// The terms that a round of the loop adds: those that workgroup memory holds at a time.
-pub const DEPTH: u32 = 16;
+/// The terms that a round of the loop adds.
+const DEPTH: u32 = Tiles::DEPTH;
 
 impl Tiles {
-    /// The invocations of a workgroup.
-    pub fn invocations(&self) -> u32 {
-        self.rows / self.block.0 * self.across()
-    }
-
-    /// How many of them stand side by side.
-    fn across(&self) -> u32 {
-        self.columns / self.block.1
-    }
-
-    /// In bytes.
-    pub fn workgroup_memory(&self) -> u32 {
-        (self.rows + self.columns) * DEPTH * 4
-    }
-
     pub(super) fn source(&self, product: &Product) -> String {
         let (rows, columns) = self.block;
         let (across, quads) = (self.across(), columns / 4);
@@ -101,7 +78,8 @@ impl Tiles {
                 name
             })
             .collect();
-        product.finish.block(&mut text, (product.c_width, product.ones), rows, &blocks, 4, |row, quad| format!("c{row}_{quad}"));
+        let block = Block { rows, columns: &blocks, width: 4 };
+        product.epilogue.block(&mut text, product, &block, |row, quad| format!("c{row}_{quad}"));
         text.close("}");
         text.text
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::network::expression::Expression;
 use crate::network::onnx_node::Node;
 
 /// Everything about one activation, built-in or custom. `x` is the value before it, `y` the value after it.
@@ -14,9 +15,9 @@ pub struct Definition {
     /// y, as people write it.
     pub(crate) formula: Cow<'static, str>,
     /// y as a WGSL expression of `x`.
-    pub(crate) wgsl_value: Cow<'static, str>,
+    pub(crate) wgsl_value: Expression,
     /// dy/dx as a WGSL expression of `x` and `y`; an activation that needs no `x` spares its storing.
-    pub(crate) wgsl_derivative: Cow<'static, str>,
+    pub(crate) wgsl_derivative: Expression,
     /// dy/dx, as people write it.
     pub(crate) derivative_formula: Cow<'static, str>,
     /// y of x, for the reference.
@@ -38,7 +39,7 @@ pub struct Exports {
 impl Definition {
     /// What a definition is known by: two with the same name and WGSL make the same shaders.
     fn key(&self) -> (&str, &str, &str) {
-        (&self.name, &self.wgsl_value, &self.wgsl_derivative)
+        (&self.name, &self.wgsl_value.wgsl, &self.wgsl_derivative.wgsl)
     }
 }
 

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 pub use self::definition::Definition;
 use crate::error::Error;
+use crate::network::expression::Expression;
 
 /// What a layer applies to its sums x = inputs · weight + bias.
 ///
@@ -111,8 +112,8 @@ impl Activation {
             name: name.into(),
             formula: wgsl_value.clone(),
             derivative_formula: format!("({wgsl_derivative})").into(),
-            wgsl_value,
-            wgsl_derivative,
+            wgsl_value: Expression::inspected(wgsl_value),
+            wgsl_derivative: Expression::inspected(wgsl_derivative),
             value: Arc::new(value),
             derivative: Arc::new(derivative),
             exports: None,
@@ -133,7 +134,7 @@ impl Activation {
             });
         }
         // A comment could name what the expression does not use, or hide its end.
-        for wgsl in [&definition.wgsl_value, &definition.wgsl_derivative] {
+        for Expression { wgsl, .. } in [&definition.wgsl_value, &definition.wgsl_derivative] {
             if wgsl.contains("//") || wgsl.contains("/*") {
                 return Err(Error::Setting {
                     what: format!("the WGSL of activation {name}"),

@@ -3,14 +3,16 @@
 use std::sync::{Arc, LazyLock};
 
 use super::definition::{Definition, Exports};
+use crate::network::expression::Expression;
+use crate::network::expression::Variable::{X, Y};
 use crate::network::onnx_node::Node;
 
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "tanh".into(),
     formula: "tanh x".into(),
     // Some drivers answer NaN far out, where the value is ±1 to the last bit of an f32 anyway.
-    wgsl_value: "select(tanh(x), sign(x), abs(x) > 10.0)".into(),
-    wgsl_derivative: "1.0 - y * y".into(),
+    wgsl_value: Expression::new("select(tanh(x), sign(x), abs(x) > 10.0)", &[X], &[]),
+    wgsl_derivative: Expression::new("1.0 - y * y", &[Y], &[]),
     derivative_formula: "(1 - y²)".into(),
     value: Arc::new(f64::tanh),
     derivative: Arc::new(|_, y| 1.0 - y * y),

@@ -2,14 +2,17 @@
 
 use super::definition::{Definition, Descends, EPSILON, Formulas, Over};
 use crate::network::activation::Activation;
+use crate::network::expression::Expression;
+use crate::network::expression::MathFunction::Probability;
+use crate::network::expression::Variable::{T, X, Y};
 
-pub(super) const DEFINITION: Definition = Definition {
+pub(super) static DEFINITION: Definition = Definition {
     name: "categorical_cross_entropy",
     from_output: Formulas {
         formula: "-t ln y, summed over the row",
-        wgsl_value: "-t * log(probability(y))",
+        wgsl_value: Expression::new("-t * log(probability(y))", &[Y, T], &[Probability]),
         // Held fast at the bounds, the loss no longer depends on y there.
-        wgsl_gradient: "select(0.0, -t / probability(y), probability(y) == y)",
+        wgsl_gradient: Expression::new("select(0.0, -t / probability(y), probability(y) == y)", &[Y, T], &[Probability]),
         gradient_formula: "-t / y",
         value: |_, y, t| -t * y.clamp(EPSILON, 1.0 - EPSILON).ln(),
         gradient: |_, y, t| if (EPSILON..=1.0 - EPSILON).contains(&y) { -t / y } else { 0.0 },
@@ -19,8 +22,8 @@ pub(super) const DEFINITION: Definition = Definition {
         Formulas {
             // The softmax stage leaves the logarithm of y in x: no logarithm of a probability that has vanished is taken.
             formula: "-t ln y, summed over the row, with x = ln y",
-            wgsl_value: "-t * x",
-            wgsl_gradient: "y - t",
+            wgsl_value: Expression::new("-t * x", &[X, T], &[]),
+            wgsl_gradient: Expression::new("y - t", &[Y, T], &[]),
             gradient_formula: "y - t",
             value: |x, _, t| -t * x,
             gradient: |_, y, t| y - t,

@@ -1,6 +1,7 @@
 //! What is known of each loss.
 
 use crate::network::activation::Activation;
+use crate::network::expression::Expression;
 
 /// Everything about one loss. `y` is the output, `t` the target, `x` the sum before the last activation.
 pub struct Definition {
@@ -41,9 +42,9 @@ pub struct Formulas {
     /// The loss, as people write it.
     pub formula: &'static str,
     /// The loss as a WGSL expression of `x`, `y` and `t`.
-    pub wgsl_value: &'static str,
+    pub wgsl_value: Expression,
     /// ∂loss/∂y (fused: ∂loss/∂x) as a WGSL expression of `x`, `y` and `t`.
-    pub wgsl_gradient: &'static str,
+    pub wgsl_gradient: Expression,
     /// The gradient, as people write it.
     pub gradient_formula: &'static str,
     /// The loss of (x, y, t), for the reference.

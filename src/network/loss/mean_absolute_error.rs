@@ -1,14 +1,16 @@
 //! Mean absolute error.
 
 use super::definition::{Definition, Descends, Formulas, Over};
+use crate::network::expression::Expression;
+use crate::network::expression::Variable::{T, Y};
 
-pub(super) const DEFINITION: Definition = Definition {
+pub(super) static DEFINITION: Definition = Definition {
     name: "mean_absolute_error",
     from_output: Formulas {
         formula: "|y - t|",
-        wgsl_value: "abs(y - t)",
+        wgsl_value: Expression::new("abs(y - t)", &[Y, T], &[]),
         // Not sign(y - t): drivers may answer 0 for a NaN, and hide that something went wrong.
-        wgsl_gradient: "select((y - t) / abs(y - t), 0.0, y == t)",
+        wgsl_gradient: Expression::new("select((y - t) / abs(y - t), 0.0, y == t)", &[Y, T], &[]),
         gradient_formula: "sign(y - t)",
         value: |_, y, t| (y - t).abs(),
         gradient: |_, y, t| if y == t { 0.0 } else { (y - t).signum() },

@@ -71,7 +71,7 @@ pub enum Optimizer {
     },
 }
 
-/// The WGSL of an update: an optimizer with its constants.
+/// How a kernel updates: an optimizer with its constants and its weight decay.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
     /// The optimizer's name.
@@ -80,10 +80,12 @@ pub struct Rule {
     pub slots: &'static [&'static str],
     /// The update, as people write it.
     pub formula: Arc<str>,
-    /// `fn update(i: u32, gradient: Real, step: Step)`, and the constants that it takes.
-    pub wgsl: Arc<str>,
-    /// These constants alone, weight decay aside.
-    pub constants: Arc<str>,
+    /// The optimizer's settings by name, as the bits of numbers, which can be compared.
+    settings: Vec<(&'static str, u64)>,
+    /// The bits of the weight decay, where there is any.
+    weight_decay: Option<u64>,
+    /// The optimizer's own formula.
+    plain: &'static str,
     /// The statements of the update, of elements `i`.
     body: &'static str,
     /// Whether weight decay does not go through the gradient.
@@ -201,27 +203,7 @@ impl Rule {
     /// That of an optimizer with that weight decay.
     pub fn of(optimizer: &Optimizer, weight_decay: f64) -> Self {
         let definition = optimizer.definition();
-        let mut constants = String::new();
-        for (name, value) in optimizer.settings() {
-            let _ = writeln!(constants, "const {} = {value:?};", name.to_uppercase());
-        }
-        let mut wgsl = format!("// {}: {}\n{constants}", definition.name, definition.formula);
         let decays = weight_decay != 0.0;
-        if decays {
-            let _ = writeln!(wgsl, "const WEIGHT_DECAY = {weight_decay:?};");
-        }
-        wgsl += "\nfn update(i: u32, gradient: Real, step: Step) {\n";
-        wgsl += match (decays, definition.decoupled) {
-            (true, true) => {
-                "    parameters[i] = parameters[i] * (1.0 - step.learning_rate * WEIGHT_DECAY);\n    let g = gradient;\n"
-            }
-            (true, false) => "    let g = gradient + WEIGHT_DECAY * parameters[i];\n",
-            (false, _) => "    let g = gradient;\n",
-        };
-        for line in definition.wgsl.lines() {
-            let _ = writeln!(wgsl, "    {line}");
-        }
-        wgsl += "}\n";
         let formula = match (decays, definition.decoupled) {
             (true, false) => format!("gradient = gradient + {weight_decay} · parameter, {}", definition.formula),
             (true, true) => format!("{}, with a weight_decay of {weight_decay}", definition.formula),
@@ -231,11 +213,43 @@ impl Rule {
             name: definition.name,
             slots: definition.slots,
             formula: formula.into(),
-            wgsl: wgsl.into(),
-            constants: constants.into(),
+            settings: optimizer.settings().map(|(name, value)| (name, value.to_bits())).collect(),
+            weight_decay: decays.then_some(weight_decay.to_bits()),
+            plain: definition.formula,
             body: definition.wgsl,
             decoupled: definition.decoupled,
         }
+    }
+
+    /// Whether there is weight decay.
+    pub fn decays(&self) -> bool {
+        self.weight_decay.is_some()
+    }
+
+    /// The optimizer's constants in WGSL, weight decay aside.
+    pub fn constants(&self) -> String {
+        let constant = |(name, bits): &(&str, u64)| format!("const {} = {:?};\n", name.to_uppercase(), f64::from_bits(*bits));
+        self.settings.iter().map(constant).collect()
+    }
+
+    /// `fn update(i: u32, gradient: Real, step: Step)`, and the constants that it takes.
+    pub fn wgsl(&self) -> String {
+        let mut wgsl = format!("// {}: {}\n{}", self.name, self.plain, self.constants());
+        if let Some(bits) = self.weight_decay {
+            let _ = writeln!(wgsl, "const WEIGHT_DECAY = {:?};", f64::from_bits(bits));
+        }
+        wgsl += "\nfn update(i: u32, gradient: Real, step: Step) {\n";
+        wgsl += match (self.decays(), self.decoupled) {
+            (true, true) => {
+                "    parameters[i] = parameters[i] * (1.0 - step.learning_rate * WEIGHT_DECAY);\n    let g = gradient;\n"
+            }
+            (true, false) => "    let g = gradient + WEIGHT_DECAY * parameters[i];\n",
+            (false, _) => "    let g = gradient;\n",
+        };
+        for line in self.body.lines() {
+            let _ = writeln!(wgsl, "    {line}");
+        }
+        wgsl + "}\n"
     }
 
     /// The same as a function of that type of f32s, for parameters that are variables, with what is kept of them; weight decay is an argument, if

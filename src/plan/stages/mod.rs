@@ -1,0 +1,12 @@
+//! The stages that are no product, each cut by elements, rows or parts.
+
+mod backward;
+mod batch;
+mod forward;
+mod loss;
+mod rows;
+mod update;
+
+pub use self::forward::{Chance, Dropout};
+pub use self::loss::{LossOf, Outputs, Slot};
+pub use self::update::Update;

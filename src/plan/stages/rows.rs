@@ -1,0 +1,54 @@
+//! Stages whose invocations loop over rows, or share what one workgroup adds up.
+
+use crate::error::Error;
+use crate::kernel::{Kernel, LONGEST_LOOP, WORKGROUP_SIZE};
+use crate::plan::cut::{parts, word};
+use crate::plan::dispatch::Call;
+use crate::plan::estimate::{ELEMENTWISE, Work};
+use crate::plan::program::Plan;
+use crate::plan::tensors::{Id, PlannedTensor};
+
+/// A stage of one invocation a row, which loops over its columns.
+pub(super) struct RowStage<'a> {
+    pub kernel: Kernel,
+    pub operands: &'a [(&'a str, Id)],
+    /// Whose rows.
+    pub of: Id,
+    /// What it takes beside the rows and their columns.
+    pub params: &'a [(&'a str, u32)],
+    pub formula: &'a str,
+}
+
+impl Plan {
+    pub(super) fn row_stage(&mut self, stage: &RowStage<'_>) -> Result<(), Error> {
+        let PlannedTensor { rows, columns, .. } = self.tensors[stage.of.0];
+        if columns > LONGEST_LOOP / 4 {
+            return Err(Error::TooLarge {
+                what: "classes".into(),
+                limit: format!("{}, the columns that an invocation goes over", LONGEST_LOOP / 4),
+                got: columns.to_string(),
+            });
+        }
+        let rounds = columns * ELEMENTWISE;
+        for piece in parts(rows, self.limits.elements(rounds)) {
+            let params = [("first", word(piece.start)), ("end", word(piece.end)), ("columns", word(columns))];
+            let params = [params.as_slice(), stage.params].concat();
+            let call = Call { kernel: &stage.kernel, operands: stage.operands, params: &params, formula: stage.formula };
+            self.dispatch(&call, Work { invocations: piece.len(), rounds });
+        }
+        Ok(())
+    }
+
+    /// How often the invocations of one workgroup loop, when they share so many elements.
+    pub(super) fn rounds_of_one_workgroup(what: &str, count: usize) -> Result<usize, Error> {
+        let rounds = count.div_ceil(WORKGROUP_SIZE as usize);
+        if rounds <= LONGEST_LOOP / 2 {
+            return Ok(rounds);
+        }
+        Err(Error::TooLarge {
+            what: what.into(),
+            limit: format!("{} that one workgroup adds up", LONGEST_LOOP / 2 * WORKGROUP_SIZE as usize),
+            got: count.to_string(),
+        })
+    }
+}
