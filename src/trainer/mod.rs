@@ -302,7 +302,7 @@ impl Trainer {
     /// polled; otherwise the application does, by [`took`](Self::took).
     ///
     /// # Errors
-    /// As [`record_steps`](Self::record_steps).
+    /// The same as [`record_steps`](Self::record_steps).
     pub fn record_for(&mut self, encoder: &mut wgpu::CommandEncoder, budget: Duration) -> Result<usize, Error> {
         let measured = self.clock.as_ref().map_or(Vec::new(), |clock| clock.measured(&self.gpu));
         for (steps, taken) in measured {
