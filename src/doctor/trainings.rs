@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::network::{Activation, Init, Loss, Network, Tensor};
 use crate::settings::{EngineChoice, Fit};
 
-/// How many trainings are repeated and must give the same bits.
+/// How often a training is repeated on each engine. All repetitions must give the same bits.
 pub const REPEATED: usize = 5;
 
 /// Progress of the doctor: the training that is about to start.

@@ -56,7 +56,7 @@ impl Save {
         self
     }
 
-    /// Sets whether NaN and infinite weights may be saved. Loading them needs [`Load::non_finite`] as well.
+    /// Sets whether NaN and infinite weights may be saved. Loading them needs [`Load::allow_non_finite`] as well.
     #[must_use]
     pub fn allow_non_finite(mut self, allow: bool) -> Self {
         self.allow_non_finite = allow;
