@@ -1,4 +1,4 @@
-//! What a step is made of: training, evaluation and prediction, stage after stage.
+//! Plans a step of training, evaluation or prediction, stage by stage.
 
 use super::cut::parts;
 use super::ids::{BatchIds, EvaluationIds, LayerIds, LookIds, Piece, PredictionIds, STEP_COLUMNS, StepTable, TrainingIds};
@@ -13,24 +13,24 @@ use crate::kernel::{Kernel, LONGEST_LOOP, Layouts, WORKGROUP_SIZE, Weights};
 use crate::network::{Activation, Layout, Loss, Network, Rule};
 use crate::settings::Scores;
 
-/// What a forward pass is of.
+/// The options of a forward pass.
 struct Pass<'a> {
     network: &'a Network,
     layout: &'a Layout,
     rows: usize,
-    /// What comes after it, if anything does.
+    /// The loss that follows it, if any.
     loss: Option<Loss>,
-    /// What dropout depends on, in training.
+    /// The keys of dropout, in training.
     chance: Option<Chance>,
 }
 
-/// What the forward pass leaves behind.
+/// The results of a forward pass.
 struct Forward {
     parameters: Flat,
     layers: Vec<LayerIds>,
 }
 
-/// The part of a training step that goes back through the layers.
+/// The backward pass of a training step.
 struct Backward<'a> {
     training: &'a TrainingStep<'a>,
     layout: &'a Layout,
@@ -39,13 +39,13 @@ struct Backward<'a> {
     chance: Chance,
     /// The layers that are trained.
     trained: Vec<usize>,
-    /// ∂loss/∂x of each layer from the lowest that is trained on: below it errors interest nobody.
+    /// ∂loss/∂x of each layer, from the lowest trained layer on. Deltas below it are not needed.
     deltas: Vec<Id>,
     /// Whether products are by blocks.
     blocks: bool,
 }
 
-/// Whose rows a step takes, and from where.
+/// The rows of a step, and their source.
 struct Rows<'a> {
     network: &'a Network,
     count: usize,
@@ -53,25 +53,26 @@ struct Rows<'a> {
     weights: Weights,
 }
 
-/// What the epoch's losses are means over.
+/// What an epoch's losses are means over.
 struct Means {
-    /// The weights of all its rows together.
+    /// The total weight of all its rows.
     total: f64,
-    /// How many there are.
+    /// The number of its rows.
     samples: usize,
 }
 
-/// What stands before the names of an evaluation's own tensors.
+/// The prefix of the names of an evaluation's own tensors.
 const EVALUATION: &str = "evaluation.";
 
-/// The most values of a row that the invocations of a workgroup copy in short enough loops.
+/// The maximum number of values in a row that the invocations of a workgroup can copy within the limit of loop
+/// iterations.
 const LONGEST_ROW: usize = LONGEST_LOOP / 2 * WORKGROUP_SIZE as usize;
 
-/// The most pieces that data is cut into: each costs every batch a dispatch.
+/// The maximum number of pieces that data is divided into. Each piece costs a dispatch in every batch.
 const MOST_PIECES: usize = 8;
 
 impl Plan {
-    /// The plan of a training step: the batch, forward, deltas, gradients, update, loss.
+    /// The plan of a training step: batch, forward pass, deltas, gradients, update, loss.
     pub fn training(training: &TrainingStep<'_>, size: TableSize, limits: Limits) -> Result<Planned<TrainingIds>, Error> {
         let &TrainingStep { network, loss, rows, scores, .. } = training;
         let layout = &network.layout()?;
@@ -108,7 +109,7 @@ impl Plan {
         Ok(Planned { plan, ids })
     }
 
-    /// The plan of an evaluation step: the rows, forward, scores, loss.
+    /// The plan of an evaluation step: rows, forward pass, scores, loss.
     pub fn evaluation(evaluation: &EvaluationStep<'_>, limits: Limits) -> Result<Planned<EvaluationIds>, Error> {
         let &EvaluationStep { network, loss, rows, scores, samples, .. } = evaluation;
         let layout = &network.layout()?;
@@ -125,7 +126,7 @@ impl Plan {
         Ok(Planned { plan, ids: EvaluationIds { table, batch, parameters: forward.parameters.whole, counts } })
     }
 
-    /// The plan of a look at the parameters: whether all of them are numbers.
+    /// The plan of a check that all parameters are finite.
     pub fn look(network: &Network, limits: Limits) -> Result<Planned<LookIds>, Error> {
         let mut plan = Self::new(limits);
         let parameters = plan.buffer("parameters", network.layout()?.len)?;
@@ -133,7 +134,7 @@ impl Plan {
         Ok(Planned { plan, ids: LookIds { not_finite } })
     }
 
-    /// The plan of a prediction: forward.
+    /// The plan of a prediction: forward pass.
     pub fn prediction(network: &Network, rows: usize, limits: Limits) -> Result<Planned<PredictionIds>, Error> {
         let layout = &network.layout()?;
         let mut plan = Self::new(limits);
@@ -143,7 +144,7 @@ impl Plan {
         Ok(Planned { plan, ids: PredictionIds { inputs, parameters: parameters.whole, layers } })
     }
 
-    /// The step table, the cursor in it, and the losses it fills.
+    /// The step table, its cursor, and the losses it fills.
     pub fn step_table(&mut self, prefix: &str, size: TableSize) -> Result<StepTable, Error> {
         Ok(StepTable {
             steps: self.tensor(&format!("{prefix}steps"), size.steps, STEP_COLUMNS)?,
@@ -172,8 +173,8 @@ impl Plan {
         Ok(batch)
     }
 
-    /// Data of so many rows, in pieces that can each be bound: `data.inputs.0` and on, and the same of targets and weights. `columns` are
-    /// those of inputs and targets.
+    /// Data of `rows` rows, in pieces that can each be bound: `data.inputs.0` and so on, and the same for targets and
+    /// weights. `columns` are those of inputs and targets.
     fn pieces(&mut self, prefix: &str, rows: usize, columns: [usize; 2], weights: Weights) -> Result<Vec<Piece>, Error> {
         let [inputs, targets] = columns;
         let longest = inputs.max(targets);
@@ -277,7 +278,8 @@ impl Plan {
         }
     }
 
-    /// The deltas of all layers that are trained, and what they are in the last layer. `weights` are those of the batch's rows.
+    /// Allocates the deltas of all trained layers and computes those of the last layer. `weights` are those of the
+    /// batch's rows.
     fn output_deltas(&mut self, backward: &mut Backward<'_>, weights: Option<Id>) -> Result<(), Error> {
         let &TrainingStep { network, loss, rows, .. } = backward.training;
         for (i, layer) in network.layers().iter().enumerate().skip(backward.trained[0]) {
@@ -297,7 +299,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The deltas of the layers before the last, down to the lowest that is trained.
+    /// The deltas of the layers before the last, down to the lowest trained layer.
     fn hidden_deltas(&mut self, backward: &Backward<'_>) -> Result<(), Error> {
         let network = backward.training.network;
         for i in (backward.trained[0] + 1..network.layers().len()).rev() {
@@ -323,7 +325,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The gradients and the update; gives what the optimizer keeps.
+    /// The gradients and the update. Returns the optimizer state.
     fn updates(&mut self, backward: &Backward<'_>) -> Result<Vec<Flat>, Error> {
         let (training, layout) = (backward.training, backward.layout);
         let parameters = backward.forward.parameters;
@@ -347,7 +349,7 @@ impl Plan {
             Some(limit) => Some(self.clip(gradients, limit)?),
             None => None,
         };
-        // Neighbouring layers with the same decay are updated together.
+        // Adjacent layers with the same decay are updated together.
         for run in backward.trained.chunk_by(|a, b| a + 1 == *b && decay(*a) == decay(*b)) {
             let end = layout.places.get(2 * run[run.len() - 1] + 2).map_or(layout.len, |next| next.offset);
             let rule = &Rule::of(&training.optimizer, decay(run[0]));
@@ -357,7 +359,7 @@ impl Plan {
         Ok(slots)
     }
 
-    /// The gradients of a layer's weights and biases, in their places.
+    /// The gradients of a layer's weight and bias, at their positions.
     fn gradient(&mut self, backward: &Backward<'_>, layer: usize, gradients: Flat) -> Result<(), Error> {
         let product = backward.gradient(layer);
         if backward.blocks {
@@ -374,7 +376,7 @@ impl Plan {
         Ok(())
     }
 
-    /// What is counted of the outputs.
+    /// The counts for metrics.
     fn scores(&mut self, prefix: &str, scores: Scores, from: &Outputs) -> Result<Option<Id>, Error> {
         let Some(counts) = scores.counts else { return Ok(None) };
         let columns = self.tensors[from.outputs.0].columns;
@@ -383,11 +385,11 @@ impl Plan {
         Ok(Some(counters))
     }
 
-    /// The loss, and where errors are added up theirs; the last of them ends the step.
+    /// The loss, and the errors if they are summed. The last of them ends the step.
     fn losses(&mut self, of: &LossOf<'_>, means: &Means, scores: Scores, table: &StepTable) -> Result<(), Error> {
         let mut all = vec![(*of, means.total)];
         if scores.errors {
-            // A training's errors are means over the rows, whatever these weigh in its loss.
+            // The errors of a training are means over the rows, whatever their sample weights.
             let errors = [Loss::MeanSquaredError, Loss::MeanAbsoluteError];
             all.extend(errors.map(|loss| (LossOf { loss, weights: None, ..*of }, means.samples as f64)));
         }
@@ -399,7 +401,7 @@ impl Plan {
 }
 
 impl Pass<'_> {
-    /// Whether a layer's sums before the activation are kept, because a later stage reads them.
+    /// Whether a layer's sums before the activation are stored because a later stage reads them.
     fn keeps_sums(&self, i: usize) -> bool {
         let activation = &self.network.layers()[i].activation;
         let later = self.loss.is_some_and(|loss| match i + 1 == self.network.layers().len() {
@@ -417,7 +419,7 @@ impl Forward {
     /// The last layer, with those targets.
     fn outputs(&self, targets: Id) -> Outputs {
         let last = &self.layers[self.layers.len() - 1];
-        // Where x is not kept nothing reads it.
+        // If x is not stored, nothing reads it.
         Outputs { sums: last.sums.unwrap_or(last.outputs), outputs: last.outputs, targets }
     }
 }

@@ -23,7 +23,7 @@ pub struct Member {
     pub weight_decay: f32,
     /// 1 / the total weight that the logged loss is a mean over.
     pub loss_scale: f32,
-    /// The total weight of the rows of a full batch.
+    /// The number of rows of a batch that contains all rows.
     pub rows: f32,
     /// The last epoch; after it the network no longer changes.
     pub epochs: u32,
