@@ -1,4 +1,4 @@
-//! A number in JSON by its bits, so that it comes back as it was, infinite or not.
+//! Serialises a number in JSON by its bits, so that it is restored exactly, infinite or not.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

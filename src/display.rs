@@ -1,17 +1,17 @@
-//! What files and tables say, as messages and tables of ours can show it: on one line, and not too long.
+//! Shortens text from files and tables for messages and printed tables: one line of limited length.
 
-/// A text of at most so many characters.
+/// Shortens a text to at most `most` characters.
 pub fn short(text: &str, most: usize) -> String {
     let line = |most: usize| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most);
     if text.chars().nth(most).is_some() { line(most - 1).chain(['…']).collect() } else { line(most).collect() }
 }
 
-/// A message that quotes what a file says.
+/// Shortens a message that quotes a file.
 pub fn brief(message: &str) -> String {
     short(message, 200)
 }
 
-/// A name out of a file, in quotes.
+/// A name from a file, in quotes.
 pub fn shown(name: &str) -> String {
     let short: String = name.chars().take(60).collect();
     format!("{short:?}{}", if short.len() < name.len() { "…" } else { "" })

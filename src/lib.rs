@@ -1,7 +1,7 @@
-//! shaderprop trains multi-layer perceptrons entirely in compute shaders, on GPUs through Vulkan, Metal,
-//! DX12 and a browser's WebGPU, whoever made them.
+//! shaderprop trains multi-layer perceptrons entirely in compute shaders. It runs on GPUs of any vendor through Vulkan,
+//! Metal, DX12 and a browser's WebGPU.
 //!
-//! Describe a [`Network`], open a [`Device`], put the one on the other as a [`Model`], and [`fit`](Model::fit) it:
+//! Describe a [`Network`], open a [`Device`], create a [`Model`] from the two, and [`fit`](Model::fit) it:
 //!
 //! ```no_run
 //! use shaderprop::{Activation, Device, DeviceChoice, Fit, Init, Matrix, Model, Network};
@@ -17,25 +17,29 @@
 //! ```
 //!
 //! # Real data
-//! [`Fit`] has what training takes beside: mini-batches, [`Optimizer`]s, [`Schedule`]s, weights, [`Metric`]s, validation and
-//! [`EarlyStopping`]. A [`Table`] of words, numbers and holes becomes matrices by a [`Preprocessing`], which then goes with the model.
-//! [`Array`] reads IDX and NPY files; [`Split`] and [`cross_validate`] hold rows out.
+//! [`Fit`] holds the training settings: mini-batches, [`Optimizer`]s, [`Schedule`]s, sample and class weights,
+//! [`Metric`]s, validation and [`EarlyStopping`]. A [`Preprocessing`] turns a [`Table`] of numbers, text and missing
+//! values into matrices and is then saved with the model. [`Array`] reads IDX and NPY files. [`Split`] and
+//! [`cross_validate`] hold out rows.
 //!
 //! # What happens in an epoch
-//! Data and parameters are on the device once. An epoch is one command buffer of dispatches, one a stage, each a WGSL file in
-//! `shaders/`: the matrix products, bias and activation, the deltas from the last layer to the first, the gradients, the update
-//! in place, and the loss, which stays on the device until it is logged. [`Model::explain`] shows any epoch stage by stage. Wide
-//! layers do the stages that follow a matrix product in the same kernel, on blocks of it in registers. A network that fits the registers is
-//! trained whole: many epochs are one dispatch ([`Fit::engine`]). A [`Sweep`] trains thousands of such networks at once.
+//! Data and parameters are uploaded to the device once. An epoch is one command buffer of dispatches, one for each
+//! stage. Each stage is a WGSL file in `shaders/`: the matrix products, bias and activation, the backward pass from the
+//! last layer to the first, the gradients, the update in place, and the loss. The loss stays on the device until it is
+//! logged. [`Model::explain`] shows any epoch stage by stage. For wide layers, the stages that follow a matrix product
+//! run in the same kernel as its epilogue, on blocks of the product in registers. A network that fits in the registers
+//! is trained by the fused engine, where many epochs are one dispatch ([`Fit::engine`]). A [`Sweep`] trains thousands
+//! of such networks at once.
 //!
 //! # Without blocking
-//! What browsers and event loops need has a form that does not block, such as [`Model::fit_async`]; in a browser there are these alone. A future is
-//! woken when the device has done what it waits for; outside of a browser by a thread that the device has for it from the first such wait on. It may be
-//! dropped: the model is then as it was. On [`Device::cpu`] the work is done in the first poll.
+//! Every blocking call has an async form for browsers and event loops, such as [`Model::fit_async`]. In a browser only
+//! the async forms exist. A future is woken when the device has finished the work it waits for; outside a browser, the
+//! device's own polling thread wakes it. That thread starts with the first such wait. A future can be dropped; the
+//! model is then as it was before the call. On [`Device::cpu`] all the work is done in the first poll.
 //!
 //! # Numbers
 //! The device computes in f32. The same adapter, driver, version, settings and seed give the same bits. The CPU engine
-//! ([`Device::cpu`]) is a separate, plain implementation in f64, against which the shaders are tested.
+//! ([`Device::cpu`]) is a separate, plain implementation in f64. The shaders are tested against it.
 
 #![warn(missing_docs)]
 #![cfg_attr(
@@ -86,17 +90,17 @@ pub use settings::{Answer, Cancel, Checkpoint, EarlyStopping, EngineChoice, Fit,
 pub use train::{Ended, History, LayerSummary, Log, Summary};
 #[cfg(not(target_arch = "wasm32"))]
 pub use trainer::{Readback, TensorBuffer, Trainer};
-/// The wgpu that this version is built with.
+/// The version of wgpu that this crate is built with.
 pub use wgpu;
 
-/// What the project's own tests, benchmarks and examples reach into. No promise is made for it.
+/// Internals for the project's own tests, benchmarks and examples. They have no stability guarantee.
 #[doc(hidden)]
 pub mod internals {
     pub use crate::data::Order as EpochOrder;
-    /// What an adapter can do at most.
+    /// Measures the peak throughput of an adapter.
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::doctor::peak::{Peak, peak};
-    /// The CPU twins of the shaders, and the reference that is made of them.
+    /// The CPU twins of the shaders, and the reference built from them.
     pub use crate::engine::cpu::reference;
     pub use crate::engine::staged::{Staged, Step};
     pub use crate::gpu::Gpu;
@@ -116,22 +120,22 @@ pub mod internals {
         device.with_limits(limits)
     }
 
-    /// The same adapter opened with WebGPU's default limits, and no features.
+    /// The same adapter, opened with WebGPU's default limits and no features.
     ///
     /// # Errors
-    /// As [`Device::open`](crate::Device::open).
+    /// The same as [`Device::open`](crate::Device::open).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn as_in_a_browser(device: &crate::Device) -> Result<crate::Device, crate::Error> {
         device.reopen_as_in_a_browser()
     }
 
-    /// The device's GPU.
+    /// The device's GPU; `None` for the CPU engine.
     pub fn gpu(device: &crate::Device) -> Option<std::sync::Arc<Gpu>> {
         device.gpu.clone()
     }
 }
 
-/// The Rust code of the README and of docs/ is compiled and run with the other examples of the documentation.
+/// Compiles and runs the Rust code of the README and of docs/ together with the other documentation examples.
 #[cfg(doctest)]
 mod documents {
     #[doc = include_str!("../README.md")]

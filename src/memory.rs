@@ -1,19 +1,20 @@
-//! Memory of this process for what is large: asked for before it is used, so that too little of it is an error and not the process's end.
+//! Reserves large blocks of host memory before they are used, so that too little memory is an error and does not end
+//! the process.
 
 use crate::error::Error;
 
-/// Memory that is held until it is needed: dropped just before what it was asked for is allocated.
+/// Reserved memory. Drop it just before the allocation that it was reserved for.
 pub struct Reserve {
     _held: Vec<u8>,
 }
 
 impl Reserve {
-    /// Asks for so many bytes. Nothing is written to them, so that they cost addresses alone.
+    /// Reserves that many bytes. They are not written to, so that they only take address space.
     pub fn new(what: &str, bytes: u64) -> Result<Self, Error> {
         let refused = || Error::OutOfMemory { what: what.into(), bytes, taken: 0 };
         let mut held = Vec::new();
         held.try_reserve_exact(usize::try_from(bytes).map_err(|_| refused())?).map_err(|_| refused())?;
-        // Else the compiler might find that nobody uses it.
+        // Without this, the compiler might remove the unused allocation.
         Ok(Self { _held: std::hint::black_box(held) })
     }
 }

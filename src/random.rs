@@ -1,13 +1,14 @@
-//! The random numbers: Philox for everything of our own, NumPy's Mersenne Twister for the tutorials.
+//! Random numbers: Philox for everything in this library, and NumPy's Mersenne Twister for the tutorials.
 
 use std::convert::Infallible;
 
 use rand::{Rng, TryRng};
 
-/// Philox 4x32-10, a counter-based generator: J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+/// A counter-based random number generator, Philox 4x32-10: J. K. Salmon et al., "Parallel random numbers: as easy as
+/// 1, 2, 3", SC 2011.
 ///
-/// Each number is a function of (seed, purpose, epoch, step, index) alone, so that any of them can be computed anywhere,
-/// in any order. It speaks `rand`'s traits.
+/// Each number depends only on (seed, purpose, epoch, step, index), so that any of them can be computed anywhere, in
+/// any order. It implements `rand`'s traits.
 ///
 /// ```
 /// use rand::Rng;
@@ -22,21 +23,23 @@ pub struct Philox {
     key: [u32; 2],
     /// Block index, step, epoch, purpose.
     counter: [u32; 4],
-    /// The current block and how many of its words are used.
+    /// The current block, and the number of its words already used.
     block: [u32; 4],
     used: usize,
 }
 
-/// The `purpose` of the numbers that initialise weights; `step` is then the tensor's place among the network's tensors.
+/// The `purpose` of the numbers that initialise weights. `step` is then the tensor's index in the network.
 pub(crate) const INITIALISE: u32 = 0;
 
-/// The `purpose` of the numbers that order the rows of an epoch; `step` is then the round of the mixing. Also in shaders/order.wgsl.
+/// The `purpose` of the numbers that shuffle the rows of an epoch. `step` is then the mixing round. Also in
+/// shaders/order.wgsl.
 pub(crate) const SHUFFLE: u32 = 1;
 
-/// The `purpose` of the numbers that split rows into parts, and order them on the host.
+/// The `purpose` of the numbers that split rows, and shuffle them on the host.
 pub(crate) const SPLIT: u32 = 2;
 
-/// The `purpose` of dropout's numbers: this, and the layer's number in the upper bits; `index` is then a quarter of the element's.
+/// The `purpose` of dropout's numbers: this value, with the layer's number in the upper bits. `index` is then the
+/// element's index divided by four.
 pub(crate) const DROPOUT: u32 = 3;
 
 impl Philox {
@@ -50,15 +53,15 @@ impl Philox {
         Self::block(counter, [seed as u32, (seed >> 32) as u32])
     }
 
-    /// A number of the normal distribution with mean 0 and deviation 1: G. E. P. Box and M. E. Muller, 1958.
+    /// A number from the standard normal distribution: G. E. P. Box and M. E. Muller, 1958.
     pub(crate) fn normal(&mut self) -> f64 {
         let (high, low) = (f64::from(self.next_u32()), f64::from(self.next_u32()));
-        // From above 0 up to 1, so that there is a logarithm.
+        // From above 0 up to 1, so that the logarithm is finite.
         let radius = (-2.0 * ((high + 1.0) / 4_294_967_296.0).ln()).sqrt();
         radius * (2.0 * std::f64::consts::PI * low / 4_294_967_296.0).cos()
     }
 
-    /// A number from 0 up to, not including, 1: a multiple of 2⁻²⁴.
+    /// A number from 0 (inclusive) to 1 (exclusive), a multiple of 2⁻²⁴.
     pub fn uniform(&mut self) -> f32 {
         (self.next_u32() >> 8) as f32 / 16_777_216.0
     }
@@ -105,7 +108,8 @@ impl TryRng for Philox {
     }
 }
 
-/// The numbers of `numpy.random.seed(seed)` followed by `numpy.random.rand`: a Mersenne Twister (MT19937), 53 bits a number.
+/// The numbers of `numpy.random.rand` after `numpy.random.seed(seed)`: a Mersenne Twister (MT19937) with 53 bits for
+/// each number.
 pub(crate) struct NumPy(rand_mt::Mt);
 
 impl NumPy {
@@ -113,7 +117,7 @@ impl NumPy {
         Self(rand_mt::Mt::new(seed))
     }
 
-    /// The next number from 0 up to, not including, 1.
+    /// The next number from 0 (inclusive) to 1 (exclusive).
     pub fn uniform(&mut self) -> f64 {
         let high = f64::from(self.0.next_u32() >> 5);
         let low = f64::from(self.0.next_u32() >> 6);
@@ -121,9 +125,9 @@ impl NumPy {
     }
 }
 
-/// The random words below which dropout drops: that share of all.
+/// The threshold for dropout: a random word below it drops the element.
 pub fn dropout_threshold(rate: f64) -> u32 {
-    // The rate is below 1, but may round up to it.
+    // The rate is below 1, but may be rounded up to it.
     (rate * 4_294_967_296.0).round().min(4_294_967_295.0) as u32
 }
 
@@ -131,7 +135,7 @@ pub fn dropout_threshold(rate: f64) -> u32 {
 mod tests {
     use super::*;
 
-    /// The known answers that Random123 publishes for philox4x32 with ten rounds (its file `kat_vectors`).
+    /// The known answers that Random123 publishes for philox4x32 with ten rounds, in its file `kat_vectors`.
     #[test]
     fn philox_gives_the_published_blocks() {
         let all = u32::MAX;
@@ -150,7 +154,7 @@ mod tests {
         }
     }
 
-    /// `numpy.random.seed(42); numpy.random.rand(9)`, as the tutorials' recomputed starts have them.
+    /// `numpy.random.seed(42); numpy.random.rand(9)`, as in the tutorials' recomputed initial weights.
     #[test]
     fn numpy_gives_numpys_numbers() {
         let mut numbers = NumPy::new(42);

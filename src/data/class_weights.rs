@@ -1,11 +1,12 @@
-//! How much the rows of each class count.
+//! Class weights: how much the rows of each class count in the loss.
 
-/// How much the rows of each class count.
+/// How much the rows of each class count in the loss.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ClassWeights {
-    /// Each class as much as any other: rows / (classes · rows of the class), as scikit-learn's `"balanced"`.
+    /// All classes count the same in total: each row weighs rows / (classes · rows of its class), as scikit-learn's
+    /// `"balanced"`.
     Balanced,
-    /// These, class 0 first; of a single yes-or-no output, no and yes.
+    /// One weight for each class, class 0 first. For a single yes-or-no output: the weight of no, then of yes.
     Given(Vec<f32>),
 }

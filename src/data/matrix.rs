@@ -1,12 +1,12 @@
-//! A table of numbers with rows and columns: how data goes in and predictions come out.
+//! Matrices: how data is passed in and predictions are returned.
 
 use std::borrow::Cow;
 
 use crate::error::Error;
 
-/// Rows of equal length, f32, one row a sample; borrowed or owned.
+/// A matrix of f32 values with one row for each sample. It borrows or owns its values.
 ///
-/// Arrays and slices of arrays turn into one without copying, wherever a function takes `impl Into<Matrix>`:
+/// Arrays, and slices of arrays, convert to a matrix without copying wherever a function takes `impl Into<Matrix>`:
 ///
 /// ```
 /// use shaderprop::Matrix;
@@ -26,10 +26,10 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// A matrix over `values`, row after row.
+    /// Creates a matrix from `values`, stored row by row.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there are not exactly `rows` · `columns` values.
+    /// [`Error::Shape`] unless there are exactly `rows` · `columns` values.
     pub fn new(rows: usize, columns: usize, values: impl Into<Cow<'a, [f32]>>) -> Result<Self, Error> {
         let values = values.into();
         if rows.checked_mul(columns) != Some(values.len()) {
@@ -43,7 +43,7 @@ impl<'a> Matrix<'a> {
         Ok(Self { rows, columns, values })
     }
 
-    /// A matrix that copies `rows`, each a slice, an array or a vector.
+    /// Creates a matrix by copying `rows`. Each row is a slice, an array or a vector.
     ///
     /// # Errors
     /// [`Error::Shape`] if the rows differ in length.
@@ -70,34 +70,34 @@ impl<'a> Matrix<'a> {
         Ok(Matrix { rows: rows.len(), columns, values: values.into() })
     }
 
-    /// How many rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many values a row has.
+    /// The number of columns: the values in a row.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Row `index`, from 0.
+    /// Row `index`, counted from 0.
     ///
     /// # Panics
-    /// If there is no such row, as slices do.
+    /// If the index is out of range, as for slices.
     pub fn row(&self, index: usize) -> &[f32] {
         assert!(index < self.rows, "row {index} of a matrix of {} rows", self.rows);
         &self.values[index * self.columns..(index + 1) * self.columns]
     }
 
-    /// All values, row after row.
+    /// All values, row by row.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// The matrix of those rows, in that order.
+    /// A new matrix of the given rows, in the given order.
     ///
     /// # Panics
-    /// If there is no such row, as slices do.
+    /// If an index is out of range, as for slices.
     ///
     /// ```
     /// use shaderprop::Matrix;
@@ -109,12 +109,12 @@ impl<'a> Matrix<'a> {
         Matrix { rows: rows.len(), columns: self.columns, values: values.into() }
     }
 
-    /// The matrix with values of its own.
+    /// Converts to a matrix that owns its values, copying them if they are borrowed.
     pub fn into_owned(self) -> Matrix<'static> {
         Matrix { rows: self.rows, columns: self.columns, values: self.values.into_owned().into() }
     }
 
-    /// A matrix of one column.
+    /// Creates a matrix with one column.
     ///
     /// ```
     /// let targets = shaderprop::Matrix::column(vec![0.0, 1.0]);
@@ -125,7 +125,7 @@ impl<'a> Matrix<'a> {
         Self { rows: values.len(), columns: 1, values }
     }
 
-    /// Refuses a NaN or an infinity, saying where it is.
+    /// Refuses NaN and infinite values and reports their position.
     pub(crate) fn check_finite(&self, what: &str) -> Result<(), Error> {
         match self.values.iter().position(|value| !value.is_finite()) {
             None => Ok(()),
@@ -162,7 +162,7 @@ impl<'a, const COLUMNS: usize> From<&'a Vec<[f32; COLUMNS]>> for Matrix<'a> {
     }
 }
 
-/// Which of a row's values is the largest, the first of equal ones.
+/// The index of the largest value of a row; the first of equal ones.
 pub(crate) fn argmax<T: PartialOrd>(row: &[T]) -> usize {
     (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
 }

@@ -1,6 +1,6 @@
-//! Rows: matrices, tables, readers, splits, the order of an epoch, preprocessing.
+//! Data: matrices, tables, readers, splits, the row order of an epoch, preprocessing.
 //!
-//! Uses `network`, against which rows are checked.
+//! Uses `network`, to check rows against it.
 
 mod class_weights;
 mod matrix;

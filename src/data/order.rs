@@ -1,22 +1,24 @@
-//! The order in which an epoch goes through the rows: a permutation that can be computed for any place alone.
+//! The row order of an epoch: a permutation that can be computed for each position independently.
 
 use crate::random::{Philox, SHUFFLE};
 
-/// An epoch's order of `rows` rows: as they come, or shuffled by a seed. The same as in shaders/order.wgsl, whose head explains it.
+/// The order in which an epoch visits `rows` rows: as given, or shuffled by a seed. It is the same as in
+/// shaders/order.wgsl, whose head explains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// How many rows there are.
+    /// The number of rows.
     pub rows: usize,
-    /// The seed; none leaves the rows in their order.
+    /// The seed of the shuffle; `None` keeps the rows in the given order.
     pub seed: Option<u64>,
 }
 
-/// How many rounds mix few rows, and how many from 64 on. With sixteen the orders of up to six rows are equally likely within 2 %, by an
-/// exact count of what all rounds can do; with ten the test below fails.
+/// The number of mixing rounds for fewer than 64 rows, and from 64 rows on. With sixteen rounds, the orders of up to
+/// six rows are equally likely within 2 %, by an exact count over everything the rounds can do. With ten rounds the
+/// test below fails.
 const ROUNDS: [u32; 2] = [16, 8];
 
 impl Order {
-    /// The ranges of the two digits that a place is written with, and how many rounds mix them.
+    /// The ranges of the two digits that a position is written with, and the number of rounds that mix them.
     pub fn digits(&self) -> (u32, u32, u32) {
         let root = self.rows.isqrt();
         let y = (root + usize::from(root * root < self.rows)).max(1);
@@ -24,7 +26,7 @@ impl Order {
         (x as u32, y as u32, if self.seed.is_some() { ROUNDS[usize::from(self.rows >= 64)] } else { 0 })
     }
 
-    /// Which row stands at that place of that epoch, all counted from 0.
+    /// The row at that position of that epoch. All are counted from 0.
     pub fn row(&self, epoch: u32, place: usize) -> usize {
         let (x_range, y_range, rounds) = self.digits();
         let mut place = place as u32;
@@ -71,7 +73,8 @@ mod tests {
         assert!(Order { rows: 100, seed: None }.all(5).into_iter().eq(0..100));
     }
 
-    /// All orders of up to five rows come equally often, by the χ² test: the quantile is exceeded once in ten thousand.
+    /// All orders of up to five rows are equally frequent, by a χ² test whose quantile is exceeded once in ten thousand
+    /// runs.
     #[test]
     fn all_orders_of_few_rows_are_equally_likely() {
         for (rows, orders, quantile) in [(2, 2.0, 15.1), (3, 6.0, 25.7), (4, 24.0, 55.0), (5, 120.0, 186.0)] {
@@ -87,7 +90,7 @@ mod tests {
         }
     }
 
-    /// In longer ones, which row comes where, and which comes next, is as chance has it.
+    /// In longer orders, the row at each position and the pairs of successive rows are distributed as by chance.
     #[test]
     fn neighbours_and_places_are_as_chance_has_them() {
         for rows in [60, 64] {
@@ -103,7 +106,8 @@ mod tests {
                 }
             }
             let chi = |counts: &[f64], expected: f64| counts.iter().map(|n| (n - expected).powi(2) / expected).sum::<f64>();
-            // Each has about (rows - 1)² degrees of freedom, whose standard deviation is √2 (rows - 1); five of them.
+            // Each statistic has about (rows - 1)² degrees of freedom, with a standard deviation of √2 (rows - 1). Five
+            // are allowed.
             let freedom = (rows as f64 - 1.0).powi(2);
             let most = freedom + 5.0 * (2.0 * freedom).sqrt();
             let placed = chi(&places, f64::from(draws) / rows as f64);

@@ -1,4 +1,4 @@
-//! The rows that a training sees: inputs, targets or class indices, and how much each row counts.
+//! The samples of a training: inputs, targets or class indices, and the weight of each row.
 
 use std::borrow::Cow;
 
@@ -12,18 +12,18 @@ use crate::network::Network;
 pub struct Data<'a> {
     pub inputs: Matrix<'a>,
     pub targets: Matrix<'a>,
-    /// Whether targets are one class index a row.
+    /// Whether the targets are class indices, one for each row.
     pub classes: bool,
     pub weights: Option<Vec<f32>>,
 }
 
 impl<'a> Data<'a> {
-    /// Checks them.
+    /// Checks inputs and targets.
     pub fn new(network: &Network, loss: Loss, inputs: Matrix<'a>, targets: Matrix<'a>) -> Result<Self, Error> {
         Self::named("", network, loss, inputs, targets)
     }
 
-    /// Checks them; `prefix` stands before their names in messages.
+    /// Checks inputs and targets; `prefix` is put before their names in messages.
     pub fn named(prefix: &str, network: &Network, loss: Loss, inputs: Matrix<'a>, targets: Matrix<'a>) -> Result<Self, Error> {
         let names = [format!("{prefix}inputs"), format!("{prefix}targets")];
         check_columns(&names[0], &inputs, network.inputs())?;
@@ -89,7 +89,7 @@ impl<'a> Data<'a> {
         Ok(())
     }
 
-    /// The targets with a column for each output.
+    /// The targets with one column for each output: class indices become one-hot rows.
     pub fn dense_targets(&self, outputs: usize) -> Cow<'_, [f32]> {
         if !self.classes {
             return self.targets.values().into();
@@ -101,7 +101,7 @@ impl<'a> Data<'a> {
         dense.into()
     }
 
-    /// What tells these rows from others: how many there are, and a checksum of all numbers.
+    /// Identifies these rows: their number, and a checksum over all values.
     pub fn fingerprint(&self) -> String {
         let mut hasher = crc32fast::Hasher::new();
         let weights = self.weights.as_deref().unwrap_or_default();
@@ -111,7 +111,7 @@ impl<'a> Data<'a> {
         format!("{} rows with the checksum {:08x}", self.inputs.rows(), hasher.finalize())
     }
 
-    /// What all rows weigh together.
+    /// The sum of the weights of all rows.
     pub fn total_weight(&self) -> f64 {
         match &self.weights {
             Some(weights) => weights.iter().map(|weight| f64::from(*weight)).sum(),
@@ -119,11 +119,11 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// The mean of the targets' squared distances from their column's mean.
+    /// The mean squared distance of the targets from the mean of their column.
     pub fn variance(&self, outputs: usize) -> f64 {
         let rows = self.targets.rows() as f64;
         if self.classes {
-            // A column of 0 and 1 with a share p of 1 has the variance p (1 - p).
+            // A column of 0 and 1 with a share p of ones has the variance p (1 - p).
             let mut counts = vec![0usize; outputs];
             self.targets.values().iter().for_each(|class| counts[*class as usize] += 1);
             return counts.iter().map(|count| *count as f64 / rows).map(|p| p * (1.0 - p)).sum::<f64>() / outputs as f64;
@@ -138,7 +138,7 @@ impl<'a> Data<'a> {
         sum / (rows * outputs as f64)
     }
 
-    /// Those rows alone.
+    /// A copy of the given rows.
     pub fn select(&self, rows: &[usize]) -> Data<'static> {
         Data {
             inputs: self.inputs.select(rows),
@@ -161,7 +161,7 @@ impl<'a> Data<'a> {
         binary.then(|| self.targets.values().iter().map(|target| *target as usize).collect())
     }
 
-    /// The rows with the weights that the settings give each of them.
+    /// Applies the sample weights of the settings.
     pub fn with_sample_weights(mut self, given: Option<&[f32]>) -> Result<Self, Error> {
         let rows = self.inputs.rows();
         if let Some(given) = given {
@@ -179,7 +179,7 @@ impl<'a> Data<'a> {
         Ok(self)
     }
 
-    /// The rows that are trained on, with what their classes weigh.
+    /// Applies the class weights of the settings to the training rows.
     pub fn with_class_weights(mut self, network: &Network, loss: Loss, by_class: Option<&ClassWeights>) -> Result<Self, Error> {
         let setting =
             |what: &str, expected: &str, got: String| Err(Error::Setting { what: what.into(), expected: expected.into(), got });
@@ -215,7 +215,7 @@ impl<'a> Data<'a> {
             self.weights = Some(all);
         }
         let total = self.total_weight();
-        // The device divides by it.
+        // The device divides by the total.
         if !((total as f32).is_normal() && (1.0 / total as f32).is_normal()) {
             return setting("the weights of the rows to train on", "a sum above 0 that an f32 can hold", total.to_string());
         }
@@ -248,7 +248,7 @@ pub fn check_inputs(name: &str, network: &Network, inputs: &Matrix<'_>) -> Resul
     inputs.check_finite(name)
 }
 
-/// Refuses more rows than the shaders count.
+/// Refuses more rows than the shaders can count.
 pub fn check_rows(rows: usize) -> Result<(), Error> {
     if u32::try_from(rows).is_ok() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Rows in parts: held out, or in folds.
+//! Splits rows: holding out a part, or into folds.
 
 use rand::Rng;
 
@@ -6,7 +6,8 @@ use super::samples::check_rows;
 use crate::error::Error;
 use crate::random::{Philox, SPLIT};
 
-/// How rows are split: by chance, and where classes are given so that each part has these in the same shares.
+/// Splits rows at random for testing or cross-validation. A stratified split keeps the classes in the same proportions
+/// in each part.
 ///
 /// ```
 /// use shaderprop::Split;
@@ -23,51 +24,53 @@ pub struct Split {
     seed: u64,
 }
 
-/// The rows of both parts, each in ascending order.
+/// The row indices of both parts, each in ascending order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Parts {
     /// The rows to train on.
     pub train: Vec<usize>,
-    /// The rows to measure on.
+    /// The rows to test on.
     pub test: Vec<usize>,
 }
 
 impl Split {
-    /// Of so many rows.
+    /// A random split of `rows` rows.
     pub fn new(rows: usize) -> Self {
         Self { rows, classes: None, seed: 0 }
     }
 
-    /// Of rows of these classes, which all parts have in the same shares, as far as they can.
+    /// A stratified split of rows with these classes: all parts have the classes in the same proportions, as far as
+    /// possible.
     pub fn stratified(classes: &[usize]) -> Self {
         Self { rows: classes.len(), classes: Some(classes.to_vec()), seed: 0 }
     }
 
-    /// What the parts depend on; 0 where it is not set.
+    /// The seed of the split. The default is 0.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// How many rows are split.
+    /// The number of rows that are split.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// A share of the rows to measure on, the others to train on.
+    /// Holds out a share of the rows for testing and leaves the others for training.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a share that leaves a part without rows; [`Error::TooLarge`] for 2³² rows or more.
+    /// [`Error::Setting`] for a share that leaves one part without rows; [`Error::TooLarge`] for 2³² rows or more.
     pub fn hold_out(&self, share: f64) -> Result<Parts, Error> {
         let held = self.held(share)? as u128;
-        // Every so many rows in an order of class by class: within one of the share in each class, and of the whole.
+        // Picks rows at even distances in an order sorted by class. The number picked is within one of the share in
+        // each class, and exact for all rows.
         let picked = |i: usize| (i as u128 + 1) * held / self.rows as u128 > i as u128 * held / self.rows as u128;
         Ok(parts(&self.order(), picked))
     }
 
-    /// How many rows that share is.
+    /// The number of rows in that share.
     pub(crate) fn held(&self, share: f64) -> Result<usize, Error> {
         check_rows(self.rows)?;
         let held = (self.rows as f64 * share).round();
@@ -81,10 +84,10 @@ impl Split {
         })
     }
 
-    /// `k` parts of the rows, each once to measure on while the others are to train on.
+    /// Splits the rows into `k` folds. Each fold is the test part once, while the other folds are the training part.
     ///
     /// # Errors
-    /// [`Error::Setting`] for less than 2 folds, or more than there are rows; [`Error::TooLarge`] for 2³² rows or more.
+    /// [`Error::Setting`] for fewer than 2 folds or more folds than rows; [`Error::TooLarge`] for 2³² rows or more.
     pub fn k_fold(&self, k: usize) -> Result<Vec<Parts>, Error> {
         check_rows(self.rows)?;
         if k < 2 || k > self.rows {
@@ -98,11 +101,11 @@ impl Split {
         Ok((0..k).map(|fold| parts(&order, |i| i % k == fold)).collect())
     }
 
-    /// The rows in a random order, class by class where there are classes.
+    /// The rows in a random order, sorted by class where there are classes.
     fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.rows).collect();
         let mut stream = Philox::new(self.seed, SPLIT, 0, 0);
-        // R. A. Fisher and F. Yates, 1938.
+        // The shuffle of R. A. Fisher and F. Yates, 1938.
         for i in (1..self.rows).rev() {
             order.swap(i, ((u128::from(stream.next_u64()) * (i as u128 + 1)) >> 64) as usize);
         }
@@ -113,7 +116,7 @@ impl Split {
     }
 }
 
-/// The rows of an order by whether their place is picked.
+/// Divides the rows of an order by whether their position is picked.
 fn parts(order: &[usize], picked: impl Fn(usize) -> bool) -> Parts {
     let mut parts = Parts { train: Vec::new(), test: Vec::new() };
     for (i, row) in order.iter().enumerate() {

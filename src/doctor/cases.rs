@@ -1,4 +1,4 @@
-//! Trainings that run every kernel between them.
+//! The test trainings of the doctor, which between them run every kernel.
 
 use crate::data::{ClassWeights, Matrix};
 use crate::kernel::Products;
@@ -6,18 +6,18 @@ use crate::network::{Activation, Loss, Network, Optimizer};
 use crate::random::Philox;
 use crate::settings::{EngineChoice, Fit, Metric};
 
-/// A training.
+/// A test training.
 pub struct Case {
     pub name: String,
     pub network: Network,
     pub fit: Fit,
     pub inputs: Matrix<'static>,
     pub targets: Matrix<'static>,
-    /// How products are computed, if not as the adapter likes it.
+    /// How products are computed, if not by the adapter's default.
     pub products: Option<Products>,
 }
 
-/// Rows of inputs, and classes for them.
+/// Random inputs with class targets.
 pub fn rows(count: usize, inputs: usize, classes: usize) -> (Matrix<'static>, Matrix<'static>) {
     let x = Matrix::new(count, inputs, numbers(count * inputs)).unwrap_or_else(|_| Matrix::column(vec![0.0; count]));
     let class = |row: usize| ((row * 7 + usize::from(x.row(row)[0] > 0.0)) % classes) as f32;
@@ -27,13 +27,13 @@ pub fn rows(count: usize, inputs: usize, classes: usize) -> (Matrix<'static>, Ma
 
 const CLASSES: Loss = Loss::CategoricalCrossEntropy;
 
-/// Numbers from -1 to 1.
+/// Random numbers from -1 to 1.
 pub fn numbers(count: usize) -> Vec<f32> {
     let mut stream = Philox::new(3, 1, 0, 0);
     (0..count).map(|_| 2.0 * stream.uniform() - 1.0).collect()
 }
 
-/// All of them.
+/// All test trainings.
 pub fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     let mut add = |name: String, network: Network, (loss, fit): (Loss, Fit), count: usize, products: Option<Products>| {
@@ -77,7 +77,7 @@ pub fn cases() -> Vec<Case> {
             None,
         );
     }
-    // Long: sums that are cut into parts.
+    // Long batches: their sums are split into parts.
     let long = sgd().batch_size(40_000).epochs(1).metrics([Metric::Accuracy]);
     add(
         "many rows of classes".into(),
@@ -93,7 +93,7 @@ pub fn cases() -> Vec<Case> {
         40_000,
         None,
     );
-    // Softmax after another loss, weights of rows, and a layer that is left as it is.
+    // Softmax with a loss it is not fused with, sample weights, and a frozen layer.
     let weighted = sgd().sample_weights((0..24).map(|row| (row % 3) as f32).collect::<Vec<_>>());
     add(
         "weights of rows".into(),

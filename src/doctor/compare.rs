@@ -1,19 +1,19 @@
-//! How far results are from others.
+//! Measures how far results are from reference results.
 
 use crate::network::Tensor;
 use crate::train::History;
 
-/// How far tensors are from others, relative to how far those went from the start.
+/// The greatest distance between two sets of tensors, relative to how far the expected ones moved from the start.
 pub fn furthest(got: &[Tensor], expected: &[Tensor], start: &[Tensor]) -> f64 {
     let norm = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
     let all = |of: &[Tensor], from: &[Tensor]| of.iter().zip(from).map(|(a, b)| norm(&a.values, &b.values)).collect::<Vec<_>>();
     let (errors, moves) = (all(got, expected), all(expected, start));
-    // A tensor that hardly moves is measured by what moves most.
+    // A tensor that hardly moves is measured against the one that moves most.
     let most = moves.iter().fold(f64::MIN_POSITIVE, |a, b| a.max(*b));
     greatest(errors.iter().zip(&moves).map(|(error, moved)| error / moved.max(0.01 * most)))
 }
 
-/// How far the numbers of two histories are apart, relative to the greater of each; of counted rows one may be on another side.
+/// The greatest relative difference between the numbers of two histories. Where rows are counted, one row may differ.
 pub fn apart(got: &History, expected: &History, rows: usize) -> f64 {
     let counted = |name: &str| ["accuracy", "precision", "recall", "f1"].iter().any(|metric| name.contains(metric));
     let measured = |history: &History| {
@@ -37,13 +37,13 @@ fn relative_f64(got: &[f64], expected: &[f64]) -> f64 {
     greatest(got.iter().zip(expected).map(|(a, b)| (a - b).abs() / size))
 }
 
-/// How far numbers are from others, relative to the greatest of those.
+/// The greatest difference between two lists of numbers, relative to the greatest expected one.
 pub fn relative(got: &[f32], expected: &[f32]) -> f64 {
     let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<_>>();
     relative_f64(&wide(got), &wide(expected))
 }
 
-/// The greatest of them; infinite if one is no number.
+/// The greatest of the values; infinite if one is NaN.
 pub fn greatest(values: impl IntoIterator<Item = f64>) -> f64 {
     values.into_iter().fold(0.0, |greatest, value| if value.is_nan() { f64::INFINITY } else { greatest.max(value) })
 }

@@ -1,9 +1,9 @@
-//! Checks a driver: whether it computes what the CPU engine computes, and how fast it is.
+//! The doctor checks a driver: whether it computes the same as the CPU engine, and how fast it is.
 //!
 //! Uses `model` and the rooms below it, as an application does.
 //!
-//! Drivers have faults, and a network that trains on wrong gradients still trains. An application that is to run on machines which nobody has tried
-//! can check their drivers once, when it is installed or when its driver changes:
+//! Drivers have faults, and a network that is trained with wrong gradients still trains. An application that runs on
+//! untested machines can check their drivers once, when it is installed or when a driver changes:
 //!
 //! ```
 //! use shaderprop::{Device, DeviceChoice, Error, doctor};
@@ -34,13 +34,13 @@ pub use self::trainings::Progress;
 use crate::error::Error;
 use crate::gpu::Device;
 
-/// Checks a device by training on it: each kernel's results against those of the CPU engine, gradients against central differences, and whether
-/// repeated trainings give the same bits. Takes some seconds.
+/// Checks a device by training on it. The results of each kernel are compared with those of the CPU engine, gradients
+/// with central differences, and the bits of repeated trainings with each other. It takes some seconds.
 ///
-/// What the driver refuses is a failure in the report, and no error here.
+/// What the driver refuses is a failure in the report, not an error of this function.
 ///
 /// # Errors
-/// [`Error::NeedsAdapter`] on the CPU engine, which is what others are compared with.
+/// [`Error::NeedsAdapter`] on the CPU engine, which is the reference.
 ///
 /// ```
 /// use shaderprop::{Device, Error, doctor};
@@ -50,10 +50,10 @@ pub fn check(device: &Device) -> Result<Report, Error> {
     check_with(device, |_| ())
 }
 
-/// [`check`] with a function that is called before each training.
+/// Checks a device like [`check`] and reports progress: `progress` is called before each training.
 ///
 /// # Errors
-/// As [`check`].
+/// The same as [`check`].
 pub fn check_with(device: &Device, progress: impl FnMut(Progress<'_>)) -> Result<Report, Error> {
     if device.gpu.is_none() {
         return Err(needs_adapter());

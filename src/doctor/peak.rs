@@ -1,17 +1,18 @@
-//! What an adapter can do at most: multiply-adds on registers, and bytes to and from memory, in shaders that do nothing else.
+//! Measures the peak of an adapter: multiply-adds on registers, and bytes to and from memory, in shaders that do
+//! nothing else.
 
 use std::time::Instant;
 
 use crate::error::Error;
 use crate::gpu::Gpu;
 
-/// What was reached.
+/// The peak throughput that was measured.
 pub struct Peak {
-    /// Multiply-adds a second in GFLOP/s, two operations each, by loops whose body is one multiply-add for each chain.
+    /// Multiply-adds in GFLOP/s, two operations each, in loops whose body is one multiply-add for each chain.
     pub rolled: f64,
-    /// The same by loops that were unrolled by hand, sixteen multiply-adds for each chain.
+    /// The same in loops unrolled by hand to sixteen multiply-adds for each chain.
     pub unrolled: f64,
-    /// Bytes a second read and written, in GB/s, four neighbouring values at a time.
+    /// Bytes read and written, in GB/s, four adjacent values at a time.
     pub bytes: f64,
 }
 
@@ -19,10 +20,11 @@ const CHAINS: [u32; 5] = [1, 2, 4, 8, 16];
 const WORKGROUPS: [u32; 3] = [8, 64, 256];
 const ROUNDS: u32 = 8192;
 const INVOCATIONS: u32 = 4096;
-/// Values that are read and written: 32 MiB, more than caches hold.
+/// The number of values that are read and written: 32 MiB, more than caches hold.
 const VALUES: u32 = 8 << 20;
 
-/// The best of several shaders: 1 to 16 chains of dependent multiply-adds, in workgroups of several sizes, rolled and unrolled.
+/// Measures the peak as the best of several shaders: 1 to 16 chains of dependent multiply-adds, in workgroups of
+/// several sizes, rolled and unrolled.
 pub fn peak(gpu: &Gpu, rounds: u32) -> Result<Peak, Error> {
     gpu.block_on(measured(gpu, rounds))
 }
@@ -46,13 +48,13 @@ async fn measured(gpu: &Gpu, rounds: u32) -> Result<Peak, Error> {
     Ok(best)
 }
 
-/// The time of a dispatch of that shader in seconds, the best of three.
+/// The time of one dispatch of that shader in seconds, the best of three.
 async fn time(gpu: &Gpu, buffer: &wgpu::Buffer, source: &str, workgroups: u32) -> Result<f64, Error> {
     let pipeline = gpu.compile("peak", source).await?;
     let entries = [wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }];
     let bind_group = gpu.bind_group("peak", &pipeline, &entries).await?;
     let mut best = f64::INFINITY;
-    // The first one is the driver's, which may compile yet.
+    // The first run is a warm-up: the driver may still be compiling.
     for round in 0..4 {
         let start = Instant::now();
         let commands = gpu.record(|encoder| {

@@ -1,4 +1,4 @@
-//! What was found, and how it is printed.
+//! The doctor's report and how it is printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,44 +8,48 @@ use crate::error::Error;
 use crate::gpu::DeviceInfo;
 use crate::kernel::Kernel;
 
-/// How far a training may be from the reference's, relative to how far it went: f32 rounds by 6e-8, hundreds of times in a row; what is wrong is
-/// wrong by as much as it moved.
+/// The greatest allowed distance of a training from the reference, relative to how far it moved. f32 rounds by 6e-8,
+/// hundreds of times in a row; a wrong result is off by as much as it moved.
 pub(super) const ALLOWED: f64 = 1e-3;
 
-/// How far a gradient may be from a central difference, relative to the greatest one: the reference's f64 loses 1e-10 of it to the step.
+/// The greatest allowed distance of a gradient from a central difference, relative to the greatest gradient. The
+/// reference's f64 loses 1e-10 of it to the step.
 const ALLOWED_GRADIENT: f64 = 1e-4;
 
-/// What [`check`](super::check) found of a device. It prints itself, a line for each kernel and each other check.
+/// The result of [`check`](super::check) for a device. It implements `Display`: a line for each kernel and each other
+/// check.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
     /// The device that was checked.
     pub device: DeviceInfo,
-    /// How many trainings were compared with the CPU engine's.
+    /// The number of trainings compared with the CPU engine.
     pub trainings: usize,
-    /// What was found of each kernel, by its name: a file of `shaders/`, or what is emitted, as `product ab tiles` and `fused`.
+    /// The result for each kernel by name: a file of `shaders/`, or an emitted kernel such as `product ab tiles` and
+    /// `fused`.
     pub kernels: BTreeMap<String, KernelReport>,
-    /// The greatest distance of a gradient from a central difference of the loss, relative to the greatest gradient. It should be at most 1e-4, and is
-    /// infinite if there is no gradient.
+    /// The greatest distance of a gradient from a central difference of the loss, relative to the greatest gradient. It
+    /// should be at most 1e-4. It is infinite if there is no gradient.
     pub gradients: f64,
-    /// Whether repeated trainings by each engine gave the same bits.
+    /// Whether repeated trainings gave the same bits on each engine.
     pub deterministic: bool,
-    /// What the driver refused: the name of the training, and why.
+    /// What the driver refused: the name of the training, and the error.
     pub failures: Vec<(String, Error)>,
 }
 
-/// What was found of a kernel.
+/// The result for one kernel.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct KernelReport {
-    /// The trainings that ran it.
+    /// The number of trainings that ran it.
     pub trainings: usize,
-    /// The greatest distance of such a training's results from the CPU engine's, relative to how far the weights moved. It should be at most 1e-3, and
-    /// is infinite where there is a NaN or no result.
+    /// The greatest distance of such a training's results from the CPU engine's, relative to how far the weights moved.
+    /// It should be at most 1e-3. It is infinite where there is a NaN or no result.
     pub worst: f64,
-    /// The trainings that went wrong, by name.
+    /// The names of the trainings that went wrong.
     pub wrong: Vec<String>,
-    /// Whether some training that ran it went right: then it is wrong in company alone.
+    /// Whether at least one training that ran it was right. If so, the kernel is suspect only in combination with
+    /// others.
     pub right: bool,
 }
 
@@ -81,18 +85,18 @@ impl Report {
         self.deterministic = self.or_failed("repeated trainings", found).unwrap_or(false);
     }
 
-    /// The value, or a failure of the training of that name.
+    /// The value, or `None` after recording a failure of the named training.
     pub(super) fn or_failed<T>(&mut self, training: &str, found: Result<T, Error>) -> Option<T> {
         found.map_err(|error| self.failures.push((training.to_owned(), error))).ok()
     }
 
-    /// Whether all is right.
+    /// Whether all checks passed.
     pub fn passed(&self) -> bool {
         self.wrong().is_empty()
     }
 
-    /// What is wrong, in a few words each; nothing if all is right. Kernels with which no training went right are named, or if there are none the
-    /// trainings that went wrong.
+    /// Describes what is wrong, in a few words each; empty if all checks passed. It names the kernels that were in no
+    /// right training, or the wrong trainings if there are no such kernels.
     pub fn wrong(&self) -> Vec<String> {
         let mut wrong = suspects(&self.kernels);
         let missed = self.missed();
@@ -112,7 +116,7 @@ impl Report {
         wrong
     }
 
-    /// The files of shaders that no training ran: all, where the driver refused everything.
+    /// The shader files that no training ran: all of them if the driver refused everything.
     fn missed(&self) -> Vec<&'static str> {
         let files: BTreeSet<_> = Kernel::all().iter().filter_map(Kernel::file).collect();
         files.into_iter().filter(|file| !self.kernels.contains_key(*file)).collect()
@@ -125,7 +129,7 @@ impl fmt::Display for Report {
         for (name, found) in &self.kernels {
             let state = match (found.wrong.is_empty(), found.right) {
                 (true, _) => "ok    ",
-                // It was in company that went wrong.
+                // It only failed together with other suspects.
                 (false, true) => "ok?   ",
                 (false, false) => "WRONG ",
             };
@@ -148,7 +152,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// What must be wrong, by name: kernels with which no training went right, or if there are none the trainings themselves.
+/// The names of what must be wrong: kernels that were in no right training, or the wrong trainings if there are none.
 fn suspects(kernels: &BTreeMap<String, KernelReport>) -> Vec<String> {
     let never: Vec<String> =
         kernels.iter().filter(|(_, found)| !found.wrong.is_empty() && !found.right).map(|(name, _)| name.clone()).collect();
@@ -179,7 +183,7 @@ mod tests {
         assert!(suspects(&kernels(&[("matmul.wgsl", &[], true)])).is_empty());
         let one = kernels(&[("matmul.wgsl", &["adam"], true), ("clip.wgsl", &["adam"], false), ("loss.wgsl", &[], true)]);
         assert_eq!(suspects(&one), ["clip.wgsl"]);
-        // No kernel is in wrong trainings alone.
+        // No kernel is in wrong trainings only.
         let company = kernels(&[("matmul.wgsl", &["adam"], true), ("clip.wgsl", &["adam"], true)]);
         assert_eq!(suspects(&company), ["adam"]);
     }

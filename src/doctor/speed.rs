@@ -1,4 +1,4 @@
-//! How fast training is, beside what the device can do at most.
+//! Measures how fast a device trains, compared with its peak.
 
 use std::fmt;
 use std::time::Instant;
@@ -12,20 +12,20 @@ use crate::model::Model;
 use crate::network::{Activation, Init, Network};
 use crate::settings::{EngineChoice, Fit};
 
-/// How fast a device trains, beside what its shaders reach at most. It prints itself on one line.
+/// How fast a device trains, compared with the peak of its shaders. It implements `Display`, on one line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Speed {
-    /// The multiply-adds of training steps of a wide network, in GFLOP/s, two operations each.
+    /// Multiply-adds of the training steps of a wide network, in GFLOP/s, two operations each.
     pub training: f64,
-    /// The same of a shader that does nothing but multiply-adds on registers.
+    /// The peak in GFLOP/s: a shader that does nothing but multiply-adds on registers.
     pub peak: f64,
-    /// The bytes that a shader reads and writes which does nothing else, in GB/s.
+    /// The memory bandwidth in GB/s: a shader that does nothing but read and write.
     pub bandwidth: f64,
 }
 
 impl Speed {
-    /// How much of the peak training reaches, from 0 to 1.
+    /// The share of the peak that training reaches, from 0 to 1.
     pub fn share_of_peak(&self) -> f64 {
         self.training / self.peak
     }
@@ -44,10 +44,10 @@ impl fmt::Display for Speed {
     }
 }
 
-/// Measures how fast a device trains. Takes some seconds, for which nothing else should run there.
+/// Measures how fast a device trains. It takes some seconds, during which the device should be otherwise idle.
 ///
 /// # Errors
-/// [`Error::NeedsAdapter`] on the CPU engine, and what the driver refuses.
+/// [`Error::NeedsAdapter`] on the CPU engine, and whatever the driver refuses.
 ///
 /// ```no_run
 /// use shaderprop::{Device, DeviceChoice, doctor};
@@ -61,7 +61,8 @@ pub fn speed(device: &Device) -> Result<Speed, Error> {
     Ok(Speed { training, peak: peak.unrolled, bandwidth: peak.bytes })
 }
 
-/// GFLOP/s of training steps of a wide network: multiply-adds of its products, two operations each, by the time of epochs beyond the first ones.
+/// The throughput of training a wide network, in GFLOP/s: the multiply-adds of its products, two operations each,
+/// divided by the time of the epochs after the first ones.
 fn throughput(device: &Device) -> Result<f64, Error> {
     let (rows, width) = (256, 512);
     let network =
@@ -75,13 +76,13 @@ fn throughput(device: &Device) -> Result<f64, Error> {
         Ok(begun.elapsed().as_secs_f64())
     };
     timed(1)?;
-    // What a call costs beside its epochs is in both.
+    // The fixed cost of a call is in both times and cancels out.
     let (mut long, mut short) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..3 {
         (long, short) = (long.min(timed(21)?), short.min(timed(1)?));
     }
     let best = (long - short) / 20.0;
-    // Forward, gradients, and errors of all but the first layer.
+    // Forward, weight gradients, and the deltas of all but the first layer.
     let products = 3 + 3 + 2;
     Ok(2.0 * (products * rows * width * width) as f64 / best / 1e9)
 }

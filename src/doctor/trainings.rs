@@ -12,22 +12,22 @@ use crate::model::Model;
 use crate::network::{Activation, Init, Loss, Network, Tensor};
 use crate::settings::{EngineChoice, Fit};
 
-/// Trainings of which all bits must be equal.
+/// How often a training is repeated on each engine. All repetitions must give the same bits.
 pub const REPEATED: usize = 5;
 
-/// A training that is about to begin.
+/// Progress of the doctor: the training that is about to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// Which training it is, counted from 1.
+    /// The number of the training, from 1.
     pub training: usize,
-    /// How many there are.
+    /// The number of trainings in all.
     pub of: usize,
-    /// What it is about.
+    /// The name of the training.
     pub name: &'a str,
 }
 
-/// Trains all cases on the device and on the CPU engine.
+/// Runs all test trainings on the device and on the CPU engine.
 pub fn check_kernels(device: &Device, mut progress: impl FnMut(Progress<'_>)) -> Report {
     let mut report = Report::new(device.info().clone());
     let (cases, limits) = (cases(), device.limits());
@@ -44,14 +44,15 @@ pub fn check_kernels(device: &Device, mut progress: impl FnMut(Progress<'_>)) ->
     report
 }
 
-/// A file's variants together, and what is emitted by what it is: `product ab rows`, `fused`.
+/// The name of a kernel in the report: variants of a file are merged, and emitted kernels are named by kind, such as
+/// `product ab rows` and `fused`.
 fn name_of(label: &str) -> String {
     let name = label.split(" (").next().unwrap_or(label);
     let words = if name.starts_with("fused") { 1 } else { 3 };
     name.split(' ').take(words).collect::<Vec<_>>().join(" ")
 }
 
-/// The kernels that a case runs, and how far what comes out is from the reference.
+/// The kernels that a training runs, and the distance of its results from the reference.
 fn difference(device: &Device, case: &Case) -> (BTreeSet<String>, Result<f64, Error>) {
     let init = Init::GlorotUniform { seed: 5 };
     let models = |device: &Device| Model::new(device, &case.network, &init);
@@ -76,7 +77,8 @@ fn difference(device: &Device, case: &Case) -> (BTreeSet<String>, Result<f64, Er
     (labels, difference)
 }
 
-/// How far the device's gradients are from central differences of the reference's loss, relative to the greatest.
+/// The greatest distance of the device's gradients from central differences of the reference's loss, relative to the
+/// greatest gradient.
 pub fn gradients(device: &Device) -> Result<f64, Error> {
     let network = Network::new(4).dense(6, Activation::Tanh).dense(5, Activation::Sigmoid).dense(3, Activation::Softmax);
     let loss = Loss::CategoricalCrossEntropy;
@@ -84,7 +86,7 @@ pub fn gradients(device: &Device) -> Result<f64, Error> {
     let init = Init::GlorotUniform { seed: 9 };
     let mut model = Model::new(device, &network, &init)?;
     let before = model.weights();
-    // One step of plain descent with a rate of 1 takes the gradient off.
+    // One step of plain gradient descent with a learning rate of 1 subtracts the gradient.
     model.fit(&inputs, &targets, &Fit::new().loss(loss).learning_rate(1.0).engine(EngineChoice::Staged))?;
     let after = model.weights();
     let mut reference = Model::new(&Device::cpu(), &network, &init)?;
@@ -110,7 +112,7 @@ pub fn gradients(device: &Device) -> Result<f64, Error> {
     Ok(worst / most)
 }
 
-/// Whether repeated trainings give the same bits, by each engine.
+/// Whether repeated trainings give the same bits on each engine.
 pub fn same_bits(device: &Device) -> Result<bool, Error> {
     let network = Network::new(4).dense(6, Activation::Tanh).dense(3, Activation::Softmax);
     let (inputs, targets) = cases::rows(50, 4, 3);

@@ -1,5 +1,5 @@
-//! A plan on a device: its buffers, and its dispatches with their pipelines and bindings. This is the one way from a planned dispatch into
-//! a command buffer, for every engine.
+//! A plan loaded on a device: its buffers, and its dispatches with pipelines and bindings. Every engine records planned
+//! dispatches into command buffers through this file.
 
 use std::num::NonZero;
 
@@ -7,37 +7,38 @@ use crate::error::Error;
 use crate::gpu::{Allocated, Gpu};
 use crate::plan::{Dispatch, Id, PARAMS_STRIDE, Plan, PlannedTensor};
 
-/// What a plan is on a device.
+/// A plan loaded on a device.
 pub struct Loaded {
     /// The plan's buffers.
     pub buffers: Vec<wgpu::Buffer>,
     /// The plan's dispatches.
     pub dispatches: Vec<Recorded>,
-    /// What data is read back by way of.
+    /// The staging buffer for readbacks.
     pub staging: wgpu::Buffer,
     /// The `Params` of all dispatches.
     params: wgpu::Buffer,
-    /// All of its buffers.
+    /// All its buffers.
     _allocated: Allocated,
 }
 
-/// A dispatch, as it goes into a command buffer.
+/// A dispatch, ready to be recorded.
 pub struct Recorded {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     workgroups: [u32; 3],
-    /// How long it may take, by its estimate.
+    /// The estimated time.
     pub nanoseconds: u64,
 }
 
-/// What data is read back by way of.
+/// The usage of a staging buffer.
 pub const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
 
 impl Loaded {
-    /// Compiles and allocates all that the plan needs, for the engine of that name; up to `readable` elements can then be read at once.
+    /// Compiles and allocates everything that the plan needs, for the engine of that name. Up to `readable` elements
+    /// can then be read at once.
     pub async fn new(gpu: &Gpu, plan: &Plan, engine: &str, readable: usize) -> Result<Self, Error> {
         use wgpu::BufferUsages as Usage;
-        // Compiled before anything is allocated: WGSL of the user's own may be wrong.
+        // Compile before anything is allocated, since custom WGSL may be wrong.
         let mut pipelines = Vec::with_capacity(plan.dispatches.len());
         for dispatch in &plan.dispatches {
             pipelines.push(gpu.pipeline(&dispatch.kernel).await?);
@@ -78,18 +79,19 @@ impl Loaded {
         Ok(Self { buffers, dispatches, staging, params, _allocated: room.allocated() })
     }
 
-    /// The buffer that a tensor of the plan is in.
+    /// The buffer of a tensor of the plan.
     pub fn buffer(&self, plan: &Plan, tensor: Id) -> &wgpu::Buffer {
         &self.buffers[plan.tensors[tensor.0].buffer]
     }
 
-    /// Makes another of a dispatch, of the same kernel on the same tensors: what is submitted next has its parameters and workgroups.
+    /// Replaces a dispatch by another of the same kernel on the same tensors. Submissions from now on use its
+    /// parameters and workgroups.
     pub fn set(&mut self, gpu: &Gpu, index: usize, dispatch: &Dispatch) -> Result<(), Error> {
         self.dispatches[index].workgroups = dispatch.workgroups;
         gpu.write(&self.params, (index * PARAMS_STRIDE) as u64, bytemuck::cast_slice(&dispatch.params))
     }
 
-    /// A command buffer with those dispatches, in that order.
+    /// Records those dispatches, in that order.
     pub fn record(&self, gpu: &Gpu, order: impl IntoIterator<Item = usize>) -> Result<wgpu::CommandBuffer, Error> {
         gpu.record(|encoder| {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -99,7 +101,7 @@ impl Loaded {
 }
 
 impl Recorded {
-    /// Records it into a pass.
+    /// Records the dispatch into a pass.
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
         let [x, y, z] = self.workgroups;
         pass.set_pipeline(&self.pipeline);

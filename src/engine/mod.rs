@@ -1,4 +1,4 @@
-//! What trains: the interface of an engine, and the staged, the fused and the CPU engine behind it.
+//! The engines that train: their common interface, and the staged, the fused and the CPU engine behind it.
 //!
 //! Uses `plan`, `gpu`, `kernel`, `settings`, `data` and `network`.
 

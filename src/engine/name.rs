@@ -1,31 +1,32 @@
-//! The engines by name.
+//! The names of the engines.
 
 use std::fmt;
 
-/// What trains a network.
+/// The engine that trains a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// A dispatch for each stage of a step.
+    /// One dispatch for each stage of a step.
     #[default]
     Staged,
-    /// Many epochs in a dispatch.
+    /// Many epochs in one dispatch.
     Fused,
     /// The CPU engine, in f64.
     Cpu,
 }
 
-/// Which engine trains, and why: what [`Model::engine`](crate::Model::engine) says. It prints itself.
+/// The engine that will train, and the reason, as returned by [`Model::engine`](crate::Model::engine). It implements
+/// `Display`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EngineReport {
     /// The engine.
     pub engine: Engine,
-    /// Why.
+    /// The reason for choosing it.
     pub why: String,
 }
 
 impl Engine {
-    /// Its name: `staged`, `fused`, `cpu`.
+    /// The engine's name: `staged`, `fused` or `cpu`.
     pub fn name(self) -> &'static str {
         match self {
             Engine::Staged => "staged",

@@ -1,4 +1,4 @@
-//! The engines behind one interface: take so many steps, hand back losses, what was measured, and parameters.
+//! The interface of the engines: run steps, return losses, metrics and parameters.
 
 use super::cpu::CpuEngine;
 use super::fused::{self, FusedEngine};
@@ -10,18 +10,18 @@ use crate::error::Error;
 use crate::gpu::Device;
 use crate::settings::{EngineChoice, Measured};
 
-/// An engine in training: of one network on one set of data.
+/// An engine in a training of one network on one data set.
 pub enum Running {
     Staged(Box<StagedEngine>),
     Fused(Box<FusedEngine>),
     Cpu(Box<CpuEngine>),
 }
 
-/// The most values that the CPU engine holds at once: 16 GiB of them.
+/// The maximum number of values that the CPU engine holds at once: 16 GiB of them.
 const MOST_ON_CPU: u64 = 2 << 30;
 
 impl Running {
-    /// The device's engine, with data and parameters in place.
+    /// Starts the device's engine, with data and parameters uploaded.
     pub async fn training(device: &Device, setup: Setup<'_>) -> Result<Self, Error> {
         let batches = Batches::of(setup.frame.fit, setup.data.inputs.rows());
         let parts = batches.size < batches.rows;
@@ -29,7 +29,8 @@ impl Running {
             if setup.frame.fit.engine == EngineChoice::Fused {
                 log::warn!("training on the CPU engine: the device runs no shaders");
             }
-            // It computes without the plan, but on the same tensors, in f64: what is too large for it is refused as well.
+            // The CPU engine does not use the plan, but it holds the same tensors in f64. What is too large to plan is
+            // refused here too.
             let gathered = Gathered { training: parts, validation: true };
             let values = plan(&setup.frame, gathered)?.plan.total_bytes(0) / 4;
             if values > MOST_ON_CPU {
@@ -57,7 +58,7 @@ impl Running {
             match planned {
                 Ok(engine) => return Ok(Self::Staged(Box::new(engine))),
                 Err(error @ (Error::TooLarge { .. } | Error::OutOfMemory { .. })) => {
-                    // What is said at last is what the smallest way was refused for.
+                    // The error that is returned is that of the smallest layout.
                     log::info!("{error}; trying with less of the data on the device");
                     refused = Some(error);
                 }
@@ -67,7 +68,7 @@ impl Running {
         Err(refused.unwrap_or(Error::NoAdapter))
     }
 
-    /// Which it is.
+    /// The engine's name.
     pub fn name(&self) -> Engine {
         match self {
             Self::Staged(_) => Engine::Staged,
@@ -76,7 +77,8 @@ impl Running {
         }
     }
 
-    /// Takes those steps, whole epochs, and gives how many it took: fewer where it was cancelled. Returns before the device has done them.
+    /// Runs those steps, which are whole epochs, and returns how many it ran: fewer if it is cancelled. It returns
+    /// before the device has finished them.
     pub async fn run(&mut self, steps: &[Step]) -> Result<usize, Error> {
         match self {
             Self::Staged(engine) => engine.run(steps).await,
@@ -85,8 +87,8 @@ impl Running {
         }
     }
 
-    /// The losses of the whole epochs since the last reading, and what was measured in the last of them; the parameters are read along with them
-    /// where they will be asked for.
+    /// Reads the losses of the complete epochs since the last reading, and the metrics of the last one. The parameters
+    /// are read with them if they will be needed.
     pub async fn losses(&mut self, with_parameters: bool) -> Result<Losses, Error> {
         match self {
             Self::Staged(engine) => engine.losses(with_parameters).await,
@@ -95,17 +97,17 @@ impl Running {
         }
     }
 
-    /// What is measured of the validation rows now; nothing without any, or where it was cancelled.
+    /// Evaluates the validation rows now. Returns `None` without validation rows, or if it is cancelled.
     pub async fn validate(&mut self) -> Result<Option<Measured>, Error> {
         match self {
             Self::Staged(engine) => engine.validate().await,
-            // It is not chosen where something is measured.
+            // The fused engine is not chosen if anything is validated.
             Self::Fused(_) => Ok(None),
             Self::Cpu(engine) => Ok(engine.validate()),
         }
     }
 
-    /// Keeps a copy of the parameters as they are now.
+    /// Takes a snapshot of the current parameters on the device.
     pub fn keep(&mut self, snapshot: Snapshot) -> Result<(), Error> {
         match self {
             Self::Staged(engine) => engine.keep(snapshot),
@@ -117,7 +119,7 @@ impl Running {
         }
     }
 
-    /// The parameters as they are, or as they were when the snapshot was taken.
+    /// Reads the current parameters, or those of a snapshot.
     pub async fn parameters(&mut self, snapshot: Option<Snapshot>) -> Result<Vec<f64>, Error> {
         match self {
             Self::Staged(engine) => engine.parameters(snapshot).await,
@@ -126,7 +128,7 @@ impl Running {
         }
     }
 
-    /// What the optimizer keeps of each parameter, slot by slot.
+    /// Reads the optimizer state of each parameter, slot by slot.
     pub async fn slots(&mut self) -> Result<Vec<Vec<f64>>, Error> {
         match self {
             Self::Staged(engine) => engine.slots().await,

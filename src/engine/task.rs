@@ -1,23 +1,23 @@
-//! What an engine is given, and what it gives back.
+//! The inputs and outputs of an engine.
 
 use crate::data::Data;
 use crate::kernel::{Limits, Weights};
 use crate::network::{Layout, Network};
 use crate::settings::{Fit, Measured, Scores};
 
-/// What is trained, from where and on what.
+/// Everything that an engine needs to start a training.
 #[derive(Clone, Copy)]
 pub struct Setup<'a> {
     pub frame: Frame<'a>,
-    /// Flat, where training begins.
+    /// The initial parameters, flat.
     pub parameters: &'a [f64],
-    /// What the optimizer keeps, flat; empty where it begins.
+    /// The optimizer state, flat; empty at the start.
     pub slots: &'a [Vec<f64>],
     pub data: &'a Data<'a>,
     pub validation: Option<&'a Data<'a>>,
 }
 
-/// All that planning needs to know of a training: what it is, but no number of it.
+/// Everything that planning needs to know about a training: its shapes and settings, not its numbers.
 #[derive(Clone, Copy)]
 pub struct Frame<'a> {
     pub network: &'a Network,
@@ -25,26 +25,26 @@ pub struct Frame<'a> {
     pub fit: &'a Fit,
     pub rows: DataShape,
     pub validation: Option<DataShape>,
-    /// What is counted of the outputs, in training and over the validation rows.
+    /// What is counted in training and validation.
     pub scores: Scores,
-    /// How many epochs' losses there is room for between two readings.
+    /// The number of epochs whose losses can be kept until they are read.
     pub room: usize,
     /// The snapshots that will be taken.
     pub snapshots: &'a [Snapshot],
-    /// Whether parameters that are no numbers are looked for wherever losses are read.
+    /// Whether parameters are checked for NaN and infinite values whenever losses are read.
     pub scanned: bool,
-    /// The device's, but may choose how products are computed.
+    /// The device's limits, with a choice of how products are computed.
     pub limits: Limits,
 }
 
-/// What planning needs to know of data.
+/// What planning needs to know about data.
 #[derive(Clone, Copy, Debug)]
 pub struct DataShape {
     pub count: usize,
-    /// Whether targets are one class index a row.
+    /// Whether targets are class indices, one for each row.
     pub classes: bool,
     pub weights: Weights,
-    /// What all rows weigh together.
+    /// The total weight of all rows.
     pub total: f64,
 }
 
@@ -58,9 +58,9 @@ impl DataShape {
 /// A copy of the parameters that stays on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshot {
-    /// Those of the best epoch.
+    /// The parameters of the best epoch.
     Best,
-    /// Those of the last epoch that was looked at.
+    /// The parameters of the last epoch that was checked.
     Good,
 }
 
@@ -75,10 +75,10 @@ impl Snapshot {
 
 /// The losses since the last reading.
 pub struct Losses {
-    /// One an epoch.
+    /// One loss for each epoch.
     pub epochs: Vec<f64>,
-    /// What was measured in the last of them.
+    /// The metrics of the last epoch.
     pub measured: Measured,
-    /// Whether all parameters are numbers, as far as that is looked at.
+    /// Whether all parameters are finite; true if that is not checked.
     pub finite: bool,
 }

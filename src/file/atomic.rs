@@ -1,4 +1,4 @@
-//! Files of an application's own, written as models are.
+//! Atomic files for applications, written the way models are.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use super::write::{Existing, Target};
 use crate::error::Error;
 
-/// A file that is written whole or not at all, as models and checkpoints are: what an application writes beside a model. The new file is written
-/// beside its place, synced, and put into it in one step; what a killed run left of it is removed by the next one.
+/// Writes a file atomically, as models and checkpoints are written: the file is either complete or unchanged. Use it
+/// for files that an application stores with a model. The new file is written next to its destination, synced, and
+/// renamed in one step. Leftovers of a killed run are removed by the next one.
 ///
 /// ```
 /// use shaderprop::{AtomicFile, Error};
@@ -27,19 +28,19 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// A file of that path, which is not written over one that is there already.
+    /// A file at that path. By default an existing file is not overwritten.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self { path: path.as_ref().to_owned(), existing: Existing::Refused }
     }
 
-    /// Whether a file that is there already is replaced.
+    /// Sets whether an existing file is replaced.
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.existing = if overwrite { Existing::Replaced } else { Existing::Refused };
         self
     }
 
-    /// Refuses a path where no file can be written, before there is anything to write.
+    /// Checks whether a file can be written at the path, before there is anything to write.
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::Write`].
@@ -47,10 +48,10 @@ impl AtomicFile {
         Target::checked(&self.path, self.existing).map(|_| ())
     }
 
-    /// Writes the file.
+    /// Writes the file with the content that the closure writes.
     ///
     /// # Errors
-    /// [`Error::Exists`] and [`Error::Write`], also for an error of the function; then nothing has changed.
+    /// [`Error::Exists`] and [`Error::Write`], also for an error of the closure. The destination is then unchanged.
     pub fn write(&self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
         super::write::write(&self.path, self.existing, content)
     }

@@ -1,4 +1,4 @@
-//! C source: the network with its weights and preprocessing as one file in C99 that needs the C library alone.
+//! Exports C source: the network with its weights and preprocessing as one file of C99 that needs only the C library.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use crate::data::{BEYOND_F32, FeatureKind, Goal, MISSING, Preprocessing};
 use crate::error::Error;
 use crate::network::{Activation, Tensor};
 
-/// The source of a model's file, its functions named after `stem`.
+/// The C source of a model. The names of its functions start with `stem`.
 pub fn source(model: &Saved<'_>, stem: &str) -> Result<String, Error> {
     let layers = model.network().layers();
     for layer in layers {
@@ -65,7 +65,7 @@ pub fn source(model: &Saved<'_>, stem: &str) -> Result<String, Error> {
     Ok(c)
 }
 
-/// A word that may begin a C name.
+/// A valid start of a C identifier.
 fn identifier(stem: &str) -> String {
     let word: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     if word.starts_with(|c: char| c.is_ascii_alphabetic()) { word } else { format!("model_{word}") }
@@ -100,7 +100,7 @@ fn table_interface(c: &mut String, name: &str, preprocessing: &Preprocessing) ->
     format!("int {name}_predict(const double *numbers, const char *const *categories, {outputs})")
 }
 
-/// Text as a comment can hold it.
+/// Escapes text for a comment.
 fn comment(text: &str) -> Cow<'_, str> {
     let plain = |c: char| {
         !c.is_control()
@@ -113,7 +113,7 @@ fn comment(text: &str) -> Cow<'_, str> {
     if text.chars().all(plain) { text.into() } else { text.replace(|c| !plain(c), "_").into() }
 }
 
-/// Text as a C string. Question marks are escaped too, since two of them may begin a trigraph.
+/// A C string literal. Question marks are escaped too, since two of them may start a trigraph.
 fn string(text: &str) -> String {
     let escaped = text.bytes().map(|byte| match byte {
         b'"' | b'\\' | b'?' => format!("\\{}", byte as char),
@@ -123,7 +123,7 @@ fn string(text: &str) -> String {
     format!("\"{}\"", escaped.collect::<String>())
 }
 
-/// The shortest decimals that are this number.
+/// The shortest decimal form that gives this number.
 fn float(value: f32) -> String {
     format!("{value:?}f")
 }
@@ -185,7 +185,7 @@ fn network(c: &mut String, prefix: &str, model: &Saved<'_>) {
     *c += "}\n\n";
 }
 
-/// What turns a row of a table into the network's inputs, and its outputs into answers.
+/// The functions that turn a row of a table into the network's inputs, and its outputs into predictions.
 fn table(c: &mut String, (name, signature): (&str, &str), preprocessing: &Preprocessing, [inputs, outputs]: [usize; 2]) {
     let features = &preprocessing.features;
     let numbers: Vec<_> = features.iter().filter(|feature| matches!(feature.kind, FeatureKind::Number { .. })).collect();
@@ -210,7 +210,7 @@ fn table(c: &mut String, (name, signature): (&str, &str), preprocessing: &Prepro
                 any_category = true;
                 let count = names.len();
                 let list: Vec<_> = names.iter().map(|name| string(name)).collect();
-                // An array has at least one element.
+                // A C array has at least one element.
                 let list = if list.is_empty() { "NULL".into() } else { list.join(", ") };
                 let _ = writeln!(c, "static const char *const {name}_categories_{category}[] = {{{list}}};\n");
                 let missing = missing.map_or(-1, |place| place as i64);

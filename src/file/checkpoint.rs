@@ -1,4 +1,4 @@
-//! What a checkpoint is made of: a safetensors file with a description and a checksum.
+//! The format of a checkpoint: a safetensors file with a description and a checksum.
 
 pub use super::description::{Description, KEY, MOST_COUNTED, NetworkText};
 pub use super::progress::{CHECKSUM, PREFIXES, Progress, verify};

@@ -1,4 +1,4 @@
-//! A model, as files hold it.
+//! The contents of a model file.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use super::description::Description;
 use crate::data::Preprocessing;
 use crate::network::{Layout, Network, Tensor};
 
-/// A model to be saved.
+/// A model to save.
 #[derive(Clone, Copy)]
 pub struct Saved<'a> {
     pub network: &'a Network,
     pub layout: &'a Layout,
-    /// Flat, as the layout says.
+    /// The parameters, flat, in the order of the layout.
     pub parameters: &'a [f64],
     pub preprocessing: Option<&'a Preprocessing>,
-    /// The epochs that it was trained for.
+    /// The number of epochs trained.
     pub epochs: u64,
     pub notes: &'a BTreeMap<String, String>,
 }
@@ -22,10 +22,10 @@ pub struct Saved<'a> {
 /// A model that was loaded.
 pub struct Loaded {
     pub network: Network,
-    /// Flat, as the network's layout says.
+    /// The parameters, flat, in the order of the network's layout.
     pub parameters: Vec<f64>,
     pub preprocessing: Option<Preprocessing>,
-    /// The epochs that it was trained for.
+    /// The number of epochs trained.
     pub epochs: u64,
     pub notes: BTreeMap<String, String>,
 }

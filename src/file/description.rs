@@ -1,4 +1,4 @@
-//! What a file says of a model beside its weights, in JSON: the network, the fitted preprocessing, the version that wrote it.
+//! The description in a model file, in JSON: the network, the fitted preprocessing, the version that wrote it.
 
 use std::collections::BTreeMap;
 
@@ -9,34 +9,34 @@ use crate::data::{Feature, Goal, Preprocessing};
 use crate::display::{brief, shown};
 use crate::network::{Activation, Network};
 
-/// The key that it stands under.
+/// The metadata key of the description.
 pub const KEY: &str = "shaderprop";
 
-/// The format that is written; others are refused.
+/// The version of the format. Files of other versions are refused.
 pub const FORMAT: u32 = 1;
 
-/// The most epochs or steps of a training: what JSON's readers count exactly, and nobody lives to see.
+/// The maximum number of epochs or steps of a training: the largest integer that JSON readers represent exactly.
 pub const MOST_COUNTED: u64 = 1 << 53;
 
-/// What a file says of a model.
+/// The description of a model.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Description {
     pub format: u32,
-    /// The version of the library that wrote it.
+    /// The library version that wrote the file.
     pub version: String,
     pub network: NetworkText,
     preprocessing: Option<PreprocessingText>,
-    /// The epochs that the model was trained for.
+    /// The number of epochs trained.
     pub epochs: u64,
-    /// How, and what else was noted.
+    /// Notes on the training, and any others.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<String, String>,
-    /// Of a checkpoint: where the training stands.
+    /// In a checkpoint: the state of the training.
     pub training: Option<Progress>,
 }
 
-/// A network, its activations by name.
+/// A network, with activations by name.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkText {
@@ -63,7 +63,7 @@ struct PreprocessingText {
     target: Goal,
 }
 
-/// What is looked at before the rest is understood.
+/// The part that is parsed first, to check the format's version.
 #[derive(Deserialize)]
 struct Head {
     format: u32,
@@ -85,11 +85,11 @@ impl Description {
     }
 
     pub fn to_json(&self) -> String {
-        // Strings as keys and finite numbers are all that it holds, so that this cannot fail.
+        // It only has string keys and finite numbers, so that this cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads one.
+    /// Parses a description.
     pub fn parse(json: &str) -> Result<Self, String> {
         let message = |error: serde_json::Error| format!("a description that cannot be read: {}", brief(&error.to_string()));
         let head: Head = serde_json::from_str(json).map_err(message)?;
@@ -106,7 +106,7 @@ impl Description {
         Ok(description)
     }
 
-    /// The fitted preprocessing, if there is any, checked.
+    /// The fitted preprocessing, if any, after checking it.
     pub fn preprocessing(&mut self) -> Result<Option<Preprocessing>, String> {
         let Some(PreprocessingText { features, target }) = self.preprocessing.take() else { return Ok(None) };
         let preprocessing = Preprocessing { features, target };
@@ -127,7 +127,7 @@ impl NetworkText {
         Self { inputs: network.inputs(), dropout: network.input_dropout(), layers: network.layers().iter().map(layer).collect() }
     }
 
-    /// The network. Activations that are not built in are looked up among these.
+    /// The network. Activations that are not built in are looked up in `custom`.
     pub fn network(&self, custom: &[Activation]) -> Result<Network, String> {
         let mut network = Network::new(self.inputs).dropout(self.dropout);
         for layer in &self.layers {
@@ -149,7 +149,7 @@ impl NetworkText {
         Ok(network)
     }
 
-    /// In a few words, such as `64-32-10`.
+    /// The layer sizes, such as `64-32-10`.
     pub fn sizes(&self) -> String {
         let sizes = std::iter::once(self.inputs).chain(self.layers.iter().map(|layer| layer.units));
         brief(&sizes.map(|size| size.to_string()).collect::<Vec<_>>().join("-"))

@@ -1,4 +1,4 @@
-//! The formats of a model's file, and how one is saved and loaded.
+//! Model file formats, and the options for saving and loading.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::write::{Existing, Target};
 use crate::error::Error;
 use crate::network::Activation;
 
-/// How a model is saved: not over a file that is there already, and with finite weights alone, where nothing else is set.
+/// Options for saving a model. By default an existing file is not overwritten, and weights must be finite.
 ///
 /// ```
 /// use shaderprop::Save;
@@ -18,54 +18,56 @@ pub struct Save {
     pub(crate) allow_non_finite: bool,
 }
 
-/// How a model is loaded: with finite weights and shaderprop's own activations alone, where nothing else is set.
+/// Options for loading a model. By default weights must be finite, and only built-in activations are known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
     pub(crate) custom: Vec<Activation>,
     pub(crate) allow_non_finite: bool,
 }
 
-/// What a model is saved as, which the end of the file's name says.
+/// The file format of a saved model. The extension of the file name selects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// `.safetensors`: the whole model. Weights have the shape (out, in), so that PyTorch loads them into a `ModuleList` named `layers`.
+    /// `.safetensors`: the whole model. Weights have the shape (out, in), so that PyTorch can load them into a
+    /// `ModuleList` named `layers`.
     Safetensors,
-    /// `.npz`: the whole model. Weights have the shape (in, out), as NumPy's `inputs @ weight + bias` takes them.
+    /// `.npz`: the whole model. Weights have the shape (in, out), as in NumPy's `inputs @ weight + bias`.
     Npz,
-    /// `.onnx`: for other programs, with the preprocessing. It is not loaded again.
+    /// `.onnx`: an export for other programs, including the preprocessing. It cannot be loaded again.
     Onnx,
-    /// `.json`: for other programs, to be read by eye too: all of the model, weights nested by rows of the shape (in, out). It is not loaded again.
+    /// `.json`: an export for other programs and for reading: the whole model, with weights as nested rows of shape
+    /// (in, out). It cannot be loaded again.
     Json,
-    /// `.c`: for other programs, with the preprocessing. It is not loaded again.
+    /// `.c`: an export as C source, including the preprocessing. It cannot be loaded again.
     C,
 }
 
 impl Save {
-    /// The defaults.
+    /// The default options.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether a file that is there already is replaced.
+    /// Sets whether an existing file is replaced.
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self
     }
 
-    /// Whether weights that are NaN or infinite are saved; loading has to be told too.
+    /// Sets whether NaN and infinite weights may be saved. Loading them needs [`Load::allow_non_finite`] as well.
     #[must_use]
     pub fn allow_non_finite(mut self, allow: bool) -> Self {
         self.allow_non_finite = allow;
         self
     }
 
-    /// Refuses a path where saving could not begin: to be told before training instead of after it. It also removes what a run that was
-    /// killed while it saved there left behind.
+    /// Checks before a training whether saving to `path` could start. It also removes temporary files that a killed run
+    /// left there.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a name without one of the [`Format`]s' endings, [`Error::Exists`], [`Error::Write`].
+    /// [`Error::Setting`] for a name without the extension of a [`Format`], [`Error::Exists`], [`Error::Write`].
     ///
     /// ```
     /// use shaderprop::{Error, Save};
@@ -83,19 +85,19 @@ impl Save {
 }
 
 impl Load {
-    /// The defaults.
+    /// The default options.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An activation of your own that the file names: WGSL is never taken from a file.
+    /// Supplies a custom activation that the file names. WGSL is never read from a file.
     #[must_use]
     pub fn custom(mut self, activation: Activation) -> Self {
         self.custom.push(activation);
         self
     }
 
-    /// Whether weights that are NaN or infinite are loaded.
+    /// Sets whether NaN and infinite weights may be loaded.
     #[must_use]
     pub fn allow_non_finite(mut self, allow: bool) -> Self {
         self.allow_non_finite = allow;
@@ -104,10 +106,10 @@ impl Load {
 }
 
 impl Format {
-    /// The format of a file of that name.
+    /// The format for a file name.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a name without one of their endings.
+    /// [`Error::Setting`] for a name without the extension of a format.
     pub fn of(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         match path.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase).as_deref() {
@@ -125,12 +127,12 @@ impl Format {
     }
 }
 
-/// A path that cannot be read as what it should be.
+/// The error for a file that is not what was expected.
 pub fn refused(path: &Path, expected: &str, message: String) -> Error {
     Error::File { path: path.display().to_string(), expected: expected.into(), message }
 }
 
-/// Refuses the name of what is written for other programs alone.
+/// Refuses to load a format that is only for export.
 pub fn refuse_exported(path: &Path) -> Result<(), Error> {
     match Format::of(path) {
         Ok(Format::Onnx | Format::Json | Format::C) => Err(refused(

@@ -1,4 +1,4 @@
-//! JSON: the whole model as text, for programs of any kind.
+//! Exports JSON: the whole model as text, for programs of any kind.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use crate::error::Error;
 struct Whole {
     #[serde(flatten)]
     description: Description,
-    /// By name: weights of the shape (in, out), biases of (out).
+    /// The values by tensor name: weights of shape (in, out), biases of (out).
     weights: BTreeMap<String, Values>,
 }
 
-/// Numbers in the fewest digits that give the same f32.
+/// Numbers with the fewest digits that give the same f32.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Values {
@@ -24,7 +24,7 @@ enum Values {
     Matrix(Vec<Vec<f32>>),
 }
 
-/// The text of a model's file.
+/// The JSON text of a model.
 pub fn text(model: &Saved<'_>) -> Result<String, Error> {
     let refuse = |what: String| Error::Export { format: "JSON".into(), what };
     let mut weights = BTreeMap::new();

@@ -1,6 +1,6 @@
-//! Models and checkpoints as bytes: safetensors, NPZ, ONNX, JSON, C; and files that are whole or not there.
+//! Files: models and checkpoints as safetensors, NPZ, ONNX, JSON and C, and atomic writing.
 //!
-//! Uses `network`, `data` (preprocessing) and `settings` (where a schedule stands).
+//! Uses `network`, `data` (preprocessing) and `settings` (the state of a schedule).
 
 #[cfg(not(target_arch = "wasm32"))]
 mod atomic;

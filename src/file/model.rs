@@ -1,4 +1,4 @@
-//! Models as files: written in any format, read from those that hold a whole model.
+//! Writes models in any format, and reads them from the formats that hold a whole model.
 
 use std::borrow::Cow;
 use std::io::{Cursor, Read, Seek, Write};
@@ -14,13 +14,13 @@ use super::{c, json, npz, onnx};
 use crate::error::Error;
 use crate::network::{Layout, Network};
 
-/// What is written to a file.
+/// Writes the content of a file.
 pub type Content<'a> = &'a mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>;
 
-/// What is expected of a file that is to be loaded.
+/// The expected content of a file to load, for messages.
 pub const EXPECTED: &str = "a model in safetensors";
 
-/// Writes the model as a file of that name has it, to where `to` says.
+/// Writes the model in the format of that file name, through `to`.
 pub fn write_model(
     model: &Saved<'_>,
     path: &Path,
@@ -68,13 +68,13 @@ pub fn open_model(path: &Path, load: &Load) -> Result<Loaded, Error> {
     read_model(path, (file, length), load)
 }
 
-/// The same of the bytes of a file of that name.
+/// Loads a model from the bytes of a file of that name.
 pub fn read_model_from(name: &Path, bytes: &[u8], load: &Load) -> Result<Loaded, Error> {
     refuse_exported(name)?;
     read_model(name, (Cursor::new(bytes), bytes.len() as u64), load)
 }
 
-/// Loads what is read of that length; the path says what it should be, and messages name it.
+/// Loads a model of that length in bytes. The path selects the format and is named in messages.
 fn read_model(path: &Path, (mut file, length): (impl Read + Seek, u64), load: &Load) -> Result<Loaded, Error> {
     let refuse = |message| refused(path, EXPECTED, message);
     if is_npz(path, &mut file).map_err(|error| refuse(error.to_string()))? {
@@ -102,7 +102,7 @@ fn read_model(path: &Path, (mut file, length): (impl Read + Seek, u64), load: &L
     assemble(path, load, EXPECTED, &mut description, take)
 }
 
-/// Loads a model from what is read of that length; the path is what messages name.
+/// Loads a model from an NPZ file of that length in bytes. The path is named in messages.
 fn read_npz(path: &Path, (file, length): (impl Read + Seek, u64), load: &Load) -> Result<Loaded, Error> {
     let refuse = |message| refused(path, npz::EXPECTED, message);
     let mut archive = npz::Archive::new(file, length).map_err(refuse)?;
@@ -116,7 +116,7 @@ fn read_npz(path: &Path, (file, length): (impl Read + Seek, u64), load: &Load) -
     })
 }
 
-/// A model out of its description and the parameters that `take` finds for the network.
+/// Assembles a model from its description and the parameters that `take` finds for the network.
 fn assemble(
     path: &Path,
     load: &Load,
@@ -129,7 +129,7 @@ fn assemble(
     let preprocessing = description.preprocessing().map_err(refuse)?;
     let (parameters, layout) = take(&network).map_err(refuse)?;
     if !load.allow_non_finite {
-        // As they will be on a device, and in a file.
+        // The values as they will be on a device and in a file.
         check_finite(&layout, &parameters, |value| (*value as f32).is_finite())?;
     }
     let notes = description.training.as_ref().map(Progress::notes);
@@ -137,12 +137,12 @@ fn assemble(
     Ok(Loaded { network, parameters, preprocessing, epochs: description.epochs, notes })
 }
 
-/// The parameters of a network of that layout out of a safetensors or NPZ file, whoever wrote it.
+/// The parameters for a network of that layout from any safetensors or NPZ file, whichever program wrote it.
 pub fn read_weights(path: &Path, network: &Network, layout: &Layout, load: &Load) -> Result<Vec<f64>, Error> {
     let expected = format!("weights of a network {}", NetworkText::of(network).sizes());
     let refuse = |message| refused(path, &expected, message);
     refuse_exported(path)?;
-    // What cannot be opened is refused below.
+    // A file that cannot be opened is refused below.
     let npz = safetensors::open_plain(path).is_ok_and(|(mut file, _)| is_npz(path, &mut file).unwrap_or(false));
     let parameters = if npz {
         npz::weights(path, layout).map_err(refuse)?
@@ -161,7 +161,7 @@ fn too_long(path: &Path, got: String) -> Error {
     Error::Export { format: path.display().to_string(), what: got }
 }
 
-/// Whether that file is to be read as NPZ: by the end of its name, or by its beginning if that says nothing.
+/// Whether that file is NPZ: by the extension, or by its first bytes if the extension does not tell.
 fn is_npz(path: &Path, file: &mut (impl Read + Seek)) -> std::io::Result<bool> {
     match Format::of(path) {
         Ok(format) => Ok(format == Format::Npz),

@@ -1,4 +1,4 @@
-//! NPZ: a ZIP archive of NPY files, one a tensor; the description of the network is one more, the bytes of its JSON.
+//! NPZ: a ZIP archive of NPY files, one for each tensor, and one more with the bytes of the JSON description.
 
 use std::io::{self, BufReader, Cursor, Read, Seek, Write};
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::data::{Array, read_npy};
 use crate::display::{brief, shown};
 use crate::network::{Layout, Tensor};
 
-/// How many times its length an archive may unpack to, and how much more: compressed weights hardly get shorter.
+/// The limit for unpacked data: this many times the archive's length, plus this many bytes. Weights hardly compress.
 const MOST_UNPACKED: (u64, u64) = (8, 1 << 20);
 
-/// What is wrong with an archive of that description and so many tensors, which would be refused when it is read.
+/// Checks whether an archive with that description and number of tensors could be read again.
 pub fn check(description: &str, tensors: usize) -> Result<(), String> {
     if tensors > MOST_TENSORS {
         return Err(format!("{tensors} tensors, of at most {MOST_TENSORS}"));
@@ -32,7 +32,7 @@ pub fn archive(description: &str, tensors: &[Tensor]) -> io::Result<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let mut entry = |name: &str, header: &str, data: &[u8]| -> io::Result<()> {
         let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-        // Beyond this its length takes more bits.
+        // Larger entries need 64-bit lengths.
         zip.start_file(format!("{name}.npy"), options.large_file(data.len() >= u32::MAX as usize - 1024))?;
         // The data begins at a multiple of 64 bytes.
         let padded = format!("{header:<width$}\n", width = (header.len() + 11).next_multiple_of(64) - 11);
@@ -53,7 +53,7 @@ pub fn archive(description: &str, tensors: &[Tensor]) -> io::Result<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-/// What is expected of a file that is to be loaded.
+/// The expected content of a file to load, for messages.
 pub const EXPECTED: &str = "a model in NPZ";
 
 /// The parameters of a network of that layout, flat.
@@ -62,12 +62,12 @@ pub fn weights(path: &Path, layout: &Layout) -> Result<Vec<f64>, String> {
     Archive::new(file, length)?.parameters(layout)
 }
 
-/// An archive, of which nothing is unpacked but what is asked for.
+/// An archive. Only the requested entries are unpacked.
 pub struct Archive<R> {
     zip: ZipArchive<BufReader<R>>,
-    /// Its entries, in their order.
+    /// The names of its entries, in order.
     pub names: Vec<String>,
-    /// What it may unpack to, in bytes.
+    /// The number of bytes that may still be unpacked.
     room: u64,
 }
 
@@ -77,7 +77,7 @@ impl<R: Read + Seek> Archive<R> {
         if zip.has_duplicate_names() {
             return Err("an archive with two files of a name".into());
         }
-        // One more is the description.
+        // One more for the description.
         if zip.len() > MOST_TENSORS + 1 {
             return Err(format!("{} tensors, of at most {MOST_TENSORS}", zip.len()));
         }
@@ -89,7 +89,8 @@ impl<R: Read + Seek> Archive<R> {
         Ok(Self { zip, names, room: length.saturating_mul(MOST_UNPACKED.0).saturating_add(MOST_UNPACKED.1) })
     }
 
-    /// Reads the array of that name, if its shape is this one; without one, if it is a list no longer than a description may be.
+    /// Reads the array of that name. It must have the expected shape; without one, it must be a list no longer than a
+    /// description may be.
     fn read(&mut self, name: &str, expected: Option<&[usize]>) -> Result<Array, String> {
         let mut entry = self.zip.by_name(&format!("{name}.npy")).map_err(unreadable)?;
         let accept = |shape: &[usize]| match expected {
@@ -112,7 +113,7 @@ impl<R: Read + Seek> Archive<R> {
 
     pub fn parameters(&mut self, layout: &Layout) -> Result<Vec<f64>, String> {
         expect_names(self.names.iter().map(String::as_str).filter(|name| *name != KEY), "", layout, &[])?;
-        // As f32, in which an archive that is not compressed has them too.
+        // The size as f32, the type of the tensors in an archive that is not compressed.
         if layout.places.iter().map(|place| place.len as u64 * 4).sum::<u64>() > self.room {
             return Err(blown_up());
         }
@@ -133,7 +134,7 @@ fn blown_up() -> String {
     format!("an archive that unpacks to more than {} times its length; save it uncompressed", MOST_UNPACKED.0)
 }
 
-/// Reads on until so many bytes have come out in all.
+/// A reader that limits the total number of bytes unpacked.
 struct Counted<'a, R> {
     file: R,
     left: &'a mut u64,

@@ -1,4 +1,4 @@
-//! ONNX, opset 20: the network with its preprocessing as a graph, for other programs to run.
+//! Exports ONNX, opset 20: the network with its preprocessing as a graph that other programs can run.
 
 use super::contents::Saved;
 use super::protobuf::Message;
@@ -6,25 +6,26 @@ use crate::data::{BEYOND_F32, FeatureKind, Goal, MISSING, Preprocessing};
 use crate::error::Error;
 use crate::network::{Attribute, Node};
 
-/// The version of the operators, that of the operators for other than networks, and that of the file's format which has both.
+/// The versions: of the operator set, of the operator set `ai.onnx.ml`, and of the file format that supports both.
 const OPSET: i64 = 20;
 const ML_OPSET: i64 = 4;
 const IR_VERSION: i64 = 9;
 
-/// Elements' types, as ONNX numbers them.
+/// The numbers of element types in ONNX.
 const FLOAT: i64 = 1;
 const INT64: i64 = 7;
 const STRING: i64 = 8;
 const DOUBLE: i64 = 11;
 
-/// No message is longer.
+/// The maximum length of a message in bytes.
 const LONGEST: usize = i32::MAX as usize;
 
-/// The bytes of a model's file.
+/// The ONNX file of a model, as bytes.
 ///
-/// Without preprocessing a float `input` of shape (rows, inputs) becomes an `output` (rows, outputs). With it, the columns of numbers are one
-/// double `numbers`, NaN where they are missing, and the other columns one string `categories`, each in the order of the table; a row that the
-/// preprocessing refuses has outputs of NaN.
+/// Without preprocessing, the graph has a float `input` of shape (rows, inputs) and an `output` of shape (rows,
+/// outputs). With preprocessing, it has two inputs: the numeric columns as a double tensor `numbers`, where NaN is a
+/// missing value, and the categorical columns as a string tensor `categories`, each in the order of the table. A row
+/// that the preprocessing refuses has outputs of NaN.
 pub fn model(model: &Saved<'_>) -> Result<Vec<u8>, Error> {
     let refuse = |what: String| Error::Export { format: "ONNX".into(), what };
     let weights = model.weights();
@@ -110,7 +111,7 @@ struct Graph {
     inputs: Vec<Message>,
 }
 
-/// The type and shape of what goes in or comes out: any number of rows.
+/// The type and shape of an input or output, for any number of rows.
 fn value_info(name: &str, kind: i64, columns: usize) -> Message {
     let rows = Message::new().bytes(2, "rows");
     let shape = Message::new().message(1, &rows).message(1, &Message::new().int(1, columns as i64));
@@ -153,7 +154,7 @@ impl Graph {
         self.nodes.push(node);
     }
 
-    /// The code of each category's name, `other` for what is none of them.
+    /// Maps category names to codes; other names become `other`.
     fn codes(&mut self, input: &str, output: &str, names: &[String], codes: &[i64], other: i64) {
         let strings = Message::new().bytes(1, "cats_strings").int(20, 8).each(names, |strings, name| strings.bytes(9, name));
         let ints = Message::new().bytes(1, "cats_int64s").int(20, 7).each(codes, |ints, code| ints.int(8, *code));
@@ -162,7 +163,8 @@ impl Graph {
         self.nodes.push(node.bytes(7, "ai.onnx.ml"));
     }
 
-    /// The network's inputs out of a table's columns, and which rows can be used: the names of both.
+    /// Adds the preprocessing of a table's columns. Returns the names of the network's inputs and of a mask of the
+    /// usable rows.
     fn preprocess(
         &mut self,
         preprocessing: &Preprocessing,
@@ -188,7 +190,7 @@ impl Graph {
         if !categories.is_empty() {
             self.input("categories", STRING, categories.len());
         }
-        // Neighbouring columns of numbers go on together.
+        // Adjacent numeric columns are processed together.
         let mut parts: Vec<String> = Vec::new();
         let (mut number, mut category, mut i) = (0, 0, 0);
         while i < features.len() {
@@ -243,7 +245,7 @@ impl Graph {
         ("inputs".into(), Some("usable".into()))
     }
 
-    /// The columns of numbers, filled and scaled, and which are such that an f32 holds them.
+    /// Fills in and scales the numeric columns, and marks the values that an f32 can hold.
     fn numbers(&mut self, preprocessing: &Preprocessing, count: usize) {
         let (mut fills, mut shifts, mut scales) = (Vec::new(), Vec::new(), Vec::new());
         for feature in &preprocessing.features {
@@ -258,7 +260,7 @@ impl Graph {
         if fills.iter().any(|fill| !fill.is_nan()) {
             filled = "numbers.filled";
             self.doubles("numbers.fill", &fills);
-            // Not IsNaN, which not every engine has of doubles: a NaN alone is unequal to itself.
+            // Not IsNaN, which not every runtime supports for doubles: only NaN is unequal to itself.
             self.node("Equal", &["numbers", "numbers"], "numbers.present", &[]);
             self.node("Where", &["numbers.present", "numbers", "numbers.fill"], filled, &[]);
         }
@@ -267,7 +269,7 @@ impl Graph {
         self.node("Sub", &[filled, "numbers.shift"], "numbers.shifted", &[]);
         self.node("Div", &["numbers.shifted", "numbers.scale"], "numbers.divided", &[]);
         self.node("Cast", &["numbers.divided"], "numbers.scaled", &[("to", Attribute::Int(FLOAT))]);
-        // Nothing compares with a NaN.
+        // Comparisons with NaN are false.
         self.doubles("numbers.beyond", &[BEYOND_F32]);
         for (values, finite) in [(filled, "numbers.finite"), ("numbers.divided", "numbers.scaled.finite")] {
             let size = format!("{finite}.size");
@@ -283,7 +285,7 @@ fn node(op: &str, inputs: &[&str], output: &str) -> Message {
     Message::new().each(inputs, |node, input| node.bytes(1, input)).bytes(2, output).bytes(3, output).bytes(4, op)
 }
 
-/// A word in every mixture of small and capital letters.
+/// All spellings of a word in mixed upper and lower case.
 fn spellings(word: &str) -> Vec<String> {
     word.chars().fold(vec![String::new()], |spellings, letter| {
         let mut cases = vec![letter.to_ascii_lowercase(), letter.to_ascii_uppercase()];

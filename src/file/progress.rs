@@ -1,6 +1,7 @@
-//! What a checkpoint has beside a model: where its training stands.
+//! The state of a training, which a checkpoint holds in addition to a model.
 //!
-//! It is a model's file with more in it: `optimizer.{slot}.` and `best.` before the names of the network's tensors, and `history.`.
+//! A checkpoint is a model file with more tensors: the names of the network's tensors with the prefixes
+//! `optimizer.{slot}.` and `best.`, and tensors that begin with `history.`.
 
 use std::collections::BTreeMap;
 
@@ -10,34 +11,36 @@ use super::safetensors::Contents;
 use crate::bits;
 use crate::settings::Plateau;
 
-/// What the names of tensors beside the weights begin with.
+/// The prefixes of tensors other than the weights.
 pub const PREFIXES: &[&str] = &["optimizer.", "best.", "history."];
 
-/// The key of the checksum: CRC-32 of the description and of all tensors after it, by name, each with name, type and shape before its bytes.
+/// The metadata key of the checksum: a CRC-32 of the description and then of all tensors in the order of their names.
+/// For each tensor it covers the name, type and shape before the bytes.
 pub const CHECKSUM: &str = "checksum";
 
-/// Where a training stands.
+/// The state of a training.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
-    /// What trained, where, and by which planner: what the last bits depend on.
+    /// The engine, device and planner that trained: what the last bits depend on.
     pub circumstances: BTreeMap<String, String>,
-    /// The settings that must be the same, and what is known of the data.
+    /// The settings that must stay the same, and the fingerprint of the data.
     pub settings: BTreeMap<String, String>,
-    /// The epochs of this training that are done. None is half done: the next batch is the first of an epoch.
+    /// The number of epochs of this training that are done. Checkpoints are between epochs: training continues with the
+    /// first batch of an epoch.
     pub done: usize,
-    /// The steps that the optimizer has taken.
+    /// The number of steps that the optimizer has taken.
     pub steps: u64,
-    /// The epochs before the schedule began.
+    /// The number of epochs trained before the schedule began.
     pub schedule_began: u64,
     pub plateau: Plateau,
-    /// The best watched loss, NaN without one.
+    /// The best watched loss; NaN if there is none.
     #[serde(with = "bits")]
     pub best_loss: f64,
     pub best_epoch: Option<usize>,
-    /// Epochs since it was the best.
+    /// The number of epochs since the best one.
     pub since_best: usize,
-    /// Whether early stopping has ended it.
+    /// Whether early stopping has ended the training.
     pub stopped: bool,
 }
 
@@ -64,14 +67,14 @@ impl Progress {
     }
 }
 
-/// Refuses a checkpoint that is not as it was written.
+/// Refuses a checkpoint that was changed after it was written.
 pub fn verify(contents: &Contents, described: &str) -> Result<(), String> {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(described.as_bytes());
     contents.hash(&mut hasher);
     match contents.metadata.get(CHECKSUM) {
         Some(checksum) if *checksum == format!("{:08x}", hasher.finalize()) => Ok(()),
-        // What is behind it is to be reached by more than luck.
+        // Lets the fuzzer reach the code behind the checksum.
         Some(_) if cfg!(fuzzing) => Ok(()),
         _ => Err("a checkpoint that is damaged: its checksum is another".into()),
     }

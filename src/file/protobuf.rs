@@ -1,4 +1,5 @@
-//! Protocol buffers, as far as ONNX needs them written: fields by their number, each an integer, a float, bytes or another message.
+//! Writes protocol buffers, as far as ONNX needs them: numbered fields, each an integer, a float, bytes or another
+//! message.
 
 /// A message under construction.
 #[derive(Clone, Debug, Default)]
@@ -9,7 +10,7 @@ impl Message {
         Self::default()
     }
 
-    /// An integer or an enumerator.
+    /// Adds an integer or an enumerator.
     #[must_use]
     pub fn int(mut self, field: u32, value: i64) -> Self {
         self.tag(field, 0);
@@ -24,7 +25,7 @@ impl Message {
         self
     }
 
-    /// Bytes or text.
+    /// Adds bytes or text.
     #[must_use]
     pub fn bytes(mut self, field: u32, bytes: impl AsRef<[u8]>) -> Self {
         self.tag(field, 2);
@@ -38,7 +39,7 @@ impl Message {
         self.bytes(field, &message.0)
     }
 
-    /// A field for each of several values.
+    /// Adds a field for each of several values.
     #[must_use]
     pub fn each<T>(self, values: impl IntoIterator<Item = T>, field: impl Fn(Self, T) -> Self) -> Self {
         values.into_iter().fold(self, field)
@@ -65,7 +66,8 @@ impl Message {
 mod tests {
     use super::*;
 
-    /// The examples of the encoding's documentation: a field 1 of 150, a field 2 of "testing", and the first in a field 3.
+    /// The examples in the documentation of the encoding: field 1 with 150, field 2 with "testing", and the first
+    /// message in field 3.
     #[test]
     fn fields_are_as_documented() {
         let number = Message::new().int(1, 150);

@@ -1,6 +1,7 @@
-//! safetensors: the length of a header, the header in JSON, the tensors. Written as its documentation says, and read more strictly.
+//! Reads and writes safetensors: the length of a header, the header in JSON, the tensors. It writes what the format's
+//! documentation specifies and reads more strictly.
 //!
-//! The format's own library is the tests' second opinion, and not used here: it lets names pass that come twice.
+//! The format's own library is not used here because it accepts duplicate names; the tests use it as a second opinion.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::{self, Write as _};
@@ -14,13 +15,13 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::display::{brief, shown};
 
-/// The longest header, in bytes.
+/// The maximum length of a header, in bytes.
 pub const LONGEST_HEADER: usize = 1 << 20;
 
-/// The most tensors of a file.
+/// The maximum number of tensors in a file.
 pub const MOST_TENSORS: usize = 4096;
 
-/// The most dimensions of a tensor.
+/// The maximum number of dimensions of a tensor.
 const HIGHEST_RANK: usize = 4;
 
 /// The type of a tensor's elements, little-endian.
@@ -38,14 +39,14 @@ pub struct Tensor {
     pub values: Vec<f64>,
 }
 
-/// A file that was read.
+/// The contents of a file that was read.
 pub struct Contents {
     pub metadata: BTreeMap<String, String>,
     entries: BTreeMap<String, Entry>,
     data: Vec<u8>,
 }
 
-/// What the header says of a tensor.
+/// A tensor's entry in the header.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -70,7 +71,7 @@ impl Type {
     }
 }
 
-/// The elements of that type as bytes.
+/// Converts elements to bytes of that type.
 pub fn bytes(kind: Type, values: &[f64]) -> Vec<u8> {
     match kind {
         Type::F32 => values.iter().flat_map(|value| (*value as f32).to_le_bytes()).collect(),
@@ -78,13 +79,13 @@ pub fn bytes(kind: Type, values: &[f64]) -> Vec<u8> {
     }
 }
 
-/// What a checksum has of a tensor: its name, type and shape too, so that none can be taken for another.
+/// Adds a tensor to a checksum, including its name, type and shape, so that no tensor can be taken for another.
 fn hash(with: &mut crc32fast::Hasher, name: &str, dtype: &str, shape: &[usize], bytes: &[u8]) {
     with.update(format!("{name} {dtype} {shape:?} ").as_bytes());
     with.update(bytes);
 }
 
-/// The checksum of tensors that will be written, in the order of their names.
+/// Adds tensors that will be written to a checksum, in the order of their names.
 pub fn hash_all(tensors: &[Tensor], with: &mut crc32fast::Hasher) {
     let mut named: Vec<&Tensor> = tensors.iter().collect();
     named.sort_unstable_by_key(|tensor| &tensor.name);
@@ -93,7 +94,7 @@ pub fn hash_all(tensors: &[Tensor], with: &mut crc32fast::Hasher) {
     }
 }
 
-/// The header of a file with those tensors, one after the other; what is wrong with it if it would be refused when it is read.
+/// The header of a file with those tensors, in order. An error if it could not be read again.
 pub fn header(metadata: &[(&str, &str)], tensors: &[Tensor]) -> Result<String, String> {
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let mut header = String::from("{\"__metadata__\":{");
@@ -114,7 +115,7 @@ pub fn header(metadata: &[(&str, &str)], tensors: &[Tensor]) -> Result<String, S
         );
     }
     header.push('}');
-    // So that the tensors begin where any of their elements may.
+    // Padding, so that the tensors are aligned for any element type.
     header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
     if tensors.len() > MOST_TENSORS {
         return Err(format!("{} tensors, of at most {MOST_TENSORS}", tensors.len()));
@@ -125,20 +126,20 @@ pub fn header(metadata: &[(&str, &str)], tensors: &[Tensor]) -> Result<String, S
     Ok(header)
 }
 
-/// Writes a file with that header, and the tensors that it is of.
+/// Writes a file with that header and its tensors.
 pub fn write(file: &mut dyn Write, header: &str, tensors: &[Tensor]) -> io::Result<()> {
     file.write_all(&(header.len() as u64).to_le_bytes())?;
     file.write_all(header.as_bytes())?;
     tensors.iter().try_for_each(|tensor| file.write_all(&bytes(tensor.kind, &tensor.values)))
 }
 
-/// Reads a file, of which nothing is believed: what it claims is held against its length before anything of that size is allocated.
+/// Reads an untrusted file. Sizes in it are checked against its length before anything of that size is allocated.
 pub fn read(path: &Path) -> Result<Contents, String> {
     let (file, length) = open_plain(path)?;
     read_from(file, length)
 }
 
-/// The same from anything of that length.
+/// Reads from any reader of that length in bytes.
 pub fn read_from(mut file: impl Read, file_length: u64) -> Result<Contents, String> {
     let message = |error: io::Error| error.to_string();
     let header = read_header(&mut file, file_length)?;
@@ -157,7 +158,7 @@ pub fn read_from(mut file: impl Read, file_length: u64) -> Result<Contents, Stri
     Ok(Contents { metadata, entries, data })
 }
 
-/// Opens a plain file, and gives its length. Anything else is not even opened: a pipe would wait for somebody.
+/// Opens a regular file and returns its length. Anything else is not opened, since a pipe could block.
 pub fn open_plain(path: &Path) -> Result<(File, u64), String> {
     let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if !about.is_file() {
@@ -182,7 +183,7 @@ fn read_header(file: &mut impl Read, length: u64) -> Result<Vec<u8>, String> {
             "another kind of file: its first bytes promise a header of {size} bytes, of at most {LONGEST_HEADER}"
         ));
     }
-    // Some systems' files say that they are shorter than what is in them.
+    // Some systems report a length that is shorter than the content.
     if length.checked_sub(8).is_none_or(|rest| size > rest) {
         return Err("a file that ends in its header".into());
     }
@@ -201,7 +202,7 @@ fn parse(header: &[u8]) -> Result<Parsed, String> {
     Ok((once_each(metadata)?, once_each(entries)?))
 }
 
-/// The same by name, if no name comes twice.
+/// Collects the pairs by name. Duplicate names are an error.
 fn once_each<T>(pairs: Vec<(String, T)>) -> Result<BTreeMap<String, T>, String> {
     let mut seen = HashSet::new();
     if let Some((name, _)) = pairs.iter().find(|(name, _)| !seen.insert(name)) {
@@ -210,7 +211,7 @@ fn once_each<T>(pairs: Vec<(String, T)>) -> Result<BTreeMap<String, T>, String> 
     Ok(pairs.into_iter().collect())
 }
 
-/// Checks types, ranks and sizes, and that the tensors lie one after the other without gaps; gives how many bytes they have.
+/// Checks types, ranks and sizes, and that the tensors are contiguous. Returns their total size in bytes.
 fn check(entries: &BTreeMap<String, Entry>) -> Result<usize, String> {
     let mut places: Vec<(usize, usize)> = Vec::with_capacity(entries.len());
     for (name, Entry { dtype, shape, data_offsets: (start, end) }) in entries {
@@ -247,7 +248,7 @@ impl Contents {
         self.entries.keys().map(String::as_str)
     }
 
-    /// Refuses another shape than this one, and another type than one of these, for the tensor of that name.
+    /// Checks that the tensor of that name has this shape and one of these types.
     pub fn check(&self, name: &str, shape: &[usize], kinds: &[Type]) -> Result<(), String> {
         self.find(name, shape, kinds).map(|_| ())
     }
@@ -264,7 +265,7 @@ impl Contents {
         Ok((kind, &self.data[entry.data_offsets.0..entry.data_offsets.1]))
     }
 
-    /// The values of the tensor of that name, if its shape is this one and its type one of these.
+    /// The values of the tensor of that name, which must have this shape and one of these types.
     pub fn take(&self, name: &str, shape: &[usize], kinds: &[Type]) -> Result<Vec<f64>, String> {
         let (kind, data) = self.find(name, shape, kinds)?;
         Ok(match kind {
@@ -275,7 +276,7 @@ impl Contents {
         })
     }
 
-    /// The checksum of the tensors, in the order of their names.
+    /// Adds the tensors to a checksum, in the order of their names.
     pub fn hash(&self, with: &mut crc32fast::Hasher) {
         for (name, Entry { dtype, shape, data_offsets: (start, end) }) in &self.entries {
             hash(with, name, dtype, shape, &self.data[*start..*end]);
@@ -283,7 +284,7 @@ impl Contents {
     }
 }
 
-/// The entries of a JSON object in their order, those that come twice and all; apart from them what is under `__metadata__`.
+/// The entries of a JSON object in order, including duplicates. The value of `__metadata__` is kept separately.
 struct Pairs<M, T>(Option<M>, Vec<(String, T)>);
 
 impl<'de, M: Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for Pairs<M, T> {

@@ -1,4 +1,4 @@
-//! A network's parameters as the tensors of a file, and back.
+//! Converts a network's parameters to the tensors of a file, and back.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use crate::display::shown;
 use crate::error::Error;
 use crate::network::{Layout, Network, Place};
 
-/// The layout of a network that a file describes, if there are tensors for it.
+/// The layout of a network described in a file, if the file has enough tensors for it.
 pub fn layout_of(network: &Network, tensors: usize) -> Result<Layout, String> {
     if network.layers().len() > tensors {
         return Err(format!("{} layers with {tensors} tensors", network.layers().len()));
@@ -15,7 +15,8 @@ pub fn layout_of(network: &Network, tensors: usize) -> Result<Layout, String> {
     network.layout().map_err(|error| error.to_string())
 }
 
-/// Refuses tensors whose name, behind that prefix, is none of the network's, unless they begin with one of `extra`; and missing ones.
+/// Refuses missing tensors and unknown names. Known are the network's names with that prefix, and names that begin with
+/// one of `extra`.
 pub fn expect_names<'a>(
     names: impl Iterator<Item = &'a str>,
     prefix: &str,
@@ -35,12 +36,12 @@ pub fn expect_names<'a>(
     missing.map_or(Ok(()), |place| Err(format!("no tensor {prefix}{} of shape {:?}", place.name, edge_shape(&place.shape))))
 }
 
-/// A shape as it is in safetensors: PyTorch's.
+/// The shape in safetensors, which is PyTorch's.
 pub fn edge_shape(shape: &[usize]) -> Vec<usize> {
     shape.iter().rev().copied().collect()
 }
 
-/// The parameters as tensors of a safetensors file, weights turned to (out, in).
+/// The parameters as tensors of a safetensors file, with weights transposed to (out, in).
 pub fn tensors(prefix: &str, layout: &Layout, flat: &[f64], kind: Type) -> Vec<Tensor> {
     let tensor = |place: &Place| Tensor {
         name: format!("{prefix}{}", place.name),
@@ -51,9 +52,9 @@ pub fn tensors(prefix: &str, layout: &Layout, flat: &[f64], kind: Type) -> Vec<T
     layout.places.iter().map(tensor).collect()
 }
 
-/// The same back from the file, flat.
+/// The inverse: parameters from the file, flat.
 pub fn parameters(contents: &Contents, prefix: &str, layout: &Layout, kinds: &[Type]) -> Result<Vec<f64>, String> {
-    // All are checked before the sum of their sizes is believed.
+    // All are checked before the sum of their sizes is trusted.
     for place in &layout.places {
         contents.check(&format!("{prefix}{}", place.name), &edge_shape(&place.shape), kinds)?;
     }
@@ -66,7 +67,7 @@ pub fn parameters(contents: &Contents, prefix: &str, layout: &Layout, kinds: &[T
     Ok(flat)
 }
 
-/// A matrix of that shape by columns instead of by rows; a vector as it is.
+/// Transposes a matrix of that shape; a vector is unchanged.
 fn turned(values: &[f64], shape: &[usize]) -> Vec<f64> {
     match *shape {
         [rows, columns] => (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect(),

@@ -1,6 +1,6 @@
-//! Files that are whole or not there: written beside their place, synced, and put into it in one step.
+//! Writes files atomically: next to their destination, synced, then renamed in one step.
 //!
-//! A partial file is locked by whoever writes it, so that one that can be locked was left by a killed run, and is removed.
+//! A partial file is locked by its writer. A partial file that can be locked was left by a killed run and is removed.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -10,16 +10,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Error;
 
-/// What becomes of a file that is in the place already.
+/// What happens to an existing file at the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// It stays, and the new one is refused.
+    /// It is kept, and the new file is refused.
     Refused,
-    /// The new one takes its place.
+    /// It is replaced.
     Replaced,
 }
 
-/// Writes a file: all of it, or an error and nothing changed.
+/// Writes a file completely, or returns an error with nothing changed.
 pub fn write(path: &Path, existing: Existing, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     Target::new(path, existing)?.write(existing, content)
 }
@@ -28,29 +28,30 @@ fn refused(path: &Path, error: &io::Error) -> Error {
     Error::Write { path: path.display().to_string(), message: error.to_string() }
 }
 
-/// Where a file goes.
+/// The destination of a file.
 #[derive(Debug)]
 pub struct Target {
     path: PathBuf,
     folder: PathBuf,
-    /// What the names of its partial files begin with: of a length that any folder takes.
+    /// The prefix of the names of its partial files, short enough for any folder.
     prefix: String,
 }
 
-/// A file that is not in its place yet, locked for as long as this lives.
+/// A partial file, locked as long as this value lives.
 struct Partial {
     path: PathBuf,
     file: File,
 }
 
-/// What the names of partial files end in.
+/// The suffix of the names of partial files.
 const SUFFIX: &str = ".partial";
 
-/// Tells apart the partial files of one process.
+/// Distinguishes the partial files of one process.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 impl Target {
-    /// Refuses a place where no file can be written, before there is anything to write, and removes what killed runs left of it.
+    /// Refuses a destination that cannot be written, before there is anything to write, and removes leftovers of killed
+    /// runs.
     pub fn checked(path: &Path, existing: Existing) -> Result<Self, Error> {
         let target = Self::new(path, existing)?;
         let tried = target.create().and_then(|partial| fs::remove_file(&partial.path));
@@ -58,12 +59,12 @@ impl Target {
         Ok(target)
     }
 
-    /// Writes the file: all of it, or an error and nothing changed.
+    /// Writes the file completely, or returns an error with nothing changed.
     pub fn write(&self, existing: Existing, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
         let partial = self.create().map_err(|error| refused(&self.path, &error))?;
         let written = self.fill(&partial, content).and_then(|()| self.place(&partial, existing));
         if written.is_err() {
-            // It holds nothing that is of use, and what is said is why.
+            // The file is useless; the error to report is the one that caused this.
             let _ = fs::remove_file(&partial.path);
         }
         written.map_err(|error| match error.kind() {
@@ -74,7 +75,8 @@ impl Target {
 
     fn new(path: &Path, existing: Existing) -> Result<Self, Error> {
         let refuse = |message: &str| Error::Write { path: path.display().to_string(), message: message.into() };
-        // A link stays, and what it points to is replaced. The folder is found once, wherever the program goes meanwhile.
+        // A symbolic link is kept and its target is replaced. The folder is resolved once, so that it does not depend
+        // on later changes of the working directory.
         let path = fs::canonicalize(path).unwrap_or_else(|_| {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             match (fs::canonicalize(folder), path.file_name()) {
@@ -105,9 +107,10 @@ impl Target {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 created => created?,
             };
-            // Where there are no locks nothing is taken for a leftover either. Waits for whoever is about to remove it for one.
+            // Without file locks nothing is treated as a leftover either. This waits for a process that is about to
+            // remove the file.
             let _ = again(|| file.lock());
-            // Gone is only what is known to be.
+            // The file is treated as gone only if that is certain.
             if path.try_exists().unwrap_or(true) {
                 return Ok(Partial { path, file });
             }
@@ -115,11 +118,11 @@ impl Target {
     }
 
     fn fill(&self, partial: &Partial, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        // First, so that nobody reads who may not.
+        // Permissions first, so that the content is never readable for others.
         match again(|| fs::metadata(&self.path)) {
             Ok(before) => again(|| partial.file.set_permissions(before.permissions()))?,
             Err(error) if error.kind() == ErrorKind::NotFound => (),
-            // Of a file that is there and cannot be asked nobody knows who may read it.
+            // The file exists, but its permissions are unknown.
             Err(error) => return Err(error),
         }
         let mut writer = BufWriter::with_capacity(1 << 18, &partial.file);
@@ -130,22 +133,22 @@ impl Target {
     }
 
     fn place(&self, partial: &Partial, existing: Existing) -> io::Result<()> {
-        // Opened before anything changes; where it may not be read there is nothing to sync.
+        // Opened before anything changes. A folder that cannot be read cannot be synced.
         #[cfg(unix)]
         let folder = File::open(&self.folder).ok();
         match existing {
             Existing::Replaced => again(|| fs::rename(&partial.path, &self.path))?,
-            // Unlike a rename, a link fails where there is a file by now.
+            // Unlike a rename, a hard link fails if the file exists by now.
             Existing::Refused => match again(|| fs::hard_link(&partial.path, &self.path)) {
-                // If its other name stays, it is removed at the next start.
+                // If this fails, the next run removes the other name.
                 Ok(()) => drop(fs::remove_file(&partial.path)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
-                // Some file systems have no links.
+                // Some file systems have no hard links.
                 Err(_) if matches!(self.path.try_exists(), Ok(false)) => again(|| fs::rename(&partial.path, &self.path))?,
                 Err(_) => return Err(ErrorKind::AlreadyExists.into()),
             },
         }
-        // The name is on the disk once the folder is. Some file systems do not sync folders.
+        // The name is durable once the folder is synced. Some file systems do not sync folders.
         #[cfg(unix)]
         match folder.map_or(Ok(()), |folder| folder.sync_all()) {
             Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => return Err(error),
@@ -155,7 +158,7 @@ impl Target {
     }
 }
 
-/// Calls the system, again where a signal came between: what reads, writes and syncs does so by itself.
+/// Repeats a system call that a signal interrupted. Reads, writes and syncs are repeated by the standard library.
 fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
@@ -165,15 +168,15 @@ fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// Removes partial files that nobody writes any more. Where a folder cannot be listed or locked they stay.
+/// Removes partial files without a writer. They stay if the folder cannot be listed or locked.
 fn remove_leftovers(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let (name, path) = (entry.file_name(), entry.path());
         let named = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(SUFFIX));
-        // A pipe of that name would be waited for.
+        // Opening a pipe of that name would block.
         let own = named && entry.file_type().is_ok_and(|kind| kind.is_file());
-        // Some file systems lock only what may be written.
+        // Some file systems lock only files that are open for writing.
         let open = || File::options().write(true).open(&path);
         if own && open().is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(&path).is_ok()) {
             log::info!("removed {}, left by a run that was killed", path.display());

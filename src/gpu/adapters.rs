@@ -1,4 +1,4 @@
-//! The adapters of this machine, and what training makes use of in them.
+//! Lists the adapters of this machine, and the features of them that training uses.
 
 use super::guard::guarded;
 use crate::error::Error;

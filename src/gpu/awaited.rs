@@ -1,4 +1,5 @@
-//! What work in progress waits for: told by the calls that wait, kept for whoever polls the device on their behalf, and waited for.
+//! Tracks the submission that a piece of work waits for. The calls that wait set it, and whoever polls the device on
+//! their behalf waits for it.
 
 use std::cell::RefCell;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Waiting in a browser, which tells futures by itself that the device is done: nobody has to ask.
+//! Waiting in a browser, which wakes futures itself when the device is done: no polling is needed.
 
 use web_time::Instant;
 

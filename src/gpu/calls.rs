@@ -1,4 +1,5 @@
-//! Calls of the driver, each of which may fail: by an error that a scope catches, by a panic, or because the device has had a fault.
+//! Guards calls of the driver, which can fail in three ways: with an error that an error scope catches, with a panic,
+//! or because the device has had a fault.
 
 use super::guard::{guard, one_line};
 use super::opening::Gpu;

@@ -1,6 +1,6 @@
-//! Which device to open.
+//! Selects the device to open.
 
-/// Which device to open.
+/// Selects the device that [`Device::open`](crate::Device::open) opens.
 ///
 /// ```
 /// use shaderprop::DeviceChoice;
@@ -9,28 +9,29 @@
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// Hardware if there is any, else a software adapter.
+    /// A hardware adapter if there is one, otherwise a software adapter.
     #[default]
     Auto,
-    /// The first GPU: discrete before integrated.
+    /// The first GPU, discrete before integrated.
     Hardware,
     /// The first software adapter.
     Software,
     /// The CPU engine.
     Cpu,
-    /// The first adapter whose name contains this, in any case.
+    /// The first adapter whose name contains this text, ignoring case.
     Name(String),
 }
 
 impl DeviceChoice {
-    /// What the environment variable `SHADERPROP_DEVICE` asks for; [`Auto`](Self::Auto) if it is empty or not set.
+    /// Reads the choice from the environment variable `SHADERPROP_DEVICE`; [`Auto`](Self::Auto) if it is empty or not
+    /// set.
     pub fn from_env() -> Self {
         std::env::var_os("SHADERPROP_DEVICE").map_or(Self::Auto, |name| Self::from(name.to_string_lossy().as_ref()))
     }
 }
 
 impl From<&str> for DeviceChoice {
-    /// `auto` (or nothing), `hardware`, `software`, `cpu` in any case, else a name.
+    /// Parses `auto` (or an empty text), `hardware`, `software` or `cpu`, ignoring case; anything else is a name.
     fn from(text: &str) -> Self {
         match text.trim().to_lowercase().as_str() {
             "" | "auto" => Self::Auto,

@@ -1,4 +1,4 @@
-//! The device's clock, by which kernels and an application's training are measured.
+//! The device's timestamps, which measure kernels and an application's training.
 
 use std::time::Duration;
 

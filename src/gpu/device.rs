@@ -10,7 +10,7 @@ use super::opening::Gpu;
 use crate::error::Error;
 use crate::kernel::Limits;
 
-/// What trains: an opened GPU, an opened software adapter, or the CPU engine. Cheap to clone; clones are the same device.
+/// The device that trains: a GPU, a software adapter, or the CPU engine. Clones are cheap and refer to the same device.
 ///
 /// ```
 /// use shaderprop::{Device, DeviceKind};
@@ -21,16 +21,17 @@ use crate::kernel::Limits;
 pub struct Device {
     info: DeviceInfo,
     pub(crate) gpu: Option<Arc<Gpu>>,
-    /// Why it is the CPU engine, if nobody asked for that.
+    /// Why the CPU engine was opened, if it was not requested.
     fallback: Option<Error>,
-    /// What planning keeps instead of the adapter's limits: for tests.
+    /// Limits that planning keeps instead of the adapter's, for tests.
     limits: Option<Limits>,
 }
 
-/// The devices of this machine, best first: GPUs, software adapters, and the CPU engine, which is always there.
+/// Lists the devices of this machine, best first: GPUs, software adapters, and the CPU engine, which is always
+/// available.
 ///
 /// # Errors
-/// [`Error::Panicked`] if a driver breaks while it is asked.
+/// [`Error::Panicked`] if a driver fails while it is queried.
 ///
 /// ```
 /// let devices = shaderprop::devices()?;
@@ -44,21 +45,21 @@ pub fn devices() -> Result<Vec<DeviceInfo>, Error> {
 }
 
 impl Device {
-    /// Opens the device of that choice.
+    /// Opens a device.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`] if there is no adapter of the kind, [`Error::UnknownDevice`] if none has the name,
-    /// [`Error::DeviceRequest`] or [`Error::Panicked`] if the driver does not open it. With [`DeviceChoice::Auto`] an adapter
-    /// that does not open is passed over for the next one, with a warning in the log.
+    /// [`Error::NoAdapter`] if there is no adapter of that kind, [`Error::UnknownDevice`] if none has the name,
+    /// [`Error::DeviceRequest`] or [`Error::Panicked`] if the driver does not open it. With [`DeviceChoice::Auto`], an
+    /// adapter that does not open is skipped with a warning in the log.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open(choice: &DeviceChoice) -> Result<Self, Error> {
         pollster::block_on(Self::open_async(choice))
     }
 
-    /// [`open`](Self::open) for where nothing may block, as in a browser.
+    /// The async form of [`open`](Self::open), for browsers and event loops.
     ///
     /// # Errors
-    /// As [`open`](Self::open); a browser without WebGPU has no adapter.
+    /// The same as [`open`](Self::open). A browser without WebGPU has no adapter.
     pub async fn open_async(choice: &DeviceChoice) -> Result<Self, Error> {
         if *choice == DeviceChoice::Cpu {
             return Ok(Self::cpu());
@@ -93,11 +94,12 @@ impl Device {
         Err(last)
     }
 
-    /// Opens the same adapter anew, after this device was lost: its clones stay as they are. The CPU engine is never lost, and is given back.
+    /// Reopens the same adapter after this device was lost. Existing clones stay lost. The CPU engine is never lost: it
+    /// returns itself.
     ///
     /// # Errors
-    /// [`Error::UnknownDevice`] if the adapter is not there any more, or not yet again; [`Error::DeviceRequest`] and [`Error::Panicked`]
-    /// if the driver does not open it.
+    /// [`Error::UnknownDevice`] if the adapter is gone, or not back yet; [`Error::DeviceRequest`] and
+    /// [`Error::Panicked`] if the driver does not open it.
     ///
     /// ```
     /// use shaderprop::Device;
@@ -109,10 +111,10 @@ impl Device {
         pollster::block_on(self.reopen_async())
     }
 
-    /// [`reopen`](Self::reopen) for where nothing may block, as in a browser.
+    /// The async form of [`reopen`](Self::reopen), for browsers and event loops.
     ///
     /// # Errors
-    /// As [`reopen`](Self::reopen).
+    /// The same as [`reopen`](Self::reopen).
     pub async fn reopen_async(&self) -> Result<Self, Error> {
         if self.gpu.is_none() {
             return Ok(self.clone());
@@ -125,11 +127,11 @@ impl Device {
         Ok(Self { gpu: Some(Arc::new(Gpu::open(adapter).await?)), ..self.clone() })
     }
 
-    /// Opens the device of that choice, or the CPU engine where [`DeviceChoice::Auto`] finds no adapter that opens: what a program
-    /// wants. [`notice`](Self::notice) then says so.
+    /// Opens a device like [`open`](Self::open), but falls back to the CPU engine where [`DeviceChoice::Auto`] finds no
+    /// adapter that opens. This is what most programs want. [`notice`](Self::notice) then tells of the fallback.
     ///
     /// # Errors
-    /// As [`open`](Self::open), but none for [`DeviceChoice::Auto`].
+    /// The same as [`open`](Self::open), but none for [`DeviceChoice::Auto`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open_or_cpu(choice: &DeviceChoice) -> Result<Self, Error> {
         match Self::open(choice) {
@@ -138,17 +140,17 @@ impl Device {
         }
     }
 
-    /// The CPU engine: the reference, in f64. Needs no adapter; slow for large networks.
+    /// The CPU engine: the reference implementation in f64. It needs no adapter and is slow for large networks.
     pub fn cpu() -> Self {
         Self { info: cpu_info(), gpu: None, fallback: None, limits: None }
     }
 
-    /// What planning has to keep.
+    /// The limits that planning keeps.
     pub(crate) fn limits(&self) -> Limits {
         self.limits.unwrap_or(self.gpu.as_ref().map_or(Limits::CPU, |gpu| gpu.plan_limits()))
     }
 
-    /// The same adapter opened with no more than a browser has to give: for tests.
+    /// The same adapter, opened with no more than a browser guarantees, for tests.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn reopen_as_in_a_browser(&self) -> Result<Self, Error> {
         pollster::block_on(async {
@@ -164,7 +166,7 @@ impl Device {
         Self { limits: Some(limits), ..self.clone() }
     }
 
-    /// Runs what the library does for this device to its end.
+    /// Runs a future of the library to completion on this thread.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         match &self.gpu {
@@ -173,7 +175,7 @@ impl Device {
         }
     }
 
-    /// The same without blocking.
+    /// Awaits a future of the library and maps its faults, without blocking.
     pub(crate) async fn drive<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         match &self.gpu {
             Some(gpu) => gpu.drive(work).await,
@@ -181,8 +183,9 @@ impl Device {
         }
     }
 
-    /// Gives the device back to its driver, and to a browser: whatever uses it or a clone of it fails from then on, with an error that
-    /// [needs a new device](Error::needs_new_device). Dropping all clones does it too, once the models on it are gone. The CPU engine is never gone.
+    /// Destroys the device and returns its memory to the driver or the browser. From then on, everything that uses it
+    /// or a clone of it fails with an error that [needs a new device](Error::needs_new_device). Dropping all clones has
+    /// the same effect once the models on it are gone. The CPU engine cannot be destroyed.
     ///
     /// ```no_run
     /// use shaderprop::{Device, DeviceChoice};
@@ -196,8 +199,8 @@ impl Device {
         }
     }
 
-    /// What is wrong with the device for good, if anything is: an error that came before may be a consequence.
-    /// [`reopen_async`](Self::reopen_async) opens it anew.
+    /// Returns the permanent fault of the device, if there is one. An earlier error may be a consequence of it.
+    /// [`reopen_async`](Self::reopen_async) opens the device again.
     ///
     /// ```
     /// use shaderprop::Device;
@@ -207,13 +210,12 @@ impl Device {
         self.gpu.as_ref()?.check().err()
     }
 
-    /// What is known of this device.
+    /// Information about this device.
     pub fn info(&self) -> &DeviceInfo {
         &self.info
     }
 
-    /// What somebody who expected a GPU should be told of this device, in one line; nothing for hardware, nor for a CPU engine
-    /// that was asked for.
+    /// A one-line notice for users who expected a GPU. `None` for hardware, and for a CPU engine that was requested.
     pub fn notice(&self) -> Option<String> {
         match self.info.kind {
             DeviceKind::Software => Some(format!(

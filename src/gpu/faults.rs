@@ -1,4 +1,4 @@
-//! What has become of an opened device: it is ready, lost, or has failed; the first fault is kept.
+//! The state of an opened device: ready, lost or failed. The first fault is kept.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,5 @@
-//! Calls that may panic below this library: a panic becomes an error, and prints nothing where a program wishes so. In a browser, where nothing
-//! unwinds, a panic ends the module.
+//! Turns panics in the layers below this library into errors, which print nothing if a program wishes so. In a browser,
+//! where panics do not unwind, a panic ends the module.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -17,8 +17,8 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// For programs: from now on, a panic that this library catches and returns as an [`Error`] prints nothing. Other panics print
-/// as before. A library does not call this.
+/// Silences caught panics, for programs: from now on, a panic that this library catches and returns as an [`Error`]
+/// prints nothing. Other panics print as before. A library should not call this.
 pub fn silence_caught_panics() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

@@ -1,49 +1,49 @@
-//! What is known of a device: what it is, what it allows.
+//! Information about a device: its kind, driver and limits.
 
 use std::fmt;
 
-/// What is known of a device.
+/// Information about a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceInfo {
-    /// The adapter's name, as its driver gives it; `cpu` for the CPU engine.
+    /// The adapter's name as reported by its driver; `cpu` for the CPU engine.
     pub name: String,
-    /// What it is.
+    /// The kind of device.
     pub kind: DeviceKind,
-    /// `Vulkan`, `Metal`, `Dx12` or `BrowserWebGpu`; `none` for the CPU engine.
+    /// The graphics API: `Vulkan`, `Metal`, `Dx12` or `BrowserWebGpu`; `none` for the CPU engine.
     pub backend: String,
-    /// The driver and its version, as it gives them.
+    /// The driver and its version, as reported by the driver.
     pub driver: String,
-    /// What it allows; none of the CPU engine.
+    /// The limits that matter for training; `None` for the CPU engine.
     pub limits: Option<DeviceLimits>,
 }
 
-/// What a device allows, as far as training needs it.
+/// The limits of a device that matter for training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceLimits {
-    /// The longest buffer, in bytes.
+    /// The maximum size of a buffer, in bytes.
     pub buffer: u64,
-    /// The longest part of one that a shader is given, in bytes: longer data goes through in pieces.
+    /// The maximum size of a buffer binding, in bytes. Larger data is processed in pieces.
     pub binding: u64,
-    /// The memory that a workgroup shares, in bytes.
+    /// The memory shared by a workgroup, in bytes.
     pub workgroup_memory: u32,
-    /// The most invocations in a workgroup.
+    /// The maximum number of invocations in a workgroup.
     pub workgroup_invocations: u32,
-    /// The fewest and the most lanes of a subgroup.
+    /// The minimum and maximum number of lanes in a subgroup.
     pub subgroup: (u32, u32),
-    /// Whether it has a clock of its own, by which kernels are measured.
+    /// Whether the device has timestamps to measure kernels with.
     pub clock: bool,
 }
 
-/// What a device is.
+/// The kind of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeviceKind {
     /// A GPU.
     Hardware,
     /// A GPU driver that computes on the CPU, such as Mesa's lavapipe or SwiftShader.
     Software,
-    /// The CPU engine of this library: the reference, in f64, without shaders.
+    /// The CPU engine of this library: the reference in f64, without shaders.
     Cpu,
 }
 
@@ -57,12 +57,12 @@ impl fmt::Display for DeviceInfo {
     }
 }
 
-/// What is known of the CPU engine.
+/// The information about the CPU engine.
 pub fn cpu_info() -> DeviceInfo {
     DeviceInfo { name: "cpu".into(), kind: DeviceKind::Cpu, backend: "none".into(), driver: "none".into(), limits: None }
 }
 
-/// What is known of an adapter.
+/// The information about an adapter.
 pub fn info_of(adapter: &wgpu::Adapter) -> DeviceInfo {
     let (info, limits) = (adapter.get_info(), adapter.limits());
     let kind = match info.device_type {

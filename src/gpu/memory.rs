@@ -1,4 +1,4 @@
-//! Memory on the device: buffers, what is allocated together, and what goes into them.
+//! Device memory: buffers, joint allocations, and uploads.
 
 use super::opening::Gpu;
 use crate::error::Error;

@@ -1,6 +1,6 @@
-//! The one owner of wgpu: devices, memory, pipelines, submissions, readbacks, and what can go wrong in each.
+//! The GPU: devices, memory, pipelines, submissions, readbacks and their faults. Only this room holds wgpu objects.
 //!
-//! Uses `kernel`, whose modules it compiles once a device.
+//! Uses `kernel`, whose modules it compiles once for each device.
 
 mod adapters;
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,9 +1,9 @@
-//! An opened device with its queue: opening it, what it allows, closing it.
+//! An opened device with its queue: opening, limits, closing.
 //!
-//! The calls that wait are async and never poll the device; `wait.rs` does, with a timeout, where no browser does.
-//! The first fault that no call was waiting for (an uncaptured error, a lost device, a timeout, a panic) is kept, and is the
-//! answer to every later call: numbers that come from a broken device are never handed on. A loss replaces the refused calls that it
-//! caused.
+//! The calls that wait are async and never poll the device. Outside a browser, `wait.rs` polls it, with a timeout. The
+//! first fault that no call was waiting for (an uncaptured error, a lost device, a timeout, a panic) is kept and
+//! returned by every later call, so that numbers from a broken device are never passed on. If the device is lost, that
+//! error replaces those of the calls that failed because of it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! How long a device takes: what each of its answers costs, whatever the work, and what the work adds to that.
+//! Estimates how long a device takes: a fixed time for each answer, plus a time proportional to the work.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Kernels compiled for the device, and the buffers that are bound to them.
+//! Compiles kernels for the device and binds buffers to them.
 
 use super::guard::{lock, one_line};
 use super::opening::Gpu;

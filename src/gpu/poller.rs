@@ -1,5 +1,5 @@
-//! The thread that asks the device for futures that wait for it: wgpu calls back only from a poll. It begins with the first future that waits,
-//! sleeps while none does, and ends with the device.
+//! The thread that polls the device for futures, because wgpu runs callbacks only during a poll. It starts with the
+//! first future that waits, sleeps while none does, and ends with the device.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Data that comes back from the device.
+//! Reads data back from the device.
 
 use std::sync::atomic::Ordering;
 

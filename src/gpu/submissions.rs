@@ -1,4 +1,4 @@
-//! Commands: recorded, handed to the device, and waited for.
+//! Commands: recording, submitting, and waiting for them.
 
 use std::sync::atomic::Ordering;
 

@@ -1,5 +1,5 @@
-//! Waiting for the device: on this thread, or without blocking it. A browser tells a future by itself that the device is done; elsewhere
-//! somebody has to ask the device, which is this thread where it blocks, and otherwise the thread of `poller.rs`.
+//! Waits for the device, with or without blocking this thread. In a browser, futures are woken by the browser.
+//! Elsewhere the device must be polled: by this thread if it blocks, and otherwise by the thread in `poller.rs`.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! Evaluation: the loss and the metrics over rows, without training on them.
+//! Evaluation: the loss and the metrics over rows, without training.
 
 use super::resident::Resident;
 use super::subject::Subject;
@@ -8,25 +8,26 @@ use crate::error::Error;
 use crate::network::Loss;
 use crate::settings::{Counts, Measured, Metric, Scale, Scores, confusion};
 
-/// The most classes whose confusion an evaluation counts.
+/// The maximum number of classes for which a confusion matrix is counted.
 const LARGEST_CONFUSION: usize = 1024;
 
-/// What [`evaluate`](crate::Model::evaluate) returns.
+/// The result of [`evaluate`](crate::Model::evaluate): the loss and metrics over all rows.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Evaluation {
     /// The loss over all rows.
     pub loss: f64,
-    /// The share that is right: [`Metric::Accuracy`]. Where each output is an answer by itself, an output above a half counts as 1, any
-    /// other as 0, and a target that is neither is never met. (Keras's `"accuracy"` of several such outputs is the categorical one.)
+    /// The share of correct predictions: [`Metric::Accuracy`]. For independent yes-or-no outputs, an output above 0.5
+    /// counts as 1 and any other as 0. A target that is neither 0 nor 1 is never correct. (Keras's `"accuracy"` of
+    /// several such outputs is the categorical one.)
     pub accuracy: f64,
     pub(crate) measured: Measured,
     pub(crate) scale: Scale,
 }
 
 impl Evaluation {
-    /// The value of a metric over all rows; NaN for [`Metric::TopK`] where there are not so many classes, and of what needs the confusion matrix
-    /// where that is not counted.
+    /// The value of a metric over all rows. It is NaN for [`Metric::TopK`] with more than the number of classes, and
+    /// for metrics that need the confusion matrix where that is not counted.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Init, Loss, Metric, Model, Network};
@@ -39,13 +40,13 @@ impl Evaluation {
         metric.value(&self.measured, &self.scale)
     }
 
-    /// How many rows of each class were taken for which: a row for the class they are of, a column for what they were taken for. Of yes-or-no
-    /// answers the classes are no and yes. Empty for more than 1,024 classes.
+    /// The confusion matrix: one row for each true class, one column for each predicted class. For yes-or-no outputs
+    /// the classes are no and yes. Empty for more than 1,024 classes.
     pub fn confusion_matrix(&self) -> Vec<Vec<u64>> {
         confusion(&self.measured.counts, &self.scale).unwrap_or_default()
     }
 
-    /// The confusion matrix as text, under the classes' names.
+    /// Formats the confusion matrix as text with the class names as headings.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Init, Loss, Model, Network};
@@ -74,7 +75,7 @@ impl Evaluation {
     }
 }
 
-/// What the network gives for those rows by that loss; errors are in units of `unit`.
+/// Evaluates the network on those rows with that loss; metrics that are errors are multiplied by `unit`.
 pub async fn evaluate(subject: &Subject<'_>, data: &Data<'_>, loss: Loss, unit: f64) -> Result<Evaluation, Error> {
     let (rows, outputs) = (data.inputs.rows(), subject.network.outputs());
     let counts = match subject.network.predicts_classes(loss) {

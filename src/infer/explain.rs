@@ -1,4 +1,4 @@
-//! A step looked at stage by stage: what each shader computes, what went in and what came out.
+//! Explains a step stage by stage: what each shader computes, its inputs and its outputs.
 
 use std::fmt;
 
@@ -11,25 +11,25 @@ use crate::plan::{Dispatch, Operand, StepTable};
 use crate::settings::{EngineChoice, Fit};
 use crate::train::{self, Start, Task, Trained, TrainingData};
 
-/// One dispatch of a step, as [`explain`](crate::Model::explain) saw it. It prints itself.
+/// One dispatch of a step, as recorded by [`explain`](crate::Model::explain). It implements `Display`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Stage {
-    /// The file in `shaders/`.
+    /// The shader's file in `shaders/`.
     pub shader: &'static str,
-    /// The file, and which functions were chosen for it.
+    /// The file, and the functions chosen for it.
     pub label: String,
-    /// The WGSL that ran, those functions included.
+    /// The WGSL that ran, including those functions.
     pub source: String,
-    /// What it computes.
+    /// The formula that it computes.
     pub formula: String,
-    /// What went in.
+    /// The inputs of the dispatch.
     pub inputs: Vec<Tensor>,
-    /// What came out.
+    /// The outputs of the dispatch.
     pub outputs: Vec<Tensor>,
 }
 
-/// Looks at an epoch, counted from 1: trains up to it, then runs its first batch one stage at a time.
+/// Explains an epoch, counted from 1: trains up to it, then runs its first batch one stage at a time.
 pub async fn explain(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit, epoch: usize) -> Result<Vec<Stage>, Error> {
     let &Start { device, network, layout, .. } = start;
     if epoch == 0 || epoch > fit.epochs {
@@ -59,7 +59,7 @@ pub async fn explain(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit, epoc
         let trained = train::train(start, rows, &before, &mut async |_| ()).await;
         Trained { parameters, state, .. } = trained.map_err(|failed| failed.error)?;
     }
-    // The epoch itself in plain stages, which can be read one by one.
+    // The epoch itself runs in plain stages, which can be read one by one.
     let once = Fit { epochs: 1, validation: None, early_stopping: None, engine: EngineChoice::Staged, ..fit.clone() };
     let plain = Limits { products: Products::Plain, ..device.limits() };
     let frame = train::frame(Task { network, layout, fit: &once }, DataShape::of(&rows.train), None, plain);
@@ -76,12 +76,13 @@ pub async fn explain(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit, epoc
     }
 }
 
-/// Runs the plan's next step one stage at a time. The dispatches into which a stage was cut follow each other with the same formula.
+/// Runs the plan's next step one stage at a time. If a stage was split into several dispatches, they follow each other
+/// with the same formula.
 async fn step(staged: &mut Staged, table: &StepTable, layout: &Layout, row: Step) -> Result<Vec<Stage>, Error> {
     staged.write_steps(table, &[row])?;
     let mut stages = Vec::new();
     let mut start = 0;
-    // The first of the plan's steps: another may be that of a shorter batch.
+    // Only the plan's first step: another may belong to a shorter batch.
     let last = staged.plan.programs()[0].end;
     while start < last {
         let first = staged.plan.dispatches[start].clone();
@@ -110,7 +111,7 @@ fn reads(kernel: &Kernel, operand: &Operand) -> bool {
         Kernel::Softmax => "sums",
         Kernel::SoftmaxDelta => "deltas",
         Kernel::Dropout { in_place: true } => "dropped",
-        // All that it changes it also reads.
+        // The update reads everything that it changes.
         Kernel::Update { .. } => return true,
         _ => "",
     };
@@ -118,7 +119,8 @@ fn reads(kernel: &Kernel, operand: &Operand) -> bool {
     !operand.written || name == Some(in_place)
 }
 
-/// Reads the operands that `which` picks. Flat buffers are shown tensor by tensor, the step table by what this stage takes of it.
+/// Reads back the operands that `which` selects. Flat buffers are shown tensor by tensor, and of the step table only
+/// what this stage uses.
 async fn look(
     staged: &mut Staged,
     layout: &Layout,
@@ -132,11 +134,11 @@ async fn look(
         let mut show =
             |name: String, shape: Vec<usize>, values: &[f32]| seen.push(Tensor { name, shape, values: values.to_vec() });
         match tensor.name.as_str() {
-            // It counts the steps; no numbers of the network are in it.
+            // The cursor counts the steps; it is not a number of the network.
             "cursor" => (),
             "steps" if !matches!(stage.kernel, Kernel::Update { .. }) => (),
             "steps" => show("learning_rate".into(), vec![1], &staged.read(&[(id, 1)]).await?[0]),
-            // Which rows, and how many: whole numbers.
+            // Row indices and counts: integers.
             name @ ("order" | "counts") => {
                 let words = staged.read_words(None, &[(id, tensor.columns)]).await?.remove(0);
                 show(name.into(), vec![tensor.columns], &words.iter().map(|word| *word as f32).collect::<Vec<_>>());
@@ -163,7 +165,7 @@ async fn look(
     Ok(seen)
 }
 
-/// As many rows and columns as are printed; the rest is left out, and said to be.
+/// The maximum number of rows and columns that are printed. Omissions are marked.
 const SHOWN: usize = 8;
 
 impl fmt::Display for Stage {
@@ -192,7 +194,7 @@ impl fmt::Display for Stage {
     }
 }
 
-/// A number with eight significant digits, as many as an f32 has.
+/// A number with eight significant digits, which is the precision of an f32.
 fn digits(value: f32) -> String {
     let magnitude = value.abs().log10().floor();
     match magnitude {

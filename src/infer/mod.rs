@@ -1,4 +1,4 @@
-//! What is asked of a trained network: predictions, evaluation, an epoch explained stage by stage.
+//! Inference: prediction, evaluation, and explaining an epoch stage by stage.
 //!
 //! Uses `train` and the rooms below it.
 

@@ -5,7 +5,7 @@ use super::subject::Subject;
 use crate::data::{Matrix, check_inputs};
 use crate::error::Error;
 
-/// The network's outputs for those rows: shape (rows, outputs).
+/// Predicts the outputs for those rows: shape (rows, outputs).
 pub async fn predict(subject: &Subject<'_>, inputs: &Matrix<'_>) -> Result<Matrix<'static>, Error> {
     check_inputs("inputs", subject.network, inputs)?;
     let (last, outputs) = (subject.network.layers().len() - 1, subject.network.outputs());

@@ -1,4 +1,4 @@
-//! Predicting the same rows again and again: the buffers, the pipelines and the rows stay on the device.
+//! Repeated prediction for the same rows: buffers, pipelines and rows stay on the device.
 
 use std::ops::Range;
 
@@ -10,8 +10,8 @@ use crate::gpu::Device;
 use crate::network::{Layout, Network, Tensor};
 use crate::plan::PredictionIds;
 
-/// What a network says of rows that stay the same, while its weights change: to look at it as it trains, by the weights that a
-/// [`Log`](crate::Log) has.
+/// Predicts the same rows again and again while the weights change, to watch a network train. Pass it the weights from
+/// a [`Log`](crate::Log).
 ///
 /// ```
 /// use shaderprop::{Activation, Device, Init, Model, Network, Predictor};
@@ -28,14 +28,14 @@ pub struct Predictor {
     network: Network,
     layout: Layout,
     parameters: Vec<f64>,
-    /// Whether the device has other parameters.
+    /// Whether the parameters have changed since they were last uploaded.
     changed: bool,
     rows: usize,
     resident: Resident<PredictionIds>,
 }
 
 impl Predictor {
-    /// One of that network, for those rows.
+    /// Creates a predictor of that network for those rows.
     pub(crate) async fn of(subject: &Subject<'_>, inputs: Matrix<'_>) -> Result<Self, Error> {
         check_inputs("inputs", subject.network, &inputs)?;
         let mut resident = Resident::prediction(subject, inputs.rows(), 0..subject.network.layers().len()).await?;
@@ -51,7 +51,7 @@ impl Predictor {
         })
     }
 
-    /// Sets those weights and biases; the others stay. All of them, or none if one is refused.
+    /// Sets the given weights and biases and leaves the others unchanged. If one is refused, none is set.
     ///
     /// # Errors
     /// [`Error::UnknownTensor`], [`Error::Shape`], [`Error::NotFinite`].
@@ -64,7 +64,7 @@ impl Predictor {
         Ok(())
     }
 
-    /// The network's outputs for the rows, as [`Model::predict`] gives them: shape (rows, outputs).
+    /// Predicts the outputs for the rows, like [`Model::predict`]: shape (rows, outputs).
     ///
     /// # Errors
     /// The device's faults.
@@ -74,16 +74,16 @@ impl Predictor {
         device.block_on(self.last())
     }
 
-    /// [`predict`](Self::predict) for where nothing may block, as in a browser.
+    /// The async form of [`predict`](Self::predict), for browsers and event loops.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict).
+    /// The same as [`predict`](Self::predict).
     pub async fn predict_async(&mut self) -> Result<Matrix<'static>, Error> {
         let device = self.device.clone();
         device.drive(self.last()).await
     }
 
-    /// What each layer gives for the rows, the first layer first: shapes (rows, units).
+    /// Returns the activations of each layer for the rows, first layer first: shapes (rows, units).
     ///
     /// # Errors
     /// The device's faults.
@@ -93,10 +93,10 @@ impl Predictor {
         device.block_on(self.outputs(layers))
     }
 
-    /// [`activations`](Self::activations) for where nothing may block, as in a browser.
+    /// The async form of [`activations`](Self::activations), for browsers and event loops.
     ///
     /// # Errors
-    /// As [`activations`](Self::activations).
+    /// The same as [`activations`](Self::activations).
     pub async fn activations_async(&mut self) -> Result<Vec<Matrix<'static>>, Error> {
         let (device, layers) = (self.device.clone(), 0..self.network.layers().len());
         device.drive(self.outputs(layers)).await

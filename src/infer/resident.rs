@@ -1,4 +1,4 @@
-//! A network that stays in memory while rows go through it: on the device, or on the CPU engine where there is none.
+//! A network that stays in memory while rows pass through it: on the device, or on the CPU engine.
 
 use std::ops::Range;
 
@@ -12,31 +12,32 @@ use crate::network::{Layout, Loss, Network};
 use crate::plan::{self, EvaluationIds, EvaluationStep, LayerIds, Plan, Planned, PlansParameters, PredictionIds};
 use crate::settings::{Measured, Scores};
 
-/// A network with its weights in place, for so many rows at a time.
+/// A network with its weights in place, for a fixed number of rows at a time.
 pub struct Resident<I> {
     rows: usize,
     on: On<I>,
 }
 
-/// What computes.
+/// Where it computes.
 enum On<I> {
-    /// The tensors of a plan with those ids.
+    /// On the device: the tensors of a plan with those ids.
     Device(Box<Staged>, I),
     Cpu {
         reference: Box<Reference>,
-        /// What is computed with.
+        /// On the CPU: the numbers to compute with.
         inputs: Vec<f64>,
     },
 }
 
 impl<I: PlansParameters> Resident<I> {
-    /// The one at hand, if it is for so many rows. Where it is not its memory goes first: the device may not have room for two.
+    /// Returns the cached network if it is for that number of rows. Otherwise its memory is freed first, since the
+    /// device may not have memory for two.
     pub fn kept(at_hand: &mut Option<Self>, rows: usize) -> Option<&mut Self> {
         *at_hand = at_hand.take().filter(|resident| resident.rows == rows);
         at_hand.as_mut()
     }
 
-    /// `plan` gives how many numbers are read at once too.
+    /// `plan` also returns how many numbers are read at once.
     async fn new(
         subject: &Subject<'_>,
         loss: Loss,
@@ -65,7 +66,7 @@ impl<I: PlansParameters> Resident<I> {
 }
 
 impl Resident<PredictionIds> {
-    /// For predictions of so many rows: the outputs of those layers are read at once.
+    /// For predictions of `rows` rows. The outputs of those layers are read at once.
     pub async fn prediction(subject: &Subject<'_>, rows: usize, layers: Range<usize>) -> Result<Self, Error> {
         let plan = |limits| {
             let plan = Plan::prediction(subject.network, rows, limits)?;
@@ -75,7 +76,7 @@ impl Resident<PredictionIds> {
         Self::new(subject, Loss::default(), rows, plan).await
     }
 
-    /// The weights from now on.
+    /// Sets the weights.
     pub async fn set_parameters(&mut self, network: &Network, layout: &Layout, parameters: &[f64]) -> Result<(), Error> {
         if let On::Cpu { reference, .. } = &mut self.on {
             **reference = Reference::new(network, Loss::default(), layout, parameters);
@@ -83,7 +84,7 @@ impl Resident<PredictionIds> {
         self.upload_parameters(parameters).await
     }
 
-    /// The rows from now on.
+    /// Sets the input rows.
     pub async fn set_inputs(&mut self, values: &[f32]) -> Result<(), Error> {
         match &mut self.on {
             On::Device(staged, ids) => staged.upload(ids.inputs, values).await,
@@ -94,7 +95,7 @@ impl Resident<PredictionIds> {
         }
     }
 
-    /// What those layers give for the rows, each row after row.
+    /// Computes the outputs of those layers, each row by row.
     pub async fn outputs(&mut self, layers: Range<usize>) -> Result<Vec<Vec<f32>>, Error> {
         match &mut self.on {
             On::Device(staged, ids) => {
@@ -112,14 +113,14 @@ impl Resident<PredictionIds> {
 }
 
 impl Resident<EvaluationIds> {
-    /// For the evaluation of so many rows by that loss.
+    /// For the evaluation of `rows` rows with that loss.
     pub async fn evaluation(subject: &Subject<'_>, loss: Loss, scores: Scores, rows: usize) -> Result<Self, Error> {
         let task = EvaluationStep { scores, ..EvaluationStep::new(subject.network, loss, rows) };
         let counts = scores.counts.map_or(0, |counts| counts.len(subject.network.outputs()));
         Self::new(subject, loss, rows, |limits| Ok((Plan::evaluation(&task, limits)?, scores.losses() + counts))).await
     }
 
-    /// What is measured of those rows, as many as it is for.
+    /// Evaluates as many rows as it was made for.
     pub async fn evaluate(&mut self, inputs: &[f32], targets: &[f32], scores: Scores) -> Result<Measured, Error> {
         match &mut self.on {
             On::Device(staged, ids) => {

@@ -1,29 +1,29 @@
-//! Storage buffers as kernels declare them.
+//! The storage buffers that kernels declare.
 
 /// A storage buffer that a kernel declares and uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding {
     /// The number of its `@binding`.
     pub index: u32,
-    /// Its name in the WGSL.
+    /// The name in the WGSL.
     pub name: &'static str,
-    /// Whether it is `read_write`.
+    /// Whether its access is `read_write`.
     pub written: bool,
 }
 
 impl Binding {
-    /// Its access in WGSL.
+    /// The access mode in WGSL.
     pub fn access(self) -> &'static str {
         if self.written { "read_write" } else { "read" }
     }
 
-    /// Its declaration, of that type.
+    /// The declaration in WGSL, with the type `of`.
     pub fn declaration(self, of: &str) -> String {
         format!("@group(0) @binding({}) var<storage, {}> {}: {of};", self.index, self.access(), self.name)
     }
 }
 
-/// A buffer that is only read.
+/// A read-only buffer.
 pub fn read(index: u32, name: &'static str) -> Option<Binding> {
     Some(Binding { index, name, written: false })
 }
@@ -33,12 +33,12 @@ pub fn write(index: u32, name: &'static str) -> Option<Binding> {
     Some(Binding { index, name, written: true })
 }
 
-/// A buffer that is used only where that holds.
+/// A buffer that is used only if the condition holds.
 pub fn when(used: bool, binding: Option<Binding>) -> Option<Binding> {
     binding.filter(|_| used)
 }
 
-/// Those that are used.
+/// The buffers that are used.
 pub fn used<const N: usize>(bindings: [Option<Binding>; N]) -> Vec<Binding> {
     bindings.into_iter().flatten().collect()
 }

@@ -1,10 +1,10 @@
-//! What kernels are called in messages, and the names of files for their modules.
+//! The names of kernels in messages, and of the files of their modules.
 
 use super::table::{Kernel, Weights};
 use super::text::vector;
 
 impl Kernel {
-    /// Its name in messages: the file, and what was chosen for it.
+    /// The name in messages: the file, and the functions chosen for it.
     pub fn label(&self) -> String {
         let file = self.file().unwrap_or_default();
         match self {
@@ -36,7 +36,7 @@ impl Kernel {
         }
     }
 
-    /// The name of a file for its module: `loss.wgsl (squared_error, sigmoid)` goes to `loss.squared_error.sigmoid.wgsl`.
+    /// The file name of its module: `loss.wgsl (squared_error, sigmoid)` becomes `loss.squared_error.sigmoid.wgsl`.
     pub fn module_name(&self) -> String {
         let label = self.label();
         let (name, choices) = label.split_once(" (").unwrap_or((&label, ""));

@@ -1,29 +1,29 @@
-//! What a device allows, as far as kernels and plans need it.
+//! The limits of a device that kernels and plans depend on.
 
 use super::product::Products;
 
-/// What a device allows, as far as planning needs it.
+/// The limits of a device that planning depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest part of a buffer that can be bound, in bytes.
+    /// The maximum size of a binding, in bytes.
     pub binding: u64,
-    /// The longest buffer, in bytes.
+    /// The maximum size of a buffer, in bytes.
     pub buffer: u64,
-    /// The most workgroups in one dispatch.
+    /// The maximum number of workgroups in a dispatch, in each dimension.
     pub workgroups: u32,
-    /// Whether the adapter computes on the CPU: what takes long is estimated by it.
+    /// Whether the adapter computes on the CPU. Time estimates depend on it.
     pub software: bool,
-    /// What products are computed with, where they are worth it.
+    /// How large products are computed.
     pub products: Products,
-    /// How long a dispatch of the fused engine may take, in nanoseconds.
+    /// The maximum time of a dispatch of the fused engine, in nanoseconds.
     pub fused_dispatch: u64,
 }
 
-/// Under the 250 ms after which others on the device notice. In a browser a page is drawn by the same device.
+/// Under the 250 ms after which other programs on the device notice. In a browser the same device draws the page.
 const FUSED_DISPATCH: u64 = if cfg!(target_arch = "wasm32") { 20_000_000 } else { 120_000_000 };
 
 impl Limits {
-    /// What a device allows.
+    /// The limits of a device.
     pub fn of(limits: &wgpu::Limits, software: bool, products: Products) -> Self {
         Self {
             // Element counts and offsets are u32 in the shaders.
@@ -36,7 +36,7 @@ impl Limits {
         }
     }
 
-    /// What the CPU engine takes on: as much in one tensor as any GPU.
+    /// The limits of the CPU engine: tensors as large as on any GPU.
     pub const CPU: Self = Self {
         binding: 4 << 30,
         buffer: 4 << 30,

@@ -1,4 +1,4 @@
-//! What WGSL there is: the table of kernels, the emitted products and fused networks, and which of them a device gets.
+//! The kernels: the table of WGSL files, the emitted products and fused networks, and which of them a device uses.
 //!
 //! Uses `network`, whose formulas are appended to the files of `shaders/`.
 

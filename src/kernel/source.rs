@@ -1,4 +1,4 @@
-//! The whole WGSL of a kernel: its file, the functions that were chosen for it, and the parts that these need.
+//! Assembles the WGSL of a kernel: its file, the functions chosen for it, and the shared parts that these need.
 
 use super::table::{Kernel, Row, Weights, output_derivative, row_weights};
 use super::text::vector;
@@ -6,7 +6,7 @@ use super::wgsl::math;
 use crate::network::{Activation, Expression, Rule, Variable};
 
 impl Kernel {
-    /// The whole WGSL module: the file first, so that line numbers in messages are the file's.
+    /// The whole WGSL module. The file comes first, so that line numbers in messages are those of the file.
     pub fn source(&self) -> String {
         let row = self.row();
         let mut module = match self {
@@ -25,7 +25,7 @@ impl Kernel {
         module
     }
 
-    /// The functions that were chosen for it, and the buffers that these alone use.
+    /// The functions chosen for it, and the buffers that only they use.
     fn functions(&self, row: &Row) -> Option<String> {
         match self {
             Kernel::Gather { width, classes, .. } => Some(gather(row, *width, *classes)),
@@ -43,7 +43,7 @@ impl Kernel {
                 let gradient = function("loss_gradient", loss.name(), &loss.formulas(activation).wgsl_gradient);
                 let derivative = match output_derivative(*loss, activation) {
                     Some(_) => activation_derivative(activation),
-                    // ∂loss/∂x is all there: nothing is left to multiply with.
+                    // The gradient is already ∂loss/∂x, so there is no derivative to multiply by.
                     None if loss.fuses_with(activation) => {
                         function("activation_derivative", &format!("{}, within loss_gradient", activation.name()), &ONE)
                     }
@@ -67,7 +67,7 @@ impl Kernel {
 const ONE: Expression = Expression::new("1.0", &[], &[]);
 
 impl Row {
-    /// The declaration of a buffer of that type, as a line; nothing where it is not used.
+    /// The declaration of a buffer of that type as a line; empty if it is not used.
     fn declaration(&self, name: &str, of: &str) -> String {
         let binding = self.bindings.iter().find(|binding| binding.name == name);
         binding.map_or(String::new(), |binding| binding.declaration(of) + "\n")
@@ -115,7 +115,7 @@ fn element_loss(row: &Row, name: &str, formula: &Expression, weights: Weights) -
     format!("{}\n{}", function("element_loss", &format!("{name}, weighted"), &weighted), weight(row, weights, "weights"))
 }
 
-/// What the row of element i counts.
+/// The weight of the row of element i.
 fn weight(row: &Row, weights: Weights, array: &str) -> String {
     if weights == Weights::Equal {
         return "fn weight(i: u32) -> f32 {\n    return 1.0;\n}\n".into();
@@ -128,7 +128,7 @@ fn activation_derivative(activation: &Activation) -> String {
     function("activation_derivative", activation.name(), &activation.definition().wgsl_derivative)
 }
 
-/// A function of element i, whose expression may use x, y and t: only those that are in it are read.
+/// A function of element i with an expression that may use x, y and t. Only the variables it uses are read.
 fn function(name: &str, of: &str, expression: &Expression) -> String {
     let mut reads = String::new();
     for (variable, buffer) in [(Variable::X, "sums"), (Variable::Y, "outputs"), (Variable::T, "targets")] {
@@ -143,7 +143,7 @@ fn function(name: &str, of: &str, expression: &Expression) -> String {
 mod tests {
     use crate::network::{Activation, Expression, Loss};
 
-    /// What the library's own expressions declare is what is in their text.
+    /// The built-in expressions declare exactly what is in their text.
     #[test]
     fn expressions_declare_what_is_in_them() {
         let mut checked = 0;

@@ -1,8 +1,10 @@
-//! The table of kernels: each is a variant of [`Kernel`], with what can be chosen for it, and a row, which declares the rest.
+//! The table of kernels. Each kernel is a variant of [`Kernel`], with the choices for it, and a row, which declares
+//! everything else.
 //!
-//! To add one: write its file in `shaders/`; add its variant, its row and its entry in [`Kernel::all`] here; write its twin in
-//! `src/engine/cpu/reference.rs`, and the test of both in `tests/kernels.rs` or `tests/stages.rs`. A kernel for which functions are
-//! chosen has them written in `source.rs`. `tests/shaders.rs` holds every row against what naga reads in the assembled module.
+//! To add one: write its file in `shaders/`; add its variant, its row and its entry in [`Kernel::all`] here; write its
+//! CPU twin in `src/engine/cpu/reference.rs`, and a test of both in `tests/kernels.rs` or `tests/stages.rs`. If
+//! functions are chosen for the kernel, `source.rs` writes them. `tests/shaders.rs` compares every row with what naga
+//! reads in the assembled module.
 
 use super::binding::{Binding, read, used, when, write};
 use super::fused::Fused;
@@ -10,99 +12,99 @@ use super::product::{Epilogue, Product};
 use super::wgsl::Part;
 use crate::network::{Activation, Expression, Loss, MathFunction, Optimizer, Rule, Variable};
 
-/// A kernel with the functions chosen for it: what a pipeline is made of.
+/// A kernel with the functions chosen for it, which together determine a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
-    /// Which rows are in the batch.
+    /// The row indices of the batch.
     Order,
-    /// The batch's rows out of the data.
+    /// Copies the batch's rows from the data.
     Gather {
-        /// How many neighbours are copied at once: 1, 2 or 4.
+        /// The number of adjacent values copied at once: 1, 2 or 4.
         width: u32,
-        /// Whether targets are one class index a row.
+        /// Whether targets are class indices, one for each row.
         classes: bool,
-        /// Whether rows have weights.
+        /// Whether rows have sample weights.
         weights: Weights,
     },
-    /// The rows' shares by their weights.
+    /// The rows' shares of the total weight.
     Weigh,
     /// c = a·b, aᵀ·b or a·bᵀ.
     Matmul,
-    /// x = product + bias, y = f(x), with the layer's activation.
+    /// x = product + bias, y = f(x), with the layer's activation f.
     BiasActivation(Activation),
     /// The same for softmax, row by row.
     Softmax,
-    /// Elements left out at random.
+    /// Dropout.
     Dropout {
-        /// Whether it changes what is there, as backward, instead of taking it from the layer's outputs.
+        /// Whether it works in place, as in the backward pass, instead of reading the layer's outputs.
         in_place: bool,
     },
     /// ∂loss/∂x of the last layer, with the loss and that layer's activation.
     OutputDelta(Loss, Activation, Weights),
-    /// The part of it that is softmax's, row by row.
+    /// The softmax part of it, row by row.
     SoftmaxDelta,
-    /// error · f' of the other layers, with the layer's activation.
+    /// error · f' of the other layers, with the layer's activation f.
     HiddenDelta(Activation),
     /// The deltas summed over the rows.
     BiasGradient,
-    /// The gradients' squares, part by part.
+    /// Partial sums of the squares of the gradients.
     SquareSum,
-    /// What the gradients are multiplied with to keep their norm.
+    /// The factor that limits the norm of the gradients.
     Clip,
     /// The update in place.
     Update {
-        /// The optimizer's WGSL.
+        /// The optimizer's update rule.
         rule: Rule,
-        /// How many neighbours an invocation updates: 1 or 4.
+        /// The number of adjacent parameters that an invocation updates: 1 or 4.
         width: u32,
-        /// Whether gradients are multiplied by what [`Kernel::Clip`] found.
+        /// Whether gradients are multiplied by the factor of [`Kernel::Clip`].
         clipped: bool,
     },
-    /// Which classes the rows were taken for.
+    /// Counts the predicted classes of the rows.
     ScoreClasses,
-    /// On which side of a half the outputs are.
+    /// Counts the outputs above and below 0.5.
     ScoreBinary,
     /// The mean of the loss, which ends the step, with the loss and the last layer's activation.
     Loss(Loss, Activation, Weights),
-    /// The loss of many elements, part by part, with the loss and the last layer's activation.
+    /// Partial sums of the loss, for many elements, with the loss and the last layer's activation.
     PartialLoss(Loss, Activation, Weights),
-    /// [`Kernel::Loss`] of what [`Kernel::PartialLoss`] left.
+    /// [`Kernel::Loss`] from the partial sums of [`Kernel::PartialLoss`].
     TotalLoss,
-    /// Whether all parameters are numbers.
+    /// Whether all parameters are finite.
     Finite,
-    /// A product by blocks, whose WGSL is emitted.
+    /// A product by blocks. Its WGSL is emitted.
     Product(Box<Product>),
-    /// What adds the slices of a product and ends with its epilogue, whose WGSL is emitted.
+    /// Adds the slices of a product and applies its epilogue. Its WGSL is emitted.
     SumSlices {
-        /// What becomes of the sums.
+        /// The epilogue.
         epilogue: Epilogue,
         /// As in [`Product`].
         ones: bool,
     },
-    /// Whole training in one dispatch, whose WGSL is emitted.
+    /// A whole training in one dispatch. Its WGSL is emitted.
     Fused(Box<Fused>),
 }
 
-/// Whether the rows of a batch have weights.
+/// Whether the rows of a batch have sample weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Weights {
-    /// All count the same.
+    /// All rows count the same.
     Equal,
-    /// Each has its own.
+    /// Each row has its own weight.
     Given,
 }
 
-/// What is declared of a kernel.
+/// The declaration of a kernel.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Its file; none if its WGSL is emitted.
+    /// Its file; `None` if its WGSL is emitted.
     pub file: Option<File>,
-    /// The fields of its `Params`, in order: each four bytes.
+    /// The fields of its `Params` in order, four bytes each.
     pub params: Vec<&'static str>,
-    /// The storage buffers that it uses. What a file declares and the chosen functions leave unused is not among them, as it is not in
-    /// the layout that the driver derives.
+    /// The storage buffers it uses. Buffers that a file declares but the chosen functions leave unused are not
+    /// included, as in the layout that the driver derives.
     pub bindings: Vec<Binding>,
-    /// The functions that are chosen for it, and appended.
+    /// The names of the functions that are chosen for it and appended.
     pub functions: &'static [&'static str],
     /// The parts that are appended whole.
     pub parts: &'static [Part],
@@ -113,13 +115,13 @@ pub struct Row {
 /// A file of `shaders/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Its name there.
+    /// The file name.
     pub name: &'static str,
-    /// Its WGSL.
+    /// The WGSL text.
     pub text: &'static str,
 }
 
-/// The row of a file, to which the rest is added.
+/// The row of a kernel in a file; other fields are added.
 macro_rules! file {
     ($name:literal, $params:expr) => {
         Row {
@@ -134,7 +136,7 @@ macro_rules! file {
 }
 
 impl Kernel {
-    /// What is declared of it.
+    /// Its row in the table.
     pub fn row(&self) -> Row {
         match self {
             Kernel::Order => Row {
@@ -289,7 +291,7 @@ impl Kernel {
         }
     }
 
-    /// Every kernel made of a file there can be, for tests and for writing them to a folder.
+    /// All possible kernels in files, for tests and for writing them to a folder.
     pub fn all() -> Vec<Kernel> {
         let mut all = vec![
             Kernel::Order,
@@ -333,7 +335,7 @@ impl Kernel {
         all
     }
 
-    /// The file of `shaders/` that it is; none if its WGSL is emitted.
+    /// The file in `shaders/`; `None` if the WGSL is emitted.
     pub fn file(&self) -> Option<&'static str> {
         self.row().file.map(|file| file.name)
     }
@@ -345,7 +347,7 @@ impl Kernel {
 }
 
 impl Row {
-    /// That of a kernel whose WGSL is emitted.
+    /// The row of a kernel whose WGSL is emitted.
     fn emitted(params: Vec<&'static str>, bindings: Vec<Binding>, math: Vec<MathFunction>) -> Self {
         Self { file: None, params, bindings, functions: &[], parts: &[], math }
     }
@@ -357,19 +359,19 @@ impl Weights {
     }
 }
 
-/// f' as [`Kernel::OutputDelta`] multiplies with it: not where the loss's gradient has it in it, nor of softmax, which has a kernel of
-/// its own.
+/// f' as a factor in [`Kernel::OutputDelta`]. `None` if the loss's gradient already contains it, and for softmax, which
+/// has its own kernel.
 pub(super) fn output_derivative(loss: Loss, activation: &Activation) -> Option<&Expression> {
     let alone = !loss.fuses_with(activation) && *activation != Activation::Softmax;
     alone.then(|| &activation.definition().wgsl_derivative)
 }
 
-/// What the gradients of rows are multiplied with: of a mean their shares of 1, in a sum each counts its weight.
+/// The factors of the rows' gradients: shares that add up to 1 for a mean, weights for a sum.
 pub(super) fn row_weights(loss: Loss) -> &'static str {
     if loss.is_mean() { "shares" } else { "weights" }
 }
 
-/// The functions that a loss is computed with.
+/// The functions that compute a loss.
 fn element_loss(weights: Weights) -> &'static [&'static str] {
     match weights {
         Weights::Equal => &["element_loss"],
@@ -377,12 +379,12 @@ fn element_loss(weights: Weights) -> &'static [&'static str] {
     }
 }
 
-/// What those expressions call.
+/// The functions that those expressions call.
 fn calls<'a>(expressions: impl IntoIterator<Item = &'a Expression>) -> Vec<MathFunction> {
     ordered(expressions.into_iter().flat_map(|expression| expression.calls().iter().copied()))
 }
 
-/// Each of them once, in the order of shaders/math.wgsl.
+/// Each function once, in the order of shaders/math.wgsl.
 fn ordered(functions: impl IntoIterator<Item = MathFunction>) -> Vec<MathFunction> {
     let mut functions: Vec<_> = functions.into_iter().collect();
     functions.sort_unstable();

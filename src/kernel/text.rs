@@ -1,6 +1,6 @@
-//! Writing WGSL: lines and blocks, and the names of vectors.
+//! Writes WGSL: lines and blocks, and the names of vector types.
 
-/// WGSL under construction: lines, indented by the blocks that are open.
+/// WGSL under construction: lines, indented by the number of open blocks.
 #[derive(Default)]
 pub struct Text {
     pub text: String,
@@ -8,7 +8,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// A line.
+    /// Writes a line.
     pub fn line(&mut self, line: &str) {
         if !line.is_empty() {
             self.text.extend(std::iter::repeat_n("    ", self.depth));
@@ -17,20 +17,20 @@ impl Text {
         self.text.push('\n');
     }
 
-    /// A line that opens a block.
+    /// Writes a line that opens a block.
     pub fn open(&mut self, line: &str) {
         self.line(line);
         self.depth += 1;
     }
 
-    /// A line that closes a block.
+    /// Writes a line that closes a block.
     pub fn close(&mut self, line: &str) {
         self.depth -= 1;
         self.line(line);
     }
 }
 
-/// The WGSL type of so many f32.
+/// The WGSL type of a vector of `width` f32.
 pub fn vector(width: u32) -> &'static str {
     match width {
         4 => "vec4f",
@@ -40,7 +40,7 @@ pub fn vector(width: u32) -> &'static str {
     }
 }
 
-/// x, y, z or w.
+/// The name of a component: x, y, z or w.
 pub fn component(i: u32) -> char {
     ['x', 'y', 'z', 'w'][i as usize % 4]
 }

@@ -1,4 +1,4 @@
-//! k-fold cross-validation: a training for each fold, measured on the rows it has not seen.
+//! k-fold cross-validation: one training for each fold, evaluated on the rows it was not trained on.
 
 use super::model::Model;
 use crate::data::{Matrix, Split};
@@ -9,23 +9,24 @@ use crate::network::{Init, Network};
 use crate::settings::Fit;
 use crate::train::{Ended, History};
 
-/// What a fold of [`cross_validate`] gave.
+/// The result for one fold of [`cross_validate`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Fold {
-    /// How it was trained.
+    /// The history of its training.
     pub history: History,
-    /// What the rows of the fold, which it was not trained on, gave.
+    /// The evaluation on the rows of the fold, which were not trained on.
     pub evaluation: Evaluation,
-    /// The model itself.
+    /// The trained model.
     pub model: Model,
 }
 
-/// Trains a new model from `init` for each of `split`'s `folds` folds, on the rows of the others, and measures it on the fold's own.
-/// Cancelled, it gives the folds that are done.
+/// Cross-validates a network. For each of `folds` folds of `split`, it trains a new model from `init` on the rows of
+/// the other folds and evaluates it on this fold. If it is cancelled, it returns the folds that are complete.
 ///
 /// # Errors
-/// As [`Split::k_fold`] and [`Model::fit`]; [`Error::Setting`] where the settings have sample weights, which are of all rows.
+/// The same as [`Split::k_fold`] and [`Model::fit`]; [`Error::Setting`] if the settings contain sample weights, which
+/// belong to all rows.
 ///
 /// ```
 /// use shaderprop::{Activation, Device, Fit, Init, Matrix, Network, Split, cross_validate};

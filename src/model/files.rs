@@ -1,4 +1,4 @@
-//! Models as files: saving, loading, and exporting to what other programs read.
+//! Models as files: saving, loading, and exporting for other programs.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use crate::gpu::Device;
 use crate::network::Init;
 
 impl Model {
-    /// Saves the model to a file, in the format that its name ends in: see [`Format`]. Network, weights, fitted preprocessing with the names of
-    /// classes, and how many epochs it was trained for are in it, weights as f32. The file is whole or not there, whatever happens
-    /// meanwhile.
+    /// Saves the model to a file. The extension selects the [`Format`]. The file holds the network, the weights as f32,
+    /// the fitted preprocessing with its class names, and the number of epochs trained. Saving is atomic: the file is
+    /// either complete or not there.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a name without one of the formats' endings; [`Error::Exists`] for a file that is there already, if
-    /// [`Save::overwrite`] is not set; [`Error::Write`]; [`Error::NotFinite`] for weights that are not; [`Error::Export`] for what a
-    /// format has no words for.
+    /// [`Error::Setting`] for a name without the extension of a format; [`Error::Exists`] for an existing file, unless
+    /// [`Save::overwrite`] is set; [`Error::Write`]; [`Error::NotFinite`] for weights that are not finite;
+    /// [`Error::Export`] for what a format cannot represent.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Init, Load, Model, Network, Save};
@@ -34,11 +34,11 @@ impl Model {
         file::write_model(&self.saved(), path, save, |content| file::write(path, save.existing(), content))
     }
 
-    /// Refuses before a training what [`save`](Self::save) would refuse after it: a path where no file can be written, as [`Save::check`] does, and a
-    /// network or a preprocessing that the format cannot hold.
+    /// Checks before a training whether [`save`](Self::save) would fail after it. It refuses a path that cannot be
+    /// written, like [`Save::check`], and a network or preprocessing that the format cannot represent.
     ///
     /// # Errors
-    /// As [`save`](Self::save).
+    /// The same as [`save`](Self::save).
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Error, Init, Model, Network, Save};
@@ -53,7 +53,7 @@ impl Model {
         let path = path.as_ref();
         save.check(path)?;
         let mut noted = self.clone();
-        // As long as those of a training are at most.
+        // The maximum length of the notes of a training.
         noted.note("notes of its training", "\"".repeat(2048));
         file::write_model(&noted.saved(), path, save, |content| {
             content(&mut std::io::sink())
@@ -61,10 +61,11 @@ impl Model {
         })
     }
 
-    /// What [`save`](Self::save) writes to a file of that name: where there are no files, as in a browser.
+    /// Returns the bytes that [`save`](Self::save) would write to a file of that name. Use it where there are no files,
+    /// as in a browser.
     ///
     /// # Errors
-    /// As [`save`](Self::save), but those of the file itself.
+    /// The same as [`save`](Self::save), except those of the file itself.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Init, Load, Model, Network, Save};
@@ -81,38 +82,41 @@ impl Model {
         Ok(bytes)
     }
 
-    /// Loads a model that [`save`](Self::save) wrote as safetensors or NPZ, or the weights of a [`Checkpoint`](crate::Checkpoint), to that device.
-    /// What it needs of memory is a small multiple of the file's length.
+    /// Loads a model to a device. The file is one that [`save`](Self::save) wrote as safetensors or NPZ, or a
+    /// [`Checkpoint`](crate::Checkpoint), of which it takes the weights. It needs a small multiple of the file's length
+    /// in memory.
     ///
     /// # Errors
-    /// [`Error::File`] for anything else than a whole file of these, and for activations that are not known; [`Error::NotFinite`] for
-    /// weights that are not; [`Error::TooLarge`] as in [`new`](Self::new).
+    /// [`Error::File`] for anything but a complete file of these formats, and for unknown activations;
+    /// [`Error::NotFinite`] for weights that are not finite; [`Error::TooLarge`] as in [`new`](Self::new).
     pub fn load(device: &Device, path: impl AsRef<Path>, load: &Load) -> Result<Self, Error> {
         let path = path.as_ref();
         Self::loaded(device, path, file::open_model(path, load)?)
     }
 
-    /// [`load`](Self::load) from the bytes of a file of that name: where there are no files, as in a browser.
+    /// Loads a model like [`load`](Self::load), but from the bytes of a file of that name. Use it where there are no
+    /// files, as in a browser.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// The same as [`load`](Self::load).
     pub fn from_bytes(device: &Device, name: impl AsRef<Path>, bytes: &[u8], load: &Load) -> Result<Self, Error> {
         let name = name.as_ref();
         Self::loaded(device, name, file::read_model_from(name, bytes, load)?)
     }
 
-    /// Takes weights and biases from a safetensors or NPZ file, whoever wrote it: `layers.{i}.weight` of shape (out, in) in
-    /// safetensors, (in, out) in NPZ, and `layers.{i}.bias`; all of them, and no others.
+    /// Loads weights and biases from any safetensors or NPZ file, whichever program wrote it. The file must hold
+    /// exactly the network's tensors: `layers.{i}.weight`, of shape (out, in) in safetensors and (in, out) in NPZ, and
+    /// `layers.{i}.bias`.
     ///
     /// # Errors
-    /// [`Error::File`] for a file that is none, and for tensors that are missing, too many, or of another shape or type than
-    /// f32 (in NPZ any real numbers); [`Error::NotFinite`] for weights that are not.
+    /// [`Error::File`] for a file of another format, and for tensors that are missing, unexpected, or of another shape
+    /// or type than f32 (in NPZ any real numbers); [`Error::NotFinite`] for weights that are not finite.
     pub fn load_weights(&mut self, path: impl AsRef<Path>, load: &Load) -> Result<(), Error> {
         self.parameters = file::read_weights(path.as_ref(), self.network(), &self.layout, load)?;
         Ok(())
     }
 
-    /// The model as files hold it.
+    /// The model in the form that files hold.
     fn saved(&self) -> Saved<'_> {
         Saved {
             network: self.network(),
@@ -124,7 +128,7 @@ impl Model {
         }
     }
 
-    /// The model out of a file.
+    /// A model from the contents of a file.
     fn loaded(device: &Device, path: &Path, loaded: Loaded) -> Result<Self, Error> {
         let mut model = Model::new(device, &loaded.network, &Init::Zeros)?;
         model.parameters = loaded.parameters;

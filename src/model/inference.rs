@@ -1,4 +1,4 @@
-//! What a model is asked of rows: predictions, evaluations, an epoch stage by stage.
+//! Inference with a model: prediction, evaluation, and explaining an epoch stage by stage.
 
 use super::model::Model;
 use crate::data::{Data, Matrix, Preprocessing};
@@ -8,11 +8,12 @@ use crate::network::Loss;
 use crate::settings::Fit;
 
 impl Model {
-    /// The network's outputs for those rows: shape (rows, outputs). An output beyond the numbers that an f32 holds is an infinity
-    /// or a NaN. The last bits of a row may depend on how many rows are predicted with it, since that chooses the kernel.
+    /// Predicts the network's outputs for `inputs` of shape (rows, inputs); the result has the shape (rows, outputs).
+    /// An output beyond the range of f32 is infinite or NaN. The last bits of a row may depend on the number of rows,
+    /// which selects the kernel.
     ///
     /// # Errors
-    /// As [`fit`](Self::fit), but for [`Error::Diverged`].
+    /// The same as [`fit`](Self::fit), except [`Error::Diverged`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn predict<'x>(&self, inputs: impl Into<Matrix<'x>>) -> Result<Matrix<'static>, Error> {
         self.predict_blocking(inputs.into())
@@ -23,19 +24,19 @@ impl Model {
         self.device.block_on(self.predicting(inputs))
     }
 
-    /// [`predict`](Self::predict) for where nothing may block, as in a browser.
+    /// The async form of [`predict`](Self::predict), for browsers and event loops.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict).
+    /// The same as [`predict`](Self::predict).
     pub async fn predict_async<'x>(&self, inputs: impl Into<Matrix<'x>>) -> Result<Matrix<'static>, Error> {
         self.device.drive(self.predicting(inputs.into())).await
     }
 
-    /// The loss and the accuracy over those rows, without training: `inputs` of shape (rows, inputs), `targets` (rows, outputs). A loss
-    /// beyond the numbers that an f32 holds is an infinity or a NaN.
+    /// Evaluates the loss and the accuracy without training: `inputs` of shape (rows, inputs), `targets` (rows,
+    /// outputs). A loss beyond the range of f32 is infinite or NaN.
     ///
     /// # Errors
-    /// As [`fit`](Self::fit), but for [`Error::Diverged`].
+    /// The same as [`fit`](Self::fit), except [`Error::Diverged`].
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Init, Loss, Model, Network};
@@ -59,10 +60,10 @@ impl Model {
         self.device.block_on(self.evaluating(inputs, targets, loss))
     }
 
-    /// [`evaluate`](Self::evaluate) for where nothing may block, as in a browser.
+    /// The async form of [`evaluate`](Self::evaluate), for browsers and event loops.
     ///
     /// # Errors
-    /// As [`evaluate`](Self::evaluate).
+    /// The same as [`evaluate`](Self::evaluate).
     pub async fn evaluate_async<'x, 'y>(
         &self,
         inputs: impl Into<Matrix<'x>>,
@@ -72,13 +73,14 @@ impl Model {
         self.device.drive(self.evaluating(inputs.into(), targets.into(), loss)).await
     }
 
-    /// Looks at one epoch of a training, stage by stage, in the plain stages of `shaders/`: trains up to that epoch, counted from 1,
-    /// then runs the dispatches of its first batch one by one and reads what went in and what came out. The model stays as it is. Shapes are as for
-    /// [`fit`](Self::fit). Training a wide network does several of these stages in one
-    /// dispatch, and the fused engine all of them, so that there the numbers agree with the training's within rounding.
+    /// Explains one epoch of a training stage by stage, in the plain stages of `shaders/`. It trains up to that epoch,
+    /// counted from 1. Then it runs the dispatches of the first batch one by one and reads back their inputs and
+    /// outputs. The model is not changed. Shapes are as for [`fit`](Self::fit). In a real training, a wide network does
+    /// several of these stages in one dispatch and the fused engine all of them; the numbers agree within rounding.
     ///
     /// # Errors
-    /// As [`fit`](Self::fit); [`Error::NeedsAdapter`] on the CPU engine; [`Error::Setting`] for an epoch beyond the settings'.
+    /// The same as [`fit`](Self::fit); [`Error::NeedsAdapter`] on the CPU engine; [`Error::Setting`] for an epoch
+    /// beyond the settings'.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn explain<'x, 'y>(
         &self,
@@ -95,10 +97,10 @@ impl Model {
         self.device.block_on(self.explaining(inputs, targets, fit, epoch))
     }
 
-    /// [`explain`](Self::explain) for where nothing may block, as in a browser.
+    /// The async form of [`explain`](Self::explain), for browsers and event loops.
     ///
     /// # Errors
-    /// As [`explain`](Self::explain).
+    /// The same as [`explain`](Self::explain).
     pub async fn explain_async<'x, 'y>(
         &self,
         inputs: impl Into<Matrix<'x>>,

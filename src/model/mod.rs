@@ -1,4 +1,4 @@
-//! What a user holds: a model, a sweep of many, cross-validation.
+//! What users work with: a model, a sweep of many models, cross-validation.
 //!
 //! Uses all rooms below.
 

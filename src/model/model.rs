@@ -1,4 +1,4 @@
-//! A network with weights on a device.
+//! The model: a network with its weights on a device.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +14,9 @@ use crate::plan::Plan;
 use crate::settings::Fit;
 use crate::train::{self, State, Summary, Task, planned};
 
-/// A network with weights, on a device.
+/// A network with its weights on a device. It can be trained, evaluated, saved and asked for predictions.
 ///
-/// XOR, as the first tutorial trains it:
+/// This trains XOR, as in the first tutorial:
 ///
 /// ```
 /// use shaderprop::{Activation, Device, Fit, Init, Loss, Model, Network, Order};
@@ -39,27 +39,29 @@ pub struct Model {
     pub(super) device: Device,
     pub(super) network: Network,
     pub(crate) layout: Layout,
-    /// Flat, as `layout` says: what the model is between calls. A call that fails leaves it as it was.
+    /// The parameters, flat, in the order of `layout`. They are the model's state between calls; a failed call leaves
+    /// them unchanged.
     pub(crate) parameters: Vec<f64>,
     pub(crate) state: State,
     pub(super) preprocessing: Option<Preprocessing>,
-    /// What files say of the model beside.
+    /// Notes that are saved in the model's files.
     pub(crate) notes: BTreeMap<String, String>,
-    /// The training that a fault has ended.
+    /// A training that was interrupted by a fault.
     pub(super) broken_off: Option<BrokenOff>,
 }
 
 impl Model {
-    /// The network on that device, with its first weights.
+    /// Creates a model: a network on a device, with its initial weights.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a network without layers, with a size of zero or a custom activation that is refused; [`Error::TooLarge`] if a tensor passes the
-    /// device's limits, and for [`Init::Values`] what [`set_weights`](Self::set_weights) refuses.
+    /// [`Error::Setting`] for a network without layers, with a size of zero or with a refused custom activation;
+    /// [`Error::TooLarge`] if a tensor exceeds the device's limits. For [`Init::Values`] also the errors of
+    /// [`set_weights`](Self::set_weights).
     pub fn new(device: &Device, network: &Network, init: &Init) -> Result<Self, Error> {
         let layout = network.layout()?;
-        // One row is the least that any later call asks for.
+        // Every later call needs at least one row.
         Plan::prediction(network, 1, device.limits())?;
-        // The weights, and as much again while they are made.
+        // The weights, and the same again while they are initialised.
         Reserve::new("the network's weights", layout.len as u64 * 16)?;
         let parameters = init.parameters(network, &layout)?;
         Ok(Self {
@@ -74,20 +76,20 @@ impl Model {
         })
     }
 
-    /// A model as it was when it had these parameters and was in that state.
+    /// Restores a model with these parameters and this training state.
     pub(crate) fn restore(device: &Device, network: &Network, layout: &Layout, parameters: Vec<f64>, state: State) -> Self {
         let (device, network, layout) = (device.clone(), network.clone(), layout.clone());
         Self { device, network, layout, parameters, state, preprocessing: None, notes: BTreeMap::new(), broken_off: None }
     }
 
-    /// Its parameters, and what that optimizer keeps of them if it has begun, flat.
+    /// Returns its parameters and the optimizer state of that optimizer if it has any, both flat.
     pub(crate) fn into_numbers(self, optimizer: &Optimizer) -> (Vec<f64>, Vec<Vec<f64>>) {
         let slots = if self.state.optimizer == *optimizer { self.state.slots } else { Vec::new() };
         (self.parameters, slots)
     }
 
-    /// How it was trained, by the names of settings and such, and what else was noted: it goes into files and comes back out of them. Each training
-    /// begins them anew: what it was given, on how many rows, and what trained where.
+    /// Notes on how the model was trained, by name: settings, number of rows, and what trained where. They are saved
+    /// and loaded with the model. Each training replaces them.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Fit, Init, Model, Network};
@@ -101,25 +103,25 @@ impl Model {
         &self.notes
     }
 
-    /// Notes something of the model, in place of what stands under that name.
+    /// Adds a note, or replaces the note of that name.
     pub fn note(&mut self, name: impl Into<String>, text: impl Into<String>) {
         self.notes.insert(name.into(), text.into());
     }
 
-    /// The device it trains on.
+    /// The device of the model.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Its description.
+    /// The description of the network.
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// Which engine trains it with those settings on that many rows, and why.
+    /// Tells which engine would train with these settings on `rows` rows, and why.
     ///
     /// # Errors
-    /// As [`summary`](Self::summary).
+    /// The same as [`summary`](Self::summary).
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Engine, Fit, Init, Model, Network};
@@ -138,7 +140,8 @@ impl Model {
         Ok(EngineReport { engine, why: choice.why })
     }
 
-    /// What the network is, and what training it on that many rows takes: known before anything is allocated. It prints itself.
+    /// Summarises the network and the memory that training on `rows` rows needs, before anything is allocated. The
+    /// summary implements `Display`.
     ///
     /// # Errors
     /// [`Error::Setting`] and [`Error::TooLarge`].
@@ -156,7 +159,7 @@ impl Model {
         Summary::new(&self.network, fit, rows, self.device.gpu.as_ref().map(|_| self.device.limits()))
     }
 
-    /// The kernels that such a training dispatches, by their labels; none on the CPU engine.
+    /// The labels of the kernels that such a training dispatches; none on the CPU engine.
     pub(crate) fn kernels(&self, fit: &Fit, rows: usize) -> Result<BTreeSet<String>, Error> {
         self.check_rows_of(fit, rows)?;
         match self.device.gpu {
@@ -165,12 +168,12 @@ impl Model {
         }
     }
 
-    /// What is trained, and how.
+    /// The network, the loss and the settings of a training.
     fn task<'a>(&'a self, fit: &'a Fit) -> Task<'a> {
         Task { network: &self.network, layout: &self.layout, fit }
     }
 
-    /// Refuses settings without meaning, and a number of rows that cannot be trained on.
+    /// Refuses invalid settings, and a number of rows that cannot be trained on.
     fn check_rows_of(&self, fit: &Fit, rows: usize) -> Result<(), Error> {
         fit.check(&self.network)?;
         check_rows(rows)?;
@@ -180,17 +183,17 @@ impl Model {
         Ok(())
     }
 
-    /// How many epochs it has been trained for, over all calls of [`fit`](Self::fit).
+    /// The number of epochs trained, over all calls of [`fit`](Self::fit).
     pub fn epochs(&self) -> u64 {
         self.state.epochs
     }
 
-    /// Forgets what the optimizer kept, and how many epochs the model was trained for; the weights stay.
+    /// Resets the optimizer state and the number of epochs. The weights stay.
     pub fn reset_training(&mut self) {
         self.state = State::default();
     }
 
-    /// All weights and biases, `layers.0.weight` first.
+    /// All weights and biases, starting with `layers.0.weight`.
     pub fn weights(&self) -> Vec<Tensor> {
         self.layout.tensors(&self.parameters)
     }
@@ -215,7 +218,7 @@ impl Model {
         Ok(Tensor { name: place.name.clone(), shape: place.shape.clone(), values })
     }
 
-    /// Sets those weights and biases; the others stay. All of them, or none if one is refused.
+    /// Sets the given weights and biases and leaves the others unchanged. If one is refused, none is set.
     ///
     /// # Errors
     /// [`Error::UnknownTensor`], [`Error::Shape`], [`Error::NotFinite`].
@@ -228,7 +231,7 @@ impl Model {
         Ok(())
     }
 
-    /// The network with its weights, to be asked something.
+    /// The network with its weights, for inference.
     pub(super) fn subject(&self) -> Subject<'_> {
         let Self { device, network, layout, parameters, .. } = self;
         Subject { device, network, layout, parameters }

@@ -1,4 +1,4 @@
-//! The predictor of a model.
+//! Creates a predictor from a model.
 
 use super::model::Model;
 use crate::data::Matrix;
@@ -6,11 +6,11 @@ use crate::error::Error;
 use crate::infer::Predictor;
 
 impl Predictor {
-    /// One of that model, with its weights as they are, for those rows: shape (rows, inputs).
+    /// Creates a predictor from a model's current weights, for `inputs` of shape (rows, inputs).
     ///
     /// # Errors
-    /// [`Error::Shape`] and [`Error::NotFinite`] for rows that the network does not take, [`Error::TooLarge`] for more than the device holds at once,
-    /// and the device's faults.
+    /// [`Error::Shape`] and [`Error::NotFinite`] for rows that the network does not take, [`Error::TooLarge`] for more
+    /// rows than the device holds at once, and the device's faults.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn new<'x>(model: &Model, inputs: impl Into<Matrix<'x>>) -> Result<Self, Error> {
         Self::new_blocking(model, inputs.into())
@@ -21,10 +21,10 @@ impl Predictor {
         model.device().block_on(Self::of(&model.subject(), inputs))
     }
 
-    /// [`new`](Self::new) for where nothing may block, as in a browser.
+    /// The async form of [`new`](Self::new), for browsers and event loops.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The same as [`new`](Self::new).
     pub async fn new_async<'x>(model: &Model, inputs: impl Into<Matrix<'x>>) -> Result<Self, Error> {
         model.device().drive(Self::of(&model.subject(), inputs.into())).await
     }

@@ -1,4 +1,4 @@
-//! Sweeps: many networks of one architecture trained at once, each from its own start and with its own settings.
+//! Sweeps: many networks of one architecture trained at once, each with its own initial weights and settings.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::network::{Init, Layout, Network, Tensor};
 use crate::settings::{EngineChoice, Fit, OnNonFinite, Schedule};
 use crate::train::{Ended, State};
 
-/// One network of a [`Sweep`]: where it starts, and what it has of its own.
+/// One network of a [`Sweep`]: its initial weights and its own settings.
 ///
 /// ```
 /// use shaderprop::{Init, Member};
@@ -30,34 +30,35 @@ pub struct Member {
 }
 
 impl Member {
-    /// A network that starts there, and has all settings of the sweep.
+    /// A network with these initial weights and the settings of the sweep.
     pub fn new(init: Init) -> Self {
         Self { init, learning_rate: None, weight_decay: None, epochs: None, rows: None }
     }
 
-    /// Its learning rate, in place of the sweep's.
+    /// Sets its own learning rate in place of the sweep's.
     #[must_use]
     pub fn learning_rate(mut self, learning_rate: f64) -> Self {
         self.learning_rate = Some(learning_rate);
         self
     }
 
-    /// Its weight decay, in place of the sweep's.
+    /// Sets its own weight decay in place of the sweep's.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.weight_decay = Some(decay);
         self
     }
 
-    /// Its end: after so many epochs in all it does not change any more, where the sweep has more.
+    /// Sets its last epoch. After this many epochs in all it no longer changes, even if the sweep continues.
     #[must_use]
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.epochs = Some(epochs);
         self
     }
 
-    /// The rows that it is trained on, counted from 0, such as those of a fold; all where it is not set. Batches are the sweep's: rows of
-    /// a batch that are not among these have a weight of 0 in it. One that is given twice counts twice.
+    /// Sets the rows that it is trained on, counted from 0, such as those of a fold. By default it is trained on all
+    /// rows. The batches are those of the sweep: in each batch, all other rows have the weight 0. A row that is given
+    /// twice counts twice.
     #[must_use]
     pub fn rows(mut self, rows: impl Into<Arc<[usize]>>) -> Self {
         self.rows = Some(rows.into());
@@ -65,12 +66,13 @@ impl Member {
     }
 }
 
-/// Many networks of one architecture, trained at once on the same rows: restarts, learning rates, folds.
+/// Trains many networks of one architecture at once on the same rows: restarts, learning rates, folds.
 ///
-/// Networks that fit the registers of a GPU's invocations are trained by the fused engine, thousands at a time, those that one buffer does
-/// not hold after the others; larger networks, and settings that the fused engine does not take, by the staged engine one after the other.
-/// Between calls the numbers of all are f32, on the CPU engine too. Balanced class weights are those of all rows; validation, metrics, early
-/// stopping and cancelling are refused, and [`OnNonFinite`](crate::OnNonFinite) has no meaning: networks that diverge are flagged.
+/// The fused engine trains networks that fit in the registers of a GPU's invocations, thousands at a time. If one
+/// buffer cannot hold all of them, it trains them group by group. The staged engine trains larger networks, and
+/// settings that the fused engine does not support, one network after the other. Between calls all numbers are f32, on
+/// the CPU engine too. Balanced class weights are computed from all rows. Validation, metrics, early stopping and
+/// cancelling are refused. [`OnNonFinite`](crate::OnNonFinite) has no effect: networks that diverge are flagged.
 ///
 /// ```
 /// use shaderprop::{Activation, Device, Fit, Init, Loss, Member, Network, Sweep};
@@ -94,48 +96,48 @@ pub struct Sweep {
     network: Network,
     layout: Layout,
     members: Vec<Member>,
-    /// The parameters of every member without gaps, one member after the other.
+    /// The parameters of all members without gaps, one member after the other.
     parameters: Vec<f32>,
-    /// What the optimizer keeps of them: for each member slot after slot; empty before it began.
+    /// The optimizer state of each member, slot by slot; empty before the first training.
     slots: Vec<f32>,
     losses: Vec<f32>,
     state: State,
-    /// The state in which members ended that have ended, by their last epoch; without slots.
+    /// The final state of members that have ended, by their last epoch; without slots.
     ended: HashMap<u64, State>,
 }
 
-/// What [`Sweep::fit`] returns.
+/// The result of [`Sweep::fit`]: the histories of its networks.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SweepHistory {
-    /// Each network's end, in the order in which they were given.
+    /// The history of each network, in the order in which they were given.
     pub members: Vec<MemberHistory>,
     /// The epochs that were logged, counted from 1 in this call: see [`Fit::log_every`].
     pub logged: Vec<usize>,
-    /// What trained.
+    /// The engine that trained.
     pub engine: Engine,
-    /// Why.
+    /// The reason for choosing it.
     pub why: String,
 }
 
-/// How one network of a sweep ended.
+/// The history of one network of a sweep.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MemberHistory {
     /// The loss of its last epoch, before the update.
     pub loss: f64,
-    /// The losses of the epochs that were logged, up to its end.
+    /// The losses of the epochs that were logged, up to its last epoch.
     pub logged: Vec<f64>,
-    /// How many epochs it has been trained for, over all calls.
+    /// The number of epochs it has been trained for, over all calls.
     pub epochs: u64,
-    /// Whether its loss or a weight is no longer finite. That disturbs no other network.
+    /// Whether its loss or a weight is no longer finite. The other networks are not affected.
     pub diverged: bool,
-    /// Its place among all by the loss, from 1 for the least; diverged ones come last.
+    /// Its rank by the loss, from 1 for the lowest. Networks that diverged come last.
     pub rank: usize,
 }
 
 impl SweepHistory {
-    /// The networks' indices, the best first.
+    /// The indices of the networks, best first.
     pub fn ranking(&self) -> Vec<usize> {
         let mut ranking: Vec<usize> = (0..self.members.len()).collect();
         ranking.sort_by_key(|member| self.members[*member].rank);
@@ -143,14 +145,15 @@ impl SweepHistory {
     }
 }
 
-/// The steps that are prepared at once, in whole epochs.
+/// The maximum number of steps that are prepared at once, in whole epochs.
 const MOST_STEPS: usize = 65_536;
 
 impl Sweep {
-    /// The networks on that device, with their first weights.
+    /// Creates a sweep of these networks on a device, with their initial weights.
     ///
     /// # Errors
-    /// [`Error::Setting`] without members and as [`Model::new`]; [`Error::Member`] names the member whose start is refused.
+    /// [`Error::Setting`] without members, and as [`Model::new`]; [`Error::Member`] names the member whose initial
+    /// weights are refused.
     pub fn new(device: &Device, network: &Network, members: impl IntoIterator<Item = Member>) -> Result<Self, Error> {
         let layout = network.layout()?;
         let members: Vec<_> = members.into_iter().collect();
@@ -161,7 +164,7 @@ impl Sweep {
                 got: "0".into(),
             });
         }
-        // Refuses what no device or no model takes.
+        // Refuses what no device or no model supports.
         Model::new(device, network, &Init::Zeros)?;
         let mut parameters = Vec::new();
         for (k, member) in members.iter().enumerate() {
@@ -182,18 +185,20 @@ impl Sweep {
         })
     }
 
-    /// How many networks there are.
+    /// The number of networks.
     #[allow(clippy::len_without_is_empty, reason = "there is at least one")]
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Trains all of them; shapes are as for [`Model::fit`], and so is a second call. Losses are kept for [`Fit::log_every`].
+    /// Trains all networks. Shapes are as for [`Model::fit`], and a second call continues in the same way. Losses are
+    /// kept for [`Fit::log_every`].
     ///
     /// # Errors
-    /// As [`Model::fit`], but that networks which diverge are flagged; [`Error::Member`] names the member whose setting is refused;
-    /// [`Error::Setting`] for what a sweep has not: validation, metrics, early stopping, [`Schedule::ReduceOnPlateau`], cancelling;
-    /// [`Error::TooLarge`] says how many networks fit the device, if not one does.
+    /// The same as [`Model::fit`], except that networks that diverge are flagged. [`Error::Member`] names the member
+    /// whose setting is refused. [`Error::Setting`] for what a sweep does not support: validation, metrics, early
+    /// stopping, [`Schedule::ReduceOnPlateau`], cancelling. [`Error::TooLarge`] tells how many networks fit on the
+    /// device, if not even one does.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn fit<'x, 'y>(
         &mut self,
@@ -210,10 +215,10 @@ impl Sweep {
         device.block_on(self.training(inputs, targets, fit))
     }
 
-    /// [`fit`](Self::fit) for where nothing may block, as in a browser.
+    /// The async form of [`fit`](Self::fit), for browsers and event loops.
     ///
     /// # Errors
-    /// As [`fit`](Self::fit).
+    /// The same as [`fit`](Self::fit).
     pub async fn fit_async<'x, 'y>(
         &mut self,
         inputs: impl Into<Matrix<'x>>,
@@ -255,7 +260,7 @@ impl Sweep {
         Ok(self.history(fit, before, (engine, why), &logged))
     }
 
-    /// Takes note of the states in which members end during these epochs.
+    /// Records the states of the members that end during these epochs.
     fn note_ends(&mut self, fit: &Fit, rows: usize) {
         let batches = Batches::of(fit, rows);
         let mut ends: Vec<u64> = self.members.iter().filter_map(|member| Some(member.epochs? as u64)).collect();
@@ -270,11 +275,11 @@ impl Sweep {
         }
     }
 
-    /// Which engine trains with those settings on that many rows, and why. Where [`Fit::engine`] does not say, a sweep is trained by the fused engine
-    /// wherever that takes it: many networks at once fill the device.
+    /// Tells which engine would train with these settings on `rows` rows, and why. If [`Fit::engine`] is not set, the
+    /// fused engine trains whatever it supports: many networks at once fill the device.
     ///
     /// # Errors
-    /// As [`fit`](Self::fit), for the settings.
+    /// The same as [`fit`](Self::fit), for the settings.
     pub fn engine(&self, fit: &Fit, rows: usize) -> Result<EngineReport, Error> {
         self.check(fit)?;
         check_rows(rows)?;
@@ -283,7 +288,7 @@ impl Sweep {
         Ok(EngineReport { engine, why })
     }
 
-    /// The engine, why, and the fused one's kernel.
+    /// The engine, the reason, and the kernel of the fused engine.
     fn choose(&self, fit: &Fit, rows: usize, weights: bool) -> (Engine, String, Option<Fused>) {
         if self.device.gpu.is_none() {
             return (Engine::Cpu, "the device runs no shaders".into(), None);
@@ -303,7 +308,8 @@ impl Sweep {
         }
     }
 
-    /// A network of the sweep, as it is now, with what its optimizer keeps: it goes on from there alone.
+    /// Returns one network as a model in its current state, including the optimizer state, so that it can be trained
+    /// further.
     ///
     /// # Errors
     /// [`Error::Setting`] if there is no such member.
@@ -317,14 +323,14 @@ impl Sweep {
         if let Some(ended) = self.members[member].epochs.and_then(|end| self.ended.get(&(end as u64))) {
             state = State { slots: state.slots, ..ended.clone() };
             if state.optimizer != self.state.optimizer {
-                // What is kept is another optimizer's.
+                // The optimizer state belongs to another optimizer.
                 state.forget_optimizer();
             }
         }
         Ok(Model::restore(&self.device, &self.network, &self.layout, parameters, state))
     }
 
-    /// All weights and biases of a network of the sweep.
+    /// All weights and biases of one network.
     ///
     /// # Errors
     /// [`Error::Setting`] if there is no such member.
@@ -332,7 +338,7 @@ impl Sweep {
         Ok(self.layout.tensors(&self.layout.spread(self.of(&self.parameters, member)?)))
     }
 
-    /// A member's part of numbers of which each has as many.
+    /// A member's part of a buffer in which all members have parts of equal length.
     fn of<'a>(&self, all: &'a [f32], member: usize) -> Result<&'a [f32], Error> {
         let count = all.len() / self.len();
         all.chunks(count.max(1)).nth(member).ok_or_else(|| Error::Setting {
@@ -342,17 +348,17 @@ impl Sweep {
         })
     }
 
-    /// The parameters of a network.
+    /// The number of parameters of one network.
     fn count(&self) -> usize {
         self.parameters.len() / self.len()
     }
 
-    /// How many epochs a member has been trained for.
+    /// The number of epochs that a member has been trained for.
     fn epochs(&self, member: usize) -> u64 {
         self.members[member].epochs.map_or(self.state.epochs, |end| self.state.epochs.min(end as u64))
     }
 
-    /// The settings of a member trained alone, its rows aside.
+    /// The settings to train a member by itself, apart from its rows.
     fn of_member(&self, member: &Member, fit: &Fit) -> Fit {
         Fit {
             learning_rate: member.learning_rate.or(fit.learning_rate),
@@ -396,7 +402,7 @@ impl Sweep {
         Ok(())
     }
 
-    /// The weights of the rows for each member, if any differ.
+    /// The sample weights for each member, if any differ.
     fn weights(&self, data: &Data<'_>) -> Result<Option<Weights>, Error> {
         let rows = data.inputs.rows();
         check_rows(rows)?;
@@ -405,7 +411,7 @@ impl Sweep {
         }
         let all = data.weights.clone().unwrap_or_else(|| vec![1.0; rows]);
         let mut weights = Weights { kinds: Vec::new(), of: Vec::new() };
-        // By where the lists are: folds that many members share are looked at once.
+        // Compares the addresses of the lists, so that a fold shared by many members is processed once.
         let mut known: HashMap<Option<*const usize>, usize> = HashMap::new();
         for (k, member) in self.members.iter().enumerate() {
             let own = member.rows.as_deref();
@@ -437,7 +443,7 @@ impl Sweep {
         Ok(Some(weights))
     }
 
-    /// Trains by the fused engine: as many networks at a time as the buffers hold.
+    /// Trains with the fused engine, as many networks at a time as the buffers hold.
     async fn train(&self, task: &Task<'_>, numbers: &mut Numbers<'_>, start: State) -> Result<(Vec<Vec<f32>>, State), Error> {
         let &Task { fit, data, fused, .. } = task;
         let Some(gpu) = &self.device.gpu else { return Err(Error::NoAdapter) };
@@ -470,7 +476,7 @@ impl Sweep {
             let rows = PackedRows { inputs: &inputs, targets: &targets, weights: &weights, seed: fit.seed };
             let mut population = match Population::new(gpu, &limits, fused, &size(members.len()), &rows).await {
                 Ok(population) => population,
-                // Fewer at a time.
+                // Retry with fewer at a time.
                 Err(Error::OutOfMemory { .. }) if members.len() > 1 => {
                     most = members.len() / 2;
                     continue;
@@ -505,7 +511,7 @@ impl Sweep {
         Ok((logged, state))
     }
 
-    /// Takes one population through all epochs.
+    /// Trains one population for all epochs.
     async fn run(&self, population: &mut Population, fit: &Fit, mut state: State) -> Result<State, Error> {
         let batches = Batches::of(fit, population.fused().rows);
         let mut kept = match fit.log_every {
@@ -545,7 +551,7 @@ impl Sweep {
         }
     }
 
-    /// Trains one network after the other, as models of their own.
+    /// Trains one network after the other, as separate models.
     async fn one_by_one(
         &self,
         data: &Data<'_>,
@@ -575,7 +581,7 @@ impl Sweep {
                 let trained = model.train_here((data.inputs.clone(), targets), &alone).await;
                 let history = trained.map_err(|error| match error {
                     Error::Setting { .. } | Error::Shape { .. } | Error::NotFinite { .. } => of_member(k, error),
-                    // The device's faults are nobody's.
+                    // A fault of the device belongs to no member.
                     error => error,
                 })?;
                 debug_assert_eq!(history.ended, Ended::Finished);
@@ -584,7 +590,7 @@ impl Sweep {
             numbers.losses[k] = losses.last().map_or(numbers.losses[k], |loss| *loss as f32);
             let every = fit.log_every.unwrap_or(usize::MAX);
             logged.push(losses.iter().step_by(every).map(|loss| *loss as f32).filter(|_| fit.log_every.is_some()).collect());
-            // One that ended before with another optimizer has nothing of this one.
+            // A member that ended earlier with another optimizer has no state for this one.
             let (parameters, kept) = model.into_numbers(&fit.optimizer);
             numbers.parameters[k * self.count()..][..self.count()].copy_from_slice(&self.layout.dense(&parameters));
             let width = fit.optimizer.definition().slots.len();
@@ -673,11 +679,11 @@ struct Numbers<'a> {
     losses: &'a mut [f32],
 }
 
-/// The weights that rows have for members.
+/// The sample weights by member.
 struct Weights {
-    /// The different ones, with what they add up to.
+    /// The distinct lists, each with its sum.
     kinds: Vec<(Vec<f32>, f64)>,
-    /// Which of them each member has.
+    /// The index of each member's list.
     of: Vec<usize>,
 }
 
@@ -686,17 +692,17 @@ fn fitting(fused: &Fused, kept: usize, limits: &Limits) -> usize {
     let longest = limits.binding.min(limits.buffer) / 4;
     let losses = (kept as u64).saturating_add(1);
     let numbers = [
-        // What both are read back through.
+        // Parameters and losses share one readback buffer.
         (fused.network_numbers() as u64).saturating_add(losses),
         size_of::<fused::Member>() as u64 / 4,
         if fused.weighted { fused.rows as u64 } else { 1 },
     ];
     let fitting = numbers.into_iter().map(|count| longest / count).min().unwrap_or(0);
-    // What is counted goes through u32.
+    // Counts are u32.
     fitting.min(u64::from(u32::MAX) / losses.max(fused.words() as u64)) as usize
 }
 
-/// An error that is of one member.
+/// Attributes an error to a member.
 fn of_member(member: usize, error: Error) -> Error {
     Error::Member { member, error: Box::new(error) }
 }

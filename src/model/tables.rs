@@ -1,4 +1,4 @@
-//! A model that takes the rows of a table as they are.
+//! Models with preprocessing: prediction and evaluation on tables.
 
 use super::model::Model;
 use crate::data::{Predictions, Preprocessing, Table};
@@ -7,10 +7,10 @@ use crate::infer::Evaluation;
 use crate::network::Loss;
 
 impl Model {
-    /// The model with what was fitted of a table's columns: it then predicts from raw rows.
+    /// Attaches a fitted preprocessing to the model, so that it can predict from the raw rows of a table.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the network has not as many inputs or outputs.
+    /// [`Error::Shape`] if the network's inputs or outputs do not match the preprocessing.
     pub fn with_preprocessing(mut self, preprocessing: Preprocessing) -> Result<Self, Error> {
         let sizes = (preprocessing.inputs(), preprocessing.outputs());
         if sizes != (self.network.inputs(), self.network.outputs()) {
@@ -25,24 +25,26 @@ impl Model {
         Ok(self)
     }
 
-    /// What was fitted of a table's columns, if anything.
+    /// The attached preprocessing, if any.
     pub fn preprocessing(&self) -> Option<&Preprocessing> {
         self.preprocessing.as_ref()
     }
 
-    /// What the network says of a table's rows, as they are: they go through the [`Preprocessing`] first, and its outputs back.
+    /// Predicts class names or numbers for the raw rows of a table. The [`Preprocessing`] transforms the rows and
+    /// converts the outputs back.
     ///
     /// # Errors
-    /// [`Error::Setting`] without preprocessing; [`Error::UnknownColumn`] and [`Error::Cell`]; and as [`predict`](Self::predict).
+    /// [`Error::Setting`] without preprocessing; [`Error::UnknownColumn`] and [`Error::Cell`]; and as
+    /// [`predict`](Self::predict).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn predict_table(&self, table: &Table) -> Result<Predictions, Error> {
         self.device.block_on(self.predicting_table(table))
     }
 
-    /// [`predict_table`](Self::predict_table) for where nothing may block, as in a browser.
+    /// The async form of [`predict_table`](Self::predict_table), for browsers and event loops.
     ///
     /// # Errors
-    /// As [`predict_table`](Self::predict_table).
+    /// The same as [`predict_table`](Self::predict_table).
     pub async fn predict_table_async(&self, table: &Table) -> Result<Predictions, Error> {
         self.device.drive(self.predicting_table(table)).await
     }
@@ -52,11 +54,12 @@ impl Model {
         preprocessing.interpret(self.predicting(preprocessing.transform_inputs(table)?).await?)
     }
 
-    /// [`evaluate`](Self::evaluate) for a table's rows as they are, by categorical cross-entropy for classes and by the mean squared error of
-    /// scaled numbers otherwise. Metrics that are errors are in the target's own units.
+    /// Evaluates the model on the raw rows of a table, like [`evaluate`](Self::evaluate). The loss is categorical
+    /// cross-entropy for classes, and otherwise the mean squared error of the scaled numbers. Metrics that are errors
+    /// are in the target's own units.
     ///
     /// # Errors
-    /// As [`predict_table`](Self::predict_table); the table needs the target's column.
+    /// The same as [`predict_table`](Self::predict_table). The table needs the target column.
     ///
     /// ```
     /// use shaderprop::{Activation, Columns, Csv, Device, Init, Metric, Model, Network, Preprocessing, Table};
@@ -73,10 +76,10 @@ impl Model {
         self.device.block_on(self.evaluating_table(table))
     }
 
-    /// [`evaluate_table`](Self::evaluate_table) for where nothing may block, as in a browser.
+    /// The async form of [`evaluate_table`](Self::evaluate_table), for browsers and event loops.
     ///
     /// # Errors
-    /// As [`evaluate_table`](Self::evaluate_table).
+    /// The same as [`evaluate_table`](Self::evaluate_table).
     pub async fn evaluate_table_async(&self, table: &Table) -> Result<Evaluation, Error> {
         self.device.drive(self.evaluating_table(table)).await
     }

@@ -1,4 +1,4 @@
-//! Training a model: from its weights, from a checkpoint, and after a fault of the device.
+//! Training a model: from its current weights, from a checkpoint, and after a fault of the device.
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::ops::ControlFlow;
@@ -11,37 +11,41 @@ use crate::error::Error;
 use crate::settings::{Answer, Fit};
 use crate::train::{self, History, Log, Start, Trained, TrainingData, checkpoint_settings, circumstances};
 
-/// A training that a fault has ended, and how it goes on.
+/// A training that was interrupted by a fault, and how to continue it.
 #[derive(Clone, Debug)]
 pub struct BrokenOff {
-    /// Its last checkpoint; none before the first.
+    /// Its last checkpoint; `None` before the first.
     checkpoint: Option<PathBuf>,
 }
 
 /// How a training waits for the device.
 enum Edge {
-    /// On this thread.
+    /// Blocking this thread.
     #[cfg(not(target_arch = "wasm32"))]
     Blocking,
-    /// It gives the thread back meanwhile.
+    /// Asynchronously.
     Async,
-    /// As what it is a part of does.
+    /// As the surrounding future does.
     Within,
 }
 
 impl Model {
-    /// Trains, from the weights that the model has: `inputs` of shape (rows, inputs), `targets` (rows, outputs), or (rows, 1) with class indices
-    /// for categorical cross-entropy.
+    /// Trains the model, starting from its current weights. `inputs` has the shape (rows, inputs). `targets` has the
+    /// shape (rows, outputs), or (rows, 1) with class indices for categorical cross-entropy.
     ///
-    /// A second call goes on where the first one stopped: with the optimizer's momentum, the schedule, and the next orders of the rows, so that
-    /// two calls of five epochs are one of ten. Another optimizer or schedule begins anew, and so does the optimizer where the best weights came back.
+    /// A second call continues where the first one stopped, with the same optimizer state, schedule and sequence of row
+    /// orders: two calls of five epochs equal one call of ten. A different optimizer or schedule starts afresh. So does
+    /// the optimizer after early stopping has restored the best weights.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::NotFinite`], [`Error::Setting`] and [`Error::TooLarge`] before anything is allocated;
-    /// [`Error::Shader`] for a custom activation's WGSL; [`Error::Diverged`] if a loss or a weight is no longer finite; and the device's
-    /// faults. With a checkpoint also [`Error::Exists`], [`Error::Write`] and [`Error::Export`], before training where that can be known. The model
-    /// then keeps the weights that it had before; after [`Error::Diverged`], those of the last log point or checkpoint at which all was finite, if
-    /// there was one, and where a checkpoint could not be written those reached by then.
+    /// Before anything is allocated: [`Error::Shape`], [`Error::NotFinite`], [`Error::Setting`] and
+    /// [`Error::TooLarge`]. Later: [`Error::Shader`] for a custom activation's WGSL; [`Error::Diverged`] if a loss or a
+    /// weight is no longer finite; and the device's faults. With a checkpoint also [`Error::Exists`], [`Error::Write`]
+    /// and [`Error::Export`], before the training where possible.
+    ///
+    /// After an error the model keeps the weights that it had before the call, with two exceptions. After
+    /// [`Error::Diverged`] it has those of the last log point or checkpoint at which everything was finite, if there
+    /// was one. If a checkpoint could not be written, it has the weights reached by then.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn fit<'x, 'y>(
         &mut self,
@@ -52,11 +56,11 @@ impl Model {
         self.fit_with(inputs, targets, fit, |_| ())
     }
 
-    /// Trains, and calls `on_log` at each log point (see [`Fit::log_every`]). It may return nothing, or
-    /// [`ControlFlow::Break`](std::ops::ControlFlow::Break) to stop there.
+    /// Trains like [`fit`](Self::fit) and calls `on_log` at each log point (see [`Fit::log_every`]). The closure may
+    /// return nothing, or [`ControlFlow::Break`](std::ops::ControlFlow::Break) to stop the training.
     ///
     /// # Errors
-    /// As [`fit`](Self::fit).
+    /// The same as [`fit`](Self::fit).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn fit_with<'x, 'y, A: Answer>(
         &mut self,
@@ -68,11 +72,12 @@ impl Model {
         self.train_blocking(None, (inputs.into(), targets.into()), fit, &mut |log| answer(&on_log(log)))
     }
 
-    /// [`fit_with`](Self::fit_with) for where nothing may block, as in a browser: the device works while the page does, and `on_log` may wait for
-    /// something too. The future is woken when the device has done what it waits for.
+    /// The async form of [`fit_with`](Self::fit_with), for browsers and event loops. The device works while the page
+    /// continues, and `on_log` may itself be asynchronous. The future is woken when the device has finished the work it
+    /// waits for.
     ///
     /// # Errors
-    /// As [`fit`](Self::fit).
+    /// The same as [`fit`](Self::fit).
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Fit, Init, Log, Model, Network};
@@ -92,15 +97,16 @@ impl Model {
         self.train(Edge::Async, None, (inputs.into(), targets.into()), fit, on_log).await
     }
 
-    /// Goes on with a training that wrote a [`Checkpoint`](crate::Checkpoint), with the same network, data and settings: the weights and all else come from the
-    /// file, and what comes out is bit by bit what the training would have given without the stop, the history of its first epochs
-    /// included. [`Fit::epochs`] is how many there are in all, and may be more than before; so may log points and checkpoints be
-    /// others. On another device, engine or version the last bits may differ, and a warning in the log says so. To go on otherwise, [`load`](Self::load)
-    /// the file, which takes the last weights and nothing that the optimizer keeps.
+    /// Resumes a training from a [`Checkpoint`](crate::Checkpoint), with the same network, data and settings. Weights
+    /// and all other state come from the file. The result is bit by bit that of a training without interruption,
+    /// including the history of the first epochs. [`Fit::epochs`] is the total and may be larger than before; log
+    /// points and checkpoints may differ too. On another device, engine or version the last bits may differ, and the
+    /// log warns of it. To continue with other settings, [`load`](Self::load) the file: this takes the last weights,
+    /// without the optimizer state.
     ///
     /// # Errors
-    /// [`Error::File`] for a file that is no checkpoint, [`Error::OtherTraining`] for one of another network, other data or other settings: the
-    /// model then is as it was. And as [`fit`](Self::fit).
+    /// [`Error::File`] for a file that is not a checkpoint, [`Error::OtherTraining`] for one of another network, other
+    /// data or other settings; the model is then unchanged. Otherwise the same as [`fit`](Self::fit).
     ///
     /// ```
     /// use shaderprop::{Activation, Checkpoint, Device, Fit, Init, Model, Network};
@@ -128,10 +134,10 @@ impl Model {
         self.resume_with(path, inputs, targets, fit, |_| ())
     }
 
-    /// The same, calling `on_log` as [`fit_with`](Self::fit_with) does.
+    /// Resumes like [`resume`](Self::resume), and calls `on_log` as [`fit_with`](Self::fit_with) does.
     ///
     /// # Errors
-    /// As [`resume`](Self::resume).
+    /// The same as [`resume`](Self::resume).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn resume_with<'x, 'y, A: Answer>(
         &mut self,
@@ -145,13 +151,15 @@ impl Model {
         self.train_blocking(Some(path.as_ref()), data, fit, &mut |log| answer(&on_log(log)))
     }
 
-    /// Goes on with a training that ended because the device was lost, hung, or its driver broke: opens the device anew, as the model's from
-    /// then on, and resumes from the training's last [`Checkpoint`](crate::Checkpoint), or begins again where there was none yet. What comes
-    /// out is bit by bit what the training would have given without the fault. Data and settings are the same as before.
+    /// Recovers a training that ended because the device was lost, hung, or its driver failed. It reopens the device,
+    /// which the model then uses, and resumes from the last [`Checkpoint`](crate::Checkpoint), or starts again if there
+    /// was none yet. The result is bit by bit that of a training without the fault. Pass the same data and settings as
+    /// before.
     ///
     /// # Errors
-    /// [`Error::Setting`] if no training was broken off by an [`error`](Error::needs_new_device) of the kind; what [`Device::reopen`] and
-    /// [`resume`](Self::resume) refuse. It can be called again then.
+    /// [`Error::Setting`] if no training was interrupted by an error that [needs a new
+    /// device](Error::needs_new_device); the errors of [`Device::reopen`] and [`resume`](Self::resume). It can then be
+    /// called again.
     ///
     /// ```
     /// use shaderprop::{Activation, Checkpoint, Device, Error, Fit, Init, Model, Network};
@@ -180,10 +188,11 @@ impl Model {
         self.recover_with(inputs, targets, fit, |_| ())
     }
 
-    /// The same, calling `on_log` as [`fit_with`](Self::fit_with) does: at epochs after the checkpoint a second time.
+    /// Recovers like [`recover`](Self::recover), and calls `on_log` as [`fit_with`](Self::fit_with) does. Epochs after
+    /// the checkpoint are logged a second time.
     ///
     /// # Errors
-    /// As [`recover`](Self::recover).
+    /// The same as [`recover`](Self::recover).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn recover_with<'x, 'y, A: Answer>(
         &mut self,
@@ -199,7 +208,7 @@ impl Model {
                 got: "none".into(),
             });
         };
-        // Another model may have found the device lost, and this one's been opened anew already.
+        // Another model may have noticed the loss first, and this model's device may already be a reopened one.
         if self.device.gpu.as_ref().is_some_and(|gpu| gpu.check().is_err()) {
             self.device = self.device.reopen()?;
         }
@@ -207,8 +216,8 @@ impl Model {
         self.train_blocking(checkpoint, data, fit, &mut |log| answer(&on_log(log)))
     }
 
-    /// Trains, and waits for the end. Like the other functions that wait it is not generic: what is would be compiled anew in each program that calls
-    /// it, with all of training.
+    /// Trains and blocks until the end. Like the other blocking functions it is not generic: a generic one would be
+    /// compiled again, with all of training, in each program that calls it.
     #[cfg(not(target_arch = "wasm32"))]
     fn train_blocking(
         &mut self,
@@ -220,7 +229,7 @@ impl Model {
         pollster::block_on(self.train(Edge::Blocking, checkpoint, data, fit, async |log: &Log| on_log(log)))
     }
 
-    /// Trains within work that somebody else waits for.
+    /// Trains as part of a future that something else drives.
     pub(crate) async fn train_here(&mut self, data: (Matrix<'_>, Matrix<'_>), fit: &Fit) -> Result<History, Error> {
         Box::pin(self.train(Edge::Within, None, data, fit, async |_: &Log| ())).await
     }
@@ -240,7 +249,7 @@ impl Model {
             let settings = checkpoint_settings(&start, &rows, fit);
             start.resumed = Some(train::read_checkpoint(path, &start, &settings, fit)?);
         }
-        // On a device that is gone already nothing begins, and nothing is broken off.
+        // On a device that is already lost nothing starts, and so nothing is interrupted.
         if let Some(gpu) = &self.device.gpu {
             gpu.check()?;
         }
@@ -260,7 +269,7 @@ impl Model {
             Edge::Async => self.device.drive(work).await,
             Edge::Within => work.await,
         };
-        // Another fault may be behind the error: then nothing is kept.
+        // Another fault may have caused the error. If the device is lost, nothing is kept.
         let lost = trained.as_ref().is_err_and(Error::needs_new_device);
         if lost {
             self.broken_off = Some(BrokenOff {
@@ -285,7 +294,7 @@ impl Model {
         Ok(history)
     }
 
-    /// What the trainer starts from.
+    /// The state that training starts from.
     pub(super) fn start(&self) -> Start<'_> {
         Start {
             device: &self.device,
@@ -299,14 +308,14 @@ impl Model {
         }
     }
 
-    /// The rows to train on and to measure on, checked.
+    /// The training rows and the validation rows, checked.
     pub(crate) fn parts<'a>(&self, inputs: Matrix<'a>, targets: Matrix<'a>, fit: &'a Fit) -> Result<TrainingData<'a>, Error> {
         let data = Data::new(&self.network, fit.loss, inputs, targets)?;
         TrainingData::new(&self.network, data, fit)
     }
 }
 
-/// What a closure answers, in one type.
+/// The answer of a closure as one type.
 #[cfg(not(target_arch = "wasm32"))]
 fn answer(answer: &impl Answer) -> ControlFlow<()> {
     if answer.goes_on() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

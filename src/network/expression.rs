@@ -1,30 +1,31 @@
-//! WGSL expressions of one element, with what they read and call: nobody has to look for that in their text.
+//! WGSL expressions of one element, declared with the variables and functions they use, so that their text need not be
+//! scanned.
 
 use std::borrow::Cow;
 
-/// A WGSL expression of one element, and what is in it.
+/// A WGSL expression of one element, with the variables and functions it uses.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Expression {
-    /// Its text.
+    /// The WGSL text.
     pub wgsl: Cow<'static, str>,
-    /// The variables in it.
+    /// The variables it uses.
     reads: Cow<'static, [Variable]>,
-    /// The functions of shaders/math.wgsl in it.
+    /// The functions of shaders/math.wgsl it calls.
     calls: Cow<'static, [MathFunction]>,
 }
 
-/// What an expression may read of its element.
+/// A variable that an expression may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Variable {
-    /// The sum before the activation.
+    /// The input of the activation.
     X,
-    /// The output after it.
+    /// The output of the activation.
     Y,
     /// The target.
     T,
 }
 
-/// A function of shaders/math.wgsl, for activations and losses to call.
+/// A function of shaders/math.wgsl that activations and losses may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MathFunction {
     /// 1 / (1 + e⁻ˣ).
@@ -33,25 +34,26 @@ pub enum MathFunction {
     LogOf1Plus,
     /// eˣ - 1 for x up to 0.
     ExpMinus1,
-    /// The normal distribution's Φ.
+    /// The cumulative distribution function Φ of the normal distribution.
     NormalCdf,
-    /// Its density φ.
+    /// The density φ of the normal distribution.
     NormalDensity,
-    /// Twice what GELU's approximation takes the hyperbolic tangent of.
+    /// Twice the argument of the hyperbolic tangent in the approximation of GELU.
     GeluArgument,
-    /// The derivative of that.
+    /// The derivative of that argument.
     GeluSlope,
-    /// A probability whose logarithm is finite.
+    /// A probability clamped so that its logarithm is finite.
     Probability,
 }
 
 impl Expression {
-    /// One of the library's own: its text, the variables in it, and the functions that it calls.
+    /// Declares a built-in expression: its text, and the variables and functions it uses.
     pub const fn new(wgsl: &'static str, reads: &'static [Variable], calls: &'static [MathFunction]) -> Self {
         Self { wgsl: Cow::Borrowed(wgsl), reads: Cow::Borrowed(reads), calls: Cow::Borrowed(calls) }
     }
 
-    /// One of which there is only the text, as of a custom activation: read once, here.
+    /// Inspects an expression of which only the text is known, as for a custom activation. This is the only place that
+    /// scans.
     pub fn inspected(wgsl: Cow<'static, str>) -> Self {
         let words: Vec<&str> = wgsl.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
         let reads = Variable::ALL.iter().copied().filter(|variable| words.contains(&variable.name())).collect();
@@ -59,7 +61,7 @@ impl Expression {
         Self { wgsl, reads, calls }
     }
 
-    /// Whether that variable is in it.
+    /// Whether it uses that variable.
     pub fn reads(&self, variable: Variable) -> bool {
         self.reads.contains(&variable)
     }
@@ -71,10 +73,10 @@ impl Expression {
 }
 
 impl Variable {
-    /// All of them.
+    /// All variables.
     pub const ALL: &[Self] = &[Self::X, Self::Y, Self::T];
 
-    /// Its name in WGSL.
+    /// The name in WGSL.
     pub fn name(self) -> &'static str {
         match self {
             Self::X => "x",
@@ -85,7 +87,7 @@ impl Variable {
 }
 
 impl MathFunction {
-    /// All of them, in the order of shaders/math.wgsl.
+    /// All functions, in the order of shaders/math.wgsl.
     pub const ALL: &[Self] = &[
         Self::Logistic,
         Self::LogOf1Plus,
@@ -97,7 +99,7 @@ impl MathFunction {
         Self::Probability,
     ];
 
-    /// Its name in WGSL.
+    /// The name in WGSL.
     pub fn name(self) -> &'static str {
         match self {
             Self::Logistic => "logistic",

@@ -1,10 +1,10 @@
-//! The initialisers: where the weights and biases start.
+//! Initialisers: the initial weights and biases.
 
 use super::network::{Layout, Network, Tensor};
 use crate::error::Error;
 use crate::random::{INITIALISE, NumPy, Philox};
 
-/// Where a network starts.
+/// Initialises the weights and biases of a network.
 ///
 /// ```
 /// use shaderprop::{Init, Order};
@@ -14,24 +14,24 @@ use crate::random::{INITIALISE, NumPy, Philox};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Init {
-    /// Weights uniform within ±√(6 / (in + out)), biases zero: X. Glorot and Y. Bengio, AISTATS 2010, and Keras's default for
-    /// a dense layer. The default here, with seed 0.
+    /// Weights uniform within ±√(6 / (in + out)), biases zero: X. Glorot and Y. Bengio, AISTATS 2010. This is Keras's
+    /// default for a dense layer, and the default here with seed 0.
     GlorotUniform {
         /// The seed of the [`Philox`] stream.
         seed: u64,
     },
-    /// Weights normal with the deviation √(2 / (in + out)), biases zero: PyTorch's `xavier_normal_`. (Keras cuts the distribution off at two
-    /// deviations.)
+    /// Weights normal with the standard deviation √(2 / (in + out)), biases zero: PyTorch's `xavier_normal_`. (Keras
+    /// truncates the distribution at two standard deviations.)
     GlorotNormal {
         /// The seed of the [`Philox`] stream.
         seed: u64,
     },
-    /// Weights uniform within ±√(6 / in), biases zero: K. He et al., ICCV 2015, for ReLU and its kin.
+    /// Weights uniform within ±√(6 / in), biases zero: K. He et al., ICCV 2015. Suited to ReLU and similar activations.
     HeUniform {
         /// The seed of the [`Philox`] stream.
         seed: u64,
     },
-    /// Weights normal with the deviation √(2 / in), biases zero.
+    /// Weights normal with the standard deviation √(2 / in), biases zero.
     HeNormal {
         /// The seed of the [`Philox`] stream.
         seed: u64,
@@ -41,26 +41,26 @@ pub enum Init {
         /// The seed of the [`Philox`] stream.
         seed: u64,
     },
-    /// Weights normal with the deviation √(1 / in), biases zero.
+    /// Weights normal with the standard deviation √(1 / in), biases zero.
     LecunNormal {
         /// The seed of the [`Philox`] stream.
         seed: u64,
     },
-    /// Weights and biases uniform within ±√(1 / in): what PyTorch's `Linear` starts from.
+    /// Weights and biases uniform within ±√(1 / in): the default of PyTorch's `Linear`.
     PyTorch {
         /// The seed of the [`Philox`] stream.
         seed: u64,
     },
-    /// Weights and biases uniform from one number to another.
+    /// Weights and biases uniform from `low` to `high`.
     Uniform {
         /// The seed of the [`Philox`] stream.
         seed: u64,
-        /// The least.
+        /// The lower bound, finite.
         low: f64,
-        /// What they stay below; finite, like the least, and not less than it.
+        /// The upper bound, exclusive: finite and not below the lower bound.
         high: f64,
     },
-    /// Weights normal, biases zero.
+    /// Weights normal with the given mean and standard deviation, biases zero.
     Normal {
         /// The seed of the [`Philox`] stream.
         seed: u64,
@@ -69,27 +69,28 @@ pub enum Init {
         /// The standard deviation, not negative.
         deviation: f64,
     },
-    /// Every weight and bias 0. Layers of equal units then stay equal: for a last layer, or a linear model.
+    /// All weights and biases 0. The units of a layer then stay equal to each other: use it only for a last layer or a
+    /// linear model.
     Zeros,
-    /// Every weight and bias that number.
+    /// All weights and biases equal to this number.
     Constant(f64),
-    /// The numbers that `numpy.random.rand` gives after `numpy.random.seed(seed)`, from 0 to 1, rounded to f32.
+    /// The numbers of `numpy.random.rand` after `numpy.random.seed(seed)`, from 0 to 1, rounded to f32.
     NumPy {
         /// NumPy's seed.
         seed: u32,
-        /// Which tensor draws first.
+        /// The order in which the tensors draw.
         order: Order,
     },
-    /// These very tensors: each of the network's, once.
+    /// These tensors: each tensor of the network exactly once.
     Values(Vec<Tensor>),
 }
 
-/// In which order tensors draw from one stream.
+/// The order in which tensors draw from one random stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// All weights, first layer to last, then all biases: the first tutorial's.
+    /// All weights, first layer to last, then all biases: the order of the first tutorial.
     WeightsThenBiases,
-    /// Each layer's weight, then its bias: the third tutorial's.
+    /// Each layer's weight, then its bias: the order of the third tutorial.
     LayerByLayer,
 }
 
@@ -100,10 +101,10 @@ impl Default for Init {
 }
 
 impl Init {
-    /// The flat parameters of `network`, gaps zero.
+    /// The initial parameters of `network`, flat, with zeros in the gaps.
     pub(crate) fn parameters(&self, network: &Network, layout: &Layout) -> Result<Vec<f64>, Error> {
         let mut flat = vec![0.0; layout.len];
-        // Each tensor has a stream of its own, which its place among the tensors chooses.
+        // Each tensor has its own random stream, selected by its index.
         let mut fill = |seed: u64, biases: bool, draw: &mut dyn FnMut(f64, f64) -> Draw| {
             for (i, (ins, outs)) in network.shapes().enumerate() {
                 let draw = draw(ins as f64, outs as f64);
@@ -169,13 +170,13 @@ impl Init {
     }
 }
 
-/// What a number is drawn from.
+/// The distribution of a number.
 enum Draw {
-    /// Uniform between minus and plus this.
+    /// Uniform between minus and plus this value.
     Within(f64),
-    /// Uniform from the one up to the other.
+    /// Uniform from the first to the second value.
     Between(f64, f64),
-    /// Normal, of that mean and deviation.
+    /// Normal with this mean and standard deviation.
     Normal(f64, f64),
 }
 
@@ -196,7 +197,7 @@ fn check(what: &str, value: f64, fits: bool, expected: &str) -> Result<(), Error
     Err(Error::Setting { what: format!("{what} of an initialiser"), expected: expected.into(), got: value.to_string() })
 }
 
-/// The nearest f32: every engine starts from the same numbers.
+/// Rounds to the nearest f32, so that every engine starts from the same numbers.
 fn rounded(value: f64) -> f64 {
     f64::from(value as f32)
 }

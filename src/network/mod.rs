@@ -1,4 +1,4 @@
-//! What a network is: layers, activations, losses, optimizers and initialisers, one file a definition.
+//! The network: layers, activations, losses, optimizers and initialisers, with one file for each definition.
 //!
 //! Uses `error` and `random`.
 

@@ -1,10 +1,10 @@
-//! The description of a network: its layers, and from them the names, shapes and places of its tensors.
+//! The description of a network: its layers, and the names, shapes and offsets of its tensors.
 
 use super::activation::Activation;
 use super::loss::Loss;
 use crate::error::Error;
 
-/// A fully connected network: so many inputs, then dense layers. A description only: [`Model`](crate::Model) trains it.
+/// Describes a fully connected network: a number of inputs, then dense layers. A [`Model`](crate::Model) trains it.
 ///
 /// ```
 /// use shaderprop::{Activation, Network};
@@ -16,10 +16,10 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     inputs: usize,
-    /// The share of the inputs that is dropped in training.
+    /// The dropout rate of the inputs.
     dropout: f64,
     layers: Vec<Dense>,
-    /// What was set before there was a layer to set it of.
+    /// A setting that was made before there was a layer to apply it to.
     misplaced: Option<&'static str>,
 }
 
@@ -27,71 +27,73 @@ pub struct Network {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Dense {
-    /// How many outputs the layer has.
+    /// The number of outputs of the layer.
     pub units: usize,
-    /// What it applies to its sums.
+    /// The activation function.
     pub activation: Activation,
-    /// The share of its outputs that the next layer does not see in training, from 0 to below 1.
+    /// The dropout rate of the outputs in training, from 0 to below 1.
     pub dropout: f64,
-    /// Its weight decay, in place of that of the [`Fit`](crate::Fit).
+    /// The weight decay of this layer, in place of that of the [`Fit`](crate::Fit).
     pub weight_decay: Option<f64>,
-    /// Whether training leaves its weight and bias as they are.
+    /// Whether the layer is frozen: training does not change its weight and bias.
     pub frozen: bool,
 }
 
-/// One tensor of a network by name, with its values row by row.
+/// A named tensor of a network, with its values in row-major order.
 ///
-/// `layers.{i}.weight` has the shape (in, out), `layers.{i}.bias` (out); i counts the layers from 0.
+/// `layers.{i}.weight` has the shape (in, out), `layers.{i}.bias` has the shape (out); i counts the layers from 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its shape.
+    /// The shape.
     pub shape: Vec<usize>,
-    /// Its values, row by row.
+    /// The values, in row-major order.
     pub values: Vec<f32>,
 }
 
-/// Where one tensor lies in a flat buffer of parameters, gradients or the like.
+/// The position of one tensor in a flat buffer of parameters, gradients or similar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The tensor's name.
     pub name: String,
-    /// Its shape.
+    /// The tensor's shape.
     pub shape: Vec<usize>,
-    /// Its first element, from the buffer's start; a multiple of [`ALIGNMENT`].
+    /// The index of its first element in the buffer, a multiple of [`ALIGNMENT`].
     pub offset: usize,
-    /// How many elements it has.
+    /// The number of elements.
     pub len: usize,
 }
 
-/// The places of all tensors in a flat buffer, each layer's weight before its bias.
+/// The positions of all tensors in a flat buffer, each layer's weight before its bias.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The tensors' places, in the order of the buffer.
+    /// The tensors' positions, in the order of the buffer.
     pub places: Vec<Place>,
-    /// The elements of the whole buffer, gaps and all.
+    /// The number of elements of the whole buffer, including gaps.
     pub len: usize,
 }
 
-/// Tensors begin at multiples of this many f32: 256 bytes, the coarsest offset alignment that WebGPU allows a device to ask.
+/// Tensors begin at multiples of this many f32: 256 bytes, the largest offset alignment that WebGPU allows a device to
+/// require.
 pub(crate) const ALIGNMENT: usize = 64;
 
 impl Network {
-    /// A network that takes rows of `inputs` values, still without layers.
+    /// A network with `inputs` inputs and no layers yet.
     pub fn new(inputs: usize) -> Self {
         Self { inputs, dropout: 0.0, layers: Vec::new(), misplaced: None }
     }
 
-    /// The network with one more dense layer of `units` outputs.
+    /// Adds a dense layer with `units` outputs.
     #[must_use]
     pub fn dense(mut self, units: usize, activation: Activation) -> Self {
         self.layers.push(Dense { units, activation, dropout: 0.0, weight_decay: None, frozen: false });
         self
     }
 
-    /// The network with dropout after what was added last, a layer or the inputs: in training a share `rate` of these values is 0 in each
-    /// step, by chance, and the others are divided by what is left. From 0 to below 1; not after the last layer.
+    /// Adds dropout after the last added layer, or after the inputs if there is none. In training, each step sets a
+    /// random share `rate` of these values to 0 and divides the others by 1 − `rate`. The rate is from 0 to below 1. It
+    /// is not allowed after the last layer.
     ///
     /// ```
     /// use shaderprop::{Activation, Network};
@@ -103,8 +105,8 @@ impl Network {
         self
     }
 
-    /// The network with a weight decay of its own for the layer that was added last; what it means, the
-    /// [`Optimizer`](crate::Optimizer) says.
+    /// Sets a weight decay for the last added layer, in place of that of the [`Fit`](crate::Fit). Its meaning depends
+    /// on the [`Optimizer`](crate::Optimizer).
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         match self.layers.last_mut() {
@@ -114,7 +116,7 @@ impl Network {
         self
     }
 
-    /// The network with the layer that was added last frozen: training leaves its weight and bias as they are.
+    /// Freezes the last added layer: training does not change its weight and bias.
     #[must_use]
     pub fn frozen(mut self) -> Self {
         match self.layers.last_mut() {
@@ -124,17 +126,17 @@ impl Network {
         self
     }
 
-    /// The share of the inputs that is dropped in training.
+    /// The dropout rate of the inputs.
     pub fn input_dropout(&self) -> f64 {
         self.dropout
     }
 
-    /// How many values a row of data has.
+    /// The number of inputs: the values in a row of data.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// How many values a prediction has: the units of the last layer, 0 without layers.
+    /// The number of outputs: the units of the last layer, 0 without layers.
     pub fn outputs(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.units)
     }
@@ -144,16 +146,16 @@ impl Network {
         &self.layers
     }
 
-    /// How many weights and biases it has.
+    /// The number of weights and biases.
     ///
     /// # Errors
-    /// [`Error::Setting`] without layers, with a size of zero, a dropout or weight decay without meaning, a softmax that is not last, or a
-    /// custom activation that is refused; [`Error::TooLarge`] if the count overflows.
+    /// [`Error::Setting`] without layers, with a size of zero, an invalid dropout or weight decay, a softmax that is
+    /// not last, or a refused custom activation; [`Error::TooLarge`] if the count overflows.
     pub fn parameters(&self) -> Result<usize, Error> {
         Ok(self.layout()?.places.iter().map(|place| place.len).sum())
     }
 
-    /// Whether a row is of the class whose output is the largest.
+    /// Whether the class of a row is the index of its largest output.
     pub(crate) fn predicts_classes(&self, loss: Loss) -> bool {
         loss == Loss::CategoricalCrossEntropy || self.layers.last().is_some_and(|layer| layer.activation == Activation::Softmax)
     }
@@ -164,7 +166,7 @@ impl Network {
         ins.zip(self.layers.iter().map(|layer| layer.units))
     }
 
-    /// The places of its tensors; checks the network on the way.
+    /// The layout of its tensors; checks the network first.
     pub fn layout(&self) -> Result<Layout, Error> {
         let setting = |what: String, expected: &str, got: String| Error::Setting { what, expected: expected.into(), got };
         if self.inputs == 0 {
@@ -219,13 +221,13 @@ impl Network {
                 places.push(Place { name, shape, offset, len });
             }
         }
-        // Four neighbours are updated at once.
+        // The update handles four adjacent elements at once.
         Ok(Layout { places, len: end.next_multiple_of(4) })
     }
 }
 
 impl Layout {
-    /// The place of the tensor of that name.
+    /// The position of the tensor of that name.
     pub fn find(&self, name: &str) -> Result<&Place, Error> {
         self.places.iter().find(|place| place.name == name).ok_or_else(|| Error::UnknownTensor {
             name: name.into(),
@@ -233,17 +235,17 @@ impl Layout {
         })
     }
 
-    /// The weight of layer `i`.
+    /// The position of the weight of layer `i`.
     pub fn weight(&self, i: usize) -> &Place {
         &self.places[2 * i]
     }
 
-    /// The bias of layer `i`.
+    /// The position of the bias of layer `i`.
     pub fn bias(&self, i: usize) -> &Place {
         &self.places[2 * i + 1]
     }
 
-    /// Puts a tensor's values into its place in `flat`, in the f64 that the reference keeps.
+    /// Copies a tensor's values to its position in `flat`, as the f64 that the reference keeps.
     pub fn store(&self, tensor: &Tensor, flat: &mut [f64]) -> Result<(), Error> {
         let place = self.find(&tensor.name)?;
         if tensor.shape != place.shape || tensor.values.len() != place.len {
@@ -263,7 +265,7 @@ impl Layout {
         Ok(())
     }
 
-    /// All tensors, taken out of `flat`.
+    /// Extracts all tensors from `flat`.
     pub fn tensors(&self, flat: &[f64]) -> Vec<Tensor> {
         let tensor = |place: &Place| Tensor {
             name: place.name.clone(),

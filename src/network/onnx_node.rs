@@ -1,6 +1,7 @@
-//! How a definition says what it is in ONNX: operators, one after the other.
+//! ONNX operators, in which definitions describe themselves for export.
 
-/// An operator of a graph: of `x`, what goes in, or of `y`, what the operator before gave.
+/// An operator of an ONNX graph. Among its inputs, `x` is the input of the definition, and `y` the output of the
+/// previous operator.
 pub struct Node {
     pub op: &'static str,
     pub inputs: &'static [&'static str],

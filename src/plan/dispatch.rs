@@ -1,55 +1,55 @@
-//! One dispatch, made of a kernel, and of operands and parameters by the names that its row in the table of kernels has.
+//! A dispatch: a kernel with its operands and parameters, which are given by the names in the table of kernels.
 
 use super::tensors::Id;
 use crate::kernel::{Binding, Kernel};
 
-/// One dispatch.
+/// A dispatch.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
-    /// The shader and the functions chosen for it.
+    /// The kernel.
     pub kernel: Kernel,
-    /// The storage buffers that the kernel uses.
+    /// The storage buffers of the kernel.
     pub operands: Vec<Operand>,
     /// The words of its `Params`.
     pub params: Vec<u32>,
-    /// How many workgroups it has, in three dimensions.
+    /// The number of workgroups in three dimensions.
     pub workgroups: [u32; 3],
-    /// What it computes, as people write it.
+    /// The formula it computes, for people to read.
     pub formula: String,
-    /// How long it may take, by a rough count of operations.
+    /// The estimated time, by a rough count of operations.
     pub nanoseconds: u64,
 }
 
 /// A tensor at a binding.
 #[derive(Clone, Copy, Debug)]
 pub struct Operand {
-    /// The number of its `@binding`.
+    /// The number of the `@binding`.
     pub binding: u32,
-    /// What is bound there.
+    /// The tensor that is bound.
     pub tensor: Id,
     /// Whether the kernel may write to it.
     pub written: bool,
 }
 
-/// What a kernel is dispatched with.
+/// The arguments of a dispatch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call<'a> {
     pub kernel: &'a Kernel,
-    /// By the names of its bindings; those that it does not use are left out.
+    /// The operands by the names of their bindings. Operands that the kernel does not use are omitted.
     pub operands: &'a [(&'a str, Id)],
-    /// The fields of its `Params`, in their order.
+    /// The fields of its `Params`, in order.
     pub params: &'a [(&'a str, u32)],
     pub formula: &'a str,
 }
 
-/// Uniform buffers are bound at multiples of this, the coarsest alignment that WebGPU allows a device to ask.
+/// Uniform buffers are bound at multiples of this, the largest alignment that WebGPU allows a device to require.
 pub(crate) const PARAMS_STRIDE: usize = 256;
 
 impl Dispatch {
-    /// That call in so many workgroups. Only the operands that the kernel uses are bound.
+    /// Creates a dispatch of that many workgroups. Only the operands that the kernel uses are bound.
     ///
     /// # Panics
-    /// If the kernel's row has other parameters, or operands that are not given.
+    /// If the kernel's row has other parameters, or needs operands that are not given.
     pub(super) fn new(call: &Call<'_>, workgroups: [u32; 3], nanoseconds: u64) -> Self {
         let &Call { kernel, operands, params, formula } = call;
         let row = kernel.row();

@@ -1,17 +1,18 @@
-//! Rough times of dispatches, by counts of operations: what a plan is cut by, before anything was measured.
+//! Estimates the time of dispatches from counts of operations. Plans are split by it before anything is measured.
 
 use crate::kernel::{Family, Limits, WORKGROUP_SIZE};
 
-/// The dispatch that would take longer by its estimate is cut; drivers' watchdogs begin at two seconds.
+/// The maximum estimated time of a dispatch in nanoseconds; a longer one is split. Drivers' watchdogs begin at two
+/// seconds.
 pub(super) const LONGEST_DISPATCH: u64 = 200_000_000;
 
-/// What a dispatch costs however little it does.
+/// The fixed cost of a dispatch, in nanoseconds.
 pub(super) const LAUNCH: u64 = 5_000;
 
-/// What an element of an elementwise stage costs, in multiply-adds.
+/// The cost of an element of an elementwise stage, in multiply-adds.
 pub(super) const ELEMENTWISE: usize = 8;
 
-/// What a dispatch does: so many invocations, each of so many operations one after the other.
+/// The work of a dispatch: the number of invocations, and the number of sequential operations of each.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Work {
     pub invocations: usize,
@@ -19,8 +20,8 @@ pub(super) struct Work {
 }
 
 impl Limits {
-    /// A rough time in nanoseconds: half a GFLOP/s on a CPU, twenty on the slowest GPUs, where a dispatch of few invocations takes as
-    /// long as each of them waits for memory, round by round of its loop.
+    /// A rough time in nanoseconds: half a GFLOP/s on a CPU, twenty on the slowest GPUs. There, a dispatch of few
+    /// invocations takes as long as each waits for memory in the iterations of its loop.
     pub(super) fn nanoseconds(self, work: Work) -> u64 {
         let (invocations, rounds) = (work.invocations as u64, work.rounds as u64);
         let operations = invocations.saturating_mul(rounds);
@@ -30,7 +31,7 @@ impl Limits {
         })
     }
 
-    /// A rough time in nanoseconds for workgroups of a product: so many of them, each of so many terms. Four GFLOP/s on a CPU,
+    /// A rough time in nanoseconds of a product, for that many workgroups with that many terms. Four GFLOP/s on a CPU,
     /// twenty on the slowest GPUs.
     pub(super) fn product_nanoseconds(self, family: Family, workgroups: u64, terms: u64) -> u64 {
         let block = u64::from(family.rows()) * u64::from(family.columns());
@@ -41,7 +42,7 @@ impl Limits {
         })
     }
 
-    /// How many elements of so many operations each a dispatch may compute.
+    /// The maximum number of elements in a dispatch, with that many operations each.
     pub(super) fn elements(self, operations: usize) -> usize {
         let per_element = operations.max(1) as u64;
         let in_time = LONGEST_DISPATCH / if self.software { 4 * per_element } else { per_element.div_ceil(10) };

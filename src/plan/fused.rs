@@ -1,5 +1,5 @@
-//! The fused engine's plan: one dispatch that trains many networks for many epochs, the orders of these epochs' rows, and a look for what
-//! is no number.
+//! The plan of the fused engine: one dispatch that trains many networks for many epochs, the row orders of these
+//! epochs, and a check for NaN and infinite values.
 
 use std::ops::Range;
 
@@ -12,96 +12,96 @@ use crate::data::Order;
 use crate::error::Error;
 use crate::kernel::{Fused, Kernel, Limits};
 
-/// What the fused engine trains, and how much of it.
+/// What the fused engine trains, and the sizes of its buffers.
 #[derive(Clone, Copy, Debug)]
 pub struct FusedTraining<'a> {
     /// The kernel.
     pub fused: &'a Fused,
-    /// How many networks.
+    /// The number of networks.
     pub networks: usize,
-    /// The losses of each that can wait to be read, beside its last.
+    /// The number of losses kept for each network until they are read, in addition to its last one.
     pub kept: usize,
-    /// The snapshots of the parameters that can be taken.
+    /// The number of snapshots of the parameters.
     pub copies: usize,
-    /// The most epochs of a dispatch.
+    /// The maximum number of epochs in a dispatch.
     pub longest: usize,
-    /// The row weights of all networks together.
+    /// The number of sample weights of all networks together.
     pub weights: usize,
-    /// The words of a network's row of settings.
+    /// The number of words in a network's settings.
     pub member: usize,
-    /// Whether parameters that are no numbers are looked for.
+    /// Whether parameters are checked for NaN and infinite values.
     pub scanned: bool,
 }
 
-/// Its tensors, and the programs beside the first, which trains.
+/// The tensors of the plan, and its programs other than the first, which trains.
 #[derive(Clone, Debug, Default)]
 pub struct FusedIds {
     /// The networks' settings.
     pub members: Id,
-    /// The rows' inputs, packed.
+    /// The inputs, packed.
     pub inputs: Id,
-    /// Their targets, packed.
+    /// The targets, packed.
     pub targets: Id,
     /// All numbers of all networks, packed.
     pub parameters: Id,
-    /// The last losses, and those that are kept.
+    /// The last losses, then the kept ones.
     pub losses: Id,
-    /// What differs from step to step, if anything does.
+    /// The step table, if the kernel reads one.
     pub steps: Option<Id>,
-    /// The rows' weights.
+    /// The sample weights.
     pub weights: Option<Id>,
-    /// What computes orders, where rows are shuffled.
+    /// The program that computes row orders, if rows are shuffled.
     pub orders: Option<Orders>,
-    /// Copies of the parameters.
+    /// The snapshots of the parameters.
     pub copies: Vec<Id>,
-    /// What looks for what is no number.
+    /// The program that checks for NaN and infinite values.
     pub look: Option<LookProgram>,
 }
 
-/// What computes the order of the rows in many epochs.
+/// The program that computes the row orders of many epochs.
 #[derive(Clone, Copy, Debug)]
 pub struct Orders {
     /// Its only dispatch.
     pub dispatch: usize,
-    /// A row of it says which epoch is the first.
+    /// The step table; its row holds the first epoch.
     pub table: StepTable,
     /// The orders of all epochs, one after the other.
     pub list: Id,
 }
 
-/// What looks at the parameters.
+/// The program that checks the parameters.
 #[derive(Clone, Debug)]
 pub struct LookProgram {
     /// Its dispatches.
     pub dispatches: Range<usize>,
-    /// Not 0 if something is no number.
+    /// Not 0 if a value is not finite.
     pub not_finite: Id,
 }
 
 /// What one dispatch of the fused kernel trains.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FusedRun {
-    /// How many there are in the buffers.
+    /// The number of networks in the buffers.
     pub networks: usize,
-    /// The first that is trained.
+    /// The first network to train.
     pub first: usize,
-    /// The one after the last.
+    /// One past the last network to train.
     pub end: usize,
-    /// How many epochs.
+    /// The number of epochs.
     pub epochs: usize,
-    /// How many came before.
+    /// The number of epochs trained before.
     pub first_epoch: u32,
-    /// One in so many losses is kept,
+    /// The number of epochs between two kept losses.
     pub every: u32,
-    /// the first of them after so many epochs,
+    /// The number of epochs until the next kept loss.
     pub wait: u32,
-    /// and where it goes.
+    /// The slot of the next kept loss.
     pub slot: u32,
 }
 
 impl Plan {
-    /// The plan of the fused engine. What its dispatches train, and which epochs are ordered, is set before each: see
-    /// [`FusedIds::run`] and [`Plan::ordering`].
+    /// The plan of the fused engine. What its dispatches train, and for which epochs orders are computed, is set before
+    /// each run: see [`FusedIds::run`] and [`Plan::ordering`].
     pub fn fused(training: &FusedTraining<'_>, limits: Limits) -> Result<Planned<FusedIds>, Error> {
         let &FusedTraining { fused, networks, kept, longest, .. } = training;
         let mut plan = Self::new(limits);
@@ -140,7 +140,7 @@ impl Plan {
 }
 
 impl FusedIds {
-    /// The dispatch that trains those networks.
+    /// The dispatch for one run.
     pub fn run(&self, fused: &Fused, run: FusedRun) -> Dispatch {
         let mut operands = vec![
             ("members", self.members),
@@ -169,7 +169,7 @@ impl FusedIds {
             formula: "many epochs of training",
         };
         let workgroups = (run.end - run.first).div_ceil(fused.lanes.networks());
-        // How long it takes is for the engine to find out.
+        // The engine measures its time itself.
         Dispatch::new(&call, [word(workgroups), 1, 1], 0)
     }
 }

@@ -1,87 +1,87 @@
-//! Which tensors of a plan are what: what planning gives back beside the plan, so that nobody looks for a tensor by its name.
+//! The ids of a plan's tensors. Planning returns them with the plan, so that no tensor is looked up by name.
 
 use super::tensors::Id;
 
-/// The words of a row of the step table.
+/// The number of words in a row of the step table.
 pub(super) const STEP_COLUMNS: usize = 8;
 
-/// The step table, the cursor in it, and the losses that steps leave.
+/// The step table, its cursor, and the losses of the steps.
 #[derive(Clone, Copy, Debug)]
 pub struct StepTable {
-    /// A row for each step.
+    /// One row for each step.
     pub steps: Id,
-    /// The row of the step that runs.
+    /// The row of the current step.
     pub cursor: Id,
-    /// Where losses go.
+    /// The losses.
     pub losses: Id,
 }
 
-/// The rows of a step, and the data that they come from.
+/// The rows of a step, and the data they come from.
 #[derive(Clone, Debug)]
 pub struct BatchIds {
-    /// The rows' inputs.
+    /// The inputs of the rows.
     pub inputs: Id,
-    /// Their targets.
+    /// The targets of the rows.
     pub targets: Id,
-    /// Their weights, if they have any.
+    /// The sample weights, if there are any.
     pub weights: Option<Id>,
-    /// The data on the device; none where rows are given.
+    /// The data on the device; empty if rows are given.
     pub data: Vec<Piece>,
 }
 
 /// Rows of the data that can be bound together.
 #[derive(Clone, Debug)]
 pub struct Piece {
-    /// Their inputs.
+    /// The inputs.
     pub inputs: Id,
-    /// Their targets, or class indices.
+    /// The targets, or class indices.
     pub targets: Id,
-    /// Their weights, if they have any.
+    /// The sample weights, if there are any.
     pub weights: Option<Id>,
 }
 
-/// What a layer has in the forward pass.
+/// The tensors of a layer in the forward pass.
 #[derive(Clone, Debug)]
 pub struct LayerIds {
-    /// What goes into it.
+    /// The inputs.
     pub inputs: Id,
-    /// Its weights.
+    /// The weight.
     pub weight: Id,
-    /// Its biases.
+    /// The bias.
     pub bias: Id,
-    /// x, the sums before the activation, where they have a place.
+    /// x, the sums before the activation, if they are stored.
     pub sums: Option<Id>,
-    /// y.
+    /// y, the outputs.
     pub outputs: Id,
 }
 
 /// The tensors of a training step.
 #[derive(Clone, Debug)]
 pub struct TrainingIds {
-    /// What differs from step to step.
+    /// The step table.
     pub table: StepTable,
     /// The rows.
     pub batch: BatchIds,
     /// All weights and biases.
     pub parameters: Id,
-    /// What the optimizer keeps, flat as the parameters.
+    /// The optimizer state, flat like the parameters.
     pub slots: Vec<Id>,
-    /// What is counted of the outputs, if anything is.
+    /// The counts for metrics, if there are any.
     pub counts: Option<Id>,
-    /// First to last.
+    /// The layers, first to last.
     pub layers: Vec<LayerIds>,
 }
 
 /// The tensors of an evaluation step.
 #[derive(Clone, Debug)]
 pub struct EvaluationIds {
-    /// What differs from step to step.
+    /// The step table.
     pub table: StepTable,
     /// The rows.
     pub batch: BatchIds,
     /// All weights and biases.
     pub parameters: Id,
-    /// What is counted of the outputs, if anything is.
+    /// The counts for metrics, if there are any.
     pub counts: Option<Id>,
 }
 
@@ -92,18 +92,18 @@ pub struct PredictionIds {
     pub inputs: Id,
     /// All weights and biases.
     pub parameters: Id,
-    /// First to last.
+    /// The layers, first to last.
     pub layers: Vec<LayerIds>,
 }
 
-/// The tensors of a look at the parameters.
+/// The tensors of a check of the parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct LookIds {
-    /// Not 0 if some parameter is no number.
+    /// Not 0 if a parameter is not finite.
     pub not_finite: Id,
 }
 
-/// Those of a plan that begins with given parameters.
+/// The ids of a plan that starts from given parameters.
 pub trait PlansParameters {
     /// All weights and biases.
     fn parameters(&self) -> Id;
@@ -121,13 +121,13 @@ impl PlansParameters for PredictionIds {
     }
 }
 
-/// Ids that can be those of a part of a larger plan.
+/// Ids that can be moved into a larger plan.
 pub trait Ids {
-    /// Adds so much to each of them.
+    /// Adds `by` to each id.
     fn shift(&mut self, by: usize);
 }
 
-/// Those of a plan that nobody asks for.
+/// The ids of a plan that needs none.
 impl Ids for () {
     fn shift(&mut self, _: usize) {}
 }

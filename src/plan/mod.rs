@@ -1,4 +1,4 @@
-//! From shapes and limits to dispatches: pure, and tested as such.
+//! Planning: from shapes and limits to dispatches, as pure functions that can be tested without a device.
 //!
 //! Uses `network`, `data` (the order of rows), `settings` (what is counted) and `kernel`.
 

@@ -1,4 +1,4 @@
-//! Products: plain, or by blocks with the epilogue that follows them.
+//! Plans products: plain, or by blocks with their epilogue.
 
 use super::cut::{parts, word};
 use super::dispatch::{Call, Dispatch};
@@ -10,25 +10,25 @@ use crate::error::Error;
 use crate::kernel::{Epilogue, Family, Kernel, LONGEST_LOOP, Layouts, Limits, Product, Products, Shape, WORTH_BLOCKS, widths};
 use crate::network::{ALIGNMENT, Activation, Network, Place, Rule};
 
-/// What is multiplied: a·b, aᵀ·b or a·bᵀ.
+/// The factors of a product: a·b, aᵀ·b or a·bᵀ.
 #[derive(Clone, Copy, Debug)]
 pub struct Factors {
-    /// Which of them is transposed.
+    /// Which factor is transposed.
     pub layouts: Layouts,
-    /// The left one.
+    /// The left factor.
     pub a: Id,
-    /// The right one.
+    /// The right factor.
     pub b: Id,
 }
 
-/// What a product ends with.
+/// The epilogue of a product with its operands.
 #[derive(Clone, Debug)]
 pub struct Ending<'a> {
-    /// What becomes of the sums.
+    /// The epilogue.
     pub epilogue: Epilogue,
-    /// What it works on, by name.
+    /// The operands, by name.
     pub operands: &'a [(&'a str, Id)],
-    /// Where the bias lies in what it writes, if the product has a row for it.
+    /// The offset of the bias in the output, if the product has a row for it.
     pub bias: usize,
 }
 
@@ -38,29 +38,29 @@ pub(super) struct LayerProduct<'a> {
     pub inputs: Id,
     pub weight: Id,
     pub bias: Id,
-    /// Where x is kept, if it is.
+    /// The tensor for x, if it is stored.
     pub sums: Option<Id>,
     pub outputs: Id,
 }
 
-/// The product that brings the error back to a layer.
+/// The product that passes the error back to a layer.
 pub(super) struct DeltaProduct<'a> {
-    /// Of the layer.
+    /// The layer's activation.
     pub activation: &'a Activation,
     /// The next layer's deltas.
     pub next: Id,
-    /// And its weights.
+    /// The next layer's weight.
     pub weight: Id,
     pub sums: Id,
     pub outputs: Id,
     pub deltas: Id,
 }
 
-/// The product that gives a layer's gradients.
+/// The product that computes a layer's gradients.
 pub(super) struct GradientProduct<'a> {
     pub weight: &'a Place,
     pub bias: &'a Place,
-    /// What goes into the layer.
+    /// The layer's inputs.
     pub inputs: Id,
     pub deltas: Id,
 }
@@ -74,7 +74,7 @@ pub(super) struct UpdateInPlace<'a> {
 }
 
 impl Plan {
-    /// c, one element an invocation. The shapes are known to fit.
+    /// c, with one invocation for each element. The shapes are known to fit.
     pub fn matmul(&mut self, factors: Factors, c: Id) {
         let Factors { layouts, a, b } = factors;
         let (at, ct) = (&self.tensors[a.0], &self.tensors[c.0]);
@@ -105,7 +105,7 @@ impl Plan {
         }
     }
 
-    /// y = activation(inputs · weight + bias), by blocks; x as well where there are `sums`.
+    /// y = activation(inputs · weight + bias), by blocks. x is stored too if there are `sums`.
     pub(super) fn layer_product(&mut self, product: &LayerProduct<'_>) -> Result<(), Error> {
         let &LayerProduct { activation, inputs, weight, bias, sums, outputs } = product;
         let x = format!("{} · {} + {}", self.name(inputs), self.name(weight), self.name(bias));
@@ -132,7 +132,7 @@ impl Plan {
         self.product(factors, self.shape(factors), &Ending { epilogue, operands: &operands, bias: 0 }, &formula)
     }
 
-    /// weight and bias against their gradients, by blocks: these are never stored.
+    /// Updates weight and bias with their gradients, by blocks. The gradients are never stored.
     pub(super) fn update_product(&mut self, product: &GradientProduct<'_>, update: UpdateInPlace<'_>) -> Result<(), Error> {
         let UpdateInPlace { parameters, slots, rule, table } = update;
         let (w, b) = (&product.weight.name, &product.bias.name);
@@ -152,7 +152,7 @@ impl Plan {
         self.gradients(product, &ending, &formula)
     }
 
-    /// The gradients of weight and bias, by blocks, into their places in the flat buffer.
+    /// The gradients of weight and bias, by blocks, at their positions in the flat buffer.
     pub(super) fn gradient_product(&mut self, product: &GradientProduct<'_>, gradients: Flat) -> Result<(), Error> {
         let (from, delta) = (self.name(product.inputs), self.name(product.deltas));
         let name = format!("{} and bias.gradient", product.weight.name);
@@ -169,7 +169,7 @@ impl Plan {
         self.product(factors, Shape { ones: true, ..self.shape(factors) }, ending, formula)
     }
 
-    /// c by blocks and no more.
+    /// c by blocks, without an epilogue.
     pub(super) fn store_product(&mut self, factors: Factors, c: Id) -> Result<(), Error> {
         let formula = self.product_formula(factors, c);
         let ending = Ending { epilogue: Epilogue::Store, operands: &[("c", c)], bias: 0 };
@@ -195,7 +195,7 @@ impl Plan {
         Shape { rows, columns, terms, ones: false }
     }
 
-    /// A product of that shape by blocks, and what it ends with.
+    /// A product of that shape by blocks, with its epilogue.
     ///
     /// # Panics
     /// If products are plain on that device.
@@ -228,7 +228,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Where the slices of a product go: into a buffer that all products share.
+    /// The tensor for the slices of a product, in a buffer that all products share.
     fn slices(&mut self, slices: usize, shape: Shape) -> Result<Id, Error> {
         let len = elements("slices of a product", slices, elements("a product", shape.all_rows(), shape.columns)?)?;
         check_bytes("slices of a product", len, self.limits.binding, BINDING)?;
@@ -242,7 +242,7 @@ impl Plan {
         Ok(self.view("slices", buffer, 0, slices, len / slices))
     }
 
-    /// The dispatches of a product: as many workgroups in each as fit the time.
+    /// The dispatches of a product, each with as many workgroups as fit the time limit.
     fn blocks(&mut self, product: &Blocks<'_>) {
         let &Blocks { factors, shape, family, slices, slice_terms, ending, formula } = product;
         let (a_width, b_width, c_width) = widths(factors.layouts, shape, family);
@@ -292,26 +292,26 @@ impl Plan {
     }
 }
 
-/// A product by blocks, and in how many slices.
+/// A product by blocks, and its number of slices.
 struct Blocks<'a> {
     factors: Factors,
     shape: Shape,
     family: Family,
     slices: usize,
-    /// The terms of each.
+    /// The number of terms in each slice.
     slice_terms: usize,
     ending: &'a Ending<'a>,
     formula: &'a str,
 }
 
 impl GradientProduct<'_> {
-    /// The elements of weight and bias together, with the gap between them.
+    /// The number of elements of weight and bias together, including the gap between them.
     fn len(&self) -> usize {
         self.bias.offset + self.bias.len - self.weight.offset
     }
 }
 
-/// Whether a network is worth products by blocks on that device: one of its products is large enough, and all fit.
+/// Whether products by blocks pay for a network on that device: one of its products is large enough, and all fit.
 pub(super) fn by_blocks(network: &Network, rows: usize, limits: &Limits) -> bool {
     limits.products != Products::Plain
         && network.shapes().any(|(ins, outs)| rows.saturating_mul(ins).saturating_mul(outs) >= WORTH_BLOCKS)
@@ -325,7 +325,7 @@ pub(super) fn by_blocks(network: &Network, rows: usize, limits: &Limits) -> bool
         })
 }
 
-/// Whether the slices of a product can be bound, if it is cut into slices.
+/// Whether the slices of a product can be bound, if it is divided into slices.
 fn fits(shape: Shape, limits: &Limits) -> bool {
     let Some(family) = limits.products.family(shape) else { return false };
     let (slices, _) = limits.products.slices(family, shape, longest_slice(family, limits));
@@ -333,7 +333,7 @@ fn fits(shape: Shape, limits: &Limits) -> bool {
     slices == 1 || bytes <= limits.binding.min(limits.buffer)
 }
 
-/// The most terms that an invocation may add in one dispatch.
+/// The maximum number of terms that an invocation may add in one dispatch.
 fn longest_slice(family: Family, limits: &Limits) -> usize {
     let depth = family.depth() as usize;
     let per_round = limits.product_nanoseconds(family, 1, depth as u64) - LAUNCH;

@@ -1,68 +1,68 @@
-//! What a plan is asked for: a step of training or of an evaluation.
+//! The input of planning: a step of training or of an evaluation.
 
 use crate::data::Order;
 use crate::kernel::Weights;
 use crate::network::{Loss, Network, Optimizer};
 use crate::settings::Scores;
 
-/// What a training step does.
+/// The description of a training step.
 #[derive(Clone, Debug)]
 pub struct TrainingStep<'a> {
-    /// What is trained.
+    /// The network to train.
     pub network: &'a Network,
-    /// What is made small.
+    /// The loss to minimise.
     pub loss: Loss,
-    /// The rows of the batch.
+    /// The number of rows in the batch.
     pub rows: usize,
-    /// Where they come from.
+    /// Where the rows come from.
     pub source: Source,
-    /// Whether they have weights.
+    /// Whether they have sample weights.
     pub weights: Weights,
-    /// The rows of an epoch.
+    /// The number of rows in an epoch.
     pub samples: usize,
-    /// The weights of these together: as many as there are rows, if these count the same.
+    /// The total weight of an epoch's rows: their number, if they count the same.
     pub total: f64,
-    /// How the parameters are changed.
+    /// The optimizer.
     pub optimizer: Optimizer,
-    /// The weight decay of layers that have none of their own.
+    /// The weight decay of layers without their own.
     pub weight_decay: f64,
-    /// The largest norm of all gradients together.
+    /// The maximum norm of all gradients together.
     pub clip_norm: Option<f64>,
-    /// What dropout's random numbers depend on.
+    /// The seed of dropout.
     pub seed: u64,
-    /// What is counted of the outputs.
+    /// What is counted for metrics.
     pub scores: Scores,
 }
 
-/// What an evaluation step does.
+/// The description of an evaluation step.
 #[derive(Clone, Debug)]
 pub struct EvaluationStep<'a> {
-    /// What is evaluated.
+    /// The network to evaluate.
     pub network: &'a Network,
-    /// By which loss.
+    /// The loss.
     pub loss: Loss,
-    /// The rows of a piece.
+    /// The number of rows in a piece.
     pub rows: usize,
-    /// Where they come from.
+    /// Where the rows come from.
     pub source: Source,
-    /// The rows of all pieces.
+    /// The number of rows in all pieces.
     pub samples: usize,
-    /// How many pieces there are.
+    /// The number of pieces.
     pub pieces: usize,
-    /// What is counted of the outputs.
+    /// What is counted for metrics.
     pub scores: Scores,
 }
 
 /// Where the rows of a batch come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// They are written into `inputs`, `targets` and `weights` before the step.
+    /// They are written to `inputs`, `targets` and `weights` before the step.
     Given,
-    /// They are copied out of data on the device, which has this order.
+    /// They are copied from data on the device, in this order.
     Gathered {
-        /// Which row stands where.
+        /// The row order.
         order: Order,
-        /// Whether targets are one class index a row.
+        /// Whether targets are class indices, one for each row.
         classes: bool,
     },
 }
@@ -88,17 +88,17 @@ impl<'a> TrainingStep<'a> {
 }
 
 impl<'a> EvaluationStep<'a> {
-    /// The loss alone, of given rows.
+    /// The loss only, of given rows.
     pub fn new(network: &'a Network, loss: Loss, rows: usize) -> Self {
         Self { network, loss, rows, source: Source::Given, samples: rows, pieces: 1, scores: Scores::default() }
     }
 }
 
-/// How long the step table and the row of losses are.
+/// The sizes of the step table and of the losses.
 #[derive(Clone, Copy, Debug)]
 pub struct TableSize {
-    /// Rows of the step table.
+    /// The number of rows of the step table.
     pub steps: usize,
-    /// Losses that can wait to be read.
+    /// The number of losses that can be kept until they are read.
     pub losses: usize,
 }

@@ -3,16 +3,16 @@
 use crate::error::Error;
 use crate::kernel::Limits;
 
-/// Which tensor of the plan.
+/// The id of a tensor in a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Id(pub usize);
 
 /// A buffer to allocate.
 #[derive(Clone, Debug)]
 pub struct Buffer {
-    /// Its label, which messages show.
+    /// The label, which messages show.
     pub name: String,
-    /// In elements of four bytes.
+    /// The length in elements of four bytes.
     pub len: usize,
 }
 
@@ -21,38 +21,38 @@ pub struct Buffer {
 pub struct PlannedTensor {
     /// Its name.
     pub name: String,
-    /// Which of the plan's buffers it is in.
+    /// The index of its buffer in the plan.
     pub buffer: usize,
-    /// Its first element there; elements have four bytes.
+    /// The index of its first element in the buffer; elements have four bytes.
     pub offset: usize,
-    /// Its shape.
+    /// The number of rows.
     pub rows: usize,
-    /// Its shape.
+    /// The number of columns.
     pub columns: usize,
 }
 
-/// A flat buffer of which one tensor is the whole: parameters, gradients, or what the optimizer keeps.
+/// A flat buffer with one tensor for all of it: parameters, gradients, or optimizer state.
 #[derive(Clone, Copy, Debug)]
 pub struct Flat {
-    /// Which of the plan's buffers it is.
+    /// The index of the buffer in the plan.
     pub buffer: usize,
-    /// All of it.
+    /// The tensor of the whole buffer.
     pub whole: Id,
-    /// How many elements it has.
+    /// The number of elements.
     pub len: usize,
 }
 
 pub(super) const BUFFER: &str = "the device's longest buffer";
 pub(super) const BINDING: &str = "the device's longest binding";
 
-/// How many elements are read back in one go, by way of a buffer of their own.
+/// The number of elements that are read back at once, through a staging buffer.
 pub fn readable(name: &str, rows: usize, columns: usize, limits: &Limits) -> Result<usize, Error> {
     let len = elements(name, rows, columns)?;
     check_bytes(name, len, limits.buffer, BUFFER)?;
     Ok(len)
 }
 
-/// The elements of a tensor of that shape.
+/// The number of elements of a tensor of that shape.
 pub(super) fn elements(name: &str, rows: usize, columns: usize) -> Result<usize, Error> {
     rows.checked_mul(columns).ok_or_else(|| Error::TooLarge {
         what: name.into(),
@@ -61,7 +61,7 @@ pub(super) fn elements(name: &str, rows: usize, columns: usize) -> Result<usize,
     })
 }
 
-/// Refuses more elements than that many bytes have room for.
+/// Refuses more elements than fit in that many bytes.
 pub(super) fn check_bytes(name: &str, len: usize, limit: u64, of: &str) -> Result<(), Error> {
     match (len as u64).checked_mul(4) {
         Some(bytes) if bytes <= limit => Ok(()),

@@ -1,4 +1,4 @@
-//! How to train: the settings of a `fit`.
+//! The settings of a training.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,30 +14,30 @@ use crate::network::Loss;
 use crate::network::Network;
 use crate::network::Optimizer;
 
-/// The settings of [`Model::fit`](crate::Model::fit).
+/// The settings of a training, for [`Model::fit`](crate::Model::fit).
 ///
-/// | setting | default | what it is |
+/// | setting | default | meaning |
 /// |---|---|---|
-/// | `loss` | [`Loss::MeanSquaredError`] | what is made small |
-/// | `optimizer` | [`Optimizer::Sgd`] | how a step changes the weights |
-/// | `learning_rate` | the optimizer's | how far a step goes |
+/// | `loss` | [`Loss::MeanSquaredError`] | the loss to minimise |
+/// | `optimizer` | [`Optimizer::Sgd`] | how a step updates the weights |
+/// | `learning_rate` | the optimizer's | the size of a step |
 /// | `schedule`, `warm_up` | constant, none | how the learning rate changes |
-/// | `weight_decay` | the optimizer's | how strongly weights are drawn to 0 |
-/// | `clip_norm` | none | the largest norm of all gradients together |
-/// | `epochs` | 1 | how often all rows are gone through |
-/// | `batch_size` | all rows | the rows of a step |
-/// | `shuffle`, `seed` | true, 0 | the order of the rows, and all that is left to chance |
+/// | `weight_decay` | the optimizer's | how strongly weights are pulled towards 0 |
+/// | `clip_norm` | none | the maximum norm of all gradients together |
+/// | `epochs` | 1 | the number of passes over the data |
+/// | `batch_size` | all rows | the number of rows in a step |
+/// | `shuffle`, `seed` | true, 0 | the row order, and the seed of all randomness |
 /// | `sample_weights`, `class_weights` | none | how much a row counts |
-/// | `metrics` | none | what is measured beside the loss |
-/// | `validation_split`, `validation_data`, `stratify` | none | rows to measure on, which are not trained on |
+/// | `metrics` | none | what is measured in addition to the loss |
+/// | `validation_split`, `validation_data`, `stratify` | none | validation rows, which are not trained on |
 /// | `early_stopping` | none | when to stop before the last epoch |
-/// | `on_non_finite` | stop | what to do when the loss leaves the finite numbers |
-/// | `log_every` | never | log after epoch 1, and then after every so many epochs |
-/// | `log_interval` | never | log about so often |
-/// | `log_weights` | false | whether a log has the weights |
-/// | `cancel` | none | a switch for another thread |
+/// | `on_non_finite` | stop | what to do when the loss is no longer finite |
+/// | `log_every` | never | log after epoch 1, and then at a fixed number of epochs |
+/// | `log_interval` | never | log at about a fixed time interval |
+/// | `log_weights` | false | whether a log contains the weights |
+/// | `cancel` | none | a switch to cancel from another thread |
 /// | `checkpoint` | none | a file from which the training can be resumed |
-/// | `engine` | whichever is faster | what trains, on a device that runs shaders |
+/// | `engine` | whichever is faster | which engine trains, on a device that runs shaders |
 ///
 /// ```
 /// use shaderprop::{EarlyStopping, Fit, Loss, Metric, Optimizer};
@@ -78,12 +78,12 @@ pub struct Fit {
     pub(crate) engine: EngineChoice,
 }
 
-/// A file that holds all of a training's state, so that [`Model::resume`](crate::Model::resume) goes on from there after whatever happened:
-/// weights, what the optimizer keeps, how far the schedule and early stopping are, the history. What comes out at the end is bit by bit what the
-/// training would have given if nobody had stopped it, on the same device.
+/// Saves the complete state of a training to a file, so that [`Model::resume`](crate::Model::resume) can continue after
+/// any interruption. The state is the weights, the optimizer state, the progress of the schedule and of early stopping,
+/// and the history. On the same device the final result is bit by bit that of a training without interruption.
 ///
-/// It is written after every so many epochs and at the end, each time whole or not at all, in place of the one before. [`Model::load`](crate::Model::load)
-/// also takes the weights out of it.
+/// A checkpoint is written at a fixed number of epochs and at the end. Each one replaces the one before atomically.
+/// [`Model::load`](crate::Model::load) can load the weights from it.
 ///
 /// ```
 /// use shaderprop::{Checkpoint, Fit};
@@ -97,20 +97,21 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// In that file, after every epoch.
+    /// A checkpoint in that file after every epoch.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), every: 1, overwrite: false }
     }
 
-    /// After every so many epochs, at least 1, instead of each. The weights are read back then.
+    /// Sets how many epochs pass between checkpoints, at least 1. The default is 1. For each checkpoint the weights are
+    /// read back from the device.
     #[must_use]
     pub fn every(mut self, epochs: usize) -> Self {
         self.every = epochs;
         self
     }
 
-    /// Whether a training that begins anew may replace a file that is there already, which it may not where nothing is set. A training that is resumed
-    /// from the file replaces it in any case.
+    /// Sets whether a new training may replace an existing file. The default is false. A training that is resumed from
+    /// the file always replaces it.
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
@@ -118,31 +119,33 @@ impl Checkpoint {
     }
 }
 
-/// Which engine trains, on a device that runs shaders: the same numbers within rounding. [`Model::engine`](crate::Model::engine) says which it will be.
+/// Selects the engine on a device that runs shaders. The engines agree within rounding.
+/// [`Model::engine`](crate::Model::engine) tells which one will train.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EngineChoice {
-    /// The fused one where it takes the training and is the faster one, by the network, the rows and the adapter alone; in a
-    /// [`Sweep`](crate::Sweep) wherever it takes it.
+    /// The fused engine if it supports the training and is faster, which depends only on the network, the rows and the
+    /// adapter. In a [`Sweep`](crate::Sweep): the fused engine whenever it supports the training.
     #[default]
     Auto,
-    /// A dispatch for each stage of a step.
+    /// One dispatch for each stage of a step.
     Staged,
-    /// Many epochs in a dispatch. What it does not take goes to the staged one, with a warning in the log.
+    /// Many epochs in one dispatch. If this engine does not support the training, the staged engine trains, with a
+    /// warning in the log.
     Fused,
 }
 
-/// Which rows a training is measured on.
+/// The validation rows of a training.
 #[derive(Clone, Debug)]
 pub(crate) enum Validation {
-    /// That share of the rows, drawn by the seed.
+    /// A share of the rows, drawn with the seed.
     Split(f64),
     /// These inputs and targets.
     Data(Arc<(Matrix<'static>, Matrix<'static>)>),
 }
 
-/// When to stop before the last epoch: when the watched loss, which is that of the validation rows where there are any, has not
-/// improved for some epochs.
+/// Stops a training before the last epoch when the watched loss has not improved for some epochs. The watched loss is
+/// that of the validation rows if there are any, and otherwise the training loss.
 ///
 /// ```
 /// use shaderprop::EarlyStopping;
@@ -156,20 +159,21 @@ pub struct EarlyStopping {
 }
 
 impl EarlyStopping {
-    /// Stop after so many epochs without improvement, at least 1. The best weights come back at the end.
+    /// Stops after this many epochs without improvement, at least 1. By default the best weights are restored at the
+    /// end.
     pub fn patience(epochs: usize) -> Self {
         Self { patience: epochs, min_delta: 0.0, restore_best: true }
     }
 
-    /// By how much a loss must lie below the best to be an improvement; 0 where it is not set.
+    /// Sets how far below the best loss a loss must be to count as an improvement. The default is 0.
     #[must_use]
     pub fn min_delta(mut self, delta: f64) -> Self {
         self.min_delta = delta;
         self
     }
 
-    /// Whether the weights of the best epoch come back at the end, which they do where it is not set. Their snapshot stays on the device
-    /// meanwhile.
+    /// Sets whether the weights of the best epoch are restored at the end. The default is true. Their snapshot stays on
+    /// the device.
     #[must_use]
     pub fn restore_best(mut self, restore: bool) -> Self {
         self.restore_best = restore;
@@ -180,20 +184,21 @@ impl EarlyStopping {
 /// What to do when the loss or a weight is no longer finite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnNonFinite {
-    /// Stop with [`Error::Diverged`]; the model keeps the weights of the log point before, else those that it was resumed with or had before the
-    /// call. The optimizer then begins anew.
+    /// Stop with [`Error::Diverged`]. The model keeps the weights of the previous log point, or else those that it was
+    /// resumed with or had before the call. The optimizer then starts afresh.
     #[default]
     Stop,
-    /// Go on.
+    /// Continue training.
     Continue,
 }
 
-/// A switch with which another thread cancels a training.
+/// A switch to cancel a training from another thread.
 ///
-/// The training ends after the step that it is in, or within a quarter of a second of device time where steps are shorter. The weights reached
-/// by then stay; if early stopping restores the best weights, those do. The history has the whole epochs: an epoch that was left before its end,
-/// or before its validation rows were measured, is not in it, and no [`Checkpoint`] is written of it. A training that has ended by then was not
-/// cancelled, and its [`Ended`](crate::Ended) says why it ended.
+/// The training ends after the current step, or within a quarter of a second of device time if steps are shorter. The
+/// weights reached by then stay, unless early stopping restores the best weights. The history contains complete epochs
+/// only: an epoch that was interrupted, or whose validation rows were not measured, is not in it, and no [`Checkpoint`]
+/// is written of it. A training that had already ended was not cancelled; its [`Ended`](crate::Ended) gives the actual
+/// reason.
 ///
 /// ```
 /// use shaderprop::{Cancel, Fit};
@@ -205,32 +210,33 @@ pub enum OnNonFinite {
 pub struct Cancel(Arc<AtomicBool>);
 
 impl From<Arc<AtomicBool>> for Cancel {
-    /// The switch that is thrown when that flag is set, as a handler of signals does.
+    /// A switch backed by an existing flag, such as one that a signal handler sets.
     fn from(flag: Arc<AtomicBool>) -> Self {
         Self(flag)
     }
 }
 
 impl Cancel {
-    /// A switch that is not thrown yet.
+    /// A new switch, not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Throws it.
+    /// Cancels the trainings that use this switch.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was thrown.
+    /// Whether it has been cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// What the closure of [`fit_with`](crate::Model::fit_with) may answer: nothing, or [`ControlFlow`](std::ops::ControlFlow) to stop.
+/// What the closure of [`fit_with`](crate::Model::fit_with) may return: nothing, or
+/// [`ControlFlow`](std::ops::ControlFlow) to stop the training.
 pub trait Answer {
-    /// Whether training goes on.
+    /// Whether training continues.
     fn goes_on(&self) -> bool;
 }
 
@@ -278,106 +284,113 @@ impl Default for Fit {
 }
 
 impl Fit {
-    /// The defaults.
+    /// The default settings.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What is made small.
+    /// Sets the loss to minimise.
     #[must_use]
     pub fn loss(mut self, loss: Loss) -> Self {
         self.loss = loss;
         self
     }
 
-    /// How a step changes the weights.
+    /// Sets the optimizer.
     #[must_use]
     pub fn optimizer(mut self, optimizer: Optimizer) -> Self {
         self.optimizer = optimizer;
         self
     }
 
-    /// How far a step goes: finite, not negative. Where it is not set, the optimizer's: 0.01, or 0.001 for Adam and AdamW.
+    /// Sets the learning rate: finite, not negative. The default is the optimizer's: 0.001 for Adam and AdamW, 0.01 for
+    /// the others.
     #[must_use]
     pub fn learning_rate(mut self, learning_rate: f64) -> Self {
         self.learning_rate = Some(learning_rate);
         self
     }
 
-    /// How the learning rate changes from epoch to epoch.
+    /// Sets how the learning rate changes from epoch to epoch.
     #[must_use]
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;
         self
     }
 
-    /// Over the first so many steps the learning rate rises to what the schedule says: at step s, from 1, it is multiplied by s / `steps`.
+    /// Sets a linear warm-up over the first `steps` steps: at step s, counted from 1, the scheduled learning rate is
+    /// multiplied by s / `steps`.
     #[must_use]
     pub fn warm_up(mut self, steps: usize) -> Self {
         self.warm_up = steps;
         self
     }
 
-    /// How strongly weights and biases are drawn to 0, δ: with [`Optimizer::AdamW`] p ← p − λ δ p, with the others g ← g + δ p, as in PyTorch.
-    /// A layer's own ([`Network::weight_decay`](crate::Network::weight_decay)) goes before it. The loss that is logged does not contain it. Where
-    /// it is not set, 0, but 0.01 for AdamW.
+    /// Sets the weight decay δ, which pulls weights and biases towards 0. [`Optimizer::AdamW`] applies p ← p − λ δ p,
+    /// the others g ← g + δ p, as in PyTorch. A layer's own weight decay
+    /// ([`Network::weight_decay`](crate::Network::weight_decay)) takes precedence. The logged loss does not contain a
+    /// penalty. The default is 0.01 for AdamW and 0 for the others.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.weight_decay = Some(decay);
         self
     }
 
-    /// All gradients are multiplied by the same number, so that their norm, the root of the sum of all their squares, is at most this.
+    /// Sets the maximum norm of the gradient. All gradients are scaled by one factor so that the root of the sum of all
+    /// their squares is at most this.
     #[must_use]
     pub fn clip_norm(mut self, norm: f64) -> Self {
         self.clip_norm = Some(norm);
         self
     }
 
-    /// How often all rows are gone through: at least once.
+    /// Sets the number of passes over the data, at least 1.
     #[must_use]
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.epochs = epochs;
         self
     }
 
-    /// The rows of a step: at least 1; more than there are means all. The last batch of an epoch has what is left, and is trained as the
-    /// smaller batch it is. Where it is not set, every step takes all rows.
+    /// Sets the number of rows in a step, at least 1. More than there are means all rows. The last batch of an epoch
+    /// may be smaller. By default each step takes all rows.
     #[must_use]
     pub fn batch_size(mut self, rows: usize) -> Self {
         self.batch_size = Some(rows);
         self
     }
 
-    /// Whether each epoch takes the rows in another order, which depends on the seed and on how many epochs the model was trained for.
+    /// Sets whether the rows are shuffled for each epoch. The order depends on the seed and on the number of epochs
+    /// that the model has been trained for. The default is true.
     #[must_use]
     pub fn shuffle(mut self, shuffle: bool) -> Self {
         self.shuffle = shuffle;
         self
     }
 
-    /// What shuffling, dropout and a validation split depend on.
+    /// Sets the seed of shuffling, dropout and the validation split. The default is 0.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// How much each row counts in the loss: finite, not negative, one for each row. A batch's loss is Σ w ℓ / Σ w.
+    /// Sets how much each row counts in the loss: one weight for each row, finite and not negative. A batch's loss is Σ
+    /// w ℓ / Σ w.
     #[must_use]
     pub fn sample_weights(mut self, weights: impl Into<Vec<f32>>) -> Self {
         self.sample_weights = Some(weights.into().into());
         self
     }
 
-    /// How much the rows of each class count, multiplied with their sample weights.
+    /// Sets how much the rows of each class count. Class weights are multiplied with the sample weights.
     #[must_use]
     pub fn class_weights(mut self, weights: ClassWeights) -> Self {
         self.class_weights = Some(weights);
         self
     }
 
-    /// What is measured beside the loss, every epoch. Each epoch's numbers are read back then.
+    /// Sets the metrics that are measured in every epoch in addition to the loss. The numbers of each epoch are then
+    /// read back from the device.
     #[must_use]
     pub fn metrics(mut self, metrics: impl IntoIterator<Item = Metric>) -> Self {
         self.metrics.clear();
@@ -389,92 +402,95 @@ impl Fit {
         self
     }
 
-    /// Trains on all but that share of the rows, drawn by the seed, and measures on it after every epoch. Between 0 and 1. Rows of a validation all
-    /// count the same. Another seed draws other rows: a second `fit` with one trains on some that were held out before.
+    /// Holds out a share of the rows, between 0 and 1, and validates on it after every epoch. The rows are drawn with
+    /// the seed and all count the same. Another seed draws other rows: a second `fit` with another seed trains on some
+    /// rows that were held out before.
     #[must_use]
     pub fn validation_split(mut self, share: f64) -> Self {
         self.validation = Some(Validation::Split(share));
         self
     }
 
-    /// Measures on these rows after every epoch.
+    /// Validates on these rows after every epoch.
     #[must_use]
     pub fn validation_data(mut self, inputs: Matrix<'static>, targets: Matrix<'static>) -> Self {
         self.validation = Some(Validation::Data(Arc::new((inputs, targets))));
         self
     }
 
-    /// Whether a validation split, where there is one, has the classes in the same shares as all rows.
+    /// Sets whether the validation split keeps the classes in the same proportions as all rows.
     #[must_use]
     pub fn stratify(mut self, stratify: bool) -> Self {
         self.stratify = stratify;
         self
     }
 
-    /// When to stop before the last epoch.
+    /// Sets when to stop before the last epoch.
     #[must_use]
     pub fn early_stopping(mut self, stopping: EarlyStopping) -> Self {
         self.early_stopping = Some(stopping);
         self
     }
 
-    /// What to do when the loss or a weight is no longer finite.
+    /// Sets what to do when the loss or a weight is no longer finite.
     #[must_use]
     pub fn on_non_finite(mut self, what: OnNonFinite) -> Self {
         self.on_non_finite = what;
         self
     }
 
-    /// A switch for another thread.
+    /// Sets a switch to cancel the training from another thread.
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = Some(cancel.clone());
         self
     }
 
-    /// A file from which the training can be resumed.
+    /// Sets a file from which the training can be resumed.
     #[must_use]
     pub fn checkpoint(mut self, checkpoint: Checkpoint) -> Self {
         self.checkpoint = Some(checkpoint);
         self
     }
 
-    /// What trains.
+    /// Selects the engine.
     #[must_use]
     pub fn engine(mut self, engine: EngineChoice) -> Self {
         self.engine = engine;
         self
     }
 
-    /// Log after epoch 1, 1 + `epochs`, 1 + 2 · `epochs` and so on. Each log point waits for the device and reads back the
-    /// losses since the last one; between them nothing comes back, except that losses nobody has read are fetched every 65,536 epochs.
+    /// Logs after epochs 1, 1 + `epochs`, 1 + 2 · `epochs` and so on. Each log point waits for the device and reads
+    /// back the losses since the previous one. Between log points nothing is read back, except that unread losses are
+    /// fetched every 65,536 epochs.
     #[must_use]
     pub fn log_every(mut self, epochs: usize) -> Self {
         self.log_every = Some(epochs);
         self
     }
 
-    /// Log about so often, instead of after so many epochs: the first epoch and the last are log points, and between two of them as many epochs pass
-    /// as take that time. What is computed does not depend on it.
+    /// Logs at about this time interval, instead of at a fixed number of epochs. The first and the last epoch are log
+    /// points; between two log points as many epochs pass as take that time. The results do not depend on it.
     #[must_use]
     pub fn log_interval(mut self, interval: Duration) -> Self {
         self.log_interval = Some(interval);
         self
     }
 
-    /// Whether each [`Log`](crate::Log) has the weights after its epoch: they come back from the device with the loss.
+    /// Sets whether each [`Log`](crate::Log) contains the weights after its epoch. They are read back from the device
+    /// with the loss.
     #[must_use]
     pub fn log_weights(mut self, weights: bool) -> Self {
         self.log_weights = weights;
         self
     }
 
-    /// The learning rate that is set, or the optimizer's.
+    /// The learning rate that is set, or the optimizer's default.
     pub(crate) fn base_rate(&self) -> f64 {
         self.learning_rate.unwrap_or(self.optimizer.default_learning_rate())
     }
 
-    /// The weight decay that is set, or the optimizer's.
+    /// The weight decay that is set, or the optimizer's default.
     pub(crate) fn decay(&self) -> f64 {
         self.weight_decay.unwrap_or(self.optimizer.default_weight_decay())
     }
@@ -483,7 +499,7 @@ impl Fit {
         let setting =
             |what: &str, expected: &str, got: String| Error::Setting { what: what.into(), expected: expected.into(), got };
         let rate = self.base_rate() as f32;
-        // One so small that the device would take it for 0 is refused too.
+        // Also refuses a rate so small that the device would round it to 0.
         if !rate.is_finite() || rate < 0.0 || (rate == 0.0 && self.base_rate() != 0.0) {
             let expected = "0, or a positive number that an f32 can hold";
             return Err(setting("learning_rate", expected, self.base_rate().to_string()));
@@ -538,17 +554,17 @@ impl Fit {
         Ok(())
     }
 
-    /// Whether each epoch's numbers are looked at before the next begins.
+    /// Whether the numbers of each epoch are needed before the next begins.
     pub(crate) fn looks_every_epoch(&self) -> bool {
         self.validation.is_some() || !self.metrics.is_empty() || self.early_stopping.is_some() || self.schedule.watches()
     }
 
-    /// Whether the training's state is saved after that epoch, counted from 1.
+    /// Whether a checkpoint is written after that epoch, counted from 1.
     pub(crate) fn saves(&self, epoch: usize) -> bool {
         self.checkpoint.as_ref().is_some_and(|checkpoint| epoch.is_multiple_of(checkpoint.every))
     }
 
-    /// All settings on which a training's numbers depend, by name, as a checkpoint holds them.
+    /// All settings that affect the results, by name, as a checkpoint stores them.
     pub(crate) fn settings(&self) -> BTreeMap<String, String> {
         let Self {
             loss,
@@ -558,12 +574,12 @@ impl Fit {
             warm_up,
             weight_decay: _,
             clip_norm,
-            // More may be added, and nothing else that follows changes a number.
+            // The number of epochs may be raised, and the remaining settings do not affect the results.
             epochs: _,
             batch_size,
             shuffle,
             seed,
-            // They are in what is said of the data.
+            // The sample weights are part of the data's fingerprint.
             sample_weights: _,
             class_weights: _,
             metrics,
@@ -596,19 +612,20 @@ impl Fit {
         settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// Whether that epoch, counted from 1, is a log point where training stops there and so long has passed `since` the last one.
+    /// Whether that epoch, counted from 1, is a log point if the training stops there and this much time has passed
+    /// `since` the previous one.
     pub(crate) fn logs(&self, epoch: usize, since: Duration) -> bool {
-        // A stop is there for the interval, or for what is looked at each epoch: half the interval tells them apart.
+        // A stop is due either to the interval or to what is needed every epoch: half the interval distinguishes them.
         let due = self.log_interval.is_some_and(|interval| epoch == 1 || epoch == self.epochs || since >= interval / 2);
         due || self.log_every.is_some_and(|every| epoch.wrapping_sub(1).is_multiple_of(every))
     }
 
-    /// Whether that epoch may be a log point, as far as that is known before its losses are read.
+    /// Whether that epoch may be a log point, as far as is known before its losses are read.
     pub(crate) fn may_log(&self, epoch: usize) -> bool {
         self.log_interval.is_some() || self.logs(epoch, Duration::ZERO)
     }
 
-    /// The next epoch after `done` whose losses must be read: a log point, or the last, or the very next.
+    /// The next epoch after `done` whose losses must be read: a log point, the last epoch, or simply the next one.
     pub(crate) fn next_stop(&self, done: usize) -> usize {
         if self.looks_every_epoch() {
             return done + 1;

@@ -1,4 +1,4 @@
-//! Metrics: what is measured of a network's outputs beside the loss, from counts and sums that the device takes.
+//! Metrics: what is measured in addition to the loss, from counts and sums computed on the device.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,11 @@ use crate::error::Error;
 use crate::network::Loss;
 use crate::network::Network;
 
-/// What is measured of a network's outputs beside the loss. The device counts and adds up; predictions are not read back.
+/// A metric of a network's outputs, measured in addition to the loss. The device counts and sums; predictions are not
+/// read back.
 ///
-/// Rows are of the class whose output is the largest, if the last layer is a softmax or the loss categorical cross-entropy; otherwise each
-/// output is an answer by itself, yes above a half, and its target 0 or 1.
+/// If the last layer is a softmax or the loss is categorical cross-entropy, the class of a row is its largest output.
+/// Otherwise each output is an independent yes-or-no answer: yes above 0.5, with a target of 0 or 1.
 ///
 /// ```
 /// use shaderprop::{Fit, Metric};
@@ -19,39 +20,41 @@ use crate::network::Network;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Metric {
-    /// The share of rows, or of yes-or-no answers, that are right.
+    /// The share of rows, or of yes-or-no answers, that are correct.
     Accuracy,
-    /// The share of rows whose class is among the k with the largest outputs. For classes only.
+    /// The share of rows whose class is among the k largest outputs. For classes only.
     TopK(usize),
-    /// Of those taken for a class, the share that is of it: of yes, or the mean over the classes. 0 where none was taken for it.
+    /// True positives / predicted positives: for yes, or averaged over the classes. 0 where nothing was predicted
+    /// positive.
     Precision,
-    /// Of those of a class, the share that was taken for it: of yes, or the mean over the classes. 0 where none is of it.
+    /// True positives / actual positives: for yes, or averaged over the classes. 0 where nothing is positive.
     Recall,
-    /// 2 · precision · recall / (precision + recall): of yes, or the mean over the classes.
+    /// 2 · precision · recall / (precision + recall): for yes, or averaged over the classes.
     F1,
-    /// The mean of |y − t|, in the target's own units where the model has a preprocessing that scales it.
+    /// The mean of |y − t|, in the target's own units if the model has a preprocessing that scales it.
     MeanAbsoluteError,
-    /// The root of the mean of (y − t)², in the same units.
+    /// The square root of the mean of (y − t)², in the same units.
     RootMeanSquaredError,
-    /// One minus the squared errors over the targets' squared distances from their means, over all outputs together.
+    /// 1 minus the sum of squared errors divided by the sum of the targets' squared distances from their means, over
+    /// all outputs together.
     RSquared,
 }
 
-/// What is counted of a network's outputs, for metrics.
+/// What is counted and summed over a network's outputs for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scores {
-    /// Which outputs are right.
+    /// How correct outputs are counted.
     pub counts: Option<Counts>,
-    /// Whether squared and absolute errors are added up, as losses of their own.
+    /// Whether squared and absolute errors are summed, as additional losses.
     pub errors: bool,
 }
 
-/// Which outputs are right.
+/// How correct outputs are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counts {
-    /// Each by itself, above a half or not.
+    /// Each output independently, above 0.5 or not.
     Binary,
-    /// The largest of a row.
+    /// By the largest output of a row.
     Classes {
         /// Whether the confusion matrix is counted as well.
         confusion: bool,
@@ -59,7 +62,7 @@ pub enum Counts {
 }
 
 impl Counts {
-    /// How many counters there are, for that many outputs.
+    /// The number of counters for that many outputs.
     pub fn len(self, outputs: usize) -> usize {
         match self {
             Counts::Binary => 4,
@@ -70,35 +73,35 @@ impl Counts {
 }
 
 impl Scores {
-    /// The losses that a step leaves: the loss itself, and the errors'.
+    /// The number of losses of a step: the loss itself, and the errors.
     pub fn losses(self) -> usize {
         if self.errors { 3 } else { 1 }
     }
 }
 
-/// What was counted and added up of a pass over rows.
+/// The counts and sums of a pass over the rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Measured {
-    /// The loss; where errors are asked for also the mean squared and the mean absolute error.
+    /// The loss, and if errors are summed also the mean squared and the mean absolute error.
     pub losses: Vec<f64>,
-    /// What was counted, as [`Counts`] says.
+    /// The counters, as described by [`Counts`].
     pub counts: Vec<u64>,
 }
 
-/// What it takes to make metrics of what was measured.
+/// The values needed to compute metrics from what was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scale {
     pub rows: usize,
     pub outputs: usize,
     pub counts: Option<Counts>,
-    /// The mean of the targets' squared distances from their column's mean.
+    /// The mean squared distance of the targets from the mean of their column.
     pub variance: f64,
-    /// What an error of 1 is in the target's own units.
+    /// The size of an error of 1 in the target's own units.
     pub unit: f64,
 }
 
 impl Metric {
-    /// Its name in histories and files.
+    /// The name in histories and files.
     pub fn name(self) -> Cow<'static, str> {
         match self {
             Metric::Accuracy => "accuracy".into(),
@@ -112,7 +115,7 @@ impl Metric {
         }
     }
 
-    /// Refuses what has no meaning for that network.
+    /// Refuses a metric that has no meaning for that network.
     pub(crate) fn check(self, network: &Network, loss: Loss) -> Result<(), Error> {
         let Metric::TopK(k) = self else { return Ok(()) };
         let classes = if network.predicts_classes(loss) { network.outputs() } else { 0 };
@@ -130,7 +133,7 @@ impl Metric {
         })
     }
 
-    /// What the metrics need to be counted and added up.
+    /// The counts and sums that the metrics need.
     pub(crate) fn scores(metrics: &[Metric], network: &Network, loss: Loss) -> Scores {
         let mut scores = Scores::default();
         for metric in metrics {
@@ -147,7 +150,7 @@ impl Metric {
         scores
     }
 
-    /// Its value.
+    /// The value of the metric.
     pub(crate) fn value(self, measured: &Measured, scale: &Scale) -> f64 {
         let Measured { losses, counts } = measured;
         let error = |i: usize| losses.get(i).copied().unwrap_or(f64::NAN);
@@ -167,7 +170,7 @@ impl Metric {
     }
 }
 
-/// The confusion matrix: a row for what is, a column for what it was taken for.
+/// The confusion matrix: rows are true classes, columns predicted classes.
 pub(crate) fn confusion(counts: &[u64], scale: &Scale) -> Option<Vec<Vec<u64>>> {
     match scale.counts? {
         Counts::Binary => Some(counts.chunks(2).map(<[u64]>::to_vec).collect()),
@@ -176,7 +179,8 @@ pub(crate) fn confusion(counts: &[u64], scale: &Scale) -> Option<Vec<Vec<u64>>> 
     }
 }
 
-/// The mean over the classes, or the value for yes, of something of (right, taken for it, of it).
+/// The mean over the classes, or the value for yes, of a function of (true positives, predicted positives, actual
+/// positives).
 fn mean_over_classes(counts: &[u64], scale: &Scale, of: impl Fn(u64, u64, u64) -> f64) -> f64 {
     let Some(matrix) = confusion(counts, scale) else { return f64::NAN };
     let value = |class: usize| {

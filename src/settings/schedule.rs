@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::bits;
 use crate::error::Error;
 
-/// How the learning rate changes from epoch to epoch; e counts the epochs that the model has been trained for before, from 0, over all
-/// calls of `fit` with that schedule. The formulas are those of PyTorch's schedulers, stepped once an epoch.
+/// A learning rate schedule. The formulas are those of PyTorch's schedulers, stepped once an epoch. λ is the learning
+/// rate that is set, and e counts the epochs trained before, from 0, over all calls of `fit` with that schedule.
 ///
 /// ```
 /// use shaderprop::{Fit, Schedule};
@@ -15,45 +15,47 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// λ, always.
+    /// λ, constant.
     #[default]
     Constant,
     /// λ · factor^⌊e / every⌋.
     Step {
-        /// After how many epochs it falls.
+        /// The number of epochs between two reductions.
         every: usize,
-        /// What it is multiplied with.
+        /// The factor of each reduction.
         factor: f64,
     },
     /// λ · factorᵉ.
     Exponential {
-        /// What it is multiplied with every epoch.
+        /// The factor of each epoch.
         factor: f64,
     },
-    /// minimum + (λ − minimum) (1 + cos(π e / epochs)) / 2 up to that epoch, then the minimum.
+    /// minimum + (λ − minimum) (1 + cos(π e / epochs)) / 2 until epoch `epochs`, then the minimum.
     Cosine {
-        /// When it arrives at the minimum.
+        /// The epoch at which the minimum is reached.
         epochs: usize,
-        /// Where it arrives.
+        /// The minimum learning rate.
         minimum: f64,
     },
-    /// λ, multiplied by the factor whenever the watched loss, which is that of the validation rows where there are any, has not fallen
-    /// below its best by the share `threshold` for more than `patience` epochs.
+    /// λ, multiplied by `factor` whenever the watched loss has not improved for more than `patience` epochs. An
+    /// improvement is below the best loss by at least the share `threshold`. The watched loss is that of the validation
+    /// rows if there are any.
     ReduceOnPlateau {
-        /// What it is multiplied with.
+        /// The factor of each reduction.
         factor: f64,
-        /// How many epochs without improvement are borne.
+        /// The number of epochs without improvement that are tolerated.
         patience: usize,
-        /// By which share of the best a loss must lie below it to be an improvement: PyTorch's default is 1e-4.
+        /// The share of the best loss by which a loss must be lower to count as an improvement. PyTorch's default is
+        /// 1e-4.
         threshold: f64,
-        /// For how many epochs after that none counts as one without improvement.
+        /// The number of epochs after a reduction that do not count as epochs without improvement.
         cooldown: usize,
-        /// It falls no lower.
+        /// The minimum learning rate.
         minimum: f64,
     },
 }
 
-/// Where [`Schedule::ReduceOnPlateau`] stands.
+/// The state of [`Schedule::ReduceOnPlateau`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plateau {
@@ -61,13 +63,13 @@ pub(crate) struct Plateau {
     best: f64,
     bad: usize,
     cooldown: usize,
-    /// What the learning rate has been multiplied with.
+    /// The product of all reductions so far.
     #[serde(with = "bits")]
     scale: f64,
 }
 
 impl Plateau {
-    /// Whether it can stand so that many epochs after the schedule began.
+    /// Whether this state is possible that many epochs after the schedule began.
     pub fn is_after(&self, epochs: u64) -> bool {
         self.bad as u64 <= epochs && self.scale.is_finite() && self.scale >= 0.0
     }
@@ -94,8 +96,8 @@ impl Schedule {
         }
     }
 
-    /// The learning rate of epoch `e` as (scale, shift): what was set times the one, plus the other. What a plateau made of it, and `rate` is,
-    /// has no such form.
+    /// The learning rate of epoch `e` as (scale, shift): the set learning rate times the scale, plus the shift. A rate
+    /// reduced on a plateau has no such form; it is passed as `rate`.
     pub(crate) fn rates(&self, e: u64, rate: f64) -> [f64; 2] {
         match *self {
             Schedule::Constant => [1.0, 0.0],
@@ -109,7 +111,7 @@ impl Schedule {
         }
     }
 
-    /// Takes note of the loss that an epoch ended with.
+    /// Updates the plateau with the loss of an epoch.
     pub(crate) fn watch(&self, loss: f64, plateau: &mut Plateau) {
         let Schedule::ReduceOnPlateau { factor, patience, threshold, cooldown, .. } = *self else { return };
         if loss < plateau.best * (1.0 - threshold) {
@@ -125,12 +127,12 @@ impl Schedule {
         }
     }
 
-    /// Whether it needs to see every epoch's loss.
+    /// Whether it needs the loss of every epoch.
     pub(crate) fn watches(&self) -> bool {
         matches!(self, Schedule::ReduceOnPlateau { .. })
     }
 
-    /// Refuses settings that have no meaning.
+    /// Refuses invalid settings.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let (shares, minimum, count) = match *self {
             Schedule::Constant => (vec![], None, None),

@@ -1,4 +1,4 @@
-//! Checkpoints: all of a training's state in a file, and back.
+//! Checkpoints: saves the complete state of a training to a file, and restores it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use crate::network::{Activation, Layout, Place};
 use crate::plan;
 use crate::settings::{Fit, OnNonFinite};
 
-/// A training that goes on.
+/// A training to resume.
 #[derive(Clone, Debug)]
 pub struct Resumed {
     pub parameters: Vec<f64>,
@@ -31,12 +31,12 @@ pub struct Resumed {
     pub best: Option<Vec<f64>>,
     pub watch: Watch,
     pub history: History,
-    /// The file that it comes from.
+    /// The file that it was read from.
     path: PathBuf,
     circumstances: BTreeMap<String, String>,
 }
 
-/// Where a training stands that is saved.
+/// The state of a training to save.
 pub struct Standing<'a> {
     pub state: &'a State,
     pub watch: &'a Watch,
@@ -48,19 +48,19 @@ pub struct Standing<'a> {
 /// Writes the checkpoints of a training.
 pub struct Saver {
     target: Target,
-    /// What becomes of a file that is there: after the first checkpoint it is that one.
+    /// What to do with an existing file. After the first checkpoint the existing file is that one.
     existing: Existing,
     circumstances: BTreeMap<String, String>,
     settings: BTreeMap<String, String>,
     kind: Type,
     description: Description,
-    /// The best parameters, and of which epoch they are, so that they are read back once.
+    /// The best parameters and their epoch, so that they are read back only once.
     pub best: Option<(usize, Vec<f64>)>,
-    /// The epochs that were done at the last checkpoint.
+    /// The number of epochs done at the last checkpoint.
     saved: Option<usize>,
 }
 
-/// What must be the same when a training goes on.
+/// The settings and the data's fingerprint that must be the same to resume a training.
 pub fn settings(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit) -> BTreeMap<String, String> {
     let mut settings = fit.settings();
     settings.insert("data".into(), rows.train.fingerprint());
@@ -74,7 +74,7 @@ pub fn settings(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit) -> BTreeM
     settings
 }
 
-/// What trains, where, and by which planner.
+/// The engine, the device and the planner of a training.
 pub fn circumstances(device: &Device, engine: Engine) -> BTreeMap<String, String> {
     let all = [
         ("engine", engine.name().to_owned()),
@@ -86,7 +86,7 @@ pub fn circumstances(device: &Device, engine: Engine) -> BTreeMap<String, String
 }
 
 impl Resumed {
-    /// Says in the log where it goes on otherwise than it began.
+    /// Warns in the log if the training is resumed under other circumstances.
     pub fn compare(&self, start: &Start<'_>, engine: Engine) {
         for (name, is) in circumstances(start.device, engine) {
             let was = self.circumstances.get(&name).map_or("none", String::as_str);
@@ -101,7 +101,7 @@ impl Resumed {
 }
 
 impl Saver {
-    /// Of a training with a checkpoint, after it was made sure that one can be written there.
+    /// Creates a saver if the training has a checkpoint, after checking that it can be written.
     pub fn of(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit, engine: Engine) -> Result<Option<Self>, Error> {
         let Some(checkpoint) = &fit.checkpoint else { return Ok(None) };
         let settings = settings(start, rows, fit);
@@ -111,7 +111,7 @@ impl Saver {
         };
         let own = start.resumed.as_ref().is_some_and(same);
         let existing = if own || checkpoint.overwrite { Existing::Replaced } else { Existing::Refused };
-        // Model::load goes by the end of a name.
+        // Model::load selects the format by the extension.
         if matches!(Format::of(&checkpoint.path), Ok(Format::Npz | Format::Onnx | Format::Json | Format::C)) {
             return Err(Error::Setting {
                 what: "the name of a checkpoint".into(),
@@ -136,17 +136,17 @@ impl Saver {
         }))
     }
 
-    /// Whether what is known of the best epoch's parameters is up to date.
+    /// Whether the known parameters of the best epoch are up to date.
     pub fn knows_best(&self, epoch: Option<usize>) -> bool {
         self.best.as_ref().map(|(epoch, _)| *epoch) == epoch
     }
 
-    /// Whether that many epochs are what the last checkpoint has.
+    /// Whether the last checkpoint was written after that many epochs.
     pub fn has(&self, done: usize) -> bool {
         self.saved == Some(done)
     }
 
-    /// Writes one.
+    /// Writes a checkpoint.
     pub fn save(&mut self, layout: &Layout, end: &End, standing: &Standing<'_>) -> Result<(), Error> {
         let Standing { state, watch, history, stopped } = *standing;
         let mut all = tensors("", layout, &end.parameters, self.kind);
@@ -204,14 +204,14 @@ fn check_length(description: &mut Description, kind: Type, start: &Start<'_>, fi
     let columns = columns.map(|name| (format!("history.{name}"), vec![fit.epochs], Type::F64));
     let all = prefixes.flat_map(of_weights).chain(columns);
     let all: Vec<Tensor> = all.map(|(name, shape, kind)| Tensor { name, shape, kind, values: vec![] }).collect();
-    // With numbers as long as can be.
+    // With the longest possible numbers.
     description.epochs = u64::MAX;
     let described = description.to_json();
     let header = file::checkpoint::header(&[(KEY, described.as_str()), (CHECKSUM, "00000000")], &all);
     header.map(|_| ()).map_err(|what| Error::Export { format: "a checkpoint".into(), what })
 }
 
-/// What a history has a number of for each epoch, by the names of tensors.
+/// The columns of a history with one number for each epoch, by tensor name.
 fn columns(history: &History) -> Vec<(String, &[f64])> {
     let mut columns: Vec<(String, &[f64])> = vec![
         ("history.loss".into(), &history.loss),
@@ -240,7 +240,7 @@ pub fn read(path: &Path, start: &Start<'_>, settings: &BTreeMap<String, String>,
         let differ = if was == is { ", which differs otherwise than in its sizes" } else { "" };
         return Err(other(format!("one of a network {was}, where the model's is {is}{differ}")));
     }
-    // What is known of the data last: other options, such as a seed, change it too.
+    // The data comes last, because other settings, such as a seed, change its fingerprint too.
     let mut in_order: Vec<_> = settings.iter().collect();
     in_order.sort_by_key(|(name, _)| name.ends_with("data"));
     let differs = |(name, value): &&(&String, &String)| progress.settings.get(*name) != Some(*value);

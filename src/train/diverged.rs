@@ -1,4 +1,4 @@
-//! When training leaves the finite numbers: what is found, and where it goes back to.
+//! Handles a training that diverged: the error to report, and the parameters to go back to.
 
 use super::readout::Readout;
 use super::state::State;
@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::network::Layout;
 use crate::settings::{Fit, OnNonFinite};
 
-/// The parameters to which a training that diverges goes back.
+/// The parameters that a diverged training goes back to.
 #[derive(Default)]
 pub enum Good {
     /// Those that the model had before.
@@ -15,12 +15,12 @@ pub enum Good {
     Before,
     /// Those of the checkpoint that it was resumed from.
     Resumed(Vec<f64>, State),
-    /// Those of the last look, and the state then.
+    /// Those of the last check, with the state at that time.
     Snapshot(State),
 }
 
 impl Good {
-    /// The parameters and the state that goes on from them; none if they are those of before.
+    /// The parameters, and the state to continue from; `None` if they are those from before.
     pub async fn find(self, readout: &mut Readout) -> Result<Option<(Vec<f64>, State)>, Error> {
         let (parameters, mut state) = match self {
             Good::Before => return Ok(None),
@@ -32,18 +32,18 @@ impl Good {
     }
 }
 
-/// The error for the first of the last so many losses that is not finite.
+/// The error for the first loss that is not finite among the last `count`.
 pub fn not_finite(what: &str, losses: &[f64], count: usize, fit: &Fit) -> Option<Error> {
     if fit.on_non_finite == OnNonFinite::Continue {
         return None;
     }
-    // What an f32 does not hold is infinite, on the CPU engine too. The last loss is the last epoch's.
+    // A loss beyond f32 is infinite, on the CPU engine too. The last loss is that of the last epoch.
     let last = &losses[losses.len() - count..];
     let at = last.iter().position(|loss| !(*loss as f32).is_finite())?;
     Some(diverged(what, last[at], losses.len() - count + at + 1, fit))
 }
 
-/// The error for the first parameter that is not finite; none if that is something else that the device looked at.
+/// The error for the first parameter that is not finite; `None` if the device found some other value.
 pub fn diverged_parameters(layout: &Layout, parameters: &[f64], epoch: usize, fit: &Fit) -> Option<Error> {
     layout.places.iter().find_map(|place| {
         let values = &parameters[place.offset..place.offset + place.len];

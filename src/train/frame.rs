@@ -1,11 +1,11 @@
-//! What will be planned for a training.
+//! The frame of a training: what planning needs to know.
 
 use crate::engine::{DataShape, Frame, Snapshot};
 use crate::kernel::Limits;
 use crate::network::{Layout, Network};
 use crate::settings::{Fit, Metric, OnNonFinite};
 
-/// The losses that wait on the device until they are read: a run without log points reads them this often.
+/// The maximum number of unread losses on the device. A run without log points reads them this often.
 const MOST_UNREAD: usize = 65_536;
 
 /// What is trained, and how.
@@ -16,7 +16,7 @@ pub struct Task<'a> {
     pub fit: &'a Fit,
 }
 
-/// What will be planned for a training on such rows.
+/// The frame of a training on rows of that shape.
 pub fn frame<'a>(task: Task<'a>, rows: DataShape, validation: Option<DataShape>, limits: Limits) -> Frame<'a> {
     let Task { network, layout, fit } = task;
     let saves = fit.checkpoint.as_ref().map(|checkpoint| checkpoint.every);
@@ -24,7 +24,8 @@ pub fn frame<'a>(task: Task<'a>, rows: DataShape, validation: Option<DataShape>,
     let room = if fit.looks_every_epoch() { 1 } else { stop.min(MOST_UNREAD) };
     let best = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let scanned = fit.on_non_finite == OnNonFinite::Stop;
-    // Whether there is a look before the last epoch, to whose weights a training that diverges goes back.
+    // Whether parameters are checked before the last epoch. A training that diverges goes back to those of the last
+    // check.
     let looks = room < fit.epochs || fit.log_interval.is_some();
     let snapshots: &[Snapshot] = match (best, scanned && looks) {
         (true, true) => &[Snapshot::Best, Snapshot::Good],

@@ -1,4 +1,4 @@
-//! What training reports: losses and metrics of every epoch, and the log on the way.
+//! The results that training reports: losses and metrics of every epoch, and log points.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,26 +6,26 @@ use std::fmt::Write;
 use crate::engine::Engine;
 use crate::network::Tensor;
 
-/// What [`fit`](crate::Model::fit) returns.
+/// The history of a training, returned by [`fit`](crate::Model::fit): the losses and metrics of every epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct History {
-    /// The loss of every epoch: the mean over the rows, by their weights, of the losses before each update; penalties are left out. `loss[0]`
-    /// belongs to epoch 1 of this call.
+    /// The training loss of every epoch: the mean over the rows, weighted by their weights, of the losses before each
+    /// update, without penalties. `loss[0]` belongs to epoch 1 of this call.
     pub loss: Vec<f64>,
-    /// The metrics of every epoch by their names, of the same outputs as the loss.
+    /// The metrics of every epoch by name, measured on the same outputs as the loss.
     pub metrics: BTreeMap<String, Vec<f64>>,
-    /// The loss over the validation rows after every epoch; empty without any.
+    /// The validation loss after every epoch; empty without validation rows.
     pub validation_loss: Vec<f64>,
-    /// The metrics over the validation rows after every epoch.
+    /// The validation metrics after every epoch, by name.
     pub validation_metrics: BTreeMap<String, Vec<f64>>,
-    /// The learning rate of every epoch's last step.
+    /// The learning rate of each epoch's last step.
     pub learning_rate: Vec<f64>,
-    /// The epoch with the best watched loss, counted from 1, where early stopping watched.
+    /// The epoch with the best watched loss, counted from 1; only with early stopping.
     pub best_epoch: Option<usize>,
     /// Why training ended.
     pub ended: Ended,
-    /// What trained.
+    /// The engine that trained.
     pub engine: Engine,
 }
 
@@ -38,29 +38,29 @@ pub enum Ended {
     Finished,
     /// The watched loss no longer improved.
     EarlyStopping,
-    /// Another thread cancelled it.
+    /// The training was [cancelled](crate::Cancel).
     Cancelled,
-    /// The closure of [`fit_with`](crate::Model::fit_with) asked for it.
+    /// The closure of [`fit_with`](crate::Model::fit_with) stopped it.
     Asked,
 }
 
-/// A log point, handed to the closure of [`fit_with`](crate::Model::fit_with).
+/// A log point, passed to the closure of [`fit_with`](crate::Model::fit_with).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Log {
     /// The epoch, counted from 1.
     pub epoch: usize,
-    /// Its loss, of the weights before each update.
+    /// Its training loss, computed before each update.
     pub loss: f64,
-    /// Its metrics by their names.
+    /// Its metrics, by name.
     pub metrics: BTreeMap<String, f64>,
-    /// The loss over the validation rows after it.
+    /// The validation loss after the epoch.
     pub validation_loss: Option<f64>,
-    /// The metrics over the validation rows after it.
+    /// The validation metrics after the epoch, by name.
     pub validation_metrics: BTreeMap<String, f64>,
     /// The learning rate of its last step.
     pub learning_rate: f64,
-    /// All weights and biases after it, with [`Fit::log_weights`](crate::Fit::log_weights); else none.
+    /// All weights and biases after the epoch; empty without [`Fit::log_weights`](crate::Fit::log_weights).
     pub weights: Vec<Tensor>,
 }
 
@@ -81,7 +81,7 @@ impl History {
         }
     }
 
-    /// The columns beside the epoch, by name, in the order of files.
+    /// The columns in addition to the epoch, by name, in the order in which files have them.
     fn columns(&self) -> Vec<(String, &[f64])> {
         let mut columns = vec![("loss".to_owned(), self.loss.as_slice())];
         columns.extend(self.metrics.iter().map(|(name, values)| (name.clone(), values.as_slice())));
@@ -93,7 +93,7 @@ impl History {
         columns
     }
 
-    /// The history as CSV: a header, then a line for each epoch.
+    /// Formats the history as CSV: a header, then one line for each epoch.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Fit, Init, Model, Network};
@@ -120,7 +120,8 @@ impl History {
         text
     }
 
-    /// The history as JSON: an object of arrays, one number an epoch. What is not finite is null.
+    /// Formats the history as JSON: an object of arrays with one number for each epoch. Values that are not finite are
+    /// null.
     pub fn to_json(&self) -> String {
         let epochs: Vec<usize> = (1..=self.loss.len()).collect();
         let mut text = format!("{{\"epoch\":{}", serde_json::json!(epochs));

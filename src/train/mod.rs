@@ -1,4 +1,4 @@
-//! Training: the loop, what it starts from and reports, stopping, checkpoints.
+//! Training: the loop, its start and its results, stopping, checkpoints.
 //!
 //! Uses `engine`, `file` (a checkpoint's bytes) and the rooms below them.
 

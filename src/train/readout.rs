@@ -1,4 +1,4 @@
-//! What comes back of an engine as large as the network, and the memory that is held for it.
+//! Reads large results from an engine, with host memory that is reserved for them.
 
 use crate::engine::{Running, Snapshot};
 use crate::error::Error;
@@ -6,17 +6,17 @@ use crate::memory::Reserve;
 use crate::network::Layout;
 use crate::settings::Fit;
 
-/// An engine in training, and the memory of what the training ends with: asked for before it is needed, so that a long training does not fail
-/// at its end.
+/// An engine in a training, with the host memory for its results. The memory is reserved early, so that a long training
+/// does not fail at its end.
 pub struct Readout {
     pub engine: Running,
     bytes: u64,
     reserve: Option<Reserve>,
-    /// Whether anything is held any more.
+    /// Whether memory is still reserved.
     holds: bool,
 }
 
-/// All parameters, and what the optimizer keeps.
+/// All parameters, and the optimizer state.
 pub struct End {
     pub parameters: Vec<f64>,
     pub slots: Vec<Vec<f64>>,
@@ -24,8 +24,8 @@ pub struct End {
 
 impl Readout {
     pub fn new(engine: Running, layout: &Layout, fit: &Fit) -> Result<Self, Error> {
-        // In f64 the parameters, and what the optimizer keeps of each; what they are read back through, in f32, as bytes and as numbers; and in a
-        // checkpoint all of it transposed, beside the best parameters.
+        // The parameters and the optimizer state in f64; the readback of both in f32, as bytes and as numbers; and in a
+        // checkpoint all of it transposed, together with the best parameters.
         let copies = 1 + fit.optimizer.definition().slots.len() as u64;
         let once = copies * 8 + 16;
         let each = if fit.checkpoint.is_some() { once + (copies + 2) * 8 } else { once };
@@ -41,12 +41,12 @@ impl Readout {
         Ok(())
     }
 
-    /// Gives the memory back for good: what it was held for comes now.
+    /// Releases the memory for good, before the allocations that it was reserved for.
     pub fn release(&mut self) {
         (self.holds, self.reserve) = (false, None);
     }
 
-    /// Gives the memory back for as long as that work takes.
+    /// Releases the memory while that work runs.
     pub async fn with_memory<T, E: From<Error>>(&mut self, work: impl AsyncFnOnce(&mut Running) -> Result<T, E>) -> Result<T, E> {
         self.reserve = None;
         let done = work(&mut self.engine).await?;
@@ -54,14 +54,14 @@ impl Readout {
         Ok(done)
     }
 
-    /// The parameters as they are, or as they were when the snapshot was taken.
+    /// Reads the current parameters, or those of a snapshot.
     pub async fn parameters(&mut self, snapshot: Option<Snapshot>) -> Result<Vec<f64>, Error> {
         self.with_memory(async |engine| engine.parameters(snapshot).await).await
     }
 }
 
 impl End {
-    /// That of an engine, as it is.
+    /// Reads the final state of an engine.
     pub async fn of(engine: &mut Running) -> Result<Self, Error> {
         Ok(Self { parameters: engine.parameters(None).await?, slots: engine.slots().await? })
     }

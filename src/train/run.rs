@@ -1,4 +1,4 @@
-//! A training on its way: what each part of the loop does.
+//! A running training: what each part of the loop does.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -20,52 +20,52 @@ use crate::error::Error;
 use crate::gpu::{Habit, Pace};
 use crate::settings::{Cancel, Fit, Measured, Metric, Scale};
 
-/// The steps that are prepared at once, in whole epochs.
+/// The maximum number of steps that are prepared at once, in whole epochs.
 const MOST_STEPS: usize = 65_536;
 
-/// How the epochs between two logs follow what they took.
+/// How the number of epochs between two logs adapts to their measured time.
 const LOGS: Habit = Habit { rise: 1.0, fall: 1.0, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
 
-/// A training on its way.
+/// A running training.
 pub struct Run<'a> {
     start: &'a Start<'a>,
     fit: &'a Fit,
     batches: Batches,
     readout: Readout,
     saver: Option<Saver>,
-    /// What makes metrics of what was measured in training, and of the validation rows.
+    /// The scales that compute metrics in training, and over the validation rows.
     scales: (Scale, Option<Scale>),
-    /// The epochs whose losses can wait on the device.
+    /// The number of epochs whose losses can be kept on the device.
     room: usize,
-    /// Whether the parameters of the last look are kept.
+    /// Whether the parameters of the last check are kept.
     keeps_good: bool,
     good: Good,
     state: State,
     watch: Watch,
-    /// The parameters of the best epoch, as long as that is one of before the training was resumed.
+    /// The parameters of the best epoch, if that epoch was before the training was resumed.
     best: Option<Vec<f64>>,
     history: History,
-    /// The epochs that are done.
+    /// The number of epochs done.
     done: usize,
-    /// Whether more steps than these epochs' have been taken: it was cancelled within one.
+    /// Whether steps of one more epoch have been run: the training was cancelled within it.
     within_epoch: bool,
-    /// Whether early stopping has ended it, whatever else may have in the same epoch.
+    /// Whether early stopping has ended it, even if something else ended it in the same epoch.
     stopped: bool,
     pace: Pace,
-    /// When the epochs since the last look began, and when it was logged last.
+    /// When the epochs since the last stop began, and when the last log was.
     began: Instant,
     logged: Instant,
 }
 
 impl<'a> Run<'a> {
-    /// The training at its beginning, or where it is resumed.
+    /// Starts or resumes a training.
     pub async fn new(start: &'a Start<'a>, rows: &TrainingData<'_>, fit: &'a Fit) -> Result<Self, Failed> {
         let resumed = start.resumed.as_ref();
         let mut state = resumed.map_or_else(|| start.state.going_on(fit), |resumed| resumed.state.clone());
         let task = Task { network: start.network, layout: start.layout, fit };
         let shape = DataShape::of(&rows.train);
         let frame = frame(task, shape, rows.validation.as_ref().map(DataShape::of), start.device.limits());
-        // The engine has them from here on.
+        // From here on they are in the engine.
         let slots = std::mem::take(&mut state.slots);
         let parameters = resumed.map_or(start.parameters, |resumed| &resumed.parameters);
         let setup = Setup { frame, parameters, slots: &slots, data: &rows.train, validation: rows.validation.as_ref() };
@@ -104,7 +104,7 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    /// Whether there is an epoch to come.
+    /// Whether there are epochs left.
     pub fn goes_on(&self) -> bool {
         self.done < self.fit.epochs && self.history.ended == Ended::Finished && !self.within_epoch
     }
@@ -118,17 +118,17 @@ impl<'a> Run<'a> {
         self.fit.cancel.as_ref().is_some_and(Cancel::is_cancelled)
     }
 
-    /// The epoch up to which nothing is looked at.
+    /// The next epoch after which results are needed.
     fn next_look(&self) -> usize {
         let next = self.fit.next_stop(self.done).min(self.done + self.room);
         let Some(interval) = self.fit.log_interval else { return next };
-        // What an answer costs in any case is a part of the interval, but not all of it.
+        // The fixed time of an answer is a part of the interval, but not all of it.
         let time = interval.saturating_sub(self.pace.fixed()).max(interval / 2);
         let epochs = self.pace.fitting(time).map_or(1, |epochs| epochs as usize);
         next.min(self.done.saturating_add(epochs.max(1)))
     }
 
-    /// Takes whole epochs up to the next at which something is looked at, and gives how many: fewer where it is cancelled.
+    /// Runs whole epochs up to the next one whose results are needed, and returns how many: fewer if it is cancelled.
     pub async fn take_epochs(&mut self) -> Result<usize, Error> {
         let (first, end, steps) = (self.done, self.next_look(), self.batches.steps());
         self.began = Instant::now();
@@ -154,7 +154,7 @@ impl<'a> Run<'a> {
         Ok(self.done - first)
     }
 
-    /// Reads the losses of these epochs, and sees that they and the parameters are finite.
+    /// Reads the losses of these epochs, and checks that they and the parameters are finite.
     pub async fn read_losses(&mut self, epochs: usize) -> Result<(), Failed> {
         let with_parameters = self.done == self.fit.epochs || (self.fit.log_weights && self.fit.may_log(self.done));
         let Losses { epochs: losses, measured, finite } = self.readout.engine.losses(with_parameters).await?;
@@ -171,7 +171,7 @@ impl<'a> Run<'a> {
         self.goes_back(diverged).await
     }
 
-    /// Measures the validation rows, if there are any. An epoch counts once they are measured.
+    /// Evaluates the validation rows, if there are any. An epoch is complete once they are evaluated.
     pub async fn validate(&mut self) -> Result<(), Failed> {
         let Some(scale) = self.scales.1 else { return Ok(()) };
         let Some(measured) = self.readout.engine.validate().await? else {
@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
         self.goes_back(diverged).await
     }
 
-    /// Takes the last epoch back, which was cancelled before it was measured.
+    /// Removes the last epoch, which was cancelled before its validation.
     fn leave_epoch(&mut self) {
         let metrics = self.history.metrics.values_mut();
         for values in metrics.chain([&mut self.history.loss, &mut self.history.learning_rate]) {
@@ -195,7 +195,7 @@ impl<'a> Run<'a> {
         self.within_epoch = true;
     }
 
-    /// Fails by that error, if there is one, with the parameters of the last look.
+    /// Fails with that error, if there is one, and with the parameters of the last check.
     async fn goes_back(&mut self, diverged: Option<Error>) -> Result<(), Failed> {
         let Some(error) = diverged else { return Ok(()) };
         self.readout.release();
@@ -203,7 +203,8 @@ impl<'a> Run<'a> {
         Err(Failed { error, kept })
     }
 
-    /// Takes note of how the loss has changed: for early stopping, for a schedule that watches, and for a training that may diverge later.
+    /// Records how the loss has changed: for early stopping, for a schedule that watches the loss, and to go back if
+    /// the training diverges later.
     pub fn watch(&mut self) -> Result<(), Error> {
         if self.within_epoch {
             return Ok(());
@@ -228,12 +229,13 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Writes a checkpoint, if it is time for one.
+    /// Writes a checkpoint if one is due.
     pub async fn save(&mut self) -> Result<(), Failed> {
         if self.fit.saves(self.done) { self.save_now().await } else { Ok(()) }
     }
 
-    /// Writes one, unless there is one of this epoch. Within an epoch there is none: the last one stays.
+    /// Writes a checkpoint unless there is one of this epoch. Within an epoch none is written, and the previous one is
+    /// kept.
     async fn save_now(&mut self) -> Result<(), Failed> {
         let Some(saver) = self.saver.as_mut().filter(|saver| !saver.has(self.done) && !self.within_epoch) else {
             return Ok(());
@@ -249,7 +251,7 @@ impl<'a> Run<'a> {
                     saver.best = best_epoch.map(|epoch| (epoch, best));
                 }
                 saver.save(layout, &end, &standing).map_err(|error| {
-                    // What was trained until then need not be lost with the place that it would have been saved in.
+                    // If the checkpoint cannot be written, the training so far need not be lost.
                     let state = State { slots: end.slots, ..standing.state.clone() };
                     Failed { error, kept: Some((end.parameters, state)) }
                 })
@@ -259,7 +261,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// What is to be logged of the last of so many epochs, if it is time for that.
+    /// The log of the last of these epochs, if one is due.
     pub async fn log(&mut self, epochs: usize) -> Result<Option<Log>, Error> {
         self.pace.learn(epochs as f64, self.began.elapsed());
         let stops = self.fit.log_interval.is_some() && self.stopped;
@@ -274,7 +276,7 @@ impl<'a> Run<'a> {
         Ok(Some(log))
     }
 
-    /// What it ends with.
+    /// The results of the training.
     pub async fn finish(mut self) -> Result<Trained, Failed> {
         if self.history.ended == Ended::Finished && self.done < self.fit.epochs {
             self.end(Ended::Cancelled);
@@ -289,14 +291,14 @@ impl<'a> Run<'a> {
         self.history.best_epoch = self.watch.best_epoch;
         self.state.slots = self.readout.engine.slots().await?;
         if restores {
-            // What it kept was of other weights, and may be no numbers at all.
+            // The optimizer state belonged to other weights and may not even be finite.
             self.state.forget_optimizer();
         }
         Ok(Trained { parameters, state: self.state, history: self.history })
     }
 }
 
-/// What makes metrics of what was measured in training, and of the validation rows.
+/// The scales that compute metrics in training, and over the validation rows.
 fn scales(start: &Start<'_>, rows: &TrainingData<'_>, frame: &Frame<'_>) -> (Scale, Option<Scale>) {
     let outputs = start.network.outputs();
     let scale = |data: &Data<'_>| Scale {

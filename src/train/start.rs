@@ -1,4 +1,4 @@
-//! What a training starts from, and what it ends with.
+//! The start and the results of a training.
 
 use std::sync::atomic::AtomicBool;
 
@@ -10,17 +10,17 @@ use crate::error::Error;
 use crate::gpu::Device;
 use crate::network::{Layout, Network};
 
-/// What a training ends with.
+/// The results of a training.
 pub struct Trained {
     pub parameters: Vec<f64>,
     pub state: State,
     pub history: History,
 }
 
-/// What went wrong, and parameters to keep if some are better than those before the call.
+/// The error of a training, and the parameters to keep if they are better than those before the call.
 pub struct Failed {
     pub error: Error,
-    /// With the state in which the optimizer begins anew.
+    /// With the state in which the optimizer starts afresh.
     pub kept: Option<(Vec<f64>, State)>,
 }
 
@@ -30,7 +30,7 @@ impl From<Error> for Failed {
     }
 }
 
-/// A network with weights, as the trainer takes it.
+/// A network with its weights, ready to be trained.
 pub struct Start<'a> {
     pub device: &'a Device,
     pub network: &'a Network,
@@ -38,8 +38,8 @@ pub struct Start<'a> {
     pub preprocessing: Option<&'a Preprocessing>,
     pub parameters: &'a [f64],
     pub state: &'a State,
-    /// The training that goes on, if it does, instead of the parameters and the state.
+    /// A training to resume, which replaces the parameters and the state.
     pub resumed: Option<Resumed>,
-    /// Is told once a checkpoint is written.
+    /// Set once a checkpoint is written.
     pub saved: Option<&'a AtomicBool>,
 }

@@ -1,28 +1,28 @@
-//! What a model carries from one training to the next.
+//! The state that a model keeps from one training to the next.
 
 use crate::engine::{Batches, Step};
 use crate::network::Optimizer;
 use crate::settings::{Fit, Plateau, Schedule};
 
-/// What a model carries from one training to the next: where the optimizer, the order of the rows and the schedule go on.
+/// The state that a model keeps from one training to the next: optimizer, row order and schedule.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    /// What the optimizer keeps, flat; empty before it began.
+    /// The optimizer state, flat; empty before the first step.
     pub slots: Vec<Vec<f64>>,
-    /// Whose slots these are.
+    /// The optimizer that the slots belong to.
     pub optimizer: Optimizer,
-    /// The steps that it has taken.
+    /// The number of steps it has taken.
     pub steps: u64,
-    /// The epochs that the model has been trained for.
+    /// The number of epochs that the model has been trained for.
     pub epochs: u64,
     pub schedule: Schedule,
-    /// The epochs before that schedule began.
+    /// The number of epochs before that schedule began.
     pub schedule_began: u64,
     pub plateau: Plateau,
 }
 
 impl State {
-    /// The state from which these settings go on: another optimizer or schedule than before begins anew.
+    /// The state from which a training with these settings continues. A different optimizer or schedule starts afresh.
     pub fn going_on(&self, fit: &Fit) -> Self {
         let mut state = self.clone();
         if state.optimizer != fit.optimizer {
@@ -34,17 +34,17 @@ impl State {
         state
     }
 
-    /// The optimizer begins anew; what is known of epochs stays.
+    /// Resets the optimizer; the number of epochs stays.
     pub fn forget_optimizer(&mut self) {
         (self.slots, self.steps) = (Vec::new(), 0);
     }
 
-    /// The learning rate of the next epoch, but for the warm-up.
+    /// The learning rate of the next epoch, without the warm-up.
     fn rate(&self, fit: &Fit) -> f64 {
         fit.schedule.rate(fit.base_rate(), self.epochs - self.schedule_began, &self.plateau)
     }
 
-    /// The steps of the next epoch; the state is then behind it.
+    /// Appends the steps of the next epoch and advances the state past it.
     pub fn epoch(&mut self, fit: &Fit, batches: &Batches, steps: &mut Vec<Step>) {
         let rate = self.rate(fit);
         let rates = fit.schedule.rates(self.epochs - self.schedule_began, rate);
@@ -62,7 +62,7 @@ impl State {
         self.epochs += 1;
     }
 
-    /// The state so many epochs later.
+    /// The state that many epochs later.
     pub fn after(mut self, epochs: u64, fit: &Fit, batches: &Batches) -> Self {
         let mut steps = Vec::new();
         for _ in 0..epochs {

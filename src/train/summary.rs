@@ -1,4 +1,4 @@
-//! What a network is and what training it takes, before anything is allocated.
+//! The summary of a network and of the memory that its training takes, before anything is allocated.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,18 +13,20 @@ use crate::kernel::{Limits, Weights};
 use crate::network::Network;
 use crate::settings::{Fit, Validation};
 
-/// What a network is and what training it takes, as [`Model::summary`](crate::Model::summary) gives it. It prints itself.
+/// Summarises a network and the memory that its training takes, as returned by
+/// [`Model::summary`](crate::Model::summary). It implements `Display`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// First to last.
+    /// The layers, first to last.
     pub layers: Vec<LayerSummary>,
-    /// Weights and biases in all.
+    /// The number of weights and biases.
     pub parameters: usize,
-    /// Those of layers that are not frozen.
+    /// The number of weights and biases in layers that are not frozen.
     pub trained: usize,
-    /// The bytes that training allocates on the device; none on the CPU engine. Data that does not fit there is not among them: it goes through
-    /// batch by batch. Targets of categorical cross-entropy are taken for class indices.
+    /// The bytes that training allocates on the device; `None` on the CPU engine. Data that does not fit on the device
+    /// is not included: it is uploaded batch by batch. Targets of categorical cross-entropy are assumed to be class
+    /// indices.
     pub device_bytes: Option<u64>,
 }
 
@@ -32,18 +34,18 @@ pub struct Summary {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LayerSummary {
-    /// `layers.{i}`.
+    /// The name: `layers.{i}`.
     pub name: String,
-    /// Its activation, and what else is set of it.
+    /// The activation and other settings of the layer.
     pub kind: String,
-    /// How many values a row has when it comes out.
+    /// The number of outputs.
     pub units: usize,
-    /// Its weights and biases.
+    /// The number of weights and biases.
     pub parameters: usize,
 }
 
 impl Summary {
-    /// Of training that network with those settings on that many rows, on a device with those limits.
+    /// The summary of training that network with those settings on that many rows, on a device with those limits.
     pub(crate) fn new(network: &Network, fit: &Fit, rows: usize, limits: Option<Limits>) -> Result<Self, Error> {
         let layout = network.layout()?;
         let shapes = network.shapes().zip(network.layers());
@@ -83,7 +85,7 @@ impl Summary {
     }
 }
 
-/// What will be planned for training on that many rows, of which nothing but their number is known.
+/// The frame for planning a training on that many rows, of which only the number is known.
 pub(crate) fn planned<'a>(task: Task<'a>, rows: usize, limits: Limits) -> Result<Frame<'a>, Error> {
     let Task { network, fit, .. } = task;
     let equal =
@@ -104,7 +106,7 @@ pub(crate) fn planned<'a>(task: Task<'a>, rows: usize, limits: Limits) -> Result
     Ok(frame(task, DataShape { weights, ..equal(train) }, validation, limits))
 }
 
-/// The kernels that a training dispatches, by their labels.
+/// The labels of the kernels that a training dispatches.
 pub(crate) fn kernels(task: Task<'_>, rows: usize, limits: Limits) -> Result<BTreeSet<String>, Error> {
     let frame = planned(task, rows, limits)?;
     if let Some(fused) = fused::choose(&frame).fused {
@@ -115,13 +117,13 @@ pub(crate) fn kernels(task: Task<'_>, rows: usize, limits: Limits) -> Result<BTr
     Ok(planned.plan.dispatches.iter().map(|dispatch| dispatch.kernel.label()).collect())
 }
 
-/// The bytes of the staged engine.
+/// The bytes that the staged engine allocates.
 fn staged_bytes(frame: &Frame<'_>) -> Result<u64, Error> {
     let counts = frame.scores.counts.map_or(0, |counts| counts.len(frame.network.outputs()));
     let readable = frame.layout.len + frame.room * frame.scores.losses() + counts + usize::from(frame.scanned);
     let planned = |gathered| plan(frame, gathered).map(|planned| planned.plan.total_bytes(readable));
     let mut tried = ways(frame).into_iter().map(planned);
-    // The first way that fits; if none does, what the last is refused for.
+    // The first way that fits; if none does, the error of the last one.
     tried.find(Result::is_ok).unwrap_or_else(|| planned(Gathered::default()))
 }
 

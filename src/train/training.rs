@@ -6,7 +6,7 @@ use super::start::{Failed, Start, Trained};
 use super::training_data::TrainingData;
 use crate::settings::{Answer, Fit};
 
-/// Trains: from one epoch at which something is looked at to the next.
+/// Trains, from one epoch whose results are needed to the next.
 pub async fn train<A: Answer>(
     start: &Start<'_>,
     rows: &TrainingData<'_>,
@@ -15,18 +15,18 @@ pub async fn train<A: Answer>(
 ) -> Result<Trained, Failed> {
     let mut run = Run::new(start, rows, fit).await?;
     while run.goes_on() {
-        // Next batches, and run: whole epochs, fewer than were to come where it is cancelled.
+        // Run the next batches: whole epochs, or fewer if the training is cancelled.
         let epochs = run.take_epochs().await?;
-        // Losses, of these epochs and all finite, or training has diverged.
+        // Read the losses of these epochs. All must be finite, or the training has diverged.
         run.read_losses(epochs).await?;
         if epochs == 0 {
             break;
         }
         // Validate.
         run.validate().await?;
-        // Stop, if the loss has not improved for long enough.
+        // Stop if the loss has not improved for long enough.
         run.watch()?;
-        // Checkpoint.
+        // Write a checkpoint.
         run.save().await?;
         // Log.
         if let Some(log) = run.log(epochs).await?

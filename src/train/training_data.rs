@@ -1,4 +1,4 @@
-//! The rows to train on, and those to validate on.
+//! The training rows and the validation rows.
 
 use crate::data::{Data, Split};
 use crate::error::Error;
@@ -7,14 +7,14 @@ use crate::settings::{Fit, Validation};
 
 /// The rows of a training, checked.
 pub struct TrainingData<'a> {
-    /// Those that are trained on.
+    /// The rows to train on.
     pub train: Data<'a>,
-    /// Those that are measured after each epoch.
+    /// The rows to validate on after each epoch.
     pub validation: Option<Data<'a>>,
 }
 
 impl<'a> TrainingData<'a> {
-    /// Holds out the validation rows, and weighs the others.
+    /// Holds out the validation rows, and applies weights to the others.
     pub fn new(network: &Network, data: Data<'a>, fit: &'a Fit) -> Result<Self, Error> {
         let data = data.with_sample_weights(fit.sample_weights.as_deref())?;
         let (data, validation) = match &fit.validation {
@@ -36,7 +36,7 @@ impl<'a> TrainingData<'a> {
                     None => Split::new(data.inputs.rows()),
                 };
                 let parts = split.seed(fit.seed).hold_out(*share)?;
-                // A validation counts all its rows the same.
+                // All validation rows count the same.
                 let validation = Data { weights: None, ..data.select(&parts.test) };
                 (data.select(&parts.train), Some(validation))
             }

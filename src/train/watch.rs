@@ -1,16 +1,16 @@
-//! Early stopping: the best of the watched losses.
+//! Early stopping: keeps the best watched loss.
 
-/// The best of the watched losses.
+/// The best watched loss so far.
 #[derive(Clone, Debug, Default)]
 pub struct Watch {
     pub best: Option<f64>,
     pub best_epoch: Option<usize>,
-    /// Epochs since it improved.
+    /// The number of epochs since it improved.
     pub since: usize,
 }
 
 impl Watch {
-    /// Takes note of an epoch's loss, and says whether it is the best yet.
+    /// Records the loss of an epoch and returns whether it is the best so far.
     pub fn improves(&mut self, loss: f64, min_delta: f64, epoch: usize) -> bool {
         let better = self.best.map_or(!loss.is_nan(), |best| loss < best - min_delta);
         if better {

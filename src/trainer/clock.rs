@@ -1,4 +1,5 @@
-//! How long the steps take that an application submits: by the device's clock, read back whenever the application polls.
+//! Measures how long an application's steps take, with the device's timestamps, which are read back whenever the
+//! application polls.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,13 +7,13 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::gpu::{Gpu, lock};
 
-/// How many measurements may be on their way: frames that are submitted and have not been polled for.
+/// The maximum number of measurements in flight: frames that are submitted but not yet polled for.
 const MOST: usize = 4;
 
-/// Where each measurement's timestamps are resolved to: WebGPU's alignment for that.
+/// The alignment at which WebGPU resolves timestamps. Each measurement has its own slot.
 const ALIGNMENT: u64 = wgpu::QUERY_RESOLVE_BUFFER_ALIGNMENT;
 
-/// A clock for training's passes.
+/// Measures training passes with timestamps.
 pub struct Clock {
     queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
@@ -28,13 +29,13 @@ struct Measurement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Free,
-    /// Recorded, and not read yet.
+    /// Recorded, not read yet.
     Away,
     /// Mapped.
     Back,
 }
 
-/// Tells how a readback ended; dropped without, it was never submitted.
+/// Reports how a readback ended. If it is dropped without a report, the readback was never submitted.
 struct Telling(Arc<Mutex<State>>);
 
 impl Drop for Telling {
@@ -47,7 +48,7 @@ impl Drop for Telling {
 }
 
 impl Clock {
-    /// One, if the device has TIMESTAMP_QUERY.
+    /// Creates a clock if the device has TIMESTAMP_QUERY.
     pub async fn new(gpu: &Gpu) -> Result<Option<Self>, Error> {
         use wgpu::BufferUsages as Usage;
         let Some(queries) = gpu.queries("training's clock", 2 * MOST as u32).await? else { return Ok(None) };
@@ -60,14 +61,14 @@ impl Clock {
         Ok(Some(Self { queries, resolved, measurements }))
     }
 
-    /// What has come back since it was last asked: how many steps took how long.
+    /// The measurements that have come back since the last call: the number of steps, and their time.
     pub fn measured(&self, gpu: &Gpu) -> Vec<(usize, Duration)> {
         let mut measured = Vec::new();
         for Measurement { staging, state, steps } in &self.measurements {
             if *lock(state) != State::Back {
                 continue;
             }
-            // What is not there to be read is not believed.
+            // A readback that cannot be read is ignored.
             if let Ok(view) = staging.get_mapped_range(..) {
                 let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&view[..]);
                 // A clock that stood still has measured nothing.
@@ -80,12 +81,12 @@ impl Clock {
         measured
     }
 
-    /// A measurement that is free.
+    /// The index of a measurement that is not in use.
     pub fn free(&self) -> Option<usize> {
         self.measurements.iter().position(|measurement| *lock(&measurement.state) == State::Free)
     }
 
-    /// What a pass has to be told so that it is measured, from its beginning or to its end.
+    /// The timestamp writes of a pass, for its beginning, its end, or both.
     pub fn writes(&self, measurement: usize, begins: bool, ends: bool) -> Option<wgpu::ComputePassTimestampWrites<'_>> {
         let first = 2 * measurement as u32;
         (begins || ends).then_some(wgpu::ComputePassTimestampWrites {
@@ -95,7 +96,7 @@ impl Clock {
         })
     }
 
-    /// Has the timestamps read back after that submission.
+    /// Records the readback of the timestamps.
     pub fn read(&mut self, encoder: &mut wgpu::CommandEncoder, measurement: usize, steps: usize) {
         let (first, at) = (2 * measurement as u32, ALIGNMENT * measurement as u64);
         let Measurement { staging, state, steps: of } = &mut self.measurements[measurement];

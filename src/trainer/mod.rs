@@ -1,4 +1,4 @@
-//! Training inside an application: on its device, in its command buffers.
+//! The trainer: training inside an application, on its device and in its command buffers.
 //!
 //! Uses `model`, from whose weights it starts, and the rooms below.
 
@@ -21,17 +21,18 @@ use crate::network::{Layout, Network, Tensor};
 use crate::settings::{EngineChoice, Fit};
 use crate::train::{self, State, Task};
 
-/// A network that is trained on an application's own device, between what the application draws.
+/// Trains a network on an application's own wgpu device, between the application's own work.
 ///
-/// It records training steps into the application's command buffers. It installs no handler on the device, never polls it and never submits
-/// to its queue: errors outside of its calls are the application's to see, and so is the loss of the device, of which it
-/// [tells](Self::device_lost) the trainer. What is recorded runs when the application submits it, in the order of submissions; steps of a
-/// command buffer that is thrown away are lost, and the next ones go on as if they had run, so that the loss of that epoch is none.
+/// It records training steps into the application's command buffers. It installs no handler on the device, never polls
+/// it and never submits to its queue. Errors outside its calls are therefore reported to the application, and so is the
+/// loss of the device, which the application [passes on](Self::device_lost) to the trainer. Recorded steps run when the
+/// application submits them, in the order of submission. If a command buffer is dropped, its steps are lost; later
+/// steps continue as if they had run, and the loss of that epoch is invalid.
 ///
-/// Weights come back by [`record_weights`](Self::record_weights); what the optimizer keeps and the count of epochs stay with the trainer. Whether the
-/// loss is still finite is for the application to look at.
+/// [`record_weights`](Self::record_weights) reads weights back; the optimizer state and the number of epochs stay with
+/// the trainer. The application has to check whether the loss is still finite.
 ///
-/// The wgpu to use is [`shaderprop::wgpu`](crate::wgpu).
+/// Use the wgpu version that is re-exported as [`shaderprop::wgpu`](crate::wgpu).
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -68,25 +69,26 @@ pub struct Trainer {
     fit: Fit,
     batches: Batches,
     state: State,
-    /// The steps of the epoch that has begun, those that are not recorded yet.
+    /// The steps of the current epoch that are not recorded yet.
     ahead: VecDeque<Step>,
     steps: u64,
     epochs: u64,
     clock: Option<Clock>,
-    /// What a step takes on the host, which records it, and on the device.
+    /// The time of a step: recording on the host plus running on the device.
     pace: Pace,
-    /// What it takes on the host alone, in seconds.
+    /// The time of recording a step on the host, in seconds.
     host: f64,
 }
 
-/// A tensor on the device, as bindings and copies take it.
+/// A tensor on the device, as bindings and copies need it.
 #[derive(Clone, Copy, Debug)]
 pub struct TensorBuffer<'a> {
-    /// The buffer that it is in, among others; it can be bound as storage, and copied from and to.
+    /// The buffer that contains it, which also contains other tensors. It can be bound as storage and copied from and
+    /// to.
     pub buffer: &'a wgpu::Buffer,
-    /// Where it begins, in bytes: a multiple of 256.
+    /// The offset in bytes, a multiple of 256.
     pub offset: u64,
-    /// How long it is, in bytes: an f32 is four.
+    /// The size in bytes; an f32 is four.
     pub size: u64,
 }
 
@@ -98,7 +100,7 @@ impl<'a> TensorBuffer<'a> {
     }
 }
 
-/// Weights on their way back from the device.
+/// A pending readback of weights from the device.
 pub struct Readback {
     gpu: Arc<Gpu>,
     staging: wgpu::Buffer,
@@ -106,7 +108,7 @@ pub struct Readback {
     state: Arc<Mutex<Mapped>>,
 }
 
-/// How far a readback is; an error is why it will not come.
+/// The state of a readback. An error tells why it will not arrive.
 #[derive(Debug)]
 enum Mapped {
     Away,
@@ -114,7 +116,7 @@ enum Mapped {
     Taken,
 }
 
-/// Tells how a readback ended; dropped without, it was never submitted.
+/// Reports how a readback ended. If it is dropped without a report, the readback was never submitted.
 struct Telling(Arc<Mutex<Mapped>>);
 
 impl Drop for Telling {
@@ -127,11 +129,11 @@ impl Drop for Telling {
 }
 
 impl Readback {
-    /// All weights and biases, once they are there: nothing before the application has submitted the command buffer and then polled its
-    /// device to the end of it, and nothing a second time.
+    /// Returns all weights and biases once they have arrived. It returns `None` before the application has submitted
+    /// the command buffer and polled its device until it was done, and after the weights have been returned once.
     ///
-    /// [`Error::DeviceLost`] after [`Trainer::device_lost`] was told; [`Error::Driver`] if they do not come: because the command buffer was
-    /// thrown away, or the device was lost.
+    /// It returns [`Error::DeviceLost`] after a call of [`Trainer::device_lost`], and [`Error::Driver`] if the weights
+    /// will not arrive because the command buffer was dropped or the device was lost.
     #[must_use]
     pub fn take(&self) -> Option<Result<Vec<Tensor>, Error>> {
         let refused = |message: String| Error::Driver { what: "weights read back".into(), message };
@@ -143,7 +145,7 @@ impl Readback {
                 return None;
             }
         };
-        // A lost device still maps: what was read is believed only if nobody has told of a loss by now.
+        // A lost device still maps. The values are valid only if no loss has been reported by now.
         Some(self.gpu.check().and(mapped.map_err(refused)).and_then(|()| {
             let view = self.staging.get_mapped_range(..).map_err(|error| refused(error.to_string()))?;
             let values: Vec<f32> = bytemuck::pod_collect_to_vec(&view[..]);
@@ -161,22 +163,24 @@ impl std::fmt::Debug for Readback {
     }
 }
 
-/// How long steps take is believed at once where that is longer than before, so that budgets are kept, and by and by where it is shorter. The
-/// device's clock measures the work alone.
+/// The estimated time of a step rises at once, so that budgets are kept, and decays slowly. The device's clock measures
+/// only the work.
 const STEPS: Habit = Habit { rise: 1.0, fall: 0.1, growth: 2.0, enough: 0.0, least: 1.0, answers_late: false };
 
-/// The epochs' losses take turns in these elements, both of which can be bound.
+/// The losses of successive epochs alternate between these elements. Both can be bound.
 const LOSS_SLOTS: [usize; 2] = [0, 64];
 
 impl Trainer {
-    /// What of an adapter's features training makes use of, to be asked for along with the application's own: subgroups on software
-    /// adapters, and timestamps, by which [`record_for`](Self::record_for) measures. It trains without them too.
+    /// The features of an adapter that training can use; request them together with the application's own. They are
+    /// subgroups on software adapters, and timestamps, with which [`record_for`](Self::record_for) measures. Training
+    /// also works without them.
     pub fn required_features(adapter: &wgpu::Adapter) -> wgpu::Features {
         gpu::features(adapter)
     }
 
-    /// The limits to ask of an adapter: WebGPU's defaults, or less where it has less, and its own where larger networks or data are the better for it: for the
-    /// sizes of buffers and bindings, workgroup memory, and the size and number of workgroups.
+    /// The limits to request from an adapter: WebGPU's defaults, or less if the adapter has less. Where larger networks
+    /// or data benefit, it is the adapter's own limit: the sizes of buffers and bindings, workgroup memory, and the
+    /// size and number of workgroups.
     pub fn required_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
         let own = adapter.limits();
         wgpu::Limits {
@@ -190,16 +194,18 @@ impl Trainer {
         }
     }
 
-    /// A trainer on that device, from a model's weights, which it copies, on rows that stay on the device: `inputs` of shape (rows, inputs),
-    /// `targets` as for [`Model::fit`]. The model's own device is of no matter, and may be [`Device::cpu`](crate::Device::cpu).
+    /// Creates a trainer on an application's device. It copies the model's weights, and uploads the rows once: `inputs`
+    /// of shape (rows, inputs), `targets` as for [`Model::fit`]. The model's own device does not matter and may be
+    /// [`Device::cpu`](crate::Device::cpu).
     ///
-    /// Of the settings it takes those of the steps: loss, optimizer, learning rate, warm-up and schedule, decay, clipping, batches and
-    /// their order, weights of rows. How many epochs there are is the application's affair.
+    /// It uses the settings of steps: loss, optimizer, learning rate, warm-up and schedule, weight decay, clipping,
+    /// batches and their order, sample and class weights. The application decides how many epochs there are.
     ///
     /// # Errors
-    /// As [`Model::fit`] for rows and settings; [`Error::Setting`] for settings of a whole training (metrics, validation, early stopping, a
-    /// schedule that watches, log points, cancelling, checkpoints, the fused engine); [`Error::TooLarge`] for rows that do not fit the
-    /// device's limits; [`Error::OutOfMemory`] and [`Error::Shader`].
+    /// The same as [`Model::fit`] for rows and settings; [`Error::Setting`] for settings of a whole training (metrics,
+    /// validation, early stopping, a schedule that watches the loss, log points, cancelling, checkpoints, the fused
+    /// engine); [`Error::TooLarge`] for rows that exceed the device's limits; [`Error::OutOfMemory`] and
+    /// [`Error::Shader`].
     pub fn from_device<'x, 'y>(
         device: &wgpu::Device,
         queue: &wgpu::Queue,
@@ -212,17 +218,17 @@ impl Trainer {
         check(fit, network)?;
         let data = model.parts(inputs.into(), targets.into(), fit)?.train;
         let gpu = Arc::new(Gpu::adopt(device, queue));
-        // As long a step table as there is, for as many steps as an application may record at once.
+        // The longest step table, for as many steps as an application may record at once.
         let fit = Fit { epochs: usize::MAX, ..fit.clone() };
         let mut frame = train::frame(Task { network, layout, fit: &fit }, DataShape::of(&data), None, gpu.plan_limits());
         (frame.room, frame.snapshots, frame.scanned) = (LOSS_SLOTS[1] + 1, &[], false);
         let batches = Batches::of(&fit, data.inputs.rows());
         let gathered = Gathered { training: batches.size < batches.rows, validation: false };
         let mut state = model.state.going_on(&fit);
-        // From here on the device has them.
+        // From here on they are on the device.
         let slots = std::mem::take(&mut state.slots);
         let setup = Setup { frame, parameters: &model.parameters, slots: &slots, data: &data, validation: None };
-        // What waits here is an error scope, whose answer is there at once: no device has to be polled for it.
+        // This waits only for an error scope, which resolves at once without polling the device.
         let (engine, clock) = pollster::block_on(async {
             let planned = plan(&frame, gathered)?;
             let engine = StagedEngine::new(&gpu, &setup, batches, planned).await?;
@@ -249,7 +255,7 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// How long it takes the host to record a step, in seconds: by recording some into command buffers that are thrown away.
+    /// The time of recording a step on the host, in seconds. It records some into command buffers that are dropped.
     fn time_of_recording(&self) -> Result<f64, Error> {
         const STEPS: usize = 8;
         let mut shortest = f64::INFINITY;
@@ -264,11 +270,11 @@ impl Trainer {
         Ok(shortest)
     }
 
-    /// Records so many steps, of a batch each. An epoch's end is no end to them: its order and learning rate are followed by the next
-    /// one's.
+    /// Records `steps` training steps, one batch each. They continue across the end of an epoch with the next epoch's
+    /// order and learning rate.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`] after it was told, [`Error::OutOfMemory`] for the steps' table.
+    /// [`Error::DeviceLost`] after it was reported, [`Error::OutOfMemory`] for the step table.
     pub fn record_steps(&mut self, encoder: &mut wgpu::CommandEncoder, steps: usize) -> Result<(), Error> {
         self.gpu.check()?;
         let measurement = self.clock.as_ref().and_then(Clock::free).filter(|_| steps > 0);
@@ -283,7 +289,7 @@ impl Trainer {
             let writes =
                 measurement.zip(self.clock.as_ref()).and_then(|(measurement, clock)| clock.writes(measurement, ends.0, ends.1));
             if let Err(error) = pollster::block_on(self.engine.staged.record_steps(&table, encoder, &rows, writes)) {
-                // They are still to come.
+                // These steps are still to be recorded.
                 (self.state, self.ahead, self.steps, self.epochs) = before;
                 return Err(error);
             }
@@ -295,32 +301,33 @@ impl Trainer {
         Ok(())
     }
 
-    /// Records as many steps as fit that time by what steps have taken so far, at least one, and gives how many. The time is that of the device for
-    /// the steps and of the host for recording them. The first frames have few steps, until it is known how long they take.
+    /// Records as many steps as fit in the time `budget`, at least one, and returns how many. The estimate includes the
+    /// device's time for the steps and the host's time for recording them. The first frames have few steps, until the
+    /// time of a step is known.
     ///
-    /// The device's clock says how long that was, if it was opened with [`required_features`](Self::required_features), once the application has
-    /// polled; otherwise the application does, by [`took`](Self::took).
+    /// On a device with [`required_features`](Self::required_features), timestamps measure that time once the
+    /// application has polled. Otherwise the application reports it with [`took`](Self::took).
     ///
     /// # Errors
-    /// As [`record_steps`](Self::record_steps).
+    /// The same as [`record_steps`](Self::record_steps).
     pub fn record_for(&mut self, encoder: &mut wgpu::CommandEncoder, budget: Duration) -> Result<usize, Error> {
         let measured = self.clock.as_ref().map_or(Vec::new(), |clock| clock.measured(&self.gpu));
         for (steps, taken) in measured {
             self.took(steps, taken);
         }
-        // At least one, or nothing would ever be learned.
+        // At least one, or the time of a step would never be measured.
         let steps = self.pace.fitting(budget).map_or(1, |steps| steps as usize).max(1);
         self.record_steps(encoder, steps)?;
         Ok(steps)
     }
 
-    /// Tells how long the device took for so many steps, where it has no clock of its own.
+    /// Reports how long the device took for `steps` steps, for devices without timestamps.
     pub fn took(&mut self, steps: usize, taken: Duration) {
         let recording = Duration::from_secs_f64(steps as f64 * self.host);
         self.pace.learn(steps as f64, taken.saturating_add(recording));
     }
 
-    /// The next step's row of the table, and its program.
+    /// The next step's row of the step table, and its program.
     fn next_step(&mut self) -> (staged::Step, usize) {
         loop {
             if let Some(step) = self.ahead.pop_front() {
@@ -337,19 +344,20 @@ impl Trainer {
         }
     }
 
-    /// How many steps it has recorded.
+    /// The number of steps recorded so far.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// How many whole epochs these are.
+    /// The number of complete epochs recorded so far.
     pub fn epochs(&self) -> u64 {
         self.epochs
     }
 
-    /// A tensor where the device has it, as it is after what was recorded last: `layers.{i}.weight` of shape (in, out), `layers.{i}.bias`, and
-    /// `layers.{i}.output`, the layer's activations for the rows of the last batch, of shape (batch, units). A shorter batch at an epoch's end has the
-    /// first rows; those behind them are of the batch before. The buffers stay the same.
+    /// Returns a tensor in its device buffer, as it is after the last recorded step. The names are `layers.{i}.weight`
+    /// of shape (in, out), `layers.{i}.bias`, and `layers.{i}.output`, the layer's activations for the rows of the last
+    /// batch, of shape (batch, units). After a smaller batch at the end of an epoch, only its first rows are current;
+    /// the rows after them are from the batch before. The buffers never change.
     ///
     /// # Errors
     /// [`Error::UnknownTensor`].
@@ -368,15 +376,15 @@ impl Trainer {
         Err(Error::UnknownTensor { name: name.into(), known })
     }
 
-    /// All weights and biases in one buffer, with gaps: each [`tensor`](Self::tensor) says where it is.
+    /// All weights and biases in one buffer, with gaps. Each [`tensor`](Self::tensor) gives its offset.
     pub fn parameters(&self) -> TensorBuffer<'_> {
         let staged = &self.engine.staged;
         let (buffer, offset, size) = staged.place(self.engine.ids.parameters);
         TensorBuffer { buffer, offset, size }
     }
 
-    /// The loss of the last epoch that was recorded whole, a single f32: the mean over its rows of the losses before each update. Nothing
-    /// before the first. The next epoch's goes to another place, and the one after that to this one again.
+    /// The loss of the last complete epoch, a single f32: the mean over its rows of the losses before each update.
+    /// `None` before the first. Successive epochs alternate between two positions.
     pub fn loss(&self) -> Option<TensorBuffer<'_>> {
         let last = self.epochs.checked_sub(1)?;
         let staged = &self.engine.staged;
@@ -384,10 +392,11 @@ impl Trainer {
         Some(TensorBuffer { buffer, offset: offset + LOSS_SLOTS[last as usize % 2] as u64 * 4, size: 4 })
     }
 
-    /// Records a copy of all weights, as they are after what was recorded before, to be read when the application has submitted and polled.
+    /// Records a copy of all weights, as they are after the last recorded step. Read it after the application has
+    /// submitted and polled.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`] after it was told, [`Error::OutOfMemory`].
+    /// [`Error::DeviceLost`] after it was reported, [`Error::OutOfMemory`].
     pub fn record_weights(&self, encoder: &mut wgpu::CommandEncoder) -> Result<Readback, Error> {
         use wgpu::BufferUsages as Usage;
         let TensorBuffer { buffer, offset, size } = self.parameters();
@@ -403,7 +412,8 @@ impl Trainer {
         Ok(Readback { gpu: self.gpu.clone(), staging, layout: self.layout.clone(), state })
     }
 
-    /// Tells that the device is lost, as the application's own handler heard; all that is recorded later says so.
+    /// Reports the loss of the device, as received by the application's own handler. Everything recorded later fails
+    /// with it.
     pub fn device_lost(&self, message: &str) {
         self.gpu.lost(message);
     }
@@ -415,7 +425,7 @@ impl std::fmt::Debug for Trainer {
     }
 }
 
-/// Refuses settings of a whole training, which an application has in its own hands.
+/// Refuses settings of a whole training, which the application controls itself.
 fn check(fit: &Fit, network: &Network) -> Result<(), Error> {
     fit.check(network)?;
     let whole = [

@@ -1,4 +1,4 @@
-//! IDX: two zero bytes, a type, the number of dimensions, their lengths, the data; all big-endian.
+//! Reads IDX: two zero bytes, a type, the number of dimensions, their lengths, the data; all big-endian.
 
 use std::io::Read;
 

@@ -1,4 +1,4 @@
-//! Arrays out of files: IDX, as MNIST comes in, and NPY, NumPy's; plain or gzipped.
+//! Reads arrays from files: IDX, the format of MNIST, and NPY, NumPy's format; plain or gzipped.
 
 mod idx;
 mod npy;
@@ -12,39 +12,40 @@ use flate2::read::MultiGzDecoder;
 use super::matrix::Matrix;
 use crate::error::Error;
 
-/// An array read from a file: its shape, and its values row by row.
+/// An array read from a file: its shape and its values in row-major order.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Array {
-    /// Its dimensions, the slowest first.
+    /// The dimensions, slowest first.
     pub shape: Vec<usize>,
-    /// Its values, the last dimension fastest.
+    /// The values, with the last dimension varying fastest.
     pub values: Vec<f32>,
 }
 
 impl Array {
-    /// Reads an IDX file: bytes, integers or floats.
+    /// Reads an IDX file of bytes, integers or floats, plain or gzipped.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read, or is no such file.
+    /// [`Error::File`] if the file cannot be read or is not IDX.
     pub fn read_idx(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         idx::read(open(path)?).map_err(|message| refused(path, "an IDX file", message))
     }
 
-    /// Reads an NPY file of real numbers: integers, floats or booleans.
+    /// Reads an NPY file of real numbers, that is integers, floats or booleans, plain or gzipped.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read, or is no such file.
+    /// [`Error::File`] if the file cannot be read or is not NPY.
     pub fn read_npy(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         npy::read(open(path)?, |_| Ok(())).map_err(|message| refused(path, "an NPY file of real numbers", message))
     }
 
-    /// A matrix with a row for each element of the first dimension: images become rows of pixels, and a list a column.
+    /// Converts to a matrix with one row for each element of the first dimension. Images become rows of pixels; a list
+    /// becomes one column.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the values are no longer as many as the shape says.
+    /// [`Error::Shape`] if the number of values no longer matches the shape.
     ///
     /// ```
     /// use std::io::Write;
@@ -63,12 +64,12 @@ impl Array {
     }
 }
 
-/// Reads what an NPY file contains, if its shape is accepted, which is asked before any element is read.
+/// Reads the contents of an NPY file. `accept` checks the shape before any element is read.
 pub(crate) fn read_npy(file: impl Read, accept: impl FnOnce(&[usize]) -> Result<(), String>) -> Result<Array, String> {
     npy::read(file, accept)
 }
 
-/// Opens a file, and unpacks it on the way if it is gzipped: which its first two bytes say, whatever its name.
+/// Opens a file, and unpacks it while reading if it is gzipped. The first two bytes decide, not the name.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
     let failed = |error: std::io::Error| Error::File {
         path: path.display().to_string(),
@@ -79,7 +80,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
     let mut magic = Vec::new();
     file.by_ref().take(2).read_to_end(&mut magic).map_err(failed)?;
     let gzipped = magic == [0x1f, 0x8b];
-    // A pipe cannot be read from its beginning again.
+    // A pipe cannot be rewound.
     let file = BufReader::new(Cursor::new(magic).chain(file));
     Ok(if gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
@@ -88,7 +89,7 @@ pub(crate) fn refused(path: &Path, expected: &str, message: String) -> Error {
     Error::File { path: path.display().to_string(), expected: expected.into(), message }
 }
 
-/// How an element is stored.
+/// The type of an element in the file.
 #[derive(Clone, Copy)]
 enum Kind {
     Unsigned,
@@ -96,7 +97,8 @@ enum Kind {
     Float,
 }
 
-/// Exactly the elements of that shape, and then the end of the file. No more is held than the file unpacks to, whatever its header promises.
+/// Reads exactly the elements of that shape and expects the end of the file after them. Memory grows with the data that
+/// is actually there, whatever the header claims.
 fn elements(mut file: impl Read, shape: &[usize], (kind, size): (Kind, usize), big_endian: bool) -> Result<Vec<f32>, String> {
     let count = shape.iter().try_fold(1usize, |count, n| count.checked_mul(*n)).and_then(|count| count.checked_mul(size));
     let bytes = count.ok_or_else(|| format!("a shape of {shape:?}, which overflows"))?;
@@ -129,7 +131,7 @@ fn elements(mut file: impl Read, shape: &[usize], (kind, size): (Kind, usize), b
     Ok(values)
 }
 
-/// So many bytes.
+/// Reads `count` bytes.
 fn take(file: &mut impl Read, count: usize) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     file.take(count as u64).read_to_end(&mut bytes).map_err(|error| error.to_string())?;

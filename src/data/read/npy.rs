@@ -1,10 +1,10 @@
-//! NPY: a magic word, a version, the length of a header that is a Python dictionary, the data.
+//! Reads NPY: magic bytes, a version, the length of a header that is a Python dictionary, the data.
 
 use std::io::Read;
 
 use super::{Array, Kind, elements, take};
 
-/// No header of an array of numbers is longer.
+/// The longest accepted header, in bytes. No array of numbers has a longer one.
 const LONGEST_HEADER: usize = 1 << 16;
 
 pub(super) fn read(mut file: impl Read, accept: impl FnOnce(&[usize]) -> Result<(), String>) -> Result<Array, String> {
@@ -41,7 +41,7 @@ pub(super) fn read(mut file: impl Read, accept: impl FnOnce(&[usize]) -> Result<
     let lengths = shape.split(',').map(str::trim).filter(|length| !length.is_empty());
     let shape: Vec<usize> =
         lengths.map(|length| length.parse().map_err(|_| format!("a dimension of `{length}`"))).collect::<Result<_, _>>()?;
-    // NumPy's own limit is 64.
+    // NumPy's own limit is 64 dimensions.
     if shape.is_empty() || shape.len() > 32 {
         return Err(format!("an array of {} dimensions", shape.len()));
     }
@@ -50,10 +50,10 @@ pub(super) fn read(mut file: impl Read, accept: impl FnOnce(&[usize]) -> Result<
     Ok(Array { values: if fortran { in_rows(&values, &shape) } else { values }, shape })
 }
 
-/// What lies with the first dimension fastest, with the last one fastest.
+/// Converts values from Fortran order (first dimension fastest) to row-major order (last dimension fastest).
 fn in_rows(values: &[f32], shape: &[usize]) -> Vec<f32> {
     let place = |mut i: usize| {
-        // The digits of i, the last dimension's first, make the place from the first dimension on.
+        // The digits of i, last dimension first, give the position when they are read from the first dimension on.
         let digits: Vec<usize> = shape
             .iter()
             .rev()

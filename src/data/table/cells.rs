@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 
-/// A column's cells.
+/// The cells of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Cells {
-    /// One after the other, and where each ends.
+    /// All cells concatenated, and the end of each.
     Text { text: String, ends: Vec<usize> },
-    /// NaN where there is none.
+    /// Numbers; NaN is a missing value.
     Numbers(Vec<f32>),
 }
 
-/// What a cell means.
+/// The meaning of a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value {
     Missing,
@@ -19,7 +19,7 @@ pub(super) enum Value {
     Word,
 }
 
-/// What stands for a missing value, in any case.
+/// What counts as a missing value, ignoring case.
 pub(crate) const MISSING: &[&str] = &["", "na", "n/a", "nan", "null", "none", "?"];
 
 pub(super) fn is_missing(cell: &str) -> bool {
@@ -55,7 +55,7 @@ impl Cells {
         }
     }
 
-    /// One more, of a column of text.
+    /// Appends a cell to a text column.
     pub fn push(&mut self, cell: &str) {
         match self {
             Self::Text { text, ends } => {

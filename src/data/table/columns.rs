@@ -1,11 +1,11 @@
-//! What a table's columns mean: which is the target, which are numbers, and what becomes of holes.
+//! The meaning of a table's columns: the target, types, scaling and missing values.
 
-/// A column by its name, or by its place from 0.
+/// Selects a column by name or by index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// Its name.
+    /// The column's name.
     Name(String),
-    /// Its place, from 0.
+    /// The column's index, from 0.
     Index(usize),
 }
 
@@ -27,45 +27,49 @@ impl From<usize> for Column {
     }
 }
 
-/// What becomes of missing values: empty cells, and `NA`, `N/A`, `NaN`, `null`, `None` and `?` in any case.
+/// How missing values are handled. These cells are missing: empty ones, and `NA`, `N/A`, `NaN`, `null`, `None` and `?`
+/// in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
-    /// They are refused, with their row and column.
+    /// Missing values are an error that names the row and the column. This is the default.
     #[default]
     Error,
-    /// In columns of numbers the median of those seen in fitting stands for them, in columns of categories the most frequent.
+    /// Missing numbers are replaced by the median of the fitted rows, missing categories by the most frequent one.
     Median,
-    /// The most frequent value seen in fitting stands for them; of equally frequent ones the smallest.
+    /// Missing values are replaced by the most frequent value of the fitted rows; the smallest of equally frequent
+    /// ones.
     MostFrequent,
 }
 
-/// How columns of numbers are scaled.
+/// How numeric columns are scaled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scaling {
-    /// To a mean of 0 and a standard deviation of 1; a constant column to 0.
+    /// Standardise to a mean of 0 and a standard deviation of 1. A constant column becomes 0. This is the default.
     #[default]
     Standardise,
-    /// From 0, the least seen in fitting, to 1, the greatest; a constant column to 0.
+    /// Scale each column so that the minimum of the fitted rows is 0 and the maximum 1. A constant column becomes 0.
     MinMax,
-    /// From 0, the least of all these columns together, to 1, the greatest: for pixels, of which some columns hardly vary.
+    /// Scale all numeric columns together, so that their common minimum is 0 and their common maximum 1. Use it for
+    /// pixels, where some columns hardly vary.
     MinMaxTogether,
-    /// As they are.
+    /// Leave the numbers as they are.
     None,
 }
 
-/// What is to be learned.
+/// The target of the training.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Which class a row is of.
+    /// Classification: the class of a row.
     Classes(Column),
-    /// A number.
+    /// Regression: a number.
     Number(Column),
 }
 
-/// What a table's columns mean. A column is one of numbers if all its cells are, apart from missing ones; else it is one of categories,
-/// and becomes a column of 0 and 1 for each category, and one more for those that fitting had not seen.
+/// Describes a table's columns: the target, and how the other columns become inputs. A column is numeric if all its
+/// cells are numbers, apart from missing ones. Every other column is categorical: it is one-hot encoded, with one more
+/// column for categories that were not seen in fitting.
 ///
 /// ```
 /// use shaderprop::{Columns, Missing, Scaling};
@@ -86,38 +90,39 @@ impl Columns {
         Self { target, dropped: vec![], categorical: vec![], missing: Missing::default(), scaling: Scaling::default() }
     }
 
-    /// The classes of a column are to be learned: its different cells.
+    /// Classification: the distinct cells of the `target` column are the classes.
     pub fn classes(target: impl Into<Column>) -> Self {
         Self::new(Target::Classes(target.into()))
     }
 
-    /// The numbers of a column are to be learned. They are standardised, and predictions scaled back.
+    /// Regression: the `target` column holds the numbers to learn. They are standardised, and predictions are scaled
+    /// back.
     pub fn number(target: impl Into<Column>) -> Self {
         Self::new(Target::Number(target.into()))
     }
 
-    /// These columns are left out.
+    /// Leaves these columns out.
     #[must_use]
     pub fn drop<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
         self.dropped.extend(columns.into_iter().map(Into::into));
         self
     }
 
-    /// These columns are of categories, even if their cells are numbers.
+    /// Treats these columns as categorical, even if their cells are numbers.
     #[must_use]
     pub fn categorical<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
         self.categorical.extend(columns.into_iter().map(Into::into));
         self
     }
 
-    /// What becomes of missing values; they are refused where nothing is set. A missing target always is.
+    /// Sets how missing values are handled. By default they are an error. A missing target is always an error.
     #[must_use]
     pub fn missing(mut self, missing: Missing) -> Self {
         self.missing = missing;
         self
     }
 
-    /// How columns of numbers are scaled; they are standardised where nothing is set.
+    /// Sets how numeric columns are scaled. By default they are standardised.
     #[must_use]
     pub fn scaling(mut self, scaling: Scaling) -> Self {
         self.scaling = scaling;

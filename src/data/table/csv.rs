@@ -1,4 +1,4 @@
-//! CSV: how a file is written, and reading it, all at once or some rows at a time.
+//! Reads CSV, all at once or some rows at a time, and describes how a file is written.
 
 use std::collections::HashSet;
 use std::io::{self, Cursor, Read};
@@ -9,7 +9,7 @@ use super::{Place, Table};
 use crate::data::read::{open, refused};
 use crate::error::Error;
 
-/// How a CSV file is written: with a header and commas, where nothing else is set.
+/// Describes how a CSV file is written. By default it has a header and commas.
 ///
 /// ```
 /// use shaderprop::{Csv, Table};
@@ -20,7 +20,7 @@ use crate::error::Error;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Csv {
-    /// None where the first line tells.
+    /// `None` where the first line decides.
     header: Option<bool>,
     delimiter: Option<u8>,
 }
@@ -32,25 +32,25 @@ impl Default for Csv {
 }
 
 impl Csv {
-    /// With a header and commas.
+    /// A file with a header and commas.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// As the first line suggests: cells are parted by whichever of comma, semicolon, tab and `|` is in it most often, and it is a header
-    /// unless one of its cells is a number.
+    /// Infers the delimiter and the header from the first line. The delimiter is whichever of comma, semicolon, tab and
+    /// `|` occurs most often. The line is a header unless one of its cells is a number.
     pub fn guess() -> Self {
         Self { header: None, delimiter: None }
     }
 
-    /// Whether the first line has the columns' names. Without, they are called `0`, `1` and so on.
+    /// Sets whether the first line holds the column names. Without a header, the columns are called `0`, `1` and so on.
     #[must_use]
     pub fn header(mut self, header: bool) -> Self {
         self.header = Some(header);
         self
     }
 
-    /// What stands between cells.
+    /// Sets the delimiter between cells.
     #[must_use]
     pub fn delimiter(mut self, delimiter: u8) -> Self {
         self.delimiter = Some(delimiter);
@@ -58,7 +58,7 @@ impl Csv {
     }
 }
 
-/// A CSV file that is read some rows at a time, so that its length is no limit.
+/// Reads a CSV file some rows at a time, so that it need not fit in memory.
 ///
 /// ```
 /// use shaderprop::{Csv, TableReader};
@@ -77,39 +77,39 @@ pub struct TableReader {
     records: csv::Reader<Box<dyn Read>>,
     lines: Lines,
     record: csv::StringRecord,
-    /// What ended the reading before the file's end.
+    /// The error that ended the reading before the end of the file.
     failed: Option<Error>,
-    /// Whether the record is one that had to be read for the number of its cells, and is the first row.
+    /// Whether the current record is the first row. It was read ahead to count its cells.
     ahead: bool,
-    /// The rows that were read.
+    /// The number of rows read so far.
     rows: u64,
 }
 
-/// As much of a file's beginning as is looked at for its first line.
+/// How many bytes are searched for the first line.
 const FIRST_LINE: usize = 1 << 20;
 
-/// The most columns of a table.
+/// The maximum number of columns of a table.
 const MOST_COLUMNS: usize = 1 << 20;
 
-/// What is read behind the text: the end of the last line, and a record of its own. Where a quote of the text does not end, which the reader of records
-/// does not mind, it becomes a part of that cell.
+/// Text appended to the file: the end of the last line, and one more record. If a quote in the text is never closed,
+/// which the csv crate accepts, this record becomes part of that cell and reveals it.
 const END: &str = "\nend";
 
 impl TableReader {
     /// Opens a CSV file, plain or gzipped.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read, is empty, has two columns of a name or more than 1,048,576 of them; [`Error::Setting`] for a delimiter
-    /// that is a quote, ends lines, or is no ASCII.
+    /// [`Error::File`] if it cannot be read, is empty, has two columns with the same name or more than 1,048,576
+    /// columns; [`Error::Setting`] for a delimiter that is a quote, a line end, or not ASCII.
     pub fn open(path: impl AsRef<Path>, csv: &Csv) -> Result<Self, Error> {
         let path = path.as_ref();
         Self::begin(open(path)?, csv, path.display().to_string())
     }
 
-    /// Reads CSV from anywhere.
+    /// Reads CSV from any reader.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// The same as [`open`](Self::open).
     pub fn new(text: impl Read + 'static, csv: &Csv) -> Result<Self, Error> {
         Self::begin(Box::new(text), csv, "table".into())
     }
@@ -137,7 +137,7 @@ impl TableReader {
             if reader.next()?.is_none() {
                 return Err(reader.refuse("none: it has no rows".into()));
             }
-            // Blanks are no names.
+            // A blank line holds no names.
             if !header || reader.record.len() > 1 || !reader.record[0].is_empty() {
                 break;
             }
@@ -157,26 +157,27 @@ impl TableReader {
         Ok(reader)
     }
 
-    /// What messages call it.
+    /// The name of the source in messages.
     pub(super) fn source(&self) -> &str {
         &self.source
     }
 
-    /// Its columns' names.
+    /// The column names.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Whether they were in the first line.
+    /// Whether the column names come from the first line.
     pub fn has_header(&self) -> bool {
         self.header
     }
 
-    /// The next so many rows, or as many as there are; nothing at the end.
+    /// Reads up to `rows` more rows. Returns `None` at the end.
     ///
     /// # Errors
-    /// [`Error::File`] for rows of other lengths than the first or of more than 32 MiB, for a quote that does not end, for text that is not UTF-8,
-    /// and if the file cannot be read any further. It says so then each time.
+    /// [`Error::File`] for rows that differ in length from the first or are longer than 32 MiB, for a quote that is not
+    /// closed, for text that is not UTF-8, and if the file cannot be read any further. After an error, every call
+    /// returns it again.
     pub fn read(&mut self, rows: usize) -> Result<Option<Table>, Error> {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());
@@ -200,7 +201,7 @@ impl TableReader {
         Ok(Some(table).filter(|table| table.rows() > 0))
     }
 
-    /// Reads the next record and gives the line that it begins in; nothing at the end.
+    /// Reads the next record and returns the line it begins in; `None` at the end.
     fn next(&mut self) -> Result<Option<u64>, Error> {
         let read = self.records.read_record(&mut self.record);
         let more = read.map_err(|error| {
@@ -219,7 +220,7 @@ impl TableReader {
                 false => Err(self.refuse(format!("a quote that does not end, in a row that begins in line {line}"))),
             };
         }
-        // Where the text has ended without what is read behind it, something is wrong with it that nobody has thought of.
+        // The text ended, but the appended record did not come back: the text is malformed in a way not foreseen here.
         if !more || self.record.is_empty() {
             return Err(self.refuse(format!("a row without cells in line {line}")));
         }
@@ -235,8 +236,8 @@ impl TableReader {
     }
 }
 
-/// The beginning of a text, up to the end of the first line that is not empty if that is to be guessed from; without a byte order mark, which is no
-/// part of a name.
+/// The beginning of a text without its byte order mark. If the format is inferred, it extends to the end of the first
+/// line that is not empty.
 fn head(text: &mut impl Read, known: bool, delimiter: Option<u8>) -> io::Result<Vec<u8>> {
     let (mut head, mut chunk) = (Vec::new(), [0; 8192]);
     let (mut quoted, mut begun, mut before) = (false, false, b'\n');
@@ -247,7 +248,8 @@ fn head(text: &mut impl Read, known: bool, delimiter: Option<u8>) -> io::Result<
         }
         head.extend(&chunk[..count]);
         for byte in &chunk[..count] {
-            // Names may have line ends in them. A quote within a cell is a character as others are; two in quotes are one.
+            // Names may contain line ends. A quote inside an unquoted cell is an ordinary character; two quotes inside
+            // quotes are one.
             if *byte == b'"' {
                 quoted = !quoted && (b"\n\r ,;\t|\"".contains(&before) || delimiter == Some(before));
             }
@@ -264,7 +266,7 @@ fn head(text: &mut impl Read, known: bool, delimiter: Option<u8>) -> io::Result<
     Ok(head)
 }
 
-/// Reads records of any length.
+/// Creates a reader that accepts records of any length.
 fn records<R: Read>(text: R, delimiter: u8) -> csv::Reader<R> {
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text)
@@ -279,7 +281,7 @@ fn first_record(head: &[u8], delimiter: u8) -> csv::StringRecord {
 
 fn likely_delimiter(head: &[u8]) -> u8 {
     let count = |delimiter: u8| first_record(head, delimiter).len().saturating_sub(1);
-    // A comma in each cell is one in its number.
+    // If every cell contains a comma, it is a decimal comma.
     let better = |best: u8, other: u8| {
         let room = usize::from(best == b',');
         count(other) > 0 && count(other) + room >= count(best)
@@ -291,7 +293,7 @@ fn is_finite_number(cell: &str) -> bool {
     cell.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-/// Goes on where a signal came between, which the reader of records does not.
+/// Retries reads that a signal interrupted, which the csv crate does not.
 struct Uninterrupted<R>(R);
 
 impl<R: Read> Read for Uninterrupted<R> {

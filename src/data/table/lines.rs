@@ -1,33 +1,35 @@
-//! The lines of a text that somebody else takes apart: which one a byte is in.
+//! Finds the line of a byte in a text that another parser takes apart.
 //!
-//! csv counts lines too, but tells of the place before line ends that it passes over: empty lines, and half of the two bytes of Windows.
+//! The csv crate counts lines too, but its position is before the line ends that it skips: empty lines, and half of a
+//! Windows line end.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-/// A row may be about so long, in bytes, and what lies between two: a file that was packed could fill all memory without an end to them.
+/// The approximate maximum length of a row, in bytes, and of the gap between two rows. Without a limit, a compressed
+/// file could fill all memory.
 const LONGEST_ROW: u64 = 1 << 25;
 
-/// A row may have about so many line ends apart from each other, which are remembered until the next one.
+/// The approximate maximum number of separate line ends within a row. They are remembered until the next row.
 const MOST_LINES: usize = 1 << 20;
 
-/// The lines of a text, as far as it was read.
+/// Counts the lines of a text as it is read.
 #[derive(Clone, Default)]
 pub struct Lines(Rc<RefCell<Ends>>);
 
 #[derive(Default)]
 struct Ends {
-    /// The bytes that were read.
+    /// The number of bytes read.
     length: u64,
-    /// The bytes of the text, once it has been read to its end.
+    /// The length of the text in bytes, once it has been read to the end.
     whole: Option<u64>,
-    /// The last place that was asked for.
+    /// The last position that was looked up.
     asked: u64,
-    /// Bytes that end lines, beside each other, but for those before that place.
+    /// Runs of adjacent bytes that end lines, from that position on.
     ahead: VecDeque<Run>,
-    /// The line of that place, counted from 0.
+    /// The line of that position, counted from 0.
     line: u64,
 }
 
@@ -35,12 +37,13 @@ struct Run {
     first: u64,
     last: u64,
     lines: u64,
-    /// Whether its last byte is the first of Windows' two.
+    /// Whether the last byte read is the first half of a Windows line end.
     halved: bool,
 }
 
 impl Lines {
-    /// The line of what begins at that byte or, where lines end there, behind them; counted from 1. Places are asked for in their order.
+    /// The line of what begins at that byte, counted from 1. If there are line ends at the byte, it is the line after
+    /// them. Positions are looked up in ascending order.
     pub fn of(&self, byte: u64) -> u64 {
         let ends = &mut *self.0.borrow_mut();
         ends.asked = byte;
@@ -50,17 +53,17 @@ impl Lines {
         ends.line + 1
     }
 
-    /// The line that was told last.
+    /// The line returned last.
     pub fn line(&self) -> u64 {
         self.0.borrow().line + 1
     }
 
-    /// Whether that byte is behind the text, and the end of a line that is read behind it.
+    /// Whether that byte belongs to the text appended after the end, and ends a line.
     pub fn is_behind(&self, byte: u64) -> bool {
         self.0.borrow().whole.is_some_and(|whole| byte > whole + 1)
     }
 
-    /// Whether none ends behind the last place that was asked for.
+    /// Whether no line ends after the last position that was looked up.
     pub fn are_over(&self) -> bool {
         self.0.borrow().ahead.is_empty()
     }
@@ -84,7 +87,7 @@ impl Ends {
     }
 }
 
-/// A text whose lines are counted while it is read, and what is read behind it, which begins with the end of a line.
+/// Reads a text and then an appended text that begins with a line end, and counts the lines of the first.
 pub struct Counted<R> {
     text: R,
     end: &'static [u8],

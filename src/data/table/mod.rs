@@ -1,4 +1,4 @@
-//! Tables as people have them: columns with names, cells of text out of CSV, or the numbers of arrays.
+//! Tables: named columns of cells, from CSV files or from arrays.
 
 mod cells;
 mod columns;
@@ -20,7 +20,7 @@ use super::matrix::Matrix;
 use super::read::{Array, refused};
 use crate::error::Error;
 
-/// A table: named columns, and rows of cells. What they mean is said by [`Columns`].
+/// A table of named columns and rows of cells. [`Columns`] describes what the columns mean.
 ///
 /// ```
 /// use shaderprop::{Csv, Table};
@@ -31,21 +31,21 @@ use crate::error::Error;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    /// What messages call it: a path.
+    /// The name of the source in messages: a path.
     source: String,
     names: Vec<String>,
-    /// One for each name, all of the same length.
+    /// The cells of each column; all columns have the same length.
     columns: Vec<Cells>,
-    /// Where each row was.
+    /// The position of each row in its file.
     places: Vec<Place>,
 }
 
-/// Where a row stands in its file.
+/// The position of a row in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
-    /// Counted from 1, below the header.
+    /// The row, counted from 1 below the header.
     row: u64,
-    /// Counted from 1, if it has lines.
+    /// The line, counted from 1, if the file has lines.
     line: Option<u64>,
 }
 
@@ -57,15 +57,16 @@ impl Table {
     /// Reads a CSV file, plain or gzipped.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read, has no rows, rows of different lengths or two columns of a name.
+    /// [`Error::File`] if it cannot be read, has no rows, has rows of different lengths or two columns with the same
+    /// name.
     pub fn read_csv(path: impl AsRef<Path>, csv: &Csv) -> Result<Self, Error> {
         Self::all(TableReader::open(path, csv)?)
     }
 
-    /// Reads CSV.
+    /// Reads a table from any reader of CSV.
     ///
     /// # Errors
-    /// As [`read_csv`](Self::read_csv).
+    /// The same as [`read_csv`](Self::read_csv).
     pub fn from_csv(mut text: impl Read, csv: &Csv) -> Result<Self, Error> {
         let mut whole = Vec::new();
         text.read_to_end(&mut whole).map_err(|error| refused(Path::new("table"), "a table", error.to_string()))?;
@@ -77,8 +78,8 @@ impl Table {
         all.ok_or_else(|| refused(Path::new(reader.source()), "a table", "none: it has no rows".into()))
     }
 
-    /// The table of arrays: inputs, whose columns are called `0`, `1` and so on, and targets if there are any, a number for each row, called
-    /// `target`. NaN is a missing value. Messages call it by `source`.
+    /// Creates a table from arrays. The columns of the inputs are called `0`, `1` and so on. Optional targets, one
+    /// number for each row, become the column `target`. NaN is a missing value. `source` names the table in messages.
     ///
     /// # Errors
     /// [`Error::Shape`] for inputs without rows or columns, and for targets that are not one number for each row.
@@ -118,28 +119,28 @@ impl Table {
         Ok(Self { source: source.into(), names, columns, places })
     }
 
-    /// How many rows it has.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.places.len()
     }
 
-    /// Its columns' names.
+    /// The column names.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// A cell as text, both counted from 0.
+    /// A cell as text. Row and column are counted from 0.
     ///
     /// # Panics
-    /// If there is no such cell, as slices do.
+    /// If there is no such cell, as for slices.
     pub fn cell(&self, row: usize, column: usize) -> Cow<'_, str> {
         self.columns[column].get(row)
     }
 
-    /// The table of those rows, in that order.
+    /// A new table of the given rows, in the given order.
     ///
     /// # Panics
-    /// If there is no such row, as slices do.
+    /// If there is no such row, as for slices.
     pub fn select(&self, rows: &[usize]) -> Self {
         Self {
             source: self.source.clone(),
@@ -149,10 +150,10 @@ impl Table {
         }
     }
 
-    /// Where that column stands, counted from 0.
+    /// The index of a column, counted from 0.
     ///
     /// # Errors
-    /// [`Error::UnknownColumn`] offers near names.
+    /// [`Error::UnknownColumn`], which suggests similar names.
     pub fn find(&self, column: impl Into<Column>) -> Result<usize, Error> {
         let name = match column.into() {
             Column::Index(index) if index < self.names.len() => return Ok(index),
@@ -160,7 +161,7 @@ impl Table {
             Column::Name(name) => name,
         };
         self.names.iter().position(|own| *own == name).ok_or_else(|| {
-            // What is so long was not mistyped, and would take the square of its length.
+            // Such a long name was not mistyped, and comparing it would take time quadratic in its length.
             let comparable = |own: &str| own.len().max(name.len()) <= 64;
             let distance = |own: &String| match comparable(own) {
                 true => strsim::damerau_levenshtein(&own.to_lowercase(), &name.to_lowercase()),
@@ -173,7 +174,7 @@ impl Table {
         })
     }
 
-    /// One more row. The record has a cell for each column.
+    /// Appends a row. The record has one cell for each column.
     fn push(&mut self, record: &::csv::StringRecord, place: Place) {
         self.columns.iter_mut().zip(record).for_each(|(column, cell)| column.push(cell));
         self.places.push(place);

@@ -1,4 +1,4 @@
-//! From tables to matrices, by what was fitted on the training rows, and from predictions back.
+//! Preprocessing: turns tables into matrices, as fitted on the training rows, and outputs back into predictions.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -13,8 +13,9 @@ use crate::data::matrix::{Matrix, argmax};
 use crate::display::short;
 use crate::error::Error;
 
-/// What was learned of a table's columns: categories, what stands for missing values, scales, classes. Fitted on the rows that are trained
-/// on, it turns any table of such columns into a network's inputs, and predictions back into classes or numbers.
+/// Turns tables into a network's inputs and its outputs back into predictions. Like a fitted scikit-learn transformer,
+/// it learns categories, replacements for missing values, scales and classes from the training rows, and applies them
+/// to any table with the same columns.
 ///
 /// ```
 /// use shaderprop::{Columns, Csv, Preprocessing, Table};
@@ -29,12 +30,12 @@ use crate::error::Error;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocessing {
-    /// The columns that are inputs, by name, in the order of the network's inputs.
+    /// The columns that are inputs, in the order of the network's inputs.
     pub(crate) features: Vec<Feature>,
     pub(crate) target: Goal,
 }
 
-/// A column that is an input.
+/// An input column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Feature {
@@ -45,56 +46,57 @@ pub(crate) struct Feature {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(crate) enum FeatureKind {
-    /// x becomes (x − shift) / scale; `missing` stands for what is missing.
+    /// x becomes (x − shift) / scale; `missing` replaces missing values.
     Number { shift: f64, scale: f64, missing: Option<f64> },
-    /// A column for each, and one for all others; the place of what stands for what is missing.
+    /// One-hot: a column for each category, and one for all others; `missing` is the index of the category that
+    /// replaces missing values.
     Categories { names: Vec<String>, missing: Option<usize> },
 }
 
-/// What is learned.
+/// The target column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(crate) enum Goal {
-    /// One of these, of that column.
+    /// Classification: the class names of that column.
     Classes { column: String, names: Vec<String> },
-    /// The number of that column: predictions are y · scale + shift.
+    /// Regression: predictions are y · scale + shift.
     Number { column: String, shift: f64, scale: f64 },
 }
 
-/// Inputs and targets for a network.
+/// The inputs and targets of a network, made from a table.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Dataset {
-    /// A row for each of the table's.
+    /// The inputs: one row for each row of the table.
     pub inputs: Matrix<'static>,
-    /// Class indices, or scaled numbers: one column.
+    /// The targets: one column of class indices or of scaled numbers.
     pub targets: Matrix<'static>,
 }
 
-/// What a network says of a table's rows.
+/// What a model predicts for the rows of a table.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Predictions {
-    /// The most likely class of each row, and how likely each class is.
+    /// Classification: the most likely class of each row, and the probability of each class.
     Classes {
-        /// By name, one a row.
+        /// The class name of each row.
         classes: Vec<String>,
-        /// A column for each of [`Preprocessing::classes`].
+        /// The probabilities: one column for each of [`Preprocessing::classes`].
         probabilities: Matrix<'static>,
     },
-    /// A number for each row, in the target's units.
+    /// Regression: one number for each row, in the target's units.
     Numbers(Vec<f64>),
 }
 
-/// The least f64 that no finite f32 is next to: half a step beyond the largest of these.
+/// The smallest f64 that rounds to no finite f32: half a step beyond the largest of these.
 pub(crate) const BEYOND_F32: f64 = 3.402_823_567_797_336_6e38;
 
 impl Preprocessing {
-    /// Learns from a table: the rows that will be trained on.
+    /// Fits the preprocessing to a table of training rows.
     ///
     /// # Errors
-    /// [`Error::UnknownColumn`]; [`Error::Cell`] for a cell that is missing where this is refused, or not finite; [`Error::Setting`] for a target
-    /// of one class, or no column that is an input.
+    /// [`Error::UnknownColumn`]; [`Error::Cell`] for a cell that is missing where that is an error, or not finite;
+    /// [`Error::Setting`] for a target with only one class, or if no column is an input.
     pub fn fit(table: &Table, columns: &Columns) -> Result<Self, Error> {
         if table.rows() == 0 {
             return Err(Error::Shape {
@@ -119,7 +121,7 @@ impl Preprocessing {
             }
         }
         let mut features = Vec::new();
-        // The least and the greatest of all numbers.
+        // The minimum and the maximum of all numbers.
         let mut range = (f64::INFINITY, f64::NEG_INFINITY);
         for column in (0..table.names.len()).filter(|column| *column != target && !dropped.contains(column)) {
             let kind = match is_number(table, column) && !categorical.contains(&column) {
@@ -154,7 +156,7 @@ impl Preprocessing {
         Ok(Self { features, target })
     }
 
-    /// How many inputs a network needs.
+    /// The number of inputs that a network needs.
     pub fn inputs(&self) -> usize {
         let width = |feature: &Feature| match &feature.kind {
             FeatureKind::Number { .. } => 1,
@@ -163,19 +165,19 @@ impl Preprocessing {
         self.features.iter().map(width).sum()
     }
 
-    /// How many outputs a network needs: the classes, or 1.
+    /// The number of outputs that a network needs: the number of classes, or 1.
     pub fn outputs(&self) -> usize {
         self.classes().map_or(1, <[String]>::len)
     }
 
-    /// The column that is learned.
+    /// The name of the target column.
     pub fn target(&self) -> &str {
         match &self.target {
             Goal::Classes { column, .. } | Goal::Number { column, .. } => column,
         }
     }
 
-    /// The classes' names, in the order of their indices: sorted, as numbers if all are.
+    /// The class names in the order of their indices: sorted, numerically if all are numbers.
     pub fn classes(&self) -> Option<&[String]> {
         match &self.target {
             Goal::Classes { names, .. } => Some(names),
@@ -183,7 +185,7 @@ impl Preprocessing {
         }
     }
 
-    /// The inputs and targets of a table that has all columns.
+    /// Transforms a table with all columns into inputs and targets.
     ///
     /// # Errors
     /// [`Error::UnknownColumn`] and [`Error::Cell`].
@@ -208,7 +210,7 @@ impl Preprocessing {
         Ok(Dataset { inputs, targets: Matrix::column(targets) })
     }
 
-    /// The inputs alone, of a table that need not have the target.
+    /// Transforms a table into inputs only. The table need not have the target column.
     ///
     /// # Errors
     /// [`Error::UnknownColumn`] and [`Error::Cell`].
@@ -238,7 +240,7 @@ impl Preprocessing {
                         let place = match (is_missing(&cell), missing) {
                             (true, Some(missing)) => *missing,
                             (true, None) => return Err(table.refuse(row, column, "a category, where missing ones are refused")),
-                            // The last column is that of the others.
+                            // Unknown categories go to the last column.
                             (false, _) => names.binary_search_by(|name| name.as_str().cmp(&*cell)).unwrap_or(names.len()),
                         };
                         values[row * width + first + place] = 1.0;
@@ -250,10 +252,10 @@ impl Preprocessing {
         Matrix::new(rows, width, values)
     }
 
-    /// What a network's outputs mean.
+    /// Turns a network's outputs back into class names or numbers.
     ///
     /// # Errors
-    /// [`Error::Shape`] if they are not as many as [`outputs`](Self::outputs).
+    /// [`Error::Shape`] if the number of columns is not [`outputs`](Self::outputs).
     pub fn interpret(&self, outputs: Matrix<'static>) -> Result<Predictions, Error> {
         if outputs.columns() != self.outputs() {
             return Err(Error::Shape {
@@ -275,7 +277,7 @@ impl Preprocessing {
     }
 }
 
-/// A line for each column, and one for the target.
+/// Prints a line for each column, and one for the target.
 impl fmt::Display for Preprocessing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let longest = self.features.iter().map(|feature| name(&feature.name).chars().count()).max().unwrap_or(0);
@@ -306,14 +308,15 @@ fn name(text: &str) -> String {
     short(text, 40)
 }
 
-/// The first of them.
+/// The first few names.
 fn listed(names: &[String]) -> String {
     let shown = names.iter().take(12).map(|own| name(own)).collect::<Vec<_>>().join(", ");
     if names.len() > 12 { shown + ", …" } else { shown }
 }
 
 impl Preprocessing {
-    /// The columns of numbers that the network is given, in the order of its inputs: the name, and what is taken off and divided by.
+    /// The numeric input columns, in the order of the network's inputs: the name, the shift that is subtracted and the
+    /// scale that is divided by.
     pub fn numbers(&self) -> Vec<(&str, f64, f64)> {
         let number = |feature: &'_ Feature| match feature.kind {
             FeatureKind::Number { shift, scale, .. } => Some((shift, scale)),
@@ -325,7 +328,8 @@ impl Preprocessing {
             .collect()
     }
 
-    /// The columns of categories, in the order of the network's inputs: the name, and the categories that were seen.
+    /// The categorical input columns, in the order of the network's inputs: the name, and the categories seen in
+    /// fitting.
     pub fn categories(&self) -> Vec<(&str, &[String])> {
         fn categories(feature: &Feature) -> Option<(&str, &[String])> {
             match &feature.kind {
@@ -336,7 +340,7 @@ impl Preprocessing {
         self.features.iter().filter_map(categories).collect()
     }
 
-    /// What the numbers that a network learns are multiplied with to be in the target's units.
+    /// The factor from the scaled target to the target's own units.
     pub(crate) fn unit(&self) -> f64 {
         match &self.target {
             Goal::Classes { .. } => 1.0,
@@ -344,10 +348,10 @@ impl Preprocessing {
         }
     }
 
-    /// What is wrong with one that was read from a file.
+    /// Checks a preprocessing that was read from a file.
     pub(crate) fn check(&self) -> Result<(), String> {
         let refuse = |what: &str| Err(format!("a preprocessing {what}"));
-        // f32 is what the network computes in.
+        // The network computes in f32.
         let finite = |value: f64| (value as f32).is_finite();
         let scales = |shift: f64, scale: f64| finite(shift) && scale.is_finite() && scale > 0.0;
         let once_each = |names: Vec<&String>| names.iter().collect::<HashSet<_>>().len() == names.len();
@@ -382,20 +386,21 @@ impl Preprocessing {
     }
 }
 
-/// The most categories of a column: one with more is rather a name or a text.
+/// The maximum number of categories of a column. A column with more is probably a name or free text.
 const MOST_CATEGORIES: usize = 1000;
 
-/// The most values that a table becomes: 16 GiB of them, or as many as are addressed.
+/// The maximum number of values that a table may become: 16 GiB of them, or as many as can be addressed.
 const MOST_VALUES: usize = if usize::BITS < 64 { isize::MAX as usize / 4 } else { (1u64 << 32) as usize };
 
-/// Whether all cells that are not missing are numbers, and there is one.
+/// Whether all cells that are not missing are numbers, and there is at least one.
 fn is_number(table: &Table, column: usize) -> bool {
     let cells = &table.columns[column];
     let mut values = (0..table.rows()).map(|row| cells.value(row)).filter(|value| *value != Value::Missing).peekable();
     values.peek().is_some() && values.all(|value| matches!(value, Value::Number(_)))
 }
 
-/// A column's numbers, with what stands for missing ones, and which rows have none; an error where nothing stands for them.
+/// A column's numbers with missing ones replaced, and the rows where they were missing. An error where there is no
+/// replacement.
 fn numbers(table: &Table, column: usize, missing: Option<f64>) -> Result<(Vec<f64>, Vec<usize>), Error> {
     let (mut values, mut holes) = (Vec::with_capacity(table.rows()), Vec::new());
     for row in 0..table.rows() {
@@ -405,7 +410,7 @@ fn numbers(table: &Table, column: usize, missing: Option<f64>) -> Result<(Vec<f6
                 holes.push(row);
             }
             (Value::Missing, None) => return Err(table.refuse(row, column, "a number, where missing ones are refused")),
-            // f32 is what the network computes in.
+            // The network computes in f32.
             (Value::Number(value), _) if (value as f32).is_finite() => values.push(value),
             _ => return Err(table.refuse(row, column, "a finite number")),
         }
@@ -413,7 +418,8 @@ fn numbers(table: &Table, column: usize, missing: Option<f64>) -> Result<(Vec<f6
     Ok((values, holes))
 }
 
-/// The mean and the standard deviation. Where nothing varies these are the value itself and 1: a mean that rounds would make numbers of it.
+/// The mean and the standard deviation. For a constant column these are the value itself and 1: a rounded mean would
+/// leave residues.
 fn moments(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / values.len() as f64;
@@ -421,12 +427,12 @@ fn moments(values: &[f64]) -> (f64, f64) {
     if varies && variance > 0.0 { (mean, variance.sqrt()) } else { (values[0], 1.0) }
 }
 
-/// The shift and the scale that take the least to 0 and the greatest to 1.
+/// The shift and the scale that map the minimum to 0 and the maximum to 1.
 fn from_0_to_1((least, greatest): (f64, f64)) -> (f64, f64) {
     (least, if greatest > least { greatest - least } else { 1.0 })
 }
 
-/// The one in the middle, or the mean of both; sorts some.
+/// The median: the middle value, or the mean of the two middle ones. Reorders the values.
 fn median(values: &mut [f64]) -> f64 {
     let (middle, even) = (values.len() / 2, values.len().is_multiple_of(2));
     let (before, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
@@ -446,7 +452,7 @@ fn fit_number(table: &Table, column: usize, columns: &Columns, range: &mut (f64,
     let missing = match columns.missing {
         Missing::Error => None,
         Missing::Median => Some(median(&mut present)),
-        // Runs of equal numbers; the first of the longest.
+        // Finds runs of equal numbers and takes the first of the longest.
         Missing::MostFrequent => {
             present.sort_by(f64::total_cmp);
             let longest =
@@ -458,7 +464,7 @@ fn fit_number(table: &Table, column: usize, columns: &Columns, range: &mut (f64,
         values[row] = missing.unwrap_or(f64::NAN);
     }
     let (shift, scale) = match columns.scaling {
-        // Together: what they are is known when all columns are.
+        // The common scale is known once all columns are.
         Scaling::None | Scaling::MinMaxTogether => (0.0, 1.0),
         Scaling::Standardise => moments(&values),
         Scaling::MinMax => from_0_to_1(own),
@@ -490,7 +496,7 @@ fn fit_categories(table: &Table, column: usize, columns: &Columns) -> Result<Fea
         });
     }
     let most = (0..runs.len()).fold(0, |best, i| if runs[i].len() > runs[best].len() { i } else { best });
-    // Of a column without any value, what is missing is one of the others.
+    // In a column without any value, a missing one counts as unknown.
     let missing = (columns.missing != Missing::Error).then_some(most);
     Ok(FeatureKind::Categories { names, missing })
 }

@@ -1,4 +1,4 @@
-//! The CPU engine in training.
+//! The CPU engine: trains with the reference.
 
 use super::reference::{Batch, Chance, Passed, Reference, Update};
 use crate::data::{Data, argmax};
@@ -8,12 +8,12 @@ use crate::engine::task::{Frame, Losses, Setup, Snapshot};
 use crate::network::{Layout, Loss};
 use crate::settings::{Cancel, Counts, Fit, Measured, OnNonFinite, Scores};
 
-/// The CPU engine in training.
+/// The CPU engine in a training.
 pub struct CpuEngine {
     reference: Reference,
     layout: Layout,
     batches: Batches,
-    /// Inputs, targets, weights.
+    /// Inputs, targets, sample weights.
     data: (Vec<f64>, Vec<f64>, Option<Vec<f64>>),
     validation: Option<(Vec<f64>, Vec<f64>)>,
     columns: [usize; 2],
@@ -98,7 +98,7 @@ impl CpuEngine {
 
     pub fn validate(&self) -> Option<Measured> {
         let (inputs, targets) = self.validation.as_ref()?;
-        // Row by row a pass is the same in pieces.
+        // A forward pass computes each row independently, so pieces give the same result.
         let mut all = Passed::default();
         for piece in inputs.chunks(self.piece() * self.columns[0]) {
             if self.is_cancelled() {
@@ -111,7 +111,7 @@ impl CpuEngine {
         Some(evaluation(&self.reference, &all, targets, self.scores))
     }
 
-    /// The rows of which a pass takes well under a tenth of a second.
+    /// The number of rows whose forward pass takes well under a tenth of a second.
     fn piece(&self) -> usize {
         (PIECE / self.layout.len.max(1)).max(1)
     }
@@ -133,16 +133,16 @@ impl CpuEngine {
     }
 }
 
-/// As many multiply-adds are done between two looks at whether it is cancelled.
+/// The number of multiply-adds between two checks for cancellation.
 const PIECE: usize = 1 << 24;
 
-/// What the reference measures over rows.
+/// Evaluates rows with the reference.
 pub fn evaluate(reference: &Reference, inputs: &[f64], targets: &[f64], scores: Scores) -> Measured {
     let last = reference.forward(inputs, None).pop().unwrap_or_default();
     evaluation(reference, &last, targets, scores)
 }
 
-/// What is measured of the last layer's pass over rows.
+/// Evaluates the last layer's outputs.
 fn evaluation(reference: &Reference, last: &Passed, targets: &[f64], scores: Scores) -> Measured {
     let batch = Batch { inputs: &[], targets, weights: None };
     let rows = last.outputs.len() / reference.layers[reference.layers.len() - 1].outs;

@@ -1,4 +1,4 @@
-//! The CPU engine: the reference in training.
+//! The CPU engine: training with the reference.
 
 mod engine;
 pub mod reference;

@@ -1,7 +1,8 @@
-//! The reference, and the CPU engine: the whole training in f64, plain enough to check by eye. Also the CPU twin of each shader.
+//! The reference: a whole training in f64, plain enough to check by reading. It holds the CPU twin of each shader.
 //!
-//! Apart from the formulas of an activation, a loss or an optimizer, which stand beside each other in one file, nothing here is shared with what
-//! the GPU runs, so that a mistake in one does not agree with itself in the other. Matrices are slices, row by row.
+//! It shares no code with what the GPU runs, except the formulas of activations, losses and optimizers, whose WGSL and
+//! Rust are side by side in one file each. A mistake in one therefore does not agree with itself in the other. Matrices
+//! are slices in row-major order.
 
 use crate::network::{Activation, Dense, Layout, Loss, Network, Optimizer, Place};
 use crate::random::{DROPOUT, Philox, dropout_threshold};
@@ -30,14 +31,14 @@ pub fn transpose(a: &[f64], rows: usize, columns: usize) -> Vec<f64> {
     t
 }
 
-/// x = product + bias and y = activation(x).
+/// x = product + bias and y = activation(x), returned as (x, y).
 pub fn bias_activation(activation: &Activation, product: &[f64], bias: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let sums: Vec<f64> = product.iter().enumerate().map(|(i, value)| value + bias[i % bias.len()]).collect();
     let outputs = sums.iter().map(|x| activation.value(*x)).collect();
     (sums, outputs)
 }
 
-/// ln y in place of x, and y = softmax(x), row by row, with x = product + bias.
+/// Softmax of x = product + bias, row by row: returns ln y in place of x, and y.
 pub fn softmax(product: &[f64], bias: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let mut logarithms = Vec::new();
     for row in product.chunks(bias.len()) {
@@ -50,7 +51,7 @@ pub fn softmax(product: &[f64], bias: &[f64]) -> (Vec<f64>, Vec<f64>) {
     (logarithms, outputs)
 }
 
-/// ∂loss/∂x of the last layer's x, over the whole batch; `weights` are those of its rows, 1 each where there are none.
+/// ∂loss/∂x of the last layer, over the whole batch. `weights` are the sample weights; without them each row weighs 1.
 pub fn output_delta(
     loss: Loss,
     activation: &Activation,
@@ -63,7 +64,7 @@ pub fn output_delta(
     let total = weights.map_or(rows as f64, |weights| weights.iter().sum());
     let share = |i: usize| if weight(i) == 0.0 { 0.0 } else { weight(i) / total };
     let scale = |i: usize| match loss {
-        // Of half the sum of squares, not of a mean.
+        // The gradient is that of half the sum of squares, not of a mean.
         Loss::SquaredError => weight(i),
         // A sum over the classes, a mean over the rows.
         Loss::CategoricalCrossEntropy => share(i),
@@ -95,7 +96,7 @@ pub fn hidden_delta(activation: &Activation, error: &[f64], x: &[f64], y: &[f64]
     (0..y.len()).map(|i| error[i] * activation.derivative(x[i], y[i])).collect()
 }
 
-/// The sum of each of the columns.
+/// The sum of each column.
 pub fn bias_gradient(deltas: &[f64], columns: usize) -> Vec<f64> {
     let mut sums = vec![0.0; columns];
     for (i, delta) in deltas.iter().enumerate() {
@@ -104,7 +105,7 @@ pub fn bias_gradient(deltas: &[f64], columns: usize) -> Vec<f64> {
     sums
 }
 
-/// The optimizer's update of every parameter, in place, with what it keeps of each.
+/// The optimizer's update of every parameter and its state, in place.
 pub fn update(parameters: &mut [f64], slots: &mut [Vec<f64>; 2], gradients: &[f64], how: &Update) {
     let rates = how.optimizer.rates(how.learning_rate, how.weight_decay, how.step);
     let [first, second] = slots;
@@ -113,10 +114,10 @@ pub fn update(parameters: &mut [f64], slots: &mut [Vec<f64>; 2], gradients: &[f6
     }
 }
 
-/// What an update goes by.
+/// The values that an update needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Update {
-    /// The formula.
+    /// The optimizer.
     pub optimizer: Optimizer,
     /// λ.
     pub learning_rate: f64,
@@ -126,8 +127,8 @@ pub struct Update {
     pub step: u64,
 }
 
-/// What dropout multiplies each of `count` elements with: 0, or one over the share that is kept. `number` is 0 for the network's inputs, and
-/// of a layer's outputs one more than the layer's.
+/// The factor by which dropout multiplies each of `count` elements: 0, or 1 / (1 − `rate`). `number` is 0 for the
+/// network's inputs, and the layer's index plus one for its outputs.
 pub fn dropout(count: usize, rate: f64, number: u32, chance: &Chance) -> Vec<f64> {
     let drops = |i: usize| {
         let counter = [i as u32 / 4, chance.batch, chance.epoch, DROPOUT | number << 8];
@@ -136,24 +137,24 @@ pub fn dropout(count: usize, rate: f64, number: u32, chance: &Chance) -> Vec<f64
     (0..count).map(|i| if drops(i) { 0.0 } else { 1.0 / (1.0 - rate) }).collect()
 }
 
-/// What a step's random numbers depend on.
+/// The keys of a step's random numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Chance {
     /// The seed.
     pub seed: u64,
     /// The epoch, from 0.
     pub epoch: u32,
-    /// The step in it, from 0.
+    /// The batch within the epoch, from 0.
     pub batch: u32,
 }
 
-/// What all gradients are multiplied with, so that their norm is at most `limit`.
+/// The factor for all gradients that limits their norm to `limit`.
 pub fn clip(gradients: &[&[f64]], limit: f64) -> f64 {
     let norm = gradients.iter().flat_map(|values| values.iter()).map(|gradient| gradient * gradient).sum::<f64>().sqrt();
     (limit / (norm + 1e-6)).min(1.0)
 }
 
-/// The sum of the rows' logged losses, each times its weight.
+/// The sum of the logged losses of the rows, each multiplied by its weight.
 pub fn loss(
     loss: Loss,
     activation: &Activation,
@@ -167,12 +168,12 @@ pub fn loss(
     (0..y.len()).map(|i| weight(i) * value(x[i], y[i], t[i])).sum::<f64>() / mean_over
 }
 
-/// A network in f64: its layers' weights and biases.
+/// A network in f64: the weights and biases of its layers.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    /// First to last.
+    /// The layers, first to last.
     pub layers: Vec<Layer>,
-    /// The loss that is descended.
+    /// The loss to minimise.
     pub loss: Loss,
     input_dropout: f64,
 }
@@ -180,19 +181,19 @@ pub struct Reference {
 /// A dense layer in f64.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// How many values come in.
+    /// The number of inputs.
     pub ins: usize,
-    /// How many go out.
+    /// The number of outputs.
     pub outs: usize,
-    /// What it is.
+    /// The description of the layer.
     pub dense: Dense,
     /// (in, out), row by row.
     pub weight: Vec<f64>,
     /// (out).
     pub bias: Vec<f64>,
-    /// What the optimizer keeps of the weight, in up to two slots.
+    /// The optimizer state of the weight, in up to two slots.
     pub weight_slots: [Vec<f64>; 2],
-    /// The same of the bias.
+    /// The optimizer state of the bias.
     pub bias_slots: [Vec<f64>; 2],
 }
 
@@ -203,20 +204,20 @@ pub struct Batch<'a> {
     pub inputs: &'a [f64],
     /// (rows, outputs), row by row.
     pub targets: &'a [f64],
-    /// (rows), where they differ.
+    /// (rows), if sample weights differ.
     pub weights: Option<&'a [f64]>,
 }
 
 /// What a layer computed for every row.
 #[derive(Clone, Debug, Default)]
 pub struct Passed {
-    /// What went in, after dropout.
+    /// The layer's inputs, after dropout.
     pub inputs: Vec<f64>,
-    /// x, before the activation; ln y for softmax.
+    /// x, the sums before the activation; ln y for softmax.
     pub sums: Vec<f64>,
-    /// y, after it.
+    /// y, the outputs of the activation.
     pub outputs: Vec<f64>,
-    /// What dropout multiplied y with on its way to the next layer, where there is dropout.
+    /// The factors by which dropout multiplied y for the next layer, if there is dropout.
     pub dropout: Option<Vec<f64>>,
 }
 
@@ -229,7 +230,7 @@ pub struct Gradient {
 }
 
 impl Reference {
-    /// The network with the flat parameters that `layout` describes.
+    /// Creates the reference from the flat parameters that `layout` describes.
     pub fn new(network: &Network, loss: Loss, layout: &Layout, parameters: &[f64]) -> Self {
         let tensor = |place: &Place| parameters[place.offset..place.offset + place.len].to_vec();
         let zeros = |place: &Place| [vec![0.0; place.len], vec![0.0; place.len]];
@@ -245,17 +246,17 @@ impl Reference {
         Self { layers: layers.collect(), loss, input_dropout: network.input_dropout() }
     }
 
-    /// The parameters, flat again.
+    /// The parameters, flat.
     pub fn parameters(&self, layout: &Layout) -> Vec<f64> {
         self.flat(layout, |layer| [&layer.weight, &layer.bias])
     }
 
-    /// One of the optimizer's slots, flat.
+    /// One slot of the optimizer state, flat.
     pub fn slot(&self, layout: &Layout, slot: usize) -> Vec<f64> {
         self.flat(layout, |layer| [&layer.weight_slots[slot], &layer.bias_slots[slot]])
     }
 
-    /// Sets one of the optimizer's slots from a flat one.
+    /// Sets one slot of the optimizer state from a flat one.
     pub fn set_slot(&mut self, layout: &Layout, slot: usize, flat: &[f64]) {
         for (i, layer) in self.layers.iter_mut().enumerate() {
             for (place, to) in [(layout.weight(i), &mut layer.weight_slots[slot]), (layout.bias(i), &mut layer.bias_slots[slot])]
@@ -275,7 +276,7 @@ impl Reference {
         flat
     }
 
-    /// What every layer makes of the inputs, first to last; with dropout only where there is `chance`.
+    /// The forward pass: the results of every layer, first to last. Dropout is applied only if `chance` is given.
     pub fn forward(&self, inputs: &[f64], chance: Option<&Chance>) -> Vec<Passed> {
         let rows = inputs.len() / self.layers[0].ins;
         let factors = |count: usize, rate: f64, number: usize| {
@@ -301,19 +302,19 @@ impl Reference {
         passed
     }
 
-    /// The sum of the rows' logged losses after a forward pass, each times its weight.
+    /// The sum of the logged losses after a forward pass, each multiplied by its row's weight.
     pub fn loss(&self, passed: &[Passed], batch: &Batch<'_>) -> f64 {
         self.loss_of(self.loss, &passed[passed.len() - 1], batch)
     }
 
-    /// The same of what the pass left of the last layer, by any loss.
+    /// The same for any loss, from the last layer's results.
     pub fn loss_of(&self, by: Loss, last: &Passed, batch: &Batch<'_>) -> f64 {
         let layer = &self.layers[self.layers.len() - 1];
         let elements = (last.sums.as_slice(), last.outputs.as_slice(), batch.targets);
         loss(by, &layer.dense.activation, elements, layer.outs, batch.weights)
     }
 
-    /// The gradients of every layer, by the chain rule from the last to the first.
+    /// The backward pass: the gradients of every layer, by the chain rule from the last to the first.
     pub fn backward(&self, passed: &[Passed], batch: &Batch<'_>) -> Vec<Gradient> {
         let rows = batch.inputs.len() / self.layers[0].ins;
         let mut gradients = Vec::new();
@@ -341,7 +342,7 @@ impl Reference {
         gradients
     }
 
-    /// One step on a batch; returns what the forward pass left, before the update.
+    /// One step on a batch. Returns the results of the forward pass, from before the update.
     pub fn step(&mut self, batch: &Batch<'_>, how: &Update, clip_norm: Option<f64>, chance: &Chance) -> Vec<Passed> {
         let passed = self.forward(batch.inputs, Some(chance));
         let gradients = self.backward(&passed, batch);

@@ -1,4 +1,4 @@
-//! Which engine trains: a pure function of the training's shape and the adapter, with its reason.
+//! Chooses the engine: a pure function of the training's shape and the adapter, which also returns the reason.
 
 use super::population::Size;
 use crate::engine::steps::Batches;
@@ -7,13 +7,13 @@ use crate::kernel::{Fused, Lanes, Limits, Products, Weights};
 use crate::network::Network;
 use crate::settings::{EngineChoice, Fit, Schedule, Scores};
 
-/// Which engine, why, and for the fused one its kernel.
+/// The chosen engine, the reason, and the kernel if it is the fused engine.
 pub struct Choice {
     pub fused: Option<Fused>,
     pub why: String,
 }
 
-/// What differs from network to network in a sweep.
+/// What differs between the networks of a sweep.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Differing {
     pub weights: bool,
@@ -21,29 +21,31 @@ pub struct Differing {
     pub ends: bool,
 }
 
-/// Up to so many rows times parameters are written out in one invocation, rows and all.
+/// Up to this product of rows and parameters, one invocation trains a network with all rows unrolled.
 const WRITTEN_OUT: usize = 256;
 
-/// And up to so many rows.
+/// The maximum number of rows that are unrolled.
 const ROWS_WRITTEN_OUT: usize = 16;
 
-/// The most numbers that a lane holds: more take software drivers ten seconds to compile, or crash them.
+/// The maximum number of values in a lane. With more, software drivers take ten seconds to compile, or crash.
 const MOST_NUMBERS: usize = 1024;
 
-/// The registers of an invocation on common GPUs, less those for what is computed.
+/// The registers of an invocation on common GPUs that are available for a network's values.
 const REGISTERS: usize = 150;
 
-/// The bytes of workgroup memory that every device has.
+/// The workgroup memory that every device has, in bytes.
 const WORKGROUP_MEMORY: usize = 16 << 10;
 
-/// How long an epoch may take by its estimate, in nanoseconds: it is not cut, and drivers' watchdogs begin at two seconds.
+/// The longest allowed epoch by its estimate, in nanoseconds. An epoch cannot be split, and drivers' watchdogs begin at
+/// two seconds.
 const LONGEST_EPOCH: f64 = 0.25e9;
 
-/// What a dispatch of the staged engine costs on a GPU, and a row of the fused one beside its multiply-adds, in nanoseconds: estimates.
+/// Estimated cost in nanoseconds of a dispatch of the staged engine on a GPU, and of a row of the fused engine in
+/// addition to its multiply-adds.
 const LAUNCH: f64 = 6_000.0;
 const ROW: f64 = 250.0;
 
-/// Chooses for one network.
+/// Chooses the engine for one network.
 pub fn choose(frame: &Frame<'_>) -> Choice {
     let not = |why: String| Choice { fused: None, why };
     let fit = frame.fit;
@@ -66,7 +68,7 @@ pub fn choose(frame: &Frame<'_>) -> Choice {
     }
 }
 
-/// The kernel that trains that network with those settings, or why there is none.
+/// The fused kernel for that network with those settings, or the reason why there is none.
 pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, limits: &Limits) -> Result<Fused, String> {
     let dropout = network.input_dropout() > 0.0 || network.layers().iter().any(|layer| layer.dropout > 0.0);
     if dropout {
@@ -123,20 +125,20 @@ pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, l
     Ok(fused)
 }
 
-/// Whether the fused engine is the faster one, and why.
+/// Whether the fused engine is faster, and why.
 fn pays(fused: &Fused, limits: &Limits) -> Result<String, String> {
     let numbers = fused.held();
     if limits.software {
         return match fused.lanes {
             Lanes::Memory(_) => Err("without subgroups of a fixed size the fused engine is slow on a CPU".into()),
-            // Measured on shapes from 2-2-1 to 64-32-10, up to 20,000 rows a step: docs/performance.md.
+            // Measured on shapes from 2-2-1 to 64-32-10, up to 20,000 rows a step: docs/inside/performance.md.
             _ => Ok(format!("the network fits the registers ({numbers} numbers an invocation), which are fastest on a CPU")),
         };
     }
     if numbers + fused.numbers() > REGISTERS {
         return Err(format!("{} numbers an invocation do not fit the registers of a GPU", numbers + fused.numbers()));
     }
-    // A step's stages, against its rows one after the other.
+    // Compares the stages of a step with its rows one after the other.
     let staged = (4 + 6 * fused.layers.len()) as f64 * LAUNCH;
     let sums = 4.0 * fused.numbers() as f64;
     let row = if fused.lanes == Lanes::One { sums } else { ROW + sums };

@@ -1,7 +1,7 @@
-//! The fused engine: many epochs of a small network, or of thousands of them, in one dispatch.
+//! The fused engine: many epochs of one small network, or of thousands, in one dispatch.
 //!
-//! A network's numbers stay in registers from the beginning of a dispatch to its end. [`population`] runs many networks, [`training`] one,
-//! and [`choice`] says when.
+//! A network's numbers stay in registers for a whole dispatch. [`population`] runs many networks, [`training`] runs
+//! one, and [`choice`] decides when to use this engine.
 
 mod choice;
 mod population;

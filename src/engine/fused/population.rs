@@ -1,4 +1,4 @@
-//! Networks in training on a device: the buffers of a fused kernel, its dispatches, and what comes back.
+//! Trains many networks on a device: the buffers of a fused kernel, its dispatches, and its readbacks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +15,19 @@ use crate::kernel::{Fused, LONGEST_LOOP, Limits, WORKGROUP_SIZE};
 use crate::plan::{FusedIds, FusedRun, FusedTraining, Id, LookProgram, Orders, PARAMS_STRIDE, Plan, Planned};
 use crate::settings::Cancel;
 
-/// A network's row: `Member` in the kernel.
+/// The settings of one network: `Member` in the kernel.
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
 #[repr(C)]
 pub struct Member {
     pub learning_rate: f32,
     pub weight_decay: f32,
-    /// One over what the logged loss is a mean over.
+    /// 1 / the total weight that the logged loss is a mean over.
     pub loss_scale: f32,
-    /// The rows of a batch of all of them.
+    /// The number of rows of a batch that contains all rows.
     pub rows: f32,
-    /// The epoch after which it does not change any more.
+    /// The last epoch; after it the network no longer changes.
     pub epochs: u32,
-    /// Where its rows' weights begin.
+    /// The index where its sample weights begin.
     pub weights: u32,
 }
 
@@ -40,19 +40,19 @@ pub struct Rates {
     pub corrections: [f32; 2],
 }
 
-/// Which epochs' losses are kept.
+/// The epochs whose losses are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// One in so many.
+    /// The number of epochs between two kept losses.
     pub every: u32,
-    /// The first of them after so many epochs.
+    /// The number of epochs until the next one.
     pub wait: u32,
-    /// How many have been kept before.
+    /// The number of losses kept so far.
     pub slot: u32,
 }
 
 impl Kept {
-    /// The same after so many epochs.
+    /// The state after that many more epochs.
     fn after(self, epochs: u32) -> Self {
         if self.wait >= epochs {
             return Self { wait: self.wait - epochs, ..self };
@@ -62,102 +62,102 @@ impl Kept {
     }
 }
 
-/// What networks are trained on, packed as their kernel reads it.
+/// The training rows, packed as the kernel reads them.
 pub struct PackedRows<'a> {
     pub inputs: &'a [f32],
     pub targets: &'a [f32],
-    /// One after the other for all who have weights.
+    /// The sample weights of all networks that have any, one after the other.
     pub weights: &'a [f32],
     /// What their order in an epoch depends on, if they are shuffled.
     pub seed: u64,
 }
 
-/// How much there is of what is allocated.
+/// The sizes of the buffers.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     pub networks: usize,
-    /// The losses of each that can wait to be read, beside its last.
+    /// The number of losses kept for each network until they are read, in addition to its last one.
     pub kept: usize,
-    /// The snapshots of the parameters that can be taken.
+    /// The number of snapshots of the parameters.
     pub copies: usize,
-    /// The epochs of a dispatch: see [`Fused::longest`].
+    /// The maximum number of epochs in a dispatch: see [`Fused::longest`].
     pub longest: usize,
-    /// Whether parameters that are no numbers are looked for.
+    /// Whether parameters are checked for NaN and infinite values.
     pub scanned: bool,
 }
 
 /// Epochs to train.
 pub struct Epochs<'a> {
-    /// How many came before.
+    /// The number of epochs trained before.
     pub before: u32,
     pub count: usize,
-    /// A row for each step, where the kernel reads any.
+    /// A row for each step, if the kernel reads a step table.
     pub rates: &'a [Rates],
 }
 
-/// How far a training came.
+/// How far a call of `train` came.
 pub struct Taken {
     pub epochs: usize,
     /// Which losses are kept next.
     pub kept: Kept,
 }
 
-/// What came back of the losses of all networks, and with them.
+/// The losses of all networks that were read back, and what was read with them.
 pub struct Read {
-    /// The last ones, then those kept.
+    /// The last losses, then the kept ones.
     pub losses: Vec<f32>,
-    /// All numbers of all networks, packed, if they were asked for.
+    /// All numbers of all networks, packed, if requested.
     pub parameters: Option<Vec<f32>>,
-    /// Whether all parameters are numbers, and what the optimizer keeps of them, as far as that is looked at.
+    /// Whether all parameters and optimizer state are finite; true if that is not checked.
     pub finite: bool,
 }
 
-/// Networks of one kernel on a device.
+/// The networks of one kernel on a device.
 pub struct Population {
     gpu: Arc<Gpu>,
     fused: Fused,
     networks: usize,
-    /// What each epoch's order depends on.
+    /// The row order of each epoch.
     order: Order,
     plan: Plan,
     ids: FusedIds,
     loaded: Loaded,
-    /// The networks that fill the device.
+    /// The number of networks that fill the device.
     filling: usize,
-    /// The epochs that a dispatch can take.
+    /// The maximum number of epochs in a dispatch.
     longest: usize,
-    /// And how long.
+    /// The maximum time of a dispatch.
     longest_dispatch: Duration,
-    /// What a network is thought to take for an epoch, in nanoseconds, when as many are trained as fill the device.
+    /// The estimated time of one epoch of one network, in nanoseconds, when the device is full.
     estimate: f64,
     most_workgroups: usize,
-    /// How long the nanoseconds of the estimate take.
+    /// Measured time for the estimated nanoseconds.
     pace: Pace,
-    /// What the device was given last, when, and how many network-epochs that tells the pace of.
+    /// The last submission, when it was made, and the number of network-epochs whose time it will measure.
     in_flight: Option<(Submission, Instant, f64)>,
-    /// What goes to the device with the next submission, and how many network-epochs that is.
+    /// The command buffers of the next submission, and their number of network-epochs.
     waiting: (Vec<wgpu::CommandBuffer>, f64),
-    /// Whether what waits fills the device.
+    /// Whether the next submission fills the device.
     filled: bool,
 }
 
-/// The share of what a dispatch may take that it is given before anything was measured.
+/// The share of the maximum time that the first dispatch is given, before anything is measured.
 const UNMEASURED: f64 = 0.25;
 
-/// The most places that the orders of a dispatch's epochs have.
+/// The maximum number of positions in the orders of a dispatch's epochs.
 const MOST_PLACES: usize = 1 << 19;
 
-/// The most rows of a dispatch's step table.
+/// The maximum number of rows in a dispatch's step table.
 const MOST_STEPS: usize = 1 << 16;
 
-/// The plan's dispatch that trains.
+/// The index of the plan's training dispatch.
 const TRAINING: usize = 0;
 
-/// Bytes of a number.
+/// The size of a number in bytes.
 const NUMBER: usize = 4;
 
 impl Fused {
-    /// The epochs that a dispatch takes at most, of so many in all; none if not even one fits.
+    /// The maximum number of epochs in a dispatch, of `epochs` in all; `None` if not even one fits.
     pub fn longest(&self, limits: &Limits, epochs: usize) -> usize {
         let mut longest = epochs.min((LONGEST_LOOP - self.rounds_of_words()) / self.rounds());
         let longest_buffer = (limits.binding.min(limits.buffer) / 4) as usize;
@@ -171,14 +171,14 @@ impl Fused {
         longest
     }
 
-    /// The bytes on the device for that; also the longest buffer's.
+    /// The device memory needed in bytes, in all and for the longest buffer.
     pub fn bytes(&self, size: &Size, weights: usize) -> (u64, u64) {
         let &Size { networks, kept, copies, longest, scanned } = size;
         let number = |count: usize, each: usize| (count as u64).saturating_mul(each as u64).saturating_mul(NUMBER as u64);
         let parameters = number(networks, self.network_numbers());
         let losses = number(networks, kept.saturating_add(1));
         let buffers = [
-            // What both are read back through.
+            // Parameters and losses share one readback buffer.
             parameters.saturating_add(losses),
             parameters,
             losses,
@@ -189,25 +189,25 @@ impl Fused {
             if self.shuffled { number(longest, self.rows) } else { 0 },
             if self.stepped { number(longest, self.batches() * 4) } else { 0 },
             number(copies, networks.saturating_mul(self.network_numbers())),
-            // The parameters of its dispatches, and small buffers of those that look and order.
+            // The parameters of its dispatches, and the small buffers of the finiteness check and of the orders.
             PARAMS_STRIDE as u64,
             if scanned { PARAMS_STRIDE as u64 + 8 } else { 0 },
             if self.shuffled { (PARAMS_STRIDE + size_of::<staged::Step>() + 4) as u64 } else { 0 },
         ];
-        // Copies are buffers of their own.
+        // Snapshots are separate buffers.
         let longest = buffers[..9].iter().copied().max().unwrap_or(0);
         (buffers.into_iter().fold(0, u64::saturating_add), longest)
     }
 
-    /// A rough time in nanoseconds for an epoch of a network, when many share the device.
+    /// The rough time of one epoch of one network in nanoseconds, when many share the device.
     pub fn nanoseconds(&self, limits: &Limits) -> f64 {
         let row = 20.0 + 4.0 * self.numbers() as f64;
         let epoch = self.rows as f64 * row + self.batches() as f64 * 10.0 * self.numbers() as f64 + 50.0;
-        // Of one that is alone, on a GPU, each operation waits for the one before it.
+        // For a single network on a GPU, each operation waits for the one before.
         if limits.software { epoch } else { 4.0 * epoch }
     }
 
-    /// As many networks fill a device.
+    /// The number of networks that fill a device.
     fn filling(&self, limits: &Limits) -> usize {
         let lanes = if limits.software { 4096 } else { 1 << 17 };
         (lanes / self.lanes.count()).max(1)
@@ -260,34 +260,35 @@ impl Population {
         self.loaded.buffer(&self.plan, id)
     }
 
-    /// What is trained.
+    /// The kernel.
     pub fn fused(&self) -> &Fused {
         &self.fused
     }
 
-    /// Sets what each network has of its own.
+    /// Sets the settings of each network.
     pub fn write_members(&self, members: &[Member]) -> Result<(), Error> {
         self.gpu.write(self.buffer(self.ids.members), 0, bytemuck::cast_slice(members))
     }
 
-    /// Sets the networks' numbers, packed.
+    /// Sets the packed numbers of the networks.
     pub async fn write_parameters(&self, packed: &[f32]) -> Result<(), Error> {
         self.gpu.upload(self.buffer(self.ids.parameters), 0, bytemuck::cast_slice(packed)).await
     }
 
-    /// Sets the last losses, of those that will not be trained any more.
+    /// Sets the last losses, for networks that are no longer trained.
     pub fn write_losses(&self, losses: &[f32]) -> Result<(), Error> {
         self.gpu.write(self.buffer(self.ids.losses), 0, bytemuck::cast_slice(losses))
     }
 
-    /// Trains all for those epochs, or fewer where it is cancelled. Returns before all is done, or even submitted: readbacks wait for it.
+    /// Trains all networks for those epochs, or fewer if it is cancelled. It returns before all work is done or even
+    /// submitted; readbacks wait for it.
     pub async fn train(&mut self, epochs: &Epochs<'_>, mut kept: Kept, cancel: Option<&Cancel>) -> Result<Taken, Error> {
         let batches = self.fused.batches();
         let mut done = 0;
         while done < epochs.count && !cancel.is_some_and(Cancel::is_cancelled) {
             let count = self.epochs_at_once().min(epochs.count - done);
             let first_epoch = epochs.before + done as u32;
-            // What waits reads the tables as they are.
+            // The waiting commands still read the old tables.
             self.submit().await?;
             if let Some(steps) = self.ids.steps {
                 let rows = &epochs.rates[done * batches..(done + count) * batches];
@@ -309,26 +310,27 @@ impl Population {
         Ok(Taken { epochs: done, kept })
     }
 
-    /// How many network-epochs fit a dispatch.
+    /// The number of network-epochs that fit in a dispatch.
     fn budget(&self) -> f64 {
         let fitting = self.pace.fitting(self.longest_dispatch);
         fitting.unwrap_or(UNMEASURED * self.longest_dispatch.as_nanos() as f64) / self.estimate
     }
 
-    /// As many epochs as fit a dispatch of the networks that fill the device: the longer they stay on the chip, the better.
+    /// The number of epochs that fit in a dispatch of as many networks as fill the device. The longer networks stay in
+    /// registers, the better.
     fn epochs_at_once(&self) -> usize {
         let networks = self.networks.min(self.filling) as f64;
         ((self.budget() / networks) as usize).clamp(1, self.longest)
     }
 
-    /// The networks that fit a dispatch of so many epochs.
+    /// The number of networks that fit in a dispatch of that many epochs.
     fn networks_at_once(&self, epochs: usize) -> usize {
         let whole = self.fused.lanes.networks();
         let fitting = (self.budget() / epochs as f64) as usize;
         (fitting / whole).clamp(1, self.most_workgroups) * whole
     }
 
-    /// Fills the orders of so many epochs, where rows are shuffled.
+    /// Computes the row orders of those epochs, if rows are shuffled.
     fn compute_orders(&mut self, epoch: u32, epochs: usize) -> Result<(), Error> {
         let Some(Orders { dispatch, table, list }) = self.ids.orders else { return Ok(()) };
         let ordering = self.plan.ordering(&table, &self.order, list, 0..epochs * self.order.rows);
@@ -345,12 +347,12 @@ impl Population {
         let networks = run.end - run.first;
         self.waiting.0.push(self.loaded.record(&self.gpu, [TRAINING])?);
         self.waiting.1 += networks as f64 * run.epochs as f64;
-        // What does not fill the device says nothing of how long many take.
+        // A submission that does not fill the device does not measure how long many networks take.
         self.filled = networks >= self.filling.min(self.networks);
         Ok(())
     }
 
-    /// Waits for what the device was given.
+    /// Waits for the last submission.
     async fn finish(&mut self) -> Result<(), Error> {
         if let Some((submission, submitted, network_epochs)) = self.in_flight.take() {
             self.gpu.finished(submission).await?;
@@ -361,9 +363,10 @@ impl Population {
         Ok(())
     }
 
-    /// Hands on what waits, once the device has done what it was given before: what is measured is then a dispatch's own time.
+    /// Submits the waiting commands once the device has finished the previous ones, so that the time of each submission
+    /// is measured separately.
     async fn submit(&mut self) -> Result<(), Error> {
-        // A copy alone goes with the next dispatch.
+        // A copy on its own goes with the next dispatch.
         if self.waiting.1 > 0.0 {
             self.finish().await?;
             let (commands, network_epochs) = std::mem::take(&mut self.waiting);
@@ -374,8 +377,8 @@ impl Population {
         Ok(())
     }
 
-    /// The last losses of all networks, and those kept so far of all of them: `slots` rows. The parameters come with them if they are
-    /// asked for, in the same readback.
+    /// Reads the last losses of all networks and their kept losses, `slots` rows. The parameters are read in the same
+    /// readback if requested.
     pub async fn read_losses(&mut self, slots: usize, parameters: bool) -> Result<Read, Error> {
         let mut commands = self.rest().await?;
         let mut wanted = vec![(self.ids.losses, self.networks * (1 + slots))];
@@ -396,14 +399,14 @@ impl Population {
         })
     }
 
-    /// All numbers of all networks, packed; those of a snapshot if one is named.
+    /// Reads all numbers of all networks, packed: the current ones, or those of a snapshot.
     pub async fn read_parameters(&mut self, snapshot: Option<usize>) -> Result<Vec<f32>, Error> {
         let commands = self.rest().await?;
         let id = snapshot.map_or(self.ids.parameters, |snapshot| self.ids.copies[snapshot]);
         Ok(self.read(commands, &[(id, self.plan.len(id))]).await?.remove(0))
     }
 
-    /// What waits, to go with a readback.
+    /// The waiting commands, to be submitted with a readback.
     async fn rest(&mut self) -> Result<Vec<wgpu::CommandBuffer>, Error> {
         self.finish().await?;
         self.waiting.1 = 0.0;
@@ -418,7 +421,7 @@ impl Population {
         Ok(read.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect())
     }
 
-    /// Copies the networks as they are now.
+    /// Copies the current networks to a snapshot.
     pub fn keep(&mut self, snapshot: usize) -> Result<(), Error> {
         let (from, to) = (self.buffer(self.ids.parameters), self.buffer(self.ids.copies[snapshot]));
         let commands = self.gpu.record(|encoder| encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size()))?;
@@ -439,7 +442,7 @@ mod tests {
             for epochs in [1, 2, 3, 5, 8, 40, 1000] {
                 kept = kept.after(epochs);
                 for _ in 0..epochs {
-                    // As the kernel counts.
+                    // The same rule as in the kernel.
                     if expected.wait == 0 {
                         expected = Kept { wait: every, slot: expected.slot + 1, ..expected };
                     }

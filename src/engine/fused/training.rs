@@ -1,4 +1,4 @@
-//! The fused engine training one network: a sweep of one.
+//! Trains one network with the fused engine: a sweep of one.
 
 use std::sync::Arc;
 
@@ -12,22 +12,22 @@ use crate::network::Layout;
 use crate::settings::Fit;
 use crate::settings::Measured;
 
-/// The fused engine in training.
+/// The fused engine in a training.
 pub struct FusedEngine {
     population: Population,
     layout: Layout,
     places: Vec<LanePlace>,
     fit: Fit,
     snapshots: Vec<Snapshot>,
-    /// The epochs whose losses are on the device and have not been read.
+    /// The number of epochs whose losses are on the device and have not been read.
     unread: u32,
-    /// The packed network, where it has been read already.
+    /// The packed network, if it has been read already.
     end: Option<Vec<f32>>,
     stepped: bool,
 }
 
 impl Fused {
-    /// The packed numbers of networks, each given as its tensors' values, then the optimizer's slots'.
+    /// Packs the numbers of networks, each given as its tensors' values followed by the optimizer's slots.
     pub fn pack<'a>(&self, networks: impl ExactSizeIterator<Item = &'a [f32]>) -> Vec<f32> {
         let (places, count) = (self.places(), networks.len());
         let mut packed = vec![0.0; count * self.network_numbers()];
@@ -44,7 +44,7 @@ impl Fused {
         places.iter().map(|place| packed[self.index(*place, network, networks)]).collect()
     }
 
-    /// The row of the step table.
+    /// The row of the step table for a step.
     pub fn rates(fit: &Fit, step: &Step) -> Rates {
         let corrections = fit.optimizer.corrections(step.number);
         let [scale, shift] = step.rates.map(|rate| rate as f32);
@@ -59,7 +59,7 @@ impl Layout {
         values.map(|value| *value as f32).collect()
     }
 
-    /// The same, back in their places.
+    /// The inverse of `dense`: values at their positions in the layout.
     pub fn spread(&self, values: &[f32]) -> Vec<f64> {
         let mut flat = vec![0.0; self.len];
         let mut rest = values;
@@ -73,7 +73,7 @@ impl Layout {
 }
 
 impl Size {
-    /// That of training one network.
+    /// The settings of training one network.
     pub fn of(frame: &Frame<'_>, fused: &Fused) -> Self {
         let longest = fused.longest(&frame.limits, frame.fit.epochs);
         Self { networks: 1, kept: frame.room, copies: frame.snapshots.len(), longest, scanned: frame.scanned }
@@ -164,7 +164,7 @@ impl FusedEngine {
         Ok(self.all().await?.split_off(1))
     }
 
-    /// The parameters as they are, then the optimizer's slots: they come back together, once.
+    /// The current parameters, then the optimizer's slots. They are read together, once.
     async fn all(&mut self) -> Result<Vec<Vec<f64>>, Error> {
         if self.end.is_none() {
             self.end = Some(self.population.read_parameters(None).await?);

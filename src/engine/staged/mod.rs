@@ -1,4 +1,4 @@
-//! The staged engine: a dispatch for each stage of a step, replayed from a plan.
+//! The staged engine: replays a plan with one dispatch for each stage of a step.
 
 mod plan;
 mod replay;

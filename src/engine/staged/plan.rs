@@ -1,4 +1,4 @@
-//! The plan of a training and of its validation.
+//! Plans a training and its validation for the staged engine.
 
 use crate::data::Order;
 use crate::engine::steps::Batches;
@@ -6,20 +6,20 @@ use crate::engine::task::{DataShape, Frame, Snapshot};
 use crate::error::Error;
 use crate::plan::{EvaluationIds, EvaluationStep, Id, Plan, Planned, Source, TableSize, TrainingIds, TrainingStep};
 
-/// The most rows of a step table: an epoch of more steps takes long enough to be cut there.
+/// The maximum number of rows of a step table. An epoch with more steps takes long enough to be split.
 const LONGEST_TABLE: usize = 65_536;
 
-/// The rows of a step table of short epochs.
+/// The number of rows of a step table for short epochs.
 const SHORT_TABLE: usize = 4096;
 
-/// In which order a plan's programs go over all rows.
+/// The order in which a plan's programs pass over all rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Passes {
-    /// That of full batches.
+    /// The program of full batches.
     program: usize,
-    /// How many there are.
+    /// The number of full batches.
     times: usize,
-    /// That of the shorter last batch.
+    /// The program of the smaller last batch.
     rest: Option<usize>,
 }
 
@@ -31,43 +31,45 @@ impl Passes {
     }
 }
 
-/// Where data is: on the device, from where its rows are gathered, or on the host, from where they are streamed.
+/// Where the data is: on the device, from which rows are gathered, or on the host, from which they are streamed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gathered {
-    /// Whether the training's rows are on the device.
+    /// Whether the training rows are on the device.
     pub training: bool,
-    /// Whether the validation's are.
+    /// Whether the validation rows are on the device.
     pub validation: bool,
 }
 
-/// The plan of a training and of its validation: a program for full batches, one for the rest, and the same for the validation rows.
+/// The plan of a training and its validation: one program for full batches, one for the smaller last batch, and the
+/// same for the validation rows.
 pub struct StagedPlan {
     pub plan: Plan,
     pub gathered: Gathered,
     pub ids: TrainingIds,
-    /// The programs of an epoch, in their order.
+    /// The programs of an epoch, in order.
     pub epoch: Passes,
     pub validation: Option<ValidationPlan>,
     pub snapshots: Vec<(Snapshot, Id)>,
     pub look: Option<Look>,
 }
 
-/// The validation's part of it.
+/// The part of the plan for validation.
 pub struct ValidationPlan {
     pub ids: EvaluationIds,
-    /// The programs of a pass over its rows, in their order.
+    /// The programs of a pass over the validation rows, in order.
     pub epoch: Passes,
 }
 
-/// The program that looks at the parameters.
+/// The program that checks the parameters for NaN and infinite values.
 #[derive(Clone, Copy)]
 pub struct Look {
     pub program: usize,
-    /// Not 0 if some parameter is no number.
+    /// Not 0 if a parameter is not finite.
     pub not_finite: Id,
 }
 
-/// Where data may be, in the order in which this is tried: what does not fit goes through the device batch by batch, the validation's first.
+/// The possible locations of the data, in the order in which they are tried. What does not fit is streamed batch by
+/// batch, validation rows first.
 pub fn ways(frame: &Frame<'_>) -> Vec<Gathered> {
     let batches = Batches::of(frame.fit, frame.rows.count);
     let training = batches.size < batches.rows;
@@ -78,7 +80,7 @@ pub fn ways(frame: &Frame<'_>) -> Vec<Gathered> {
     ways
 }
 
-/// Plans a training whose data is there.
+/// Plans a training with the data in that location.
 pub fn plan(frame: &Frame<'_>, gathered: Gathered) -> Result<StagedPlan, Error> {
     let Frame { network, fit, scores, limits, .. } = *frame;
     let batches = Batches::of(fit, frame.rows.count);
@@ -96,7 +98,7 @@ pub fn plan(frame: &Frame<'_>, gathered: Gathered) -> Result<StagedPlan, Error> 
         seed: fit.seed,
         scores,
     };
-    // Whole epochs, as many as are taken and fit a short table; one longer epoch if it fits a long one.
+    // As many whole epochs as are needed and fit in a short table, or one longer epoch if it fits in a long table.
     let steps = batches.steps();
     let epochs = frame.fit.epochs.min(SHORT_TABLE / steps).max(1);
     let size = TableSize { steps: (epochs * steps).min(LONGEST_TABLE), losses: frame.room * scores.losses() };

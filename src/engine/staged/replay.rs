@@ -1,4 +1,4 @@
-//! The staged engine: replays a plan on a GPU, dispatch by dispatch, one command buffer an epoch, more where that is too long for one.
+//! Replays a plan on a GPU. An epoch is one command buffer, or several if it takes too long for one.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -19,59 +19,63 @@ use crate::settings::Cancel;
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
 #[repr(C)]
 pub struct Step {
-    /// How far the step goes.
+    /// The learning rate.
     pub learning_rate: f32,
-    /// What the optimizer's moments are divided by.
+    /// The bias corrections of the optimizer's moments.
     pub corrections: [f32; 2],
-    /// Which element of `losses` takes its loss.
+    /// The element of `losses` that receives its loss.
     pub loss_slot: u32,
-    /// 1 if the loss is added to what is there.
+    /// 1 if the loss is added to that element instead of replacing it.
     pub adds: u32,
-    /// The place of the batch's first row in the epoch's order.
+    /// The position of the batch's first row in the epoch's order.
     pub first: u32,
     /// The epoch, from 0.
     pub epoch: u32,
-    /// The step in it, from 0.
+    /// The batch within the epoch, from 0.
     pub batch: u32,
 }
 
 /// A plan with its buffers, pipelines and bind groups, ready to run.
 pub struct Staged {
     gpu: Arc<Gpu>,
-    /// What it replays.
+    /// The plan.
     pub plan: Plan,
     loaded: Loaded,
-    /// The dispatches of each of the plan's steps.
+    /// The dispatches of each of the plan's programs.
     programs: Vec<Range<usize>>,
     in_flight: VecDeque<InFlight>,
-    /// Copies that go with the next submission: of their own they would cost as much as a small network's epoch.
+    /// Copies that wait for the next submission. In a submission of their own they would cost as much as a small
+    /// network's epoch.
     copies: Vec<wgpu::CommandBuffer>,
     last_finished: Instant,
-    /// How long the nanoseconds of an estimate take.
+    /// Measured time for the estimated nanoseconds.
     pace: Pace,
 }
 
-/// Work that was handed to the device, and its estimate.
+/// A submission in flight, and its estimate.
 struct InFlight {
     submission: Submission,
     submitted: Instant,
     nanoseconds: u64,
 }
 
-/// How long a submission may take: under the 250 ms after which others on the device notice. In a browser a page is drawn by the same device.
+/// The maximum time of a submission: under the 250 ms after which other programs on the device notice. In a browser the
+/// same device draws the page.
 const LONGEST_SUBMISSION: Duration = Duration::from_millis(if cfg!(target_arch = "wasm32") { 20 } else { 200 });
 
-/// The same where all that is in flight should be over within a quarter of a second, because somebody may cancel.
+/// The same if training can be cancelled: everything in flight should end within a quarter of a second.
 const LONGEST_CANCELLABLE: Duration = Duration::from_millis(if cfg!(target_arch = "wasm32") { 20 } else { 60 });
 
-/// The most command buffers in a submission: few enough that the device soon has work while the next ones are recorded.
+/// The maximum number of command buffers in a submission: few enough that the device soon has work while the next ones
+/// are recorded.
 const LARGEST_SUBMISSION: usize = 64;
 
-/// The most submissions that wait on the device.
+/// The maximum number of submissions in flight.
 const MOST_IN_FLIGHT: usize = 3;
 
 impl Staged {
-    /// Allocates and compiles all that the plan needs; up to `readable` elements can then be read at once without allocating.
+    /// Allocates and compiles everything that the plan needs. Up to `readable` elements can then be read at once
+    /// without allocating.
     pub async fn new(gpu: Arc<Gpu>, plan: Plan, readable: usize) -> Result<Self, Error> {
         let loaded = Loaded::new(&gpu, &plan, "staged", readable.max(1)).await?;
         let (in_flight, last_finished, pace) = (VecDeque::new(), Instant::now(), gpu.pace());
@@ -79,7 +83,7 @@ impl Staged {
         Ok(Self { gpu, plan, loaded, programs, in_flight, copies: Vec::new(), last_finished, pace })
     }
 
-    /// Writes a tensor; it takes effect before the next run.
+    /// Writes a tensor, before the next run.
     pub fn write(&self, tensor: Id, values: &[f32]) -> Result<(), Error> {
         self.write_words(tensor, bytemuck::cast_slice(values))
     }
@@ -91,18 +95,18 @@ impl Staged {
         self.gpu.write(&self.loaded.buffers[tensor.buffer], tensor.offset as u64 * 4, bytemuck::cast_slice(values))
     }
 
-    /// Writes a whole tensor of any length.
+    /// Uploads a whole tensor of any length.
     pub async fn upload(&self, tensor: Id, values: &[f32]) -> Result<(), Error> {
         let PlannedTensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
         self.gpu.upload(&self.loaded.buffers[buffer], offset as u64 * 4, bytemuck::cast_slice(values)).await
     }
 
-    /// The same in f64: as much of it as goes at a time becomes f32.
+    /// Uploads f64 values, converting them to f32 piece by piece.
     pub async fn upload_wide(&self, tensor: Id, values: &[f64]) -> Result<(), Error> {
         let PlannedTensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
         for (i, part) in values.chunks(UPLOAD / 4).enumerate() {
             let at = (offset * 4 + i * UPLOAD) as u64;
-            // Twice as much: the other part waits in the driver's memory.
+            // Twice the size, since another piece waits in the driver's memory.
             Reserve::new("parameters on their way to the device", 2 * UPLOAD.min(part.len() * 4) as u64)?;
             let narrow: Vec<f32> = part.iter().map(|value| *value as f32).collect();
             self.gpu.upload(&self.loaded.buffers[buffer], at, bytemuck::cast_slice(&narrow)).await?;
@@ -110,31 +114,31 @@ impl Staged {
         Ok(())
     }
 
-    /// Sets every element of a tensor to zero bits.
+    /// Sets all elements of a tensor to zero.
     pub fn clear(&self, tensor: Id) -> Result<(), Error> {
         let PlannedTensor { rows, columns, .. } = self.plan.tensors[tensor.0];
         self.write_words(tensor, &vec![0; rows * columns])
     }
 
-    /// Writes a step table, at most as many rows as it has, and sets its cursor to the first.
+    /// Writes a step table, at most as many rows as it has, and resets its cursor.
     pub fn write_steps(&self, table: &StepTable, steps: &[Step]) -> Result<(), Error> {
         self.write_words(table.steps, bytemuck::cast_slice(steps))?;
         self.write_words(table.cursor, &[0])
     }
 
-    /// The buffer that a tensor is in, where it begins there, and how long it is, in bytes.
+    /// The buffer of a tensor, and its offset and size in bytes.
     pub fn place(&self, tensor: Id) -> (&wgpu::Buffer, u64, u64) {
         let tensor = &self.plan.tensors[tensor.0];
         (&self.loaded.buffers[tensor.buffer], tensor.offset as u64 * 4, (tensor.rows * tensor.columns) as u64 * 4)
     }
 
-    /// The most steps that a table holds.
+    /// The maximum number of steps in a table.
     pub fn rows(&self, table: &StepTable) -> usize {
         self.plan.tensors[table.steps.0].rows
     }
 
-    /// Records those steps, at most as many as the table has, into somebody else's command buffer, each with its program. The pass takes
-    /// those timestamps.
+    /// Records those steps, at most as many as the table has, into another owner's command buffer. Each step comes with
+    /// its program. The pass writes those timestamps.
     pub async fn record_steps(
         &self,
         table: &StepTable,
@@ -156,7 +160,7 @@ impl Staged {
         })
     }
 
-    /// Copies one flat buffer to another of the same length, before whatever is run or read next.
+    /// Copies one flat buffer to another of the same length, before the next run or readback.
     pub fn copy(&mut self, from: Id, to: Id) -> Result<(), Error> {
         let (from, to) = (&self.plan.tensors[from.0], &self.plan.tensors[to.0]);
         let (from, to, bytes) = (&self.loaded.buffers[from.buffer], &self.loaded.buffers[to.buffer], from.columns as u64 * 4);
@@ -165,8 +169,8 @@ impl Staged {
         Ok(())
     }
 
-    /// Runs as many steps as there are rows, or fewer where it is cancelled, and gives how many. They go through the plan's programs in the
-    /// order of `epoch`, again and again. Returns when they are submitted, not when they are done.
+    /// Runs one step for each row, or fewer if it is cancelled, and returns how many. The steps cycle through the
+    /// plan's programs in the order of `epoch`. It returns once they are submitted, not when they are done.
     pub async fn run(
         &mut self,
         table: &StepTable,
@@ -175,11 +179,11 @@ impl Staged {
         cancel: Option<&Cancel>,
     ) -> Result<usize, Error> {
         let most = self.rows(table);
-        // Whole epochs at once, as far as one fits the table.
+        // Whole epochs at once, if one fits in the table.
         let whole = (most / epoch.len()).max(1) * epoch.len();
         let mut taken = 0;
         for rows in steps.chunks(whole) {
-            // An epoch that is longer than the table goes through it in parts.
+            // An epoch that is longer than the table is run in parts.
             for (part, rows) in rows.chunks(most).enumerate() {
                 let first = part * most;
                 let programs = &epoch[first..epoch.len().min(first + rows.len())];
@@ -199,9 +203,9 @@ impl Staged {
         self.replay_epochs(&[0], times, None).await.map(|_| ())
     }
 
-    /// Runs those programs in their order, that many times: one command buffer each time, several to a submission. One is cut into
-    /// several only where it alone would make a submission too long, between programs where that will do. Gives how many programs were run:
-    /// all, or fewer where it is cancelled.
+    /// Runs those programs in order, that many times: one command buffer for each repetition, several in a submission.
+    /// A repetition is split into several only if it alone would make a submission too long, between programs where
+    /// possible. Returns how many programs were run: fewer if it is cancelled.
     pub async fn replay_epochs(&mut self, epoch: &[usize], times: usize, cancel: Option<&Cancel>) -> Result<usize, Error> {
         let longest = if cancel.is_some() { LONGEST_CANCELLABLE } else { LONGEST_SUBMISSION };
         let dispatches: Vec<Vec<usize>> = epoch.iter().map(|program| self.programs[*program].clone().collect()).collect();
@@ -214,7 +218,7 @@ impl Staged {
         let mut budget = self.budget(longest);
         let mut cuts = cuts(&estimates, budget);
         for time in 0..times {
-            // It changes when a submission has taught something.
+            // The budget changes after each measurement.
             if budget != self.budget(longest) {
                 budget = self.budget(longest);
                 cuts = self::cuts(&estimates, budget);
@@ -240,17 +244,18 @@ impl Staged {
         Ok(times * epoch.len())
     }
 
-    /// How much estimated time fits into a submission of that time; a tenth of it until the device's speed is known.
+    /// The estimated time that fits in a submission of that length; a tenth of it until the device's speed is known.
     fn budget(&self, longest: Duration) -> u64 {
         self.pace.fitting(longest).map_or(longest.as_nanos() as u64 / 10, |fitting| fitting as u64)
     }
 
-    /// A command buffer with those dispatches.
+    /// Records those dispatches into a command buffer.
     fn record(&self, order: &[usize]) -> Result<wgpu::CommandBuffer, Error> {
         self.loaded.record(&self.gpu, order.iter().copied())
     }
 
-    /// Hands command buffers on, after waiting until few enough are in flight: one while the device's speed is unknown.
+    /// Submits command buffers after waiting until few enough submissions are in flight: one while the device's speed
+    /// is unknown.
     async fn submit(&mut self, commands: Vec<wgpu::CommandBuffer>, nanoseconds: u64) -> Result<(), Error> {
         let most = if self.pace.is_known() { MOST_IN_FLIGHT } else { 1 };
         while self.in_flight.len() >= most {
@@ -281,7 +286,7 @@ impl Staged {
         Ok(read.iter().map(|words| bytemuck::pod_collect_to_vec(words)).collect())
     }
 
-    /// The same, as the words that they are, once that program has run, which goes with it in one submission.
+    /// Reads raw words. If a program is given, it runs first, in the same submission.
     pub async fn read_words(&mut self, program: Option<usize>, wanted: &[(Id, usize)]) -> Result<Vec<Vec<u32>>, Error> {
         let total = wanted.iter().map(|(_, count)| count).sum::<usize>();
         if total as u64 * 4 > self.loaded.staging.size() {
@@ -299,7 +304,7 @@ impl Staged {
             commands.push(self.record(&self.programs[program].clone().collect::<Vec<_>>())?);
         }
         let read = self.gpu.read_after(commands, &self.loaded.staging, &regions).await?;
-        // What came before the readback is done.
+        // Everything before the readback is done.
         if let Some(submitted) = self.in_flight.front().map(|oldest| oldest.submitted) {
             let nanoseconds = self.in_flight.drain(..).map(|work| work.nanoseconds).sum();
             self.learn(submitted, nanoseconds);
@@ -307,7 +312,8 @@ impl Staged {
         Ok(read.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect())
     }
 
-    /// Runs one step of a training that changes nothing, and measures each dispatch alone, as far as the adapter has a clock.
+    /// Runs one training step that changes nothing, and measures each dispatch separately if the adapter has
+    /// timestamps.
     pub async fn times(&mut self, table: &StepTable) -> Result<Vec<Option<Duration>>, Error> {
         self.write_steps(table, &[Step { corrections: [1.0; 2], ..Step::default() }])?;
         let mut times = Vec::with_capacity(self.programs[0].len());
@@ -317,25 +323,25 @@ impl Staged {
         Ok(times)
     }
 
-    /// Runs one dispatch alone: for looking at a step stage by stage.
+    /// Runs a single dispatch, to explain a step stage by stage.
     pub async fn run_one(&mut self, index: usize) -> Result<(), Error> {
         let commands = vec![self.record(&[index])?];
         self.gpu.finished(self.gpu.submit(commands)?).await
     }
 }
 
-/// A part of an epoch that goes into a command buffer.
+/// A part of an epoch that goes into one command buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Cut {
-    /// Of the epoch's, all programs in a row.
+    /// The range of the epoch's dispatches, all programs in sequence.
     dispatches: Range<usize>,
-    /// The program that it begins with, if it begins with one.
+    /// The program that it begins with, if it begins at the start of one.
     begins: Option<usize>,
     nanoseconds: u64,
 }
 
-/// An epoch of programs with those estimates: whole if it fits the budget, else in parts of whole programs as far as each fits it, and only
-/// a program that does not is cut itself.
+/// Splits an epoch of programs by their estimates. It stays whole if it fits the budget. Otherwise it is split between
+/// programs, and a program is split only if it does not fit by itself.
 fn cuts(programs: &[Vec<u64>], budget: u64) -> Vec<Cut> {
     let mut cuts: Vec<Cut> = Vec::new();
     let (mut first, mut joins) = (0, false);
@@ -347,7 +353,7 @@ fn cuts(programs: &[Vec<u64>], budget: u64) -> Vec<Cut> {
             let begins = (range.start == 0).then_some(program);
             let dispatches = first + range.start..first + range.end;
             match cuts.last_mut() {
-                // What a program was cut into stays apart, so that each program begins a part.
+                // Parts of a split program are not joined with others, so that each program starts a part.
                 Some(last) if joins && fits && last.nanoseconds + nanoseconds <= budget => {
                     last.dispatches.end = dispatches.end;
                     last.nanoseconds += nanoseconds;
@@ -360,7 +366,7 @@ fn cuts(programs: &[Vec<u64>], budget: u64) -> Vec<Cut> {
     cuts
 }
 
-/// The dispatches of a program in as few parts as each fit the budget, none empty.
+/// Splits the dispatches of a program into as few ranges as fit the budget, none empty.
 fn ranges(estimates: &[u64], budget: u64) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let (mut start, mut sum) = (0, 0);

@@ -1,4 +1,4 @@
-//! The staged engine in training.
+//! Trains with the staged engine.
 
 use std::sync::Arc;
 
@@ -13,26 +13,26 @@ use crate::gpu::Gpu;
 use crate::plan::{BatchIds, EvaluationIds, Id, Piece, StepTable, TrainingIds};
 use crate::settings::{Cancel, Fit, Measured};
 
-/// The staged engine in training.
+/// The staged engine in a training.
 pub struct StagedEngine {
     pub staged: Staged,
-    /// Which of the plan's tensors are what.
+    /// The tensors of the plan.
     pub ids: TrainingIds,
     batches: Batches,
     /// The plan's programs in the order of an epoch.
     epoch: Vec<usize>,
-    /// The rows, where they do not fit the device and are uploaded batch by batch.
+    /// The rows, if they do not fit on the device and are uploaded batch by batch.
     streamed: Option<Streamed>,
     validation: Option<Validation>,
     layout_len: usize,
     loss_slots: usize,
-    /// What looks at the parameters, if that is done.
+    /// The check of the parameters, if there is one.
     look: Option<Look>,
-    /// Where copies of the parameters go.
+    /// The tensors that hold snapshots of the parameters.
     snapshots: Vec<(Snapshot, Id)>,
-    /// The epochs whose losses are on the device and have not been read.
+    /// The number of epochs whose losses are on the device and have not been read.
     unread: usize,
-    /// The parameters as they are, if they have been read.
+    /// The current parameters, if they have been read.
     read: Option<Vec<f64>>,
     fit: Fit,
 }
@@ -64,7 +64,7 @@ impl Streamed {
         }
     }
 
-    /// Writes those rows where a step takes them.
+    /// Writes those rows to the tensors of a batch.
     fn write(&self, staged: &Staged, batch: &BatchIds, rows: &[usize]) -> Result<(), Error> {
         staged.write(batch.inputs, &gather(&self.inputs, rows, self.columns[0]))?;
         staged.write(batch.targets, &gather(&self.targets, rows, self.columns[1]))?;
@@ -152,7 +152,7 @@ impl StagedEngine {
         Ok(taken)
     }
 
-    /// Puts a step's rows where it takes them, if they are not on the device; gives its row of the step table.
+    /// Uploads the rows of a step if they are not on the device, and returns its row of the step table.
     pub fn first_batch(&self, step: &Step) -> Result<replay::Step, Error> {
         if let Some(streamed) = &self.streamed {
             streamed.write(&self.staged, &self.ids.batch, &self.batches.rows_of(step.epoch, step.batch))?;
@@ -165,7 +165,7 @@ impl StagedEngine {
         self.epoch[step.batch as usize]
     }
 
-    /// The row of the step table for a step whose loss goes there.
+    /// The row of the step table for a step whose loss goes to `loss_slot`.
     pub fn row(&self, step: &Step, loss_slot: usize) -> replay::Step {
         let optimizer = &self.fit.optimizer;
         replay::Step {
@@ -245,7 +245,7 @@ impl StagedEngine {
         Ok(slots)
     }
 
-    /// Where a snapshot goes, if it is planned.
+    /// The tensor of a snapshot, if it is planned.
     fn place_of(&self, snapshot: Snapshot) -> Option<Id> {
         self.snapshots.iter().find(|(planned, _)| *planned == snapshot).map(|(_, id)| *id)
     }
@@ -255,7 +255,7 @@ impl StagedEngine {
     }
 }
 
-/// Writes data to the pieces that it is planned in.
+/// Writes data to its planned pieces.
 async fn write_pieces(staged: &Staged, pieces: &[Piece], data: &Data<'_>) -> Result<(), Error> {
     let weights = data.weights.as_deref().unwrap_or_default();
     let (mut inputs, mut targets, mut weights) = (data.inputs.values(), data.targets.values(), weights);
@@ -269,14 +269,14 @@ async fn write_pieces(staged: &Staged, pieces: &[Piece], data: &Data<'_>) -> Res
     Ok(())
 }
 
-/// As many of the values as a tensor has.
+/// Takes as many of the values as a tensor has.
 fn next<'a>(staged: &Staged, tensor: Id, rest: &mut &'a [f32]) -> &'a [f32] {
     let (first, after) = rest.split_at(staged.plan.len(tensor));
     *rest = after;
     first
 }
 
-/// The rows of the step table of an evaluation in so many pieces.
+/// The rows of the step table for an evaluation in that many pieces.
 pub fn evaluation_steps(pieces: usize, size: usize) -> Vec<replay::Step> {
     let step = |piece: usize| replay::Step {
         adds: u32::from(piece > 0),
@@ -287,7 +287,7 @@ pub fn evaluation_steps(pieces: usize, size: usize) -> Vec<replay::Step> {
     (0..pieces).map(step).collect()
 }
 
-/// What was read back at once.
+/// The results of one readback.
 pub struct Read {
     pub losses: Vec<f64>,
     pub counts: Vec<u64>,
@@ -295,26 +295,26 @@ pub struct Read {
     pub finite: bool,
 }
 
-/// What is read back of what was measured.
+/// What to read back after measuring.
 pub struct Measuring<'a> {
     pub table: &'a StepTable,
-    /// How many losses.
+    /// The number of losses.
     pub losses: usize,
     pub counts: Option<Id>,
-    /// The parameters, where they are asked for.
+    /// The parameters, if requested.
     pub parameters: Option<Id>,
-    /// What looks at the parameters before they are read.
+    /// The check to run on the parameters before they are read.
     pub look: Option<Look>,
 }
 
 impl<'a> Measuring<'a> {
-    /// What an evaluation measured: that many losses, and its counts.
+    /// The results of an evaluation: that many losses, and its counts.
     pub fn of(ids: &'a EvaluationIds, losses: usize) -> Self {
         Self { table: &ids.table, losses, counts: ids.counts, parameters: None, look: None }
     }
 }
 
-/// Reads all of that at once; the counts begin again.
+/// Reads all of it in one readback and resets the counts.
 pub async fn read_measured(staged: &mut Staged, what: &Measuring<'_>) -> Result<Read, Error> {
     let &Measuring { table, losses, counts, parameters, look } = what;
     let whole = |id: Id| (id, staged.plan.len(id));

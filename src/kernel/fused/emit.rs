@@ -1,21 +1,21 @@
-//! The emitter of fused kernels: a network's training written out, layer by layer, so that all of it stays in registers.
+//! Emits fused kernels: a network's training, unrolled layer by layer, so that all values stay in registers.
 
 use super::network::{Fused, Lanes, PARAMS};
 use crate::kernel::text::{Text, component, vector};
 use crate::network::Activation;
 
-/// So many words are loaded and stored one by one, wherever.
+/// Up to this many words are always loaded and stored one by one.
 const FEW_WORDS: usize = 4;
 
-/// The terms of a sum in a line.
+/// The number of terms of a sum in one line.
 const TERMS: usize = 4;
 
 impl Fused {
-    /// The whole WGSL module, but for the functions of shaders/math.wgsl.
+    /// The whole WGSL module except the functions of shaders/math.wgsl.
     pub fn source(&self) -> String {
         let mut emitter = Emitter { fused: self, text: Text::default(), memory: Vec::new(), exchanges: 0 };
         emitter.main();
-        // What the body turned out to need is declared above it.
+        // Declarations that the body turned out to need are put above it.
         let (body, memory) = (std::mem::take(&mut emitter.text).text, std::mem::take(&mut emitter.memory));
         emitter.head(&memory);
         emitter.text.text + &body
@@ -25,20 +25,20 @@ impl Fused {
 struct Emitter<'a> {
     fused: &'a Fused,
     text: Text,
-    /// Arrays in workgroup memory, with their lengths a network.
+    /// Arrays in workgroup memory, with their lengths for each network.
     memory: Vec<(String, usize)>,
-    /// Exchanges of values in a row.
+    /// The number of exchanges of values so far.
     exchanges: usize,
 }
 
-/// A vector of a lane, of so many components.
+/// A vector variable of a lane, and its number of components.
 struct Part {
     name: String,
     width: usize,
 }
 
 impl Part {
-    /// An expression for each component, put together.
+    /// A vector with one expression for each component.
     fn each(&self, value: impl Fn(usize) -> String) -> String {
         let values: Vec<_> = (0..self.width).map(value).collect();
         if self.width == 1 { values[0].clone() } else { format!("{}({})", vector(self.width as u32), values.join(", ")) }
@@ -63,7 +63,7 @@ impl Emitter<'_> {
         self.fused.layers.len() - 1
     }
 
-    /// The vectors of a layer's units in a lane, by the name that they begin with.
+    /// The vectors of a layer's units in a lane; their names begin with `name`.
     fn parts(&self, layer: usize, name: &str) -> Vec<Part> {
         let widths = self.fused.widths(layer);
         let single = widths.len() == 1;
@@ -74,7 +74,7 @@ impl Emitter<'_> {
         widths.iter().enumerate().map(part).collect()
     }
 
-    /// Where unit j of a layer is: the lane, and its component in that lane's vectors of that name.
+    /// The lane of unit j of a layer, and its component in that lane's vectors of that name.
     fn unit(&self, layer: usize, name: &str, j: usize) -> (usize, String) {
         let units = self.fused.units(layer);
         let (lane, at) = (j / units, j % units);
@@ -86,12 +86,12 @@ impl Emitter<'_> {
         self.fused.decays || self.fused.layers.iter().any(|layer| layer.decay.is_some())
     }
 
-    /// The lowest layer that is trained: errors go back no further.
+    /// The lowest layer that is trained. The backward pass ends there.
     fn lowest_trained(&self) -> usize {
         self.fused.layers.iter().position(|layer| !layer.frozen).unwrap_or(self.fused.layers.len())
     }
 
-    /// The names of all that a lane holds, in the order of its words: for each of the parameters, then for each of the slots.
+    /// The variables of a lane in the order of its words: all parameters, then all slots.
     fn held(&self) -> Vec<(usize, Part)> {
         let slots = std::iter::once("").chain(self.fused.rule.slots.iter().copied());
         let mut held = Vec::new();
@@ -107,7 +107,7 @@ impl Emitter<'_> {
         held
     }
 
-    /// A sum, some terms a line.
+    /// A sum, with several terms in a line.
     fn sum(&mut self, part: &Part, start: &str, terms: &[String]) {
         if terms.len() <= TERMS {
             let start = Some(start).filter(|start| !start.is_empty());
@@ -122,7 +122,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// What tells the first `count` units' values of a layer to all lanes; gives an expression for each.
+    /// Shares the values of a layer's first `count` units with all lanes. Returns an expression for each.
     fn exchange(&mut self, layer: usize, name: &str, to: &str) -> Vec<String> {
         let count = self.fused.layers[layer].outs;
         let own: Vec<_> = (0..count).map(|j| self.unit(layer, name, j)).collect();
@@ -154,7 +154,7 @@ impl Emitter<'_> {
         (0..count).map(|j| format!("{to}_{j}")).collect()
     }
 
-    /// A line that is of lanes only whose unit there is.
+    /// A line that only runs in lanes whose unit exists.
     fn guarded(&mut self, layer: usize, at: usize, line: &str) {
         match self.exists(layer, at) {
             None => self.text.line(line),
@@ -162,7 +162,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// The condition for a lane's unit at that place to be one of the layer's; none if it always is.
+    /// The condition that a lane's unit at that position exists in the layer; `None` if it always does.
     fn exists(&self, layer: usize, at: usize) -> Option<String> {
         let (outs, units) = (self.fused.layers[layer].outs, self.fused.units(layer));
         (self.fused.lanes.count() * units > outs).then(|| match (units, at) {
@@ -231,7 +231,7 @@ impl Emitter<'_> {
         self.functions();
     }
 
-    /// The functions that are chosen: activations, loss, update.
+    /// The chosen functions: activations, loss, update.
     fn functions(&mut self) {
         let fused = self.fused;
         let mut done: Vec<&Activation> = Vec::new();
@@ -344,7 +344,7 @@ impl Emitter<'_> {
         self.text.close("}");
     }
 
-    /// Where a word of the network is.
+    /// The index of a word of the network.
     fn word(&self, k: &str) -> String {
         match self.fused.lanes {
             Lanes::One => format!("parameters[{k} * params.networks + network]"),
@@ -354,8 +354,8 @@ impl Emitter<'_> {
         }
     }
 
-    /// Whether words come and go in a loop, passing through all registers: software drivers make of each load and store a loop over the lanes,
-    /// and take long to compile hundreds of them.
+    /// Whether words are loaded and stored in a loop that rotates them through all registers. Software drivers turn
+    /// each load and store into a loop over the lanes, and take long to compile hundreds of them.
     fn rotates(&self) -> bool {
         matches!(self.fused.lanes, Lanes::Subgroup(_)) && self.fused.words() > FEW_WORDS
     }
@@ -364,7 +364,7 @@ impl Emitter<'_> {
         let words = self.fused.words();
         if self.rotates() {
             (0..words).for_each(|k| self.text.line(&format!("var word_{k} = vec4f();")));
-            // Were the bound a constant, compilers would write the rounds out again.
+            // With a constant bound, compilers would unroll the loop again.
             self.text.open("for (var k = 0u; k < params.words; k++) {");
             (1..words).for_each(|k| self.text.line(&format!("word_{} = word_{k};", k - 1)));
             let word = self.word("k");
@@ -431,7 +431,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Of a kernel that writes its rows out, the rows.
+    /// Loads the rows, in a kernel that unrolls its rows.
     fn load_rows(&mut self) {
         let fused = self.fused;
         self.text.line("");
@@ -452,12 +452,12 @@ impl Emitter<'_> {
         self.text.line("");
     }
 
-    /// The layers whose weights the error goes back through.
+    /// The layers whose weights the backward pass needs.
     fn passing(&self) -> std::ops::Range<usize> {
         self.lowest_trained() + 1..self.fused.layers.len()
     }
 
-    /// Puts the weights that errors go back through where all lanes reach them.
+    /// Copies the weights that the backward pass needs to where all lanes can read them.
     fn share_weights(&mut self) {
         if !matches!(self.fused.lanes, Lanes::Memory(_)) || self.passing().is_empty() {
             return;
@@ -489,8 +489,8 @@ impl Emitter<'_> {
         self.text.line("workgroupBarrier();");
     }
 
-    /// The weights that the errors of a lane's units come back through: for each unit j of layer l, vectors over the units of the layer
-    /// before it.
+    /// The weights transposed for the backward pass: for each unit j of layer l, vectors over this lane's units of the
+    /// layer before.
     fn turned_weights(&mut self, l: usize) -> Vec<Vec<String>> {
         let (outs, before) = (self.fused.layers[l].outs, self.fused.layers[l].ins);
         let units = self.fused.units(l - 1);
@@ -593,7 +593,7 @@ impl Emitter<'_> {
         let (inputs, words) = (self.fused.inputs, self.fused.input_words());
         let name = |i: usize| format!("x_{}.{}", i / 4, component(i as u32 % 4));
         match self.fused.lanes {
-            // One invocation loads what all need, each a part of it.
+            // Each invocation loads a part of what all need.
             Lanes::Subgroup(lanes) if words > 1 => {
                 let lanes = lanes as usize;
                 for load in 0..words.div_ceil(lanes) {
@@ -616,7 +616,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// One row: forward, loss, deltas, gradients.
+    /// One row: forward pass, loss, deltas, gradients.
     fn row(&mut self, inputs: Vec<String>, targets: &dyn Fn(usize) -> String, weight: Option<&str>, turned: &[Vec<Vec<String>>]) {
         let fused = self.fused;
         let last = self.last();
@@ -680,7 +680,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// ln y in place of z, and y, of all lanes' units: as in shaders/softmax.wgsl.
+    /// Softmax over all lanes' units, as in shaders/softmax.wgsl: ln y in place of z, and y.
     fn softmax(&mut self, l: usize) {
         let all = self.exchange(l, &format!("z{l}"), "sum");
         let lines: Vec<_> = all[1..]
@@ -712,7 +712,8 @@ impl Emitter<'_> {
         }
     }
 
-    /// The loss of the row, and ∂loss/∂z of the last layer, or ∂loss/∂y before a softmax that is not part of the loss.
+    /// The loss of the row, and ∂loss/∂z of the last layer, or ∂loss/∂y if a softmax follows that is not part of the
+    /// loss.
     fn output_delta(&mut self, targets: &dyn Fn(usize) -> String, weight: Option<&str>) {
         let fused = self.fused;
         let l = self.last();
@@ -721,7 +722,7 @@ impl Emitter<'_> {
         self.text.line("// loss, and its delta");
         let fuses = fused.loss.fuses_with(activation);
         let weighted = weight.map_or(String::new(), |weight| format!("{weight} * "));
-        // Of a row without weight not even an infinity counts.
+        // In a row with weight 0, even an infinity must not count.
         let of_weight = |zero: &str, value: String| match weight {
             Some(weight) => format!("select({zero}, {value}, {weight} > 0.0)"),
             None => value,
@@ -751,7 +752,7 @@ impl Emitter<'_> {
                 }
             };
             let value = of_weight(&format!("{}()", d.kind()), format!("{weighted}{gradient}{slope}"));
-            // Units that there are not have no part in the loss; of other layers nobody reads them.
+            // Units that do not exist must not contribute to the loss. In other layers nothing reads them.
             let value = match fused.lanes.count() * units > fused.layers[l].outs {
                 true => {
                     let exists: Vec<_> = (0..d.width).map(|c| self.exists(l, 4 * p + c).unwrap_or_default()).collect();
@@ -766,7 +767,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// y (e - sum of e y over the row): as in shaders/softmax_delta.wgsl.
+    /// y (e - sum of e y over the row), as in shaders/softmax_delta.wgsl.
     fn softmax_delta(&mut self) {
         let l = self.last();
         let parts = |of: &str| self.parts(l, of);
@@ -782,7 +783,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Every weight and bias goes against its gradient.
+    /// The update of all weights and biases.
     fn update(&mut self, gradients: &[(usize, Part)], batches: bool) {
         let fused = self.fused;
         let outputs = fused.outputs_in_mean();
@@ -825,7 +826,7 @@ impl Emitter<'_> {
         self.share_weights();
     }
 
-    /// The loss of the epoch, of all lanes together, goes where it was asked for.
+    /// Stores the loss of the epoch, summed over all lanes, in its slot.
     fn keep_loss(&mut self) {
         let fused = self.fused;
         let outs = fused.layers[self.last()].outs;

@@ -1,5 +1,5 @@
-//! The fused kernel: the training of a whole small network in one dispatch. [`network`] says what it is made of and who holds which
-//! number, [`emit`] writes its WGSL.
+//! The fused kernel: the training of a whole small network in one dispatch. [`network`] describes it and the
+//! distribution of its numbers over the lanes, and [`emit`] writes its WGSL.
 
 mod emit;
 mod network;

@@ -1,69 +1,69 @@
-//! What a fused kernel is made of, and where a network's numbers lie in its lanes.
+//! The description of a fused kernel, and the distribution of a network's numbers over its lanes.
 
 use crate::kernel::binding::{Binding, read, when, write};
 use crate::network::{Activation, Loss, MathFunction, Network, Optimizer, Rule};
 
-/// A kernel that trains whole networks: all that its WGSL depends on.
+/// A kernel that trains whole networks. Its WGSL depends on exactly these fields.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Fused {
-    /// How many values a row of the inputs has.
+    /// The number of inputs.
     pub inputs: usize,
-    /// First to last.
+    /// The layers, first to last.
     pub layers: Vec<Layer>,
-    /// What is made small.
+    /// The loss to minimise.
     pub loss: Loss,
-    /// How the parameters are changed.
+    /// The update rule.
     pub rule: Rule,
-    /// The rows of the data.
+    /// The number of rows in the data.
     pub rows: usize,
-    /// The rows of a batch; an epoch's last one may have fewer.
+    /// The number of rows in a batch. The last batch of an epoch may be smaller.
     pub batch: usize,
-    /// Whether each epoch has an order of its own.
+    /// Whether rows are shuffled for each epoch.
     pub shuffled: bool,
-    /// Whether rows have weights, which may differ from network to network.
+    /// Whether there are sample weights, which may differ between networks.
     pub weighted: bool,
     /// Whether learning rates or the optimizer's corrections change from step to step.
     pub stepped: bool,
     /// Whether networks have weight decay.
     pub decays: bool,
-    /// Whether networks end at epochs of their own.
+    /// Whether networks may end at different epochs.
     pub ends: bool,
-    /// Who holds a network.
+    /// The invocations that hold a network.
     pub lanes: Lanes,
 }
 
-/// A layer of it.
+/// A layer of a fused kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Layer {
-    /// How many values come in.
+    /// The number of inputs.
     pub ins: usize,
-    /// How many go out.
+    /// The number of outputs.
     pub outs: usize,
-    /// What it applies to its sums.
+    /// The activation function.
     pub activation: Activation,
-    /// Whether it stays as it is.
+    /// Whether training leaves the layer unchanged.
     pub frozen: bool,
-    /// Its own weight decay, as a WGSL number.
+    /// The layer's own weight decay, as a WGSL number.
     pub decay: Option<String>,
 }
 
-/// The invocations that hold a network, and how they tell each other what they computed. Each holds, of every layer, some neighbouring
-/// units: their weights, their biases, and what the optimizer keeps of them.
+/// The invocations that hold a network, and how they exchange values. Each holds some adjacent units of every layer:
+/// their weights, biases and optimizer state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lanes {
-    /// One invocation holds it whole; the rows are written out one by one, so that they are on the chip as well.
+    /// One invocation holds the whole network. The rows are unrolled, so that they are on the chip too.
     One,
-    /// A subgroup of that fixed size: values go from register to register.
+    /// A subgroup of that fixed size. Values are exchanged between registers.
     Subgroup(u32),
-    /// So many invocations of a workgroup: values go through its memory.
+    /// This many invocations of a workgroup. Values are exchanged through its memory.
     Memory(u32),
 }
 
-/// The invocations of a workgroup, but for subgroups.
+/// The number of invocations in a workgroup, except for subgroups.
 const INVOCATIONS: u32 = 64;
 
 impl Lanes {
-    /// How many hold a network.
+    /// The number of lanes that hold a network.
     pub fn count(self) -> usize {
         match self {
             Lanes::One => 1,
@@ -71,7 +71,7 @@ impl Lanes {
         }
     }
 
-    /// The invocations of a workgroup.
+    /// The number of invocations in a workgroup.
     pub fn invocations(self) -> u32 {
         match self {
             Lanes::Subgroup(lanes) => lanes,
@@ -79,13 +79,13 @@ impl Lanes {
         }
     }
 
-    /// The networks of a workgroup.
+    /// The number of networks in a workgroup.
     pub fn networks(self) -> usize {
         self.invocations() as usize / self.count()
     }
 }
 
-/// The fields of its `Params`, in order, with what they say.
+/// The fields of its `Params` in order, with their meaning.
 pub(super) const PARAMS: [(&str, &str); 9] = [
     ("networks", "in the buffers"),
     ("first", "this dispatch trains the networks first..end"),
@@ -101,25 +101,26 @@ pub(super) const PARAMS: [(&str, &str); 9] = [
 /// A storage buffer of a fused kernel.
 #[derive(Clone, Copy, Debug)]
 pub struct FusedBuffer {
-    /// How it is bound.
+    /// Its binding.
     pub binding: Binding,
     /// The WGSL type of its elements.
     pub(super) of: &'static str,
 }
 
-/// Where in its lanes a number lies.
+/// The location of a number in the lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LanePlace {
     /// Which of the lane's words of four numbers.
     pub word: usize,
-    /// Whose.
+    /// The lane.
     pub lane: usize,
-    /// Which of the four.
+    /// The component of the word, from 0 to 3.
     pub component: usize,
 }
 
 impl Fused {
-    /// Some of every kind, for tests and for writing them to a folder: XOR, the iris in batches with all that there is, the digits.
+    /// Examples of every kind, for tests and for writing them to a folder: XOR, iris in batches with all features,
+    /// digits.
     pub fn some() -> Vec<Self> {
         let xor = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
         let iris = Network::new(4).dense(16, Activation::Tanh).dense(3, Activation::Softmax);
@@ -160,7 +161,7 @@ impl Fused {
                 ..alone.clone()
             });
         }
-        // Three layers, the first of which is frozen and the second wide.
+        // Three layers: the first is frozen, the second is wide.
         let deep = Network::new(3).dense(4, Activation::Elu).frozen().dense(70, Activation::Relu).dense(1, Activation::Sigmoid);
         let (loss, lanes) = (Loss::BinaryCrossEntropy, Lanes::Memory(8));
         some.push(Self { inputs: 3, layers: Self::layers_of(&deep), loss, rows: 9, batch: 4, lanes, ..alone });
@@ -184,7 +185,7 @@ impl Fused {
         PARAMS.map(|(name, _)| name).to_vec()
     }
 
-    /// The storage buffers that it uses.
+    /// The storage buffers it uses.
     pub fn buffers(&self) -> Vec<FusedBuffer> {
         let buffers = [
             (read(1, "members"), "Member"),
@@ -212,63 +213,63 @@ impl Fused {
         expressions.into_iter().flat_map(|expression| expression.calls().iter().copied()).chain(softmax).collect()
     }
 
-    /// The optimizer's rule; weight decay is data.
+    /// The optimizer's rule. Weight decay is passed as data.
     pub fn rule_of(optimizer: &Optimizer) -> Rule {
         Rule::of(optimizer, 0.0)
     }
 
-    /// How many neighbouring units of a layer a lane holds.
+    /// The number of adjacent units of a layer in a lane.
     pub fn units(&self, layer: usize) -> usize {
         self.layers[layer].outs.div_ceil(self.lanes.count())
     }
 
-    /// The units of a layer in a lane, in vectors of up to four.
+    /// The units of a layer in a lane, divided into vectors of up to four.
     pub fn widths(&self, layer: usize) -> Vec<usize> {
         let units = self.units(layer);
         (0..units).step_by(4).map(|first| (units - first).min(4)).collect()
     }
 
-    /// The numbers that a lane holds of the weights and biases.
+    /// The number of weights and biases in a lane.
     pub fn numbers(&self) -> usize {
         (0..self.layers.len()).map(|layer| (self.layers[layer].ins + 1) * self.units(layer)).sum()
     }
 
-    /// The same with what the optimizer keeps of them.
+    /// The same including the optimizer state.
     pub fn held(&self) -> usize {
         self.numbers() * (1 + self.rule.slots.len())
     }
 
-    /// The words of four numbers that a lane holds in all.
+    /// The number of words in a lane; a word has four numbers.
     pub fn words(&self) -> usize {
         self.held().div_ceil(4)
     }
 
-    /// The numbers that a network has in the buffer of parameters.
+    /// The number of values of a network in the parameter buffer.
     pub fn network_numbers(&self) -> usize {
         self.words() * 4 * self.lanes.count()
     }
 
-    /// The words of a row of the inputs, in the buffer.
+    /// The number of words of a row of the inputs in the buffer.
     pub fn input_words(&self) -> usize {
         self.inputs.div_ceil(4)
     }
 
-    /// The words of a row of the targets that a lane reads.
+    /// The number of words of a row of the targets that a lane reads.
     pub fn target_words(&self) -> usize {
         self.widths(self.layers.len() - 1).len()
     }
 
-    /// How many batches an epoch has.
+    /// The number of batches in an epoch.
     pub fn batches(&self) -> usize {
         self.rows.div_ceil(self.batch)
     }
 
-    /// The parameters of a network.
+    /// The number of parameters of a network.
     pub fn parameters(&self) -> usize {
         self.layers.iter().map(|layer| (layer.ins + 1) * layer.outs).sum()
     }
 
-    /// The rounds of its loops that an epoch takes.
+    /// The number of loop iterations of an epoch.
     pub fn rounds(&self) -> usize {
         match self.lanes {
             Lanes::One => 1,
@@ -276,7 +277,7 @@ impl Fused {
         }
     }
 
-    /// The rounds that loading and storing take.
+    /// The number of loop iterations of loading and storing.
     pub fn rounds_of_words(&self) -> usize {
         2 * self.words()
     }
@@ -303,14 +304,14 @@ impl Fused {
     /// Where a place lies in the buffer of so many networks, in numbers.
     pub fn index(&self, place: LanePlace, network: usize, networks: usize) -> usize {
         let word = match self.lanes {
-            // Neighbouring invocations read neighbouring words.
+            // Adjacent invocations read adjacent words.
             Lanes::One => place.word * networks + network,
             Lanes::Subgroup(_) | Lanes::Memory(_) => (network * self.words() + place.word) * self.lanes.count() + place.lane,
         };
         4 * word + place.component
     }
 
-    /// The inputs as the kernel reads them: rows in whole words.
+    /// Packs the inputs for the kernel: each row is padded to whole words.
     pub fn pack_inputs(&self, values: &[f32]) -> Vec<f32> {
         let mut packed = vec![0.0; values.len() / self.inputs * self.input_words() * 4];
         for (to, from) in packed.chunks_mut(self.input_words() * 4).zip(values.chunks(self.inputs)) {
@@ -319,7 +320,7 @@ impl Fused {
         packed
     }
 
-    /// The targets as the kernel reads them: of each row, each lane's in whole words.
+    /// Packs the targets for the kernel: in each row, each lane's part is padded to whole words.
     pub fn pack_targets(&self, values: &[f32]) -> Vec<f32> {
         let last = self.layers.len() - 1;
         let (outs, units, words) = (self.layers[last].outs, self.units(last), self.target_words());
@@ -333,13 +334,15 @@ impl Fused {
         packed
     }
 
-    /// What the loss of a batch is taken the mean over for each row: the outputs, or 1; none where the gradient is that of a sum.
+    /// The number of values that a row's loss averages over: the outputs, or 1. `None` if the gradient is that of a
+    /// sum.
     pub(super) fn outputs_in_mean(&self) -> Option<f64> {
         self.loss.is_mean().then(|| self.loss.outputs_in_mean(self.layers[self.layers.len() - 1].outs))
     }
 
-    /// The weights of rows as the kernel takes them, with what all weigh together. It adds up weighted gradients before it divides by the weights:
-    /// of a mean these may be multiplied by any number, and by a power of two such that the largest is near 1 nothing overflows or vanishes.
+    /// Packs the sample weights for the kernel and returns their sum. The kernel sums weighted gradients before it
+    /// divides by the total weight, so for a mean the weights may be multiplied by any number. A power of two that
+    /// brings the largest near 1 prevents overflow and underflow.
     pub fn pack_weights(&self, weights: &[f32]) -> (Vec<f32>, f64) {
         let largest = weights.iter().copied().fold(0.0f32, f32::max);
         let scale = match self.loss.is_mean() && largest > 0.0 {
@@ -352,13 +355,13 @@ impl Fused {
         (packed, total)
     }
 
-    /// One over what an epoch's loss is a mean over, for rows of that weight together.
+    /// 1 / what an epoch's loss is a mean over, for rows of that total weight.
     pub fn loss_scale(&self, total: f64) -> f32 {
         let outputs = self.layers[self.layers.len() - 1].outs;
         (1.0 / (total * self.loss.outputs_in_mean(outputs))) as f32
     }
 
-    /// The bytes of workgroup memory, at most.
+    /// An upper bound of the workgroup memory in bytes.
     pub fn workgroup_memory(&self) -> usize {
         if !matches!(self.lanes, Lanes::Memory(_)) {
             return 0;
@@ -369,7 +372,7 @@ impl Fused {
         4 * self.lanes.networks() * (values + passing + 4 * last)
     }
 
-    /// Its name in messages.
+    /// The name in messages.
     pub fn label(&self) -> String {
         let sizes: Vec<_> = self.layers.iter().map(|layer| layer.outs.to_string()).collect();
         let lanes = match self.lanes {

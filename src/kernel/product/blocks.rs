@@ -1,6 +1,6 @@
-//! How the blocks of a product are computed: by rows in registers, or by tiles in workgroup memory.
+//! The tilings of a product: by rows in registers, or by tiles in workgroup memory.
 
-/// How the blocks of a product are computed.
+/// The family of a tiling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     /// Blocks in the registers of one invocation.
@@ -14,25 +14,25 @@ pub enum Family {
 pub struct RowBlocks {
     /// How many rows of c an invocation computes.
     pub rows: u32,
-    /// The size of every subgroup, a multiple of 4, if it is fixed and subgroups can be used.
+    /// The fixed size of every subgroup, a multiple of 4; `None` if it is not fixed or subgroups cannot be used.
     pub lanes: Option<u32>,
-    /// How many neighbouring columns of c an invocation computes: 4 or 1.
+    /// The number of adjacent columns of c that an invocation computes: 4 or 1.
     pub width: u32,
 }
 
 /// The tile of one workgroup, and the block of one invocation in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tiles {
-    /// The rows of the tile, a multiple of the block's.
+    /// The number of rows of the tile, a multiple of the block's.
     pub rows: u32,
-    /// Its columns, a multiple of the block's.
+    /// The number of columns of the tile, a multiple of the block's.
     pub columns: u32,
-    /// Rows and columns of the block, both multiples of 4.
+    /// The rows and columns of the block, both multiples of 4.
     pub block: (u32, u32),
 }
 
 impl Family {
-    /// The rows that a workgroup computes.
+    /// The number of rows that a workgroup computes.
     pub fn rows(&self) -> u32 {
         match self {
             Family::Rows(rows) => rows.rows,
@@ -40,7 +40,7 @@ impl Family {
         }
     }
 
-    /// The columns that a workgroup computes.
+    /// The number of columns that a workgroup computes.
     pub fn columns(&self) -> u32 {
         match self {
             Family::Rows(rows) => rows.invocations() * rows.width,
@@ -48,7 +48,7 @@ impl Family {
         }
     }
 
-    /// The terms of the sums that a round of the loop adds.
+    /// The number of terms that one iteration of the loop adds.
     pub fn depth(&self) -> u32 {
         match self {
             Family::Rows(_) => RowBlocks::DEPTH,
@@ -56,7 +56,7 @@ impl Family {
         }
     }
 
-    /// The invocations of a workgroup.
+    /// The number of invocations in a workgroup.
     pub fn invocations(&self) -> u32 {
         match self {
             Family::Rows(rows) => rows.invocations(),
@@ -64,7 +64,7 @@ impl Family {
         }
     }
 
-    /// The bytes of workgroup memory.
+    /// The workgroup memory in bytes.
     pub fn workgroup_memory(&self) -> u32 {
         match self {
             Family::Rows(_) => 0,
@@ -72,7 +72,7 @@ impl Family {
         }
     }
 
-    /// The other rounds that an invocation's loops take, in finishing.
+    /// The number of loop iterations of an invocation in its epilogue.
     pub fn finishing_rounds(&self) -> u32 {
         match self {
             Family::Rows(rows) => rows.rows,
@@ -85,30 +85,30 @@ impl RowBlocks {
     /// The terms that a round of the loop adds.
     pub(super) const DEPTH: u32 = 4;
 
-    /// The invocations of a workgroup: one subgroup.
+    /// The number of invocations in a workgroup: one subgroup.
     pub fn invocations(&self) -> u32 {
         self.lanes.unwrap_or(INVOCATIONS)
     }
 }
 
-/// The invocations of a workgroup of rows where there are no subgroups.
+/// The number of invocations in a workgroup by rows, if there are no subgroups.
 const INVOCATIONS: u32 = 8;
 
 impl Tiles {
-    /// The terms that a round of the loop adds: those that workgroup memory holds at a time.
+    /// The number of terms that one iteration of the loop adds, which workgroup memory holds at a time.
     pub(super) const DEPTH: u32 = 16;
 
-    /// The invocations of a workgroup.
+    /// The number of invocations in a workgroup.
     pub fn invocations(&self) -> u32 {
         self.rows / self.block.0 * self.across()
     }
 
-    /// How many of them stand side by side.
+    /// The number of invocations side by side.
     pub(super) fn across(&self) -> u32 {
         self.columns / self.block.1
     }
 
-    /// In bytes.
+    /// The workgroup memory in bytes.
     pub fn workgroup_memory(&self) -> u32 {
         (self.rows + self.columns) * Self::DEPTH * 4
     }

@@ -1,65 +1,65 @@
-//! Which kernel computes a product: a pure function of its shape and of the adapter (its kind, driver, subgroups and limits), so that
-//! results never depend on a measurement.
+//! Chooses the kernel of a product: a pure function of its shape and the adapter (its kind, driver, subgroups and
+//! limits), so that results never depend on a measurement.
 
 use super::blocks::{Family, RowBlocks, Tiles};
 use super::definition::Layouts;
 
-/// What an adapter's products are computed with.
+/// How an adapter computes products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Products {
-    /// One element an invocation: shaders/matmul.wgsl, and a stage of its own for all that follows.
+    /// One element for each invocation: shaders/matmul.wgsl, with separate stages for what follows.
     Plain,
     /// By rows in registers.
     Rows {
-        /// The size of every subgroup, if it is fixed and may be used.
+        /// The fixed size of every subgroup; `None` if it is not fixed or subgroups cannot be used.
         lanes: Option<u32>,
-        /// The most rows in a block.
+        /// The maximum number of rows in a block.
         most: u32,
     },
     /// By tiles in workgroup memory.
     Tiles,
-    /// In these blocks, whatever the shape.
+    /// With this tiling for every shape.
     Always(Family),
 }
 
-/// The shape of a product: c of so many rows and columns, each a sum of so many terms.
+/// The shape of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Of c, without the row that goes to the bias.
+    /// The number of rows of c, without the row for the bias.
     pub rows: usize,
-    /// Of c.
+    /// The number of columns of c.
     pub columns: usize,
-    /// Of each sum.
+    /// The number of terms of each sum.
     pub terms: usize,
-    /// Whether there is a row for the bias.
+    /// Whether there is an additional row for the bias.
     pub ones: bool,
 }
 
-/// Networks none of whose products takes so many multiply-adds stay with the plain stages: there a step costs what its launches
-/// cost, and can be read stage by stage.
+/// If none of a network's products has this many multiply-adds, it uses the plain stages: the cost of its step is that
+/// of its launches, and plain stages can be read one by one.
 pub const WORTH_BLOCKS: usize = 1 << 15;
 
-/// As many workgroups keep an adapter busy: a CPU of many cores, a large GPU.
+/// The number of workgroups that keep an adapter busy: on a CPU with many cores, and on a large GPU.
 const BUSY: [usize; 2] = [16, 256];
 
-/// A slice has at least so many terms.
+/// The minimum number of terms in a slice.
 const LEAST_SLICE: usize = 256;
 
 impl Shape {
-    /// The rows that are computed.
+    /// The number of rows that are computed.
     pub fn all_rows(&self) -> usize {
         self.rows + usize::from(self.ones)
     }
 }
 
 impl Products {
-    /// What a device of that adapter computes them with. `subgroups` says whether shaders may use them.
+    /// How a device of that adapter computes products. `subgroups` tells whether shaders may use subgroups.
     pub fn of(info: &wgpu::AdapterInfo, limits: &wgpu::Limits, subgroups: bool) -> Self {
         if info.device_type == wgpu::DeviceType::Cpu {
             let fixed = subgroups && info.subgroup_min_size == info.subgroup_max_size;
             let usable = |lanes: &u32| (4..=32).contains(lanes) && lanes.is_multiple_of(4);
-            // Blocks of 32 rows are a fifth faster than of 16, but Mesa 25.0 takes three times as long as 22.3 to compile them; none
-            // between was tried.
+            // Blocks of 32 rows are a fifth faster than blocks of 16, but Mesa 25.0 takes three times as long as 22.3
+            // to compile them. No version between was tried.
             let old_mesa = ["Mesa 21.", "Mesa 22."].iter().any(|version| info.driver_info.starts_with(version));
             let lanes = Some(info.subgroup_min_size).filter(|_| fixed).filter(usable);
             return Self::Rows { lanes, most: if lanes.is_some() && old_mesa { 32 } else { 16 } };
@@ -70,7 +70,7 @@ impl Products {
         if fits { Self::Tiles } else { Self::Plain }
     }
 
-    /// The family and its blocks for that shape; none if the plain kernel computes it.
+    /// The tiling for that shape; `None` if the plain kernel computes it.
     pub fn family(self, shape: Shape) -> Option<Family> {
         let rows = shape.all_rows();
         match self {
@@ -95,8 +95,8 @@ impl Products {
         }
     }
 
-    /// How many slices the terms are cut into, so that small outputs of long sums keep the adapter busy, and how many terms each has.
-    /// `longest` is how many one may have.
+    /// The number of slices that the terms are divided into, and the number of terms in each. Slices keep the adapter
+    /// busy when a small output has long sums. `longest` is the maximum number of terms in a slice.
     pub fn slices(self, family: Family, shape: Shape, longest: usize) -> (usize, usize) {
         let tiles = shape.all_rows().div_ceil(family.rows() as usize) * shape.columns.div_ceil(family.columns() as usize);
         let busy = BUSY[usize::from(matches!(family, Family::Tiles(_)))];
@@ -107,7 +107,7 @@ impl Products {
     }
 }
 
-/// How many neighbours can be loaded at once in rows of that length: 4, 2 or 1.
+/// The number of adjacent values that can be loaded at once in rows of that length: 4, 2 or 1.
 pub fn width(row: usize) -> u32 {
     match row % 4 {
         0 => 4,
@@ -116,10 +116,10 @@ pub fn width(row: usize) -> u32 {
     }
 }
 
-/// The widths of loads from a and b, and of the output, for those layouts, that shape and that family.
+/// The widths of loads from a and b, and of the output, for those layouts, that shape and that tiling.
 pub fn widths(layouts: Layouts, shape: Shape, family: Family) -> (u32, u32, u32) {
     let a = match layouts {
-        // Blocks of less than four rows begin anywhere.
+        // Blocks with fewer than four rows may begin at any row.
         Layouts::TransposedA if !family.rows().is_multiple_of(4) => 1,
         Layouts::TransposedA => width(shape.rows),
         Layouts::Plain | Layouts::TransposedB => width(shape.terms),

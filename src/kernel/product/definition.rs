@@ -1,4 +1,4 @@
-//! What a product's kernel is made of: all that its WGSL depends on.
+//! The description of a product's kernel: everything that its WGSL depends on.
 
 use super::blocks::{Family, RowBlocks, Tiles};
 use super::epilogue::Epilogue;
@@ -11,32 +11,33 @@ pub enum Layouts {
     Plain,
     /// aᵀ·b, with a of shape (K, M) and b of (K, N): the gradient.
     TransposedA,
-    /// a·bᵀ, with a of shape (M, K) and b of (N, K): the error passed back.
+    /// a·bᵀ, with a of shape (M, K) and b of (N, K): the backward pass.
     TransposedB,
 }
 
-/// A kernel of a product: all that its WGSL depends on.
+/// The kernel of a product. Its WGSL depends on exactly these fields.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Product {
-    /// How blocks are computed.
+    /// The tiling.
     pub family: Family,
     /// Which factor is transposed.
     pub layouts: Layouts,
-    /// How many values of a row of a are loaded at once: 4, 2 or 1, whichever divides the row.
+    /// The number of values of a row of a that are loaded at once: 4, 2 or 1, whichever divides the row.
     pub a_width: u32,
-    /// The same of b.
+    /// The same for b.
     pub b_width: u32,
-    /// The same of the output: 4 or 1.
+    /// The same for the output: 4 or 1.
     pub c_width: u32,
-    /// Whether the number of terms is no multiple of the family's [`depth`](Family::depth).
+    /// Whether the number of terms is not a multiple of the tiling's [`depth`](Family::depth).
     pub masked: bool,
-    /// Whether a has one more row, of ones, whose sums go to the bias: with a the layer's inputs and b its deltas, the gradient of both.
+    /// Whether a has an additional row of ones, whose sums go to the bias. If a is the layer's inputs and b its deltas,
+    /// the product is the gradient of both weight and bias.
     pub ones: bool,
-    /// What it ends with.
+    /// The epilogue.
     pub epilogue: Epilogue,
 }
 
-/// The fields of every product's `Params`, in order, with what they say.
+/// The fields of every product's `Params` in order, with their meaning.
 pub(super) const PARAMS: [(&str, &str); 9] = [
     ("rows", "of c, M"),
     ("columns", "of c, N"),
@@ -50,7 +51,7 @@ pub(super) const PARAMS: [(&str, &str); 9] = [
 ];
 
 impl Product {
-    /// Its name in messages and of its file: what it computes, in which blocks, for which widths, and what it ends with.
+    /// The name in messages and of its file: what it computes, the tiling, the widths, and the epilogue.
     pub fn label(&self) -> String {
         let family = match self.family {
             Family::Rows(RowBlocks { rows, lanes, width }) => {
@@ -75,7 +76,7 @@ impl Product {
         PARAMS.map(|(name, _)| name).to_vec()
     }
 
-    /// The storage buffers that it uses: its factors, and what the epilogue works on.
+    /// The storage buffers it uses: its factors, and those of the epilogue.
     pub fn bindings(&self) -> Vec<Binding> {
         [used([read(1, "a"), read(2, "b")]), self.epilogue.bindings(3)].concat()
     }

@@ -1,25 +1,25 @@
-//! What a product ends with: the stages that would follow, done on its sums while they are in registers.
+//! The epilogue of a product: the stages that would follow it, applied to its sums in registers.
 
 use crate::kernel::binding::{Binding, read, used, when, write};
 use crate::network::{Activation, MathFunction, Rule, Variable};
 
-/// What a product ends with.
+/// The epilogue of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Epilogue {
     /// c = sum.
     Store,
-    /// The same, of a slice of the terms: each slice writes a c of its own, and [`Epilogue::slices_source`] adds them.
+    /// c = sum over a slice of the terms. Each slice writes its own c, and [`Epilogue::slices_source`] adds them.
     Slice,
-    /// x = sum + bias, y = f(x), as shaders/bias_activation.wgsl; x is stored only if `sums`.
+    /// x = sum + bias, y = f(x), as in shaders/bias_activation.wgsl. x is stored only if `sums` is set.
     BiasActivation {
         /// f.
         activation: Activation,
         /// Whether x is stored.
         sums: bool,
     },
-    /// delta = sum · f', as shaders/hidden_delta.wgsl.
+    /// delta = sum · f', as in shaders/hidden_delta.wgsl.
     Derivative(Activation),
-    /// The parameters go against their gradient, the sum, as shaders/update.wgsl.
+    /// The update of the parameters with the sum as their gradient, as in shaders/update.wgsl.
     Update(Rule),
 }
 
@@ -34,7 +34,7 @@ pub(super) const SLICES_PARAMS: [(&str, &str); 6] = [
 ];
 
 impl Epilogue {
-    /// Its name in labels.
+    /// The name in labels.
     pub fn label(&self) -> String {
         match self {
             Epilogue::Store => "store".into(),
@@ -48,7 +48,7 @@ impl Epilogue {
         }
     }
 
-    /// The storage buffers that it uses, the first of which has that number.
+    /// The storage buffers it uses, numbered from `first`.
     pub fn bindings(&self, first: u32) -> Vec<Binding> {
         let mut bindings = match self {
             Epilogue::Store | Epilogue::Slice => used([write(0, "c")]),
@@ -67,7 +67,7 @@ impl Epilogue {
                 bindings
             }
         };
-        // They are bound one after the other.
+        // Binding numbers are consecutive.
         bindings.iter_mut().zip(first..).for_each(|(binding, index)| binding.index = index);
         bindings
     }
@@ -86,7 +86,7 @@ impl Epilogue {
         SLICES_PARAMS.map(|(name, _)| name).to_vec()
     }
 
-    /// The storage buffers of a kernel that adds slices and ends with it.
+    /// The storage buffers of a kernel that adds slices and applies this epilogue.
     pub fn slices_bindings(&self) -> Vec<Binding> {
         [used([read(1, "partial")]), self.bindings(2)].concat()
     }

@@ -1,4 +1,4 @@
-//! Emits a product's epilogue: its buffers, its functions, and what it does with the sums in registers.
+//! Emits a product's epilogue: its buffers, its functions, and the statements for the sums in registers.
 
 use super::definition::Product;
 use super::epilogue::Epilogue;
@@ -8,16 +8,16 @@ use crate::network::Variable;
 
 /// The block of c that an invocation holds in registers.
 pub(super) struct Block<'a> {
-    /// How many rows it has.
+    /// The number of rows.
     pub rows: u32,
-    /// The names of the first columns of each group of neighbours.
+    /// The names of the first column of each group of adjacent columns.
     pub columns: &'a [String],
-    /// How many neighbours a register holds.
+    /// The number of adjacent columns in a register.
     pub width: u32,
 }
 
 impl Epilogue {
-    /// The bindings from `first` on, and the functions.
+    /// The bindings, numbered from `first`, and the functions.
     pub(super) fn declarations(&self, text: &mut Text, first: u32, width: u32) {
         let array = format!("array<{}>", vector(width));
         for binding in self.bindings(first) {
@@ -55,7 +55,7 @@ impl Epilogue {
         }
     }
 
-    /// What is read once, before the sums are finished.
+    /// Reads what is needed once, before the epilogue.
     pub(super) fn prepare(&self, text: &mut Text, bias: bool) {
         match self {
             Epilogue::Update(_) => text.line("let step = steps[cursor];"),
@@ -67,9 +67,9 @@ impl Epilogue {
         }
     }
 
-    /// The statements for `sum`, which is `width` neighbours in `row` from `column` on.
+    /// The statements for `sum`: `width` adjacent values in `row`, beginning at `column`.
     pub(super) fn statements(&self, text: &mut Text, sum: &str, width: u32, bias: bool) {
-        // Where they lie in an array of such vectors.
+        // Their index in an array of such vectors.
         let per = |element: &str| if width == 1 { element.to_owned() } else { format!("({element}) / {width}u") };
         let first = match self {
             Epilogue::Slice => "slice_start + row * columns + column",
@@ -105,8 +105,8 @@ impl Epilogue {
         }
     }
 
-    /// What it does with the sums of an invocation's block, whose registers `sum(row, group of neighbours)` names. Rows run from
-    /// `first_row` to before `row_end`.
+    /// Applies the epilogue to an invocation's block. `sum(row, group)` names its registers. Rows run from `first_row`
+    /// to before `row_end`.
     pub(super) fn block(&self, text: &mut Text, product: &Product, block: &Block<'_>, sum: impl Fn(u32, usize) -> String) {
         let &Block { rows, columns, width } = block;
         let bias = product.ones;

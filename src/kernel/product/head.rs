@@ -1,10 +1,11 @@
-//! Emits what the kernels of products begin with, and the loads that they share.
+//! Emits the beginning of the kernels of products, and the loads they share.
 
 use super::definition::{Layouts, PARAMS, Product};
 use crate::kernel::text::{Text, vector};
 
 impl Product {
-    /// What a and b are, where their rows lie, and what the sums end with: the module's head, before its entry point.
+    /// The head of the module, before its entry point: what a and b are, the layout of their rows, and the epilogue's
+    /// declarations.
     pub(super) fn head(&self, text: &mut Text) {
         let of = match self.layouts {
             Layouts::Plain => "a: (M, K), b: (K, N)",
@@ -25,7 +26,7 @@ impl Product {
     }
 }
 
-/// The struct `Params` of those fields.
+/// The struct `Params` with those fields.
 pub(super) fn params(text: &mut Text, fields: &[(&str, &str)]) {
     text.open("struct Params {");
     for (name, meaning) in fields {
@@ -36,7 +37,7 @@ pub(super) fn params(text: &mut Text, fields: &[(&str, &str)]) {
     text.line("");
 }
 
-/// Four neighbours from element `at` on, of an array that holds `width` values in each of its own elements.
+/// Four adjacent values from element `at` on, of an array whose elements hold `width` values each.
 pub(super) fn four(array: &str, at: &str, width: u32) -> String {
     match width {
         4 => format!("{array}[({at}) / 4u]"),

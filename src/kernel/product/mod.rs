@@ -1,8 +1,9 @@
-//! The fast matrix products: kernels that compute a block of the product in registers and end with its epilogue in place.
+//! The fast matrix products: kernels that compute a block of the product in registers and apply the epilogue to it
+//! there.
 //!
-//! Their WGSL is emitted, because blocks must be unrolled; `cargo run --example shaders` writes it out for reading. The plain
-//! product, shaders/matmul.wgsl, computes the same sums one element an invocation. Which kernel a product runs on is decided in
-//! [`choice`], from shapes and the adapter alone.
+//! Their WGSL is emitted, because blocks must be unrolled; `cargo run --example shaders` writes it out for reading. The
+//! plain product, shaders/matmul.wgsl, computes the same sums with one invocation for each element. [`choice`] selects
+//! the kernel from the shape and the adapter only.
 
 mod blocks;
 mod choice;

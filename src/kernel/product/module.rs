@@ -1,4 +1,4 @@
-//! Emits the whole module of a product.
+//! Emits the module of a product.
 
 use super::blocks::Family;
 use super::definition::{Layouts, Product};
@@ -7,7 +7,7 @@ impl Product {
     /// The whole WGSL module.
     ///
     /// # Panics
-    /// If there is a row of ones in a layout that no gradient has.
+    /// If there is a row of ones in a layout that is not that of a gradient.
     pub fn source(&self) -> String {
         assert!(!self.ones || self.layouts == Layouts::TransposedA, "a row of ones is added to aᵀ only");
         match self.family {

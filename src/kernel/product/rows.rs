@@ -1,8 +1,9 @@
-//! Products by rows: each invocation holds a block of c in registers, some rows of it in a few columns of its own.
+//! Products by rows: each invocation holds some rows and a few columns of c in registers.
 //!
-//! For adapters that run a subgroup as the lanes of a CPU's vectors. There a load costs as much as dozens of multiply-adds, wherever
-//! it goes; so one invocation loads what all need of a, each a different part of it, and the parts are passed on by
-//! `subgroupBroadcast`, which is a shuffle of registers. Where the subgroup's size is not fixed, each invocation loads the same rows.
+//! This tiling is for adapters that run a subgroup as the lanes of a CPU's vectors. There a load costs as much as
+//! dozens of multiply-adds, wherever it goes. So each invocation loads a different part of what all need of a, and the
+//! parts are passed on by `subgroupBroadcast`, which is a shuffle of registers. If the subgroup's size is not fixed,
+//! each invocation loads the same rows.
 
 use super::blocks::RowBlocks;
 use super::definition::{Layouts, Product};
@@ -58,7 +59,7 @@ impl RowBlocks {
         text.text
     }
 
-    /// Loads of a what a round needs; returns how a(row, term) is written.
+    /// Loads what an iteration needs of a. Returns the expression for a(row, term).
     fn load_a(&self, product: &Product, text: &mut Text) -> impl Fn(u32, u32) -> String + use<> {
         let masked = |value: String, condition: &str| match product.masked {
             true => format!("select(vec4f(), {value}, {condition})"),
@@ -115,10 +116,10 @@ impl RowBlocks {
         }
     }
 
-    /// Loads of b what a round needs, as `b0` to `b3`: for each of its terms the invocation's columns.
+    /// Loads what an iteration needs of b, as `b0` to `b3`: the invocation's columns for each of its terms.
     fn load_b(&self, product: &Product, text: &mut Text) {
         if product.layouts == Layouts::TransposedB {
-            // A column's terms are neighbours.
+            // The terms of a column are adjacent.
             for column in 0..self.width {
                 let value = four("b", &format!("(first_column + {column}u) * terms + k"), product.b_width);
                 let value = if product.masked { format!("select(vec4f(), {value}, live)") } else { value };

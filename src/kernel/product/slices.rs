@@ -1,4 +1,4 @@
-//! Emits the kernel that adds the slices of a product and ends with its epilogue.
+//! Emits the kernel that adds the slices of a product and applies its epilogue.
 
 use super::epilogue::{Epilogue, SLICES_PARAMS};
 use super::head::params;
@@ -6,7 +6,8 @@ use crate::kernel::text::Text;
 use crate::kernel::wgsl::WORKGROUP_SIZE;
 
 impl Epilogue {
-    /// The whole WGSL module that adds the slices of a product, in order, and ends with this epilogue. One invocation, one element.
+    /// The whole WGSL module that adds the slices of a product, in order, and applies this epilogue. One invocation
+    /// computes one element.
     pub fn slices_source(&self, bias: bool) -> String {
         let mut text = Text::default();
         text.line("// sum_slices: the slices of a product's sums added up, in their order. One invocation, one element.");

@@ -1,7 +1,8 @@
-//! Products by tiles: a workgroup brings a tile of a and one of b into workgroup memory, and each invocation computes a block of c.
+//! Products by tiles: a workgroup loads a tile of a and one of b into workgroup memory, and each invocation computes a
+//! block of c.
 //!
-//! For GPUs. A value that was loaded once from the device's memory is read from workgroup memory by a whole row or column of
-//! invocations, and each such read serves a row or column of the block in registers.
+//! This tiling is for GPUs. A value that is loaded once from device memory is read from workgroup memory by a whole row
+//! or column of invocations, and each such read serves a row or column of the block in registers.
 
 use super::blocks::Tiles;
 use super::definition::{Layouts, Product};
@@ -9,7 +10,7 @@ use super::finishing::Block;
 use super::head::four;
 use crate::kernel::text::{Text, component};
 
-/// The terms that a round of the loop adds.
+/// The number of terms that one iteration of the loop adds.
 const DEPTH: u32 = Tiles::DEPTH;
 
 impl Tiles {
@@ -56,7 +57,8 @@ impl Tiles {
                 text.line(&format!("let a{term}_{quad} = tile_a[{term}][down * {}u + {quad}u];", rows / 4));
             }
             for quad in 0..quads {
-                // Neighbours read neighbours: the quads of an invocation lie `across` apart.
+                // Adjacent invocations read adjacent values: the groups of four columns of an invocation are `across`
+                // apart.
                 text.line(&format!("let b{term}_{quad} = tile_b[{term}][{}u + across];", quad * across));
             }
             for row in 0..rows {
@@ -84,7 +86,8 @@ impl Tiles {
         text.text
     }
 
-    /// Brings the tiles into workgroup memory: each invocation takes squares of four terms by four rows or columns, in turn.
+    /// Loads the tiles into workgroup memory. The invocations take turns with squares of four terms by four rows or
+    /// columns.
     fn load(&self, product: &Product, text: &mut Text) {
         let squares = |length: u32| length / 4 * DEPTH / 4;
         let (of_a, of_b) = (squares(self.rows), squares(self.columns));
@@ -92,7 +95,7 @@ impl Tiles {
         while first < of_a + of_b {
             let name = if first == 0 { "invocation".to_owned() } else { format!("(invocation + {first}u)") };
             let (begin, end) = (first, first + self.invocations());
-            // Which tile these squares are of; both, where the one ends and the other begins.
+            // The tile of these squares; both tiles where one ends and the other begins.
             if end <= of_a {
                 self.square(product, text, true, &name);
             } else if begin >= of_a {
@@ -118,7 +121,7 @@ impl Tiles {
         }
     }
 
-    /// Loads the square of that number. Neighbouring invocations load from neighbouring places.
+    /// Loads the square of that number. Adjacent invocations load from adjacent locations.
     fn square(&self, product: &Product, text: &mut Text, of_a: bool, number: &str) {
         let (array, width, quads, terms_lie_together) = match of_a {
             true => ("a", product.a_width, self.rows / 4, product.layouts != Layouts::TransposedA),

@@ -1,4 +1,4 @@
-//! What is known of each activation.
+//! The definition of an activation.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,36 +8,36 @@ use std::sync::Arc;
 use crate::network::expression::Expression;
 use crate::network::onnx_node::Node;
 
-/// Everything about one activation, built-in or custom. `x` is the value before it, `y` the value after it.
+/// The complete definition of one activation, built-in or custom. `x` is its input, `y` its output.
 pub struct Definition {
-    /// The name that files, messages and shaders use.
+    /// The name in files, messages and shaders.
     pub(crate) name: Cow<'static, str>,
-    /// y, as people write it.
+    /// The formula for y, for people to read.
     pub(crate) formula: Cow<'static, str>,
     /// y as a WGSL expression of `x`.
     pub(crate) wgsl_value: Expression,
-    /// dy/dx as a WGSL expression of `x` and `y`; an activation that needs no `x` spares its storing.
+    /// dy/dx as a WGSL expression of `x` and `y`. If it does not use `x`, no `x` is stored.
     pub(crate) wgsl_derivative: Expression,
-    /// dy/dx, as people write it.
+    /// The formula for dy/dx, for people to read.
     pub(crate) derivative_formula: Cow<'static, str>,
-    /// y of x, for the reference.
+    /// y as a function of x, for the reference.
     pub(crate) value: Arc<dyn Fn(f64) -> f64 + Send + Sync>,
-    /// dy/dx of x and y, for the reference.
+    /// dy/dx as a function of x and y, for the reference.
     pub(crate) derivative: Arc<dyn Fn(f64, f64) -> f64 + Send + Sync>,
-    /// In the words of other programs; none of a custom one.
+    /// How it is exported; `None` for a custom activation.
     pub(crate) exports: Option<Exports>,
 }
 
-/// An activation in the words of other programs.
+/// An activation in export formats.
 pub struct Exports {
-    /// y of `x` as ONNX operators, one after the other.
+    /// y of `x` as a sequence of ONNX operators.
     pub onnx: &'static [Node],
     /// y as a C expression of a float `x`.
     pub c: &'static str,
 }
 
 impl Definition {
-    /// What a definition is known by: two with the same name and WGSL make the same shaders.
+    /// The identity of a definition: two with the same name and WGSL make the same shaders.
     fn key(&self) -> (&str, &str, &str) {
         (&self.name, &self.wgsl_value.wgsl, &self.wgsl_derivative.wgsl)
     }

@@ -1,4 +1,4 @@
-//! Gaussian error linear unit, the exact one: D. Hendrycks and K. Gimpel, 2016.
+//! Gaussian error linear unit, the exact form: D. Hendrycks and K. Gimpel, 2016.
 
 use std::f64::consts::{PI, SQRT_2};
 use std::sync::{Arc, LazyLock};
@@ -23,7 +23,7 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     }),
 });
 
-/// The normal distribution's Φ.
+/// The cumulative distribution function Φ of the standard normal distribution.
 fn cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x / SQRT_2)
 }

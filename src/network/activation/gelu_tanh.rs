@@ -1,4 +1,4 @@
-//! Gaussian error linear unit, in the approximation by a hyperbolic tangent: D. Hendrycks and K. Gimpel, 2016.
+//! Gaussian error linear unit, approximated by a hyperbolic tangent: D. Hendrycks and K. Gimpel, 2016.
 
 use std::f64::consts::PI;
 use std::sync::{Arc, LazyLock};
@@ -19,7 +19,7 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
         &[Logistic, GeluArgument, GeluSlope],
     ),
     derivative_formula: "((1 + tanh u) / 2 + x (1 - tanh² u) u' / 2)".into(),
-    // (1 + tanh u) / 2 is 1 / (1 + e^-2u), which keeps its digits where it is small.
+    // (1 + tanh u) / 2 is 1 / (1 + e^-2u), which keeps its precision where it is small.
     value: Arc::new(|x| x / (1.0 + (-2.0 * argument(x)).exp())),
     derivative: Arc::new(|x, _| {
         let (above, below) = (1.0 / (1.0 + (-2.0 * argument(x)).exp()), 1.0 / (1.0 + (2.0 * argument(x)).exp()));

@@ -1,4 +1,4 @@
-//! Identity: a layer that is linear.
+//! Identity, for a linear layer.
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,4 +1,4 @@
-//! Leaky rectified linear unit, with the slope 0.01 below zero that is PyTorch's default.
+//! Leaky rectified linear unit, with PyTorch's default slope of 0.01 below zero.
 
 use std::sync::{Arc, LazyLock};
 

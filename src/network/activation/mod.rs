@@ -1,7 +1,7 @@
-//! The activation functions: one file each, with everything that is known of it.
+//! The activation functions: one file for each, with its complete definition.
 //!
-//! To add one: write its file beside these (its formulas in WGSL and in Rust), and name it in [`Activation`],
-//! [`Activation::ALL`] and [`Activation::definition`]. The tests go through [`Activation::ALL`].
+//! To add one, write its file here, with its formulas in WGSL and in Rust, and name it in [`Activation`],
+//! [`Activation::ALL`] and [`Activation::definition`]. The tests iterate over [`Activation::ALL`].
 
 mod definition;
 mod elu;
@@ -23,7 +23,7 @@ pub use self::definition::Definition;
 use crate::error::Error;
 use crate::network::expression::Expression;
 
-/// What a layer applies to its sums x = inputs · weight + bias.
+/// The activation function of a layer, applied to x = inputs · weight + bias.
 ///
 /// ```
 /// use shaderprop::Activation;
@@ -39,13 +39,13 @@ pub enum Activation {
     Tanh,
     /// y = max(x, 0).
     Relu,
-    /// y = x, below zero x / 100: PyTorch's slope. (Keras's is 0.3.)
+    /// y = x for x ≥ 0, and x / 100 below: PyTorch's default slope. (Keras's is 0.3.)
     LeakyRelu,
-    /// y = x, below zero eˣ − 1.
+    /// y = x for x ≥ 0, and eˣ − 1 below.
     Elu,
-    /// y = x Φ(x), with Φ the normal distribution: the exact one, as in PyTorch and Keras.
+    /// y = x Φ(x), where Φ is the normal cumulative distribution function: the exact form, as in PyTorch and Keras.
     Gelu,
-    /// Its approximation by a hyperbolic tangent: PyTorch's `approximate="tanh"`.
+    /// GELU approximated by a hyperbolic tangent: PyTorch's `approximate="tanh"`.
     GeluTanh,
     /// y = x / (1 + e⁻ˣ), also called swish.
     Silu,
@@ -53,14 +53,14 @@ pub enum Activation {
     Softplus,
     /// y = x.
     Identity,
-    /// y = eˣ / Σ eˣ over the row, for the last layer alone: the probabilities of classes.
+    /// y = eˣ / Σ eˣ over the row, for the last layer only: the class probabilities.
     Softmax,
-    /// One of your own: see [`Activation::custom`].
+    /// A custom activation: see [`Activation::custom`].
     Custom(Arc<Definition>),
 }
 
 impl Activation {
-    /// Every built-in activation that is taken element by element, which is all but softmax; for tests and tables.
+    /// All built-in elementwise activations, which are all but softmax, for tests and tables.
     pub const ALL: &[Activation] = &[
         Activation::Sigmoid,
         Activation::Tanh,
@@ -74,16 +74,16 @@ impl Activation {
         Activation::Identity,
     ];
 
-    /// An activation of your own: its name, y as a WGSL expression of `x`, dy/dx as a WGSL expression of `x` (before) and `y` (after),
-    /// and the same two as Rust functions, which the CPU engine uses. What is called a derivative is multiplied into the delta as it
-    /// is; nothing checks that it is one.
+    /// Creates a custom activation. It takes a name, y as a WGSL expression of `x`, dy/dx as a WGSL expression of `x`
+    /// (the input) and `y` (the output), and the same two as Rust functions for the CPU engine. The backward pass
+    /// multiplies by the given derivative as it is; nothing checks that it is correct.
     ///
-    /// The name has ASCII letters, digits and underscores, and is not that of a built-in activation; the WGSL has no comments; a
-    /// network otherwise is refused with [`Error::Setting`]. Two with the same name and WGSL are equal: Rust functions cannot be
-    /// compared. A network does not take two of the same name that differ.
+    /// The name consists of ASCII letters, digits and underscores and must not be that of a built-in activation. The
+    /// WGSL must not contain comments. Otherwise a network is refused with [`Error::Setting`]. Two custom activations
+    /// with the same name and WGSL are equal, since Rust functions cannot be compared. A network must not contain two
+    /// different ones with the same name.
     ///
-    /// WGSL that does not compile is [`Error::Shader`] from the first call that runs it, and the device stays
-    /// usable.
+    /// WGSL that does not compile is [`Error::Shader`] from the first call that runs it; the device stays usable.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Fit, Init, Model, Network};
@@ -120,7 +120,7 @@ impl Activation {
         }))
     }
 
-    /// Refuses a name that messages, files or shaders could not carry, or that means a built-in activation.
+    /// Refuses a name that messages, files or shaders could not hold, or that belongs to a built-in activation.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let name = self.name();
         let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -133,7 +133,7 @@ impl Activation {
                 got: format!("{name:?}"),
             });
         }
-        // A comment could name what the expression does not use, or hide its end.
+        // A comment could mention a variable that the expression does not use, or hide the end of the expression.
         for Expression { wgsl, .. } in [&definition.wgsl_value, &definition.wgsl_derivative] {
             if wgsl.contains("//") || wgsl.contains("/*") {
                 return Err(Error::Setting {
@@ -163,7 +163,7 @@ impl Activation {
         }
     }
 
-    /// The built-in activation of that name.
+    /// Looks up a built-in activation by name.
     ///
     /// ```
     /// use shaderprop::Activation;
@@ -173,18 +173,18 @@ impl Activation {
         Self::ALL.iter().chain([&Self::Softmax]).find(|activation| activation.name() == name).cloned()
     }
 
-    /// Its name: `sigmoid`, `tanh`, `relu`, `leaky_relu`, `elu`, `gelu`, `gelu_tanh`, `silu`, `softplus`, `identity`, `softmax`,
-    /// or a custom one's.
+    /// The name: `sigmoid`, `tanh`, `relu`, `leaky_relu`, `elu`, `gelu`, `gelu_tanh`, `silu`, `softplus`, `identity`,
+    /// `softmax`, or that of a custom activation.
     pub fn name(&self) -> &str {
         &self.definition().name
     }
 
-    /// y of x, in f64, as the reference computes it. Softmax is taken of a row, and x for one of a single element.
+    /// Computes y of x in f64, as the reference does. Softmax is that of a row with the single element x.
     pub fn value(&self, x: f64) -> f64 {
         (self.definition().value)(x)
     }
 
-    /// dy/dx, in f64, as the reference computes it; `y` is [`value`](Self::value) of `x`.
+    /// Computes dy/dx in f64, as the reference does. `y` is [`value`](Self::value) of `x`.
     pub fn derivative(&self, x: f64, y: f64) -> f64 {
         (self.definition().derivative)(x, y)
     }

@@ -10,7 +10,7 @@ use crate::network::onnx_node::Node;
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "relu".into(),
     formula: "max(x, 0)".into(),
-    // Not max(x, 0.0): drivers may answer 0 for max(NaN, 0), and hide that something went wrong.
+    // Not max(x, 0.0): drivers may return 0 for max(NaN, 0), which would hide a fault.
     wgsl_value: Expression::new("select(x, 0.0, x <= 0.0)", &[X], &[]),
     wgsl_derivative: Expression::new("select(0.0, 1.0, y > 0.0)", &[Y], &[]),
     derivative_formula: "(1 where y > 0, else 0)".into(),

@@ -10,7 +10,8 @@ use crate::network::onnx_node::Node;
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "sigmoid".into(),
     formula: "1 / (1 + e^-x)".into(),
-    // With e = e^-|x| nothing overflows, and both arms are the formula above: for x < 0 it is multiplied by e^x / e^x.
+    // With e = e^-|x| nothing overflows. Both branches equal the formula above: for x < 0 it is multiplied by e^x /
+    // e^x.
     wgsl_value: Expression::new("select(exp(-abs(x)), 1.0, x >= 0.0) / (1.0 + exp(-abs(x)))", &[X], &[]),
     wgsl_derivative: Expression::new("y * (1.0 - y)", &[Y], &[]),
     derivative_formula: "y (1 - y)".into(),

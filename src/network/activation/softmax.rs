@@ -1,4 +1,4 @@
-//! Softmax, of a whole row: the one activation that is not taken element by element, and stands last only.
+//! Softmax of a whole row: the only activation that is not elementwise. It is allowed in the last layer only.
 
 use std::sync::{Arc, LazyLock};
 
@@ -6,7 +6,8 @@ use super::definition::{Definition, Exports};
 use crate::network::expression::Expression;
 use crate::network::onnx_node::{Attribute, Node};
 
-/// Of a row of one, as what is asked for a single x means: shaders/softmax.wgsl and shaders/softmax_delta.wgsl do whole rows.
+/// The softmax of a row with one element, for calls with a single x. shaders/softmax.wgsl and
+/// shaders/softmax_delta.wgsl do whole rows.
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "softmax".into(),
     formula: "e^x / sum of e^x over the row".into(),
@@ -17,7 +18,7 @@ pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition
     derivative: Arc::new(|_, _| 0.0),
     exports: Some(Exports {
         onnx: &[Node { op: "Softmax", inputs: &["x"], attributes: &[("axis", Attribute::Int(-1))] }],
-        // A row's, which src/file/c.rs writes.
+        // src/file/c.rs writes the softmax of a row.
         c: "",
     }),
 });

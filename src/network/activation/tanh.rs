@@ -10,7 +10,7 @@ use crate::network::onnx_node::Node;
 pub(super) static DEFINITION: LazyLock<Definition> = LazyLock::new(|| Definition {
     name: "tanh".into(),
     formula: "tanh x".into(),
-    // Some drivers answer NaN far out, where the value is ±1 to the last bit of an f32 anyway.
+    // Some drivers return NaN for large |x|, where the f32 result is exactly ±1.
     wgsl_value: Expression::new("select(tanh(x), sign(x), abs(x) > 10.0)", &[X], &[]),
     wgsl_derivative: Expression::new("1.0 - y * y", &[Y], &[]),
     derivative_formula: "(1 - y²)".into(),

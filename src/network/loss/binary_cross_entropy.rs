@@ -1,4 +1,4 @@
-//! Binary cross-entropy, from probabilities and, fused with the sigmoid, from x.
+//! Binary cross-entropy, computed from probabilities or, fused with the sigmoid, from x.
 
 use super::definition::{Definition, Descends, EPSILON, Formulas, Over};
 use crate::network::activation::Activation;
@@ -11,7 +11,7 @@ pub(super) static DEFINITION: Definition = Definition {
     from_output: Formulas {
         formula: "-t ln y - (1 - t) ln(1 - y)",
         wgsl_value: Expression::new("-t * log(probability(y)) - (1.0 - t) * log(1.0 - probability(y))", &[Y, T], &[Probability]),
-        // Held fast at the bounds, the loss no longer depends on y there.
+        // Where the probability is clamped, the loss does not depend on y.
         wgsl_gradient: Expression::new(
             "select(0.0, (y - t) / (probability(y) * (1.0 - probability(y))), probability(y) == y)",
             &[Y, T],
@@ -28,7 +28,7 @@ pub(super) static DEFINITION: Definition = Definition {
         Activation::Sigmoid,
         Formulas {
             formula: "-t ln y - (1 - t) ln(1 - y), computed as max(x, 0) - t x + ln(1 + e^-|x|)",
-            // ln(1 + e^x) - t x, with the large part of the logarithm taken out.
+            // ln(1 + e^x) - t x, with the large part of the logarithm separated.
             wgsl_value: Expression::new("max(x, 0.0) - x * t + log_of_1_plus(exp(-abs(x)))", &[X, T], &[LogOf1Plus]),
             wgsl_gradient: Expression::new("y - t", &[Y, T], &[]),
             gradient_formula: "y - t",

@@ -1,4 +1,4 @@
-//! Categorical cross-entropy, from probabilities and, fused with the softmax, from their logarithms.
+//! Categorical cross-entropy, computed from probabilities or, fused with the softmax, from their logarithms.
 
 use super::definition::{Definition, Descends, EPSILON, Formulas, Over};
 use crate::network::activation::Activation;
@@ -11,7 +11,7 @@ pub(super) static DEFINITION: Definition = Definition {
     from_output: Formulas {
         formula: "-t ln y, summed over the row",
         wgsl_value: Expression::new("-t * log(probability(y))", &[Y, T], &[Probability]),
-        // Held fast at the bounds, the loss no longer depends on y there.
+        // Where the probability is clamped, the loss does not depend on y.
         wgsl_gradient: Expression::new("select(0.0, -t / probability(y), probability(y) == y)", &[Y, T], &[Probability]),
         gradient_formula: "-t / y",
         value: |_, y, t| -t * y.clamp(EPSILON, 1.0 - EPSILON).ln(),
@@ -20,7 +20,7 @@ pub(super) static DEFINITION: Definition = Definition {
     fused: Some((
         Activation::Softmax,
         Formulas {
-            // The softmax stage leaves the logarithm of y in x: no logarithm of a probability that has vanished is taken.
+            // The softmax stage stores ln y in x, so that no logarithm of an underflowed probability is taken.
             formula: "-t ln y, summed over the row, with x = ln y",
             wgsl_value: Expression::new("-t * x", &[X, T], &[]),
             wgsl_gradient: Expression::new("y - t", &[Y, T], &[]),

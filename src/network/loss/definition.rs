@@ -1,21 +1,21 @@
-//! What is known of each loss.
+//! The definition of a loss.
 
 use crate::network::activation::Activation;
 use crate::network::expression::Expression;
 
-/// Everything about one loss. `y` is the output, `t` the target, `x` the sum before the last activation.
+/// The complete definition of one loss. `y` is the output, `t` the target, `x` the input of the last activation.
 pub struct Definition {
-    /// The name that files, messages and shaders use.
+    /// The name in files, messages and shaders.
     pub name: &'static str,
-    /// Its formulas from the output, whatever activation made it.
+    /// Its formulas in terms of the output, for any activation.
     pub from_output: Formulas,
-    /// Formulas for one activation and this loss together, where these are better than the two in a row.
+    /// Fused formulas for this loss with one activation, where they are better than the two applied in turn.
     pub fused: Option<(Activation, Formulas)>,
     /// Whether the gradient is that of the mean, or of the sum over outputs and rows.
     pub descends: Descends,
     /// Whether the loss of a row is the mean over the outputs, or their sum.
     pub over: Over,
-    /// The least and the greatest target it has a meaning for.
+    /// The range of valid targets.
     pub targets: (f32, f32),
 }
 
@@ -26,26 +26,26 @@ pub enum Descends {
     Sum,
 }
 
-/// What becomes of the outputs' losses in a row.
+/// How the losses of a row's outputs are reduced.
 #[derive(PartialEq, Eq)]
 pub enum Over {
     Mean,
     Sum,
 }
 
-/// How close a probability may come to 0 and 1 before its logarithm is taken. Keras takes 1e-7, of which an f32 makes this
-/// at the upper end; it is exact at both.
+/// Probabilities are clamped to this distance from 0 and 1 before their logarithm is taken. Keras uses 1e-7, which
+/// rounds to this value near 1 in f32. This value is exact at both ends.
 pub const EPSILON: f64 = 1.0 / 8_388_608.0;
 
-/// A loss of one element and its gradient, in WGSL and for the reference.
+/// The loss of one element and its gradient, in WGSL and for the reference.
 pub struct Formulas {
-    /// The loss, as people write it.
+    /// The loss, for people to read.
     pub formula: &'static str,
     /// The loss as a WGSL expression of `x`, `y` and `t`.
     pub wgsl_value: Expression,
     /// ∂loss/∂y (fused: ∂loss/∂x) as a WGSL expression of `x`, `y` and `t`.
     pub wgsl_gradient: Expression,
-    /// The gradient, as people write it.
+    /// The gradient, for people to read.
     pub gradient_formula: &'static str,
     /// The loss of (x, y, t), for the reference.
     pub value: fn(f64, f64, f64) -> f64,

@@ -9,7 +9,7 @@ pub(super) static DEFINITION: Definition = Definition {
     from_output: Formulas {
         formula: "|y - t|",
         wgsl_value: Expression::new("abs(y - t)", &[Y, T], &[]),
-        // Not sign(y - t): drivers may answer 0 for a NaN, and hide that something went wrong.
+        // Not sign(y - t): drivers may return 0 for a NaN, which would hide a fault.
         wgsl_gradient: Expression::new("select((y - t) / abs(y - t), 0.0, y == t)", &[Y, T], &[]),
         gradient_formula: "sign(y - t)",
         value: |_, y, t| (y - t).abs(),

@@ -1,7 +1,7 @@
-//! The losses: one file each, with everything that is known of it.
+//! The losses: one file for each, with its complete definition.
 //!
-//! To add one: write its file beside these (its formulas in WGSL and in Rust), and name it in [`Loss`], [`Loss::ALL`] and
-//! [`Loss::definition`]. The tests go through [`Loss::ALL`].
+//! To add one, write its file here, with its formulas in WGSL and in Rust, and name it in [`Loss`], [`Loss::ALL`] and
+//! [`Loss::definition`]. The tests iterate over [`Loss::ALL`].
 
 mod binary_cross_entropy;
 mod categorical_cross_entropy;
@@ -14,12 +14,13 @@ mod squared_error;
 use self::definition::{Definition, Descends, Formulas, Over};
 use super::activation::Activation;
 
-/// What training makes small. `y` is an output of the network, `t` its target.
+/// The loss to minimise. `y` is an output of the network, `t` its target.
 ///
-/// The loss of a row is the mean over the outputs, but the sum over the classes for categorical cross-entropy; the loss of a batch
-/// is the mean of its rows', weighted where there are weights.
+/// The loss of a row is the mean over the outputs; for categorical cross-entropy it is the sum over the classes. The
+/// loss of a batch is the mean over its rows, weighted if there are weights.
 ///
 /// # Examples
+///
 /// ```
 /// use shaderprop::Loss;
 /// assert_eq!(Loss::MeanSquaredError.name(), "mean_squared_error");
@@ -27,26 +28,29 @@ use super::activation::Activation;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Loss {
-    /// The tutorials' squared error: what is logged is the mean of (y − t)², but what is descended is half the *sum* over
-    /// outputs and rows, so that ∂/∂y = y − t and a learning rate means more the more rows there are.
+    /// The squared error of the tutorials. The logged loss is the mean of (y − t)². The gradient is that of half the
+    /// *sum* over outputs and rows, so that ∂/∂y = y − t. The effective learning rate therefore grows with the number
+    /// of rows.
     SquaredError,
-    /// The mean of (y − t)², logged and descended, as in Keras and PyTorch.
+    /// The mean of (y − t)², for the logged loss and for the gradient, as in Keras and PyTorch.
     #[default]
     MeanSquaredError,
-    /// The mean of −t ln y − (1 − t) ln(1 − y), for targets from 0 to 1. After a sigmoid it is computed from x,
-    /// without cancellation or overflow, however large x gets, where Keras's is capped by its clipping; after any other activation y is first held 2⁻²³ (about 10⁻⁷, as in Keras) away from 0 and 1.
+    /// The mean of −t ln y − (1 − t) ln(1 − y), for targets from 0 to 1. After a sigmoid it is computed from x, without
+    /// cancellation or overflow for any x, where Keras's value is capped by clipping. After any other activation y is
+    /// first clamped to a distance of 2⁻²³ (about 10⁻⁷, as in Keras) from 0 and 1.
     BinaryCrossEntropy,
     /// The mean of |y − t|.
     MeanAbsoluteError,
-    /// The mean of ½ (y − t)² where |y − t| ≤ 1, and of |y − t| − ½ elsewhere: Keras's and PyTorch's with their default δ = 1.
+    /// The mean of ½ (y − t)² where |y − t| ≤ 1, and of |y − t| − ½ elsewhere: as in Keras and PyTorch with their
+    /// default δ = 1.
     Huber,
-    /// −Σ t ln y over the classes, meant for [`Activation::Softmax`], with which it is computed from the sums x: finite however large
-    /// they get. Targets are one-hot rows, rows of probabilities, or one column of class indices.
+    /// −Σ t ln y over the classes, meant for [`Activation::Softmax`]. With softmax it is computed from x and is finite
+    /// for any x. Targets are one-hot rows, rows of probabilities, or one column of class indices.
     CategoricalCrossEntropy,
 }
 
 impl Loss {
-    /// Every loss, for tests and tables.
+    /// All losses, for tests and tables.
     pub const ALL: &[Loss] = &[
         Loss::SquaredError,
         Loss::MeanSquaredError,
@@ -67,7 +71,7 @@ impl Loss {
         }
     }
 
-    /// The loss of that name.
+    /// Looks up a loss by name.
     ///
     /// ```
     /// use shaderprop::Loss;
@@ -77,13 +81,13 @@ impl Loss {
         Self::ALL.iter().find(|loss| loss.name() == name).copied()
     }
 
-    /// Its name: `squared_error`, `mean_squared_error`, `binary_cross_entropy`, `mean_absolute_error`, `huber`,
+    /// The name: `squared_error`, `mean_squared_error`, `binary_cross_entropy`, `mean_absolute_error`, `huber`,
     /// `categorical_cross_entropy`.
     pub fn name(self) -> &'static str {
         self.definition().name
     }
 
-    /// Whether this loss and that activation of the last layer have formulas of their own together.
+    /// Whether this loss has fused formulas with that activation of the last layer.
     pub(crate) fn fuses_with(self, last: &Activation) -> bool {
         self.definition().fused.as_ref().is_some_and(|(activation, _)| activation == last)
     }
@@ -96,7 +100,7 @@ impl Loss {
         }
     }
 
-    /// What the loss of a row has more elements of than it counts: the outputs that a mean is taken over.
+    /// The number of outputs that the loss of a row averages over; 1 if it is a sum.
     pub(crate) fn outputs_in_mean(self, outputs: usize) -> f64 {
         match self.definition().over {
             Over::Mean => outputs as f64,

@@ -9,7 +9,7 @@ pub(super) static DEFINITION: Definition = Definition {
     from_output: Formulas {
         formula: "(y - t)²",
         wgsl_value: Expression::new("(y - t) * (y - t)", &[Y, T], &[]),
-        // Of ½(y - t)², summed over outputs and rows.
+        // The gradient of ½(y - t)², summed over outputs and rows.
         wgsl_gradient: Expression::new("y - t", &[Y, T], &[]),
         gradient_formula: "y - t",
         value: |_, y, t| (y - t) * (y - t),

@@ -20,7 +20,7 @@ parameters[i] = parameters[i] - step.learning_rate / step.correction_1 * mean / 
     corrections,
 };
 
-/// Adam's, and AdamW's after its decay.
+/// The update of Adam, and of AdamW after its decay.
 pub(super) fn update(parameter: &mut f64, [mean, square]: [&mut f64; 2], gradient: f64, rates: &Rates) {
     let [beta_1, beta_2, epsilon] = rates.constants;
     *mean = beta_1 * *mean + (1.0 - beta_1) * gradient;
@@ -29,7 +29,7 @@ pub(super) fn update(parameter: &mut f64, [mean, square]: [&mut f64; 2], gradien
     *parameter -= rates.learning_rate * mean / (square.sqrt() + epsilon);
 }
 
-/// 1 − βᵗ of both moments: what their means over t steps from zero fall short of.
+/// The bias corrections 1 − βᵗ of both moments, whose running means start from zero.
 pub(super) fn corrections([beta_1, beta_2, _]: Constants, step: u64) -> [f64; 2] {
     [beta_1, beta_2].map(|beta| 1.0 - beta.powf(step as f64))
 }

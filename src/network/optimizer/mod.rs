@@ -1,7 +1,7 @@
-//! The optimizers: one file each, with everything that is known of it.
+//! The optimizers: one file for each, with its complete definition.
 //!
-//! To add one: write its file beside these (its update in WGSL and in Rust), and name it in [`Optimizer`] and
-//! [`Optimizer::definition`], with its defaults in [`Optimizer::ALL`]. The tests go through [`Optimizer::ALL`].
+//! To add one, write its file here, with its update in WGSL and in Rust, and name it in [`Optimizer`] and
+//! [`Optimizer::definition`], with its defaults in [`Optimizer::ALL`]. The tests iterate over [`Optimizer::ALL`].
 
 mod adam;
 mod adamw;
@@ -17,10 +17,11 @@ use std::sync::Arc;
 pub(crate) use self::definition::Rates;
 use self::definition::{Constants, Definition};
 
-/// How a step changes the weights and biases, given their gradient g and the learning rate λ: PyTorch's formulas and defaults.
+/// The optimizer: how a step updates the weights and biases, given their gradient g and the learning rate λ. Formulas
+/// and defaults are PyTorch's.
 ///
-/// Keras differs in where it adds ε (its Adam adds it before the correction of the second moment), and keeps λ inside the velocity, which
-/// matters when λ changes from epoch to epoch.
+/// Keras differs in two ways. Its Adam adds ε before the correction of the second moment. It also keeps λ inside the
+/// velocity, which matters when λ changes from epoch to epoch.
 ///
 /// ```
 /// use shaderprop::{Fit, Optimizer};
@@ -60,7 +61,8 @@ pub enum Optimizer {
         /// ε, above 0.
         epsilon: f64,
     },
-    /// Adam whose weight decay δ does not pass through the gradient: p ← p − λ δ p first. I. Loshchilov and F. Hutter, ICLR 2019.
+    /// Adam with decoupled weight decay δ, which does not go through the gradient: p ← p − λ δ p first. I. Loshchilov
+    /// and F. Hutter, ICLR 2019.
     AdamW {
         /// β₁, from 0 to less than 1.
         beta_1: f64,
@@ -71,29 +73,29 @@ pub enum Optimizer {
     },
 }
 
-/// How a kernel updates: an optimizer with its constants and its weight decay.
+/// The update rule of a kernel: an optimizer with its constants and its weight decay.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
     /// The optimizer's name.
     pub name: &'static str,
-    /// The flat buffers that it keeps.
+    /// The names of the flat buffers that it keeps.
     pub slots: &'static [&'static str],
-    /// The update, as people write it.
+    /// The update, for people to read.
     pub formula: Arc<str>,
-    /// The optimizer's settings by name, as the bits of numbers, which can be compared.
+    /// The optimizer's settings by name, as the bits of their values, which can be compared.
     settings: Vec<(&'static str, u64)>,
-    /// The bits of the weight decay, where there is any.
+    /// The bits of the weight decay, if there is one.
     weight_decay: Option<u64>,
     /// The optimizer's own formula.
     plain: &'static str,
-    /// The statements of the update, of elements `i`.
+    /// The statements that update element `i`.
     body: &'static str,
-    /// Whether weight decay does not go through the gradient.
+    /// Whether weight decay is decoupled from the gradient.
     decoupled: bool,
 }
 
 impl Optimizer {
-    /// Every optimizer with its defaults, for tests and tables.
+    /// All optimizers with their defaults, for tests and tables.
     pub const ALL: &[Optimizer] = &[
         Optimizer::Sgd,
         Optimizer::momentum(0.9),
@@ -103,47 +105,47 @@ impl Optimizer {
         Optimizer::adamw(),
     ];
 
-    /// Plain gradient descent. Its learning rate is 0.01 where none is set.
+    /// Plain gradient descent. The default learning rate is 0.01.
     pub const fn sgd() -> Self {
         Self::Sgd
     }
 
-    /// Gradient descent with momentum. Its learning rate is 0.01 where none is set.
+    /// Gradient descent with momentum. The default learning rate is 0.01.
     pub const fn momentum(momentum: f64) -> Self {
         Self::Momentum { momentum }
     }
 
-    /// Gradient descent with Nesterov's momentum. Its learning rate is 0.01 where none is set.
+    /// Gradient descent with Nesterov momentum. The default learning rate is 0.01.
     pub const fn nesterov(momentum: f64) -> Self {
         Self::Nesterov { momentum }
     }
 
-    /// RMSprop with ρ = 0.99 and ε = 1e-8. Its learning rate is 0.01 where none is set.
+    /// RMSprop with ρ = 0.99 and ε = 1e-8. The default learning rate is 0.01.
     pub const fn rmsprop() -> Self {
         Self::RmsProp { rho: 0.99, epsilon: 1e-8 }
     }
 
-    /// Adam with β₁ = 0.9, β₂ = 0.999 and ε = 1e-8. Its learning rate is 0.001 where none is set.
+    /// Adam with β₁ = 0.9, β₂ = 0.999 and ε = 1e-8. The default learning rate is 0.001.
     pub const fn adam() -> Self {
         Self::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 }
     }
 
-    /// AdamW with Adam's defaults. Its learning rate is 0.001 and its weight decay 0.01 where none is set.
+    /// AdamW with Adam's constants. The default learning rate is 0.001 and the default weight decay 0.01.
     pub const fn adamw() -> Self {
         Self::AdamW { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 }
     }
 
-    /// Its name: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adam`, `adamw`.
+    /// The name: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adam`, `adamw`.
     pub fn name(&self) -> &'static str {
         self.definition().name
     }
 
-    /// The learning rate where none is set.
+    /// The default learning rate.
     pub fn default_learning_rate(&self) -> f64 {
         self.definition().defaults.0
     }
 
-    /// The weight decay where none is set.
+    /// The default weight decay.
     pub fn default_weight_decay(&self) -> f64 {
         self.definition().defaults.1
     }
@@ -176,17 +178,17 @@ impl Optimizer {
         self.definition().constants.iter().copied().zip(self.constants())
     }
 
-    /// The two numbers that the moments of a step, counted from 1, are divided by; 1 where there are none.
+    /// The two bias corrections of a step, counted from 1, that the moments are divided by; 1 if there are none.
     pub(crate) fn corrections(&self, step: u64) -> [f64; 2] {
         (self.definition().corrections)(self.constants(), step)
     }
 
-    /// What the reference's update of that step goes by.
+    /// The values that the reference's update of that step needs.
     pub(crate) fn rates(&self, learning_rate: f64, weight_decay: f64, step: u64) -> Rates {
         Rates { constants: self.constants(), learning_rate, weight_decay, corrections: self.corrections(step) }
     }
 
-    /// The whole update of the reference: the decay, then the definition's.
+    /// The whole update of the reference: the decay, then the definition's update.
     pub(crate) fn update(&self, parameter: &mut f64, slots: [&mut f64; 2], gradient: f64, rates: &Rates) {
         let definition = self.definition();
         let mut gradient = gradient;
@@ -200,7 +202,7 @@ impl Optimizer {
 }
 
 impl Rule {
-    /// That of an optimizer with that weight decay.
+    /// The rule of an optimizer with that weight decay.
     pub fn of(optimizer: &Optimizer, weight_decay: f64) -> Self {
         let definition = optimizer.definition();
         let decays = weight_decay != 0.0;
@@ -226,13 +228,13 @@ impl Rule {
         self.weight_decay.is_some()
     }
 
-    /// The optimizer's constants in WGSL, weight decay aside.
+    /// The optimizer's constants in WGSL, without weight decay.
     pub fn constants(&self) -> String {
         let constant = |(name, bits): &(&str, u64)| format!("const {} = {:?};\n", name.to_uppercase(), f64::from_bits(*bits));
         self.settings.iter().map(constant).collect()
     }
 
-    /// `fn update(i: u32, gradient: Real, step: Step)`, and the constants that it takes.
+    /// `fn update(i: u32, gradient: Real, step: Step)` in WGSL, and the constants it uses.
     pub fn wgsl(&self) -> String {
         let mut wgsl = format!("// {}: {}\n{}", self.name, self.plain, self.constants());
         if let Some(bits) = self.weight_decay {
@@ -252,8 +254,8 @@ impl Rule {
         wgsl + "}\n"
     }
 
-    /// The same as a function of that type of f32s, for parameters that are variables, with what is kept of them; weight decay is an argument, if
-    /// there is any.
+    /// The same update as a WGSL function of the type `of`, for parameters and optimizer state in variables. Weight
+    /// decay is an argument, if there is any.
     pub fn in_registers(&self, of: &str, decays: bool) -> String {
         let mut body = self.body.to_owned();
         let mut arguments = String::new();

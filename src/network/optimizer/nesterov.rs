@@ -1,4 +1,4 @@
-//! Gradient descent with Nesterov's momentum: I. Sutskever et al., ICML 2013, in PyTorch's form.
+//! Gradient descent with Nesterov momentum: I. Sutskever et al., ICML 2013, in PyTorch's form.
 
 use super::definition::{Definition, no_corrections};
 

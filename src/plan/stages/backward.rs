@@ -1,4 +1,4 @@
-//! The backward pass beside its products: deltas, and the gradients of biases.
+//! The backward pass without its products: deltas, and the gradients of biases.
 
 use super::loss::LossOf;
 use super::rows::RowStage;
@@ -12,7 +12,8 @@ use crate::plan::program::Plan;
 use crate::plan::tensors::{Id, PlannedTensor};
 
 impl Plan {
-    /// delta = ∂loss/∂x of the last layer. The weights are the shares of the rows, or for a sum their weights.
+    /// delta = ∂loss/∂x of the last layer. The weights are the rows' shares for a mean, and their sample weights for a
+    /// sum.
     pub fn output_delta(&mut self, of: &LossOf<'_>, deltas: Id) {
         let &LossOf { loss, activation, from, weights } = of;
         let PlannedTensor { rows, columns, .. } = self.tensors[deltas.0];
@@ -43,7 +44,7 @@ impl Plan {
         }
     }
 
-    /// delta = softmax's derivative of the error, in place.
+    /// delta = softmax's derivative applied to the error, in place.
     pub fn softmax_delta(&mut self, outputs: Id, deltas: Id) -> Result<(), Error> {
         let (delta, y) = (self.name(deltas), self.name(outputs));
         let formula = format!("{delta} = y · ({delta} - sum of {delta} y over the row); y = {y}");

@@ -12,14 +12,14 @@ use crate::plan::ids::{BatchIds, StepTable};
 use crate::plan::program::Plan;
 use crate::plan::tensors::{Id, PlannedTensor};
 
-/// What a place of an order takes: a random block is ten rounds of a few operations.
+/// The operations for one position of an order. A random block is ten rounds of a few operations.
 fn operations(order: &Order) -> usize {
     let (.., rounds) = order.digits();
     ELEMENTWISE + rounds as usize * 20
 }
 
 impl Plan {
-    /// Which rows are in the batch.
+    /// The row indices of the batch.
     pub fn order(&mut self, table: &StepTable, order: &Order, list: Id) {
         for piece in parts(self.len(list), self.limits.elements(operations(order))) {
             let dispatch = self.ordering(table, order, list, piece);
@@ -27,7 +27,7 @@ impl Plan {
         }
     }
 
-    /// The dispatch that fills some places of the list. The epochs after the step's follow it.
+    /// The dispatch that fills those positions of the list. The list continues with the epochs after the step's epoch.
     pub fn ordering(&self, table: &StepTable, order: &Order, list: Id, places: Range<usize>) -> Dispatch {
         let (x_range, y_range, rounds) = order.digits();
         let seed = order.seed.unwrap_or(0);
@@ -52,7 +52,7 @@ impl Plan {
         self.made(&call, Work { invocations: places.len(), rounds: operations(order) })
     }
 
-    /// The batch's rows out of the data, piece by piece.
+    /// Copies the batch's rows from the data, piece by piece.
     pub fn gather(&mut self, order: Id, batch: &BatchIds, classes: bool) {
         let PlannedTensor { rows, columns, .. } = self.tensors[batch.inputs.0];
         let width = width(columns);
@@ -90,7 +90,7 @@ impl Plan {
         }
     }
 
-    /// The shares of the batch's rows by their weights.
+    /// The shares of the batch's rows in their total weight.
     pub fn weigh(&mut self, weights: Id, shares: Id) -> Result<(), Error> {
         let count = self.len(weights);
         let rounds = Self::rounds_of_one_workgroup("rows of a batch with weights", count)?;

@@ -1,4 +1,4 @@
-//! The forward pass beside its products: biases, activations, dropout.
+//! The forward pass without its products: biases, activations, dropout.
 
 use super::rows::RowStage;
 use crate::error::Error;
@@ -12,19 +12,19 @@ use crate::plan::program::Plan;
 use crate::plan::tensors::Id;
 use crate::random::{DROPOUT, dropout_threshold};
 
-/// Which elements are left out, and how many.
+/// The rate of a dropout, and its number in the random stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout {
-    /// The share of them.
+    /// The share of elements that are dropped.
     pub rate: f64,
-    /// 0 for the network's inputs, and of a layer's outputs one more than the layer's.
+    /// 0 for the network's inputs; the layer's index plus one for a layer's outputs.
     pub number: u32,
 }
 
-/// What dropout's random numbers depend on.
+/// The keys of dropout's random numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Chance {
-    /// Which epoch and step it is.
+    /// The step table, for the epoch and the step.
     pub table: StepTable,
     /// The training's seed.
     pub seed: u64,
@@ -55,7 +55,7 @@ impl Plan {
         self.row_stage(&stage)
     }
 
-    /// Elements left out at random: of `outputs` into `dropped`, or in place.
+    /// Applies dropout, from `outputs` to `dropped`, or in place.
     pub fn dropout(&mut self, outputs: Option<Id>, dropped: Id, dropout: Dropout, chance: Chance) {
         let (Dropout { rate, number }, Chance { table, seed }) = (dropout, chance);
         let from = self.name(outputs.unwrap_or(dropped));

@@ -1,4 +1,4 @@
-//! What is measured of the outputs: the loss, and counts.
+//! Measures the outputs: the loss, and counts for metrics.
 
 use super::rows::RowStage;
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::plan::program::Plan;
 use crate::plan::tensors::Id;
 use crate::settings::Counts;
 
-/// The last layer, and what it is held against.
+/// The last layer's tensors, and the targets.
 #[derive(Clone, Copy, Debug)]
 pub struct Outputs {
     /// x of the last layer.
@@ -23,39 +23,39 @@ pub struct Outputs {
     pub targets: Id,
 }
 
-/// A loss, and what it is taken of.
+/// A loss and its operands.
 #[derive(Clone, Copy, Debug)]
 pub struct LossOf<'a> {
-    /// Which loss.
+    /// The loss.
     pub loss: Loss,
     /// The last layer's activation.
     pub activation: &'a Activation,
-    /// Its outputs and the targets.
+    /// The last layer's tensors, and the targets.
     pub from: Outputs,
-    /// What the rows weigh, if they do not all weigh the same.
+    /// The sample weights, if they differ.
     pub weights: Option<Id>,
 }
 
-/// Where a loss goes.
+/// Where a loss is stored.
 #[derive(Clone, Copy, Debug)]
 pub struct Slot {
-    /// Which of the step's losses it is.
+    /// The index of the loss within the step.
     pub index: usize,
-    /// Whether it is the last of them, and ends the step.
+    /// Whether it is the last loss of the step, which moves the cursor.
     pub moves: bool,
-    /// What the mean is over: what all rows of the epoch weigh.
+    /// The total weight of all rows of the epoch, which the mean is over.
     pub total: f64,
 }
 
 impl LossOf<'_> {
-    /// Whether rows have weights.
+    /// Whether rows have sample weights.
     pub(super) fn kind(&self) -> Weights {
         if self.weights.is_some() { Weights::Given } else { Weights::Equal }
     }
 }
 
 impl Plan {
-    /// Counts of right outputs.
+    /// Counts the correct outputs.
     pub fn score(&mut self, counts: Counts, from: &Outputs, counters: Id) -> Result<(), Error> {
         let operands = [("outputs", from.outputs), ("targets", from.targets), ("counts", counters)];
         match counts {
@@ -78,7 +78,7 @@ impl Plan {
         }
     }
 
-    /// The loss of the batch, as a part of the epoch's mean, into its slot, and the cursor on to the next step.
+    /// Stores the loss of the batch in its slot, as a part of the epoch's mean, and moves the cursor to the next step.
     pub fn loss(&mut self, of: &LossOf<'_>, table: &StepTable, slot: Slot) -> Result<(), Error> {
         let &LossOf { loss, activation, from, weights } = of;
         let mut count = self.len(from.outputs);
@@ -101,7 +101,7 @@ impl Plan {
         operands.extend(weights.map(|weights| ("weights", weights)));
         let mut kernel = Kernel::Loss(loss, activation.clone(), of.kind());
         if count > ONE_WORKGROUP {
-            // Each workgroup adds some of the elements, and the last stage what they come to.
+            // Each workgroup adds some of the elements, and the last stage adds their sums.
             let partials = self.tensor("partial losses", 1, count.div_ceil(ONE_WORKGROUP))?;
             operands.push(("partials", partials));
             let in_part = ONE_WORKGROUP / WORKGROUP_SIZE as usize;

@@ -1,4 +1,4 @@
-//! The stages that are no product, each cut by elements, rows or parts.
+//! The stages other than products, each split by elements, rows or parts.
 
 mod backward;
 mod batch;

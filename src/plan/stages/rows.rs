@@ -1,4 +1,4 @@
-//! Stages whose invocations loop over rows, or share what one workgroup adds up.
+//! Stages whose invocations loop over rows, or share a sum within one workgroup.
 
 use crate::error::Error;
 use crate::kernel::{Kernel, LONGEST_LOOP, WORKGROUP_SIZE};
@@ -8,13 +8,13 @@ use crate::plan::estimate::{ELEMENTWISE, Work};
 use crate::plan::program::Plan;
 use crate::plan::tensors::{Id, PlannedTensor};
 
-/// A stage of one invocation a row, which loops over its columns.
+/// A stage with one invocation for each row, which loops over the columns.
 pub(super) struct RowStage<'a> {
     pub kernel: Kernel,
     pub operands: &'a [(&'a str, Id)],
-    /// Whose rows.
+    /// The tensor with the rows.
     pub of: Id,
-    /// What it takes beside the rows and their columns.
+    /// Parameters other than the numbers of rows and columns.
     pub params: &'a [(&'a str, u32)],
     pub formula: &'a str,
 }
@@ -39,7 +39,7 @@ impl Plan {
         Ok(())
     }
 
-    /// How often the invocations of one workgroup loop, when they share so many elements.
+    /// The number of loop iterations of each invocation when one workgroup shares that many elements.
     pub(super) fn rounds_of_one_workgroup(what: &str, count: usize) -> Result<usize, Error> {
         let rounds = count.div_ceil(WORKGROUP_SIZE as usize);
         if rounds <= LONGEST_LOOP / 2 {

@@ -1,4 +1,4 @@
-//! What walks flat buffers: the update, clipping, and the look for what is no number.
+//! Stages over flat buffers: the update, clipping, and the check for NaN and infinite values.
 
 use std::ops::Range;
 
@@ -12,29 +12,29 @@ use crate::plan::ids::StepTable;
 use crate::plan::program::Plan;
 use crate::plan::tensors::{Flat, Id};
 
-/// What is updated, and how.
+/// The operands of an update, and its rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Update<'a> {
     /// All weights and biases.
     pub parameters: Flat,
     /// Their gradients.
     pub gradients: Flat,
-    /// What the optimizer keeps of them.
+    /// The optimizer state.
     pub slots: &'a [Flat],
-    /// The optimizer.
+    /// The update rule.
     pub rule: &'a Rule,
-    /// What gradients are multiplied with, if they are clipped.
+    /// The factor for the gradients, if they are clipped.
     pub clip: Option<Id>,
 }
 
-/// From this many parameters on an invocation updates four of them.
+/// From this many parameters on, an invocation updates four of them.
 const WORTH_FOUR: usize = 1024;
 
 impl Plan {
-    /// Each parameter of that range against its gradient.
+    /// Updates the parameters of that range.
     pub fn update(&mut self, update: &Update<'_>, range: Range<usize>, table: &StepTable) {
         let &Update { parameters, gradients, slots, rule, clip } = update;
-        // Few parameters keep one to an invocation, which reads as people write it.
+        // With few parameters, an invocation updates one, which reads like the formula.
         let width = if range.len() >= WORTH_FOUR && range.len().is_multiple_of(4) { 4 } else { 1 };
         let bindable = ((self.limits.binding / 4) as usize / ALIGNMENT).max(1) * ALIGNMENT;
         let rounds = ELEMENTWISE * width;
@@ -60,7 +60,7 @@ impl Plan {
         }
     }
 
-    /// What all gradients are multiplied with, so that their norm is at most `limit`.
+    /// The factor for all gradients that limits their norm to `limit`.
     pub fn clip(&mut self, gradients: Flat, limit: f64) -> Result<Id, Error> {
         let count = gradients.len.div_ceil(ONE_WORKGROUP);
         let partials = self.tensor("partial squares", 1, count)?;
@@ -86,7 +86,7 @@ impl Plan {
         Ok(clip)
     }
 
-    /// Whether all elements of a flat buffer are numbers, which the tensor that it gives then says by being 0.
+    /// Checks whether all elements of a flat buffer are finite. The returned tensor is 0 if they are.
     pub fn finite(&mut self, parameters: usize) -> Result<Id, Error> {
         let found = self.tensor("not_finite", 1, 1)?;
         for piece in parts(self.buffers[parameters].len, longest_part(&self.limits)) {
@@ -103,15 +103,15 @@ impl Plan {
     }
 }
 
-/// The rounds of an invocation in a workgroup that goes over a part.
+/// The number of loop iterations of an invocation in a workgroup that covers one part.
 const ROUNDS: usize = ONE_WORKGROUP / WORKGROUP_SIZE as usize;
 
-/// The work of workgroups that each go over a part of so many elements.
+/// The work of workgroups that cover one part each, of `len` elements in all.
 fn in_parts(len: usize) -> Work {
     Work { invocations: len.div_ceil(ONE_WORKGROUP) * WORKGROUP_SIZE as usize, rounds: ROUNDS }
 }
 
-/// The most elements that workgroups go over in one dispatch: whole parts of them.
+/// The maximum number of elements covered in one dispatch, in whole parts.
 fn longest_part(limits: &Limits) -> usize {
     let bindable = ((limits.binding / 4) as usize / ONE_WORKGROUP).max(1) * ONE_WORKGROUP;
     let longest = (limits.elements(ROUNDS) / WORKGROUP_SIZE as usize).max(1) * ONE_WORKGROUP;
