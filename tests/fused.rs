@@ -66,17 +66,15 @@ fn every_activation_and_loss_in_one_lane() {
     let mut cases = Cases::new();
     for activation in all_activations() {
         for loss in Loss::ALL {
-            cases.case(
-                [by("activation", activation.name()), by("loss", loss.name())],
-                format!("{} with {}", activation.name(), loss.name()),
-                || {
-                    let hidden = if *activation == Activation::Softmax { Activation::Tanh } else { activation.clone() };
-                    let network = Network::new(3).dense(3, hidden).dense(2, activation.clone());
-                    let (inputs, targets) = data(&network, *loss, 5);
-                    let fit = Fit::new().loss(*loss).learning_rate(0.05).epochs(6);
-                    agrees(&format!("{} with {}", activation.name(), loss.name()), &device, &network, (&inputs, &targets), &fit);
-                },
-            );
+            let keys = [by("activation", activation.name()), by("loss", loss.name())];
+            let what = format!("{} with {}", activation.name(), loss.name());
+            cases.case(keys, &what, || {
+                let hidden = if *activation == Activation::Softmax { Activation::Tanh } else { activation.clone() };
+                let network = Network::new(3).dense(3, hidden).dense(2, activation.clone());
+                let (inputs, targets) = data(&network, *loss, 5);
+                let fit = Fit::new().loss(*loss).learning_rate(0.05).epochs(6);
+                agrees(&what, &device, &network, (&inputs, &targets), &fit);
+            });
         }
     }
     cases.finish();
@@ -91,37 +89,34 @@ fn every_activation_and_loss_in_many_lanes() {
             for (j, loss) in Loss::ALL.iter().enumerate() {
                 // Each pair on one shape, all shapes for some.
                 let shape = [[5, 9, 3], [2, 17, 12], [9, 3, 2]][(i + j) % 3];
-                cases.case(
-                    [
-                        by("lanes", way),
-                        by("activation", activation.name()),
-                        by("loss", loss.name()),
-                        by("layers", format!("{shape:?}")),
-                    ],
-                    format!("{way}: {} with {} on {shape:?}", activation.name(), loss.name()),
-                    || {
-                        let hidden = if *activation == Activation::Softmax { Activation::Sigmoid } else { activation.clone() };
-                        let network = Network::new(shape[0]).dense(shape[1], hidden).dense(shape[2], activation.clone());
-                        let (inputs, targets) = data(&network, *loss, 17);
-                        // A cross-entropy after an activation that is not its own has gradients like 1 / y.
-                        let steep = match loss {
-                            Loss::BinaryCrossEntropy => *activation != Activation::Sigmoid,
-                            Loss::CategoricalCrossEntropy => *activation != Activation::Softmax,
-                            _ => false,
-                        };
-                        // And that of a sum is as many times larger than a mean's.
-                        let rate = if steep {
-                            0.002
-                        } else if *loss == Loss::SquaredError {
-                            0.01
-                        } else {
-                            0.2
-                        };
-                        let fit = Fit::new().loss(*loss).learning_rate(rate).epochs(3).batch_size(5).seed(7);
-                        let what = format!("{way}: {} with {} on {shape:?}", activation.name(), loss.name());
-                        agrees(&what, &device, &network, (&inputs, &targets), &fit);
-                    },
-                );
+                let keys = [
+                    by("lanes", way),
+                    by("activation", activation.name()),
+                    by("loss", loss.name()),
+                    by("layers", format!("{shape:?}")),
+                ];
+                let what = format!("{way}: {} with {} on {shape:?}", activation.name(), loss.name());
+                cases.case(keys, &what, || {
+                    let hidden = if *activation == Activation::Softmax { Activation::Sigmoid } else { activation.clone() };
+                    let network = Network::new(shape[0]).dense(shape[1], hidden).dense(shape[2], activation.clone());
+                    let (inputs, targets) = data(&network, *loss, 17);
+                    // A cross-entropy after an activation that is not its own has gradients like 1 / y.
+                    let steep = match loss {
+                        Loss::BinaryCrossEntropy => *activation != Activation::Sigmoid,
+                        Loss::CategoricalCrossEntropy => *activation != Activation::Softmax,
+                        _ => false,
+                    };
+                    // And that of a sum is as many times larger than a mean's.
+                    let rate = if steep {
+                        0.002
+                    } else if *loss == Loss::SquaredError {
+                        0.01
+                    } else {
+                        0.2
+                    };
+                    let fit = Fit::new().loss(*loss).learning_rate(rate).epochs(3).batch_size(5).seed(7);
+                    agrees(&what, &device, &network, (&inputs, &targets), &fit);
+                });
             }
         }
     }
@@ -135,46 +130,43 @@ fn every_optimizer_with_all_that_the_engine_takes() {
     for (way, device) in devices() {
         for optimizer in Optimizer::ALL {
             for variant in 0..8 {
-                cases.case(
-                    [by("lanes", way), by("optimizer", optimizer.name()), by("variant", variant)],
-                    format!("{way}: {} {variant}", optimizer.name()),
-                    || {
-                        let mut network = Network::new(4).dense(7, Activation::Tanh);
-                        if variant == 1 {
-                            network = network.frozen();
-                        }
-                        network = network.dense(6, Activation::Silu);
-                        if variant == 2 {
-                            network = network.weight_decay(0.2);
-                        }
-                        network = network.dense(3, Activation::Softmax);
-                        if variant == 3 {
-                            network = network.frozen();
-                        }
-                        let loss = Loss::CategoricalCrossEntropy;
-                        let rows = 14;
-                        let (inputs, targets) = data(&network, loss, rows);
-                        let mut fit =
-                            Fit::new().loss(loss).optimizer(*optimizer).learning_rate(0.01).epochs(4).batch_size(4 + variant);
-                        // Variants 1 to 3 have all of them.
-                        if matches!(variant, 1..=4) {
-                            fit = fit.weight_decay(0.05);
-                        }
-                        if matches!(variant, 1..=3 | 5) {
-                            // So small that their products with a gradient are nothing to an f32.
-                            let scale = if variant == 5 { 1e-36 } else { 1.0 };
-                            fit = fit
-                                .sample_weights(numbers(5, rows).iter().map(|weight| scale * weight.abs()).collect::<Vec<_>>());
-                        }
-                        if matches!(variant, 1..=3 | 6) {
-                            fit = fit.schedule(Schedule::Cosine { epochs: 3, minimum: 0.001 });
-                        }
-                        if matches!(variant, 1..=3 | 7) {
-                            fit = fit.warm_up(3);
-                        }
-                        agrees(&format!("{way}: {} {variant}", optimizer.name()), &device, &network, (&inputs, &targets), &fit);
-                    },
-                );
+                let keys = [by("lanes", way), by("optimizer", optimizer.name()), by("variant", variant)];
+                let what = format!("{way}: {} {variant}", optimizer.name());
+                cases.case(keys, &what, || {
+                    let mut network = Network::new(4).dense(7, Activation::Tanh);
+                    if variant == 1 {
+                        network = network.frozen();
+                    }
+                    network = network.dense(6, Activation::Silu);
+                    if variant == 2 {
+                        network = network.weight_decay(0.2);
+                    }
+                    network = network.dense(3, Activation::Softmax);
+                    if variant == 3 {
+                        network = network.frozen();
+                    }
+                    let loss = Loss::CategoricalCrossEntropy;
+                    let rows = 14;
+                    let (inputs, targets) = data(&network, loss, rows);
+                    let mut fit =
+                        Fit::new().loss(loss).optimizer(*optimizer).learning_rate(0.01).epochs(4).batch_size(4 + variant);
+                    // Variants 1 to 3 have all of them.
+                    if matches!(variant, 1..=4) {
+                        fit = fit.weight_decay(0.05);
+                    }
+                    if matches!(variant, 1..=3 | 5) {
+                        // So small that their products with a gradient are nothing to an f32.
+                        let scale = if variant == 5 { 1e-36 } else { 1.0 };
+                        fit = fit.sample_weights(numbers(5, rows).iter().map(|weight| scale * weight.abs()).collect::<Vec<_>>());
+                    }
+                    if matches!(variant, 1..=3 | 6) {
+                        fit = fit.schedule(Schedule::Cosine { epochs: 3, minimum: 0.001 });
+                    }
+                    if matches!(variant, 1..=3 | 7) {
+                        fit = fit.warm_up(3);
+                    }
+                    agrees(&what, &device, &network, (&inputs, &targets), &fit);
+                });
             }
         }
     }
@@ -198,23 +190,16 @@ fn shapes_from_one_unit_to_many() {
             (vec![4, 2, 2, 2, 2, 2], 20, 7),
             (vec![70, 3, 33], 4, 4),
         ] {
-            cases.case(
-                [by("lanes", way), mod4("inputs mod 4", sizes[0]), by("layers", sizes.len() - 1), mod4("rows mod 4", rows)],
-                format!("{way}: {sizes:?}, {rows} rows, batches of {batch}"),
-                || {
-                    let network =
-                        sizes[1..].iter().fold(Network::new(sizes[0]), |network, units| network.dense(*units, Activation::Tanh));
-                    let (inputs, targets) = data(&network, Loss::MeanSquaredError, rows);
-                    let fit = Fit::new().learning_rate(0.1).epochs(3).batch_size(batch);
-                    agrees(
-                        &format!("{way}: {sizes:?}, {rows} rows, batches of {batch}"),
-                        &device,
-                        &network,
-                        (&inputs, &targets),
-                        &fit,
-                    );
-                },
-            );
+            let keys =
+                [by("lanes", way), mod4("inputs mod 4", sizes[0]), by("layers", sizes.len() - 1), mod4("rows mod 4", rows)];
+            let what = format!("{way}: {sizes:?}, {rows} rows, batches of {batch}");
+            cases.case(keys, &what, || {
+                let network =
+                    sizes[1..].iter().fold(Network::new(sizes[0]), |network, units| network.dense(*units, Activation::Tanh));
+                let (inputs, targets) = data(&network, Loss::MeanSquaredError, rows);
+                let fit = Fit::new().learning_rate(0.1).epochs(3).batch_size(batch);
+                agrees(&what, &device, &network, (&inputs, &targets), &fit);
+            });
         }
     }
     cases.finish();

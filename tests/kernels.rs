@@ -150,18 +150,15 @@ fn matmul_of_all_awkward_sizes_in_three_layouts() {
         let magnitude = |values: &[f64]| values.iter().map(|value| value.abs()).collect::<Vec<_>>();
         let magnitudes = twin::matmul(&magnitude(&a64), &magnitude(&b64), (m, k, n));
         for layouts in [Layouts::Plain, Layouts::TransposedA, Layouts::TransposedB] {
-            cases.case(
-                mod4s((m, k, n)).into_iter().chain([by("layout", format!("{layouts:?}"))]),
-                format!("{layouts:?} {m}×{k}×{n}"),
-                || {
-                    let narrow = |values: Vec<f64>| values.iter().map(|value| *value as f32).collect::<Vec<_>>();
-                    let a = if layouts == Layouts::TransposedA { narrow(twin::transpose(&a64, m, k)) } else { a.clone() };
-                    let b = if layouts == Layouts::TransposedB { narrow(twin::transpose(&b64, k, n)) } else { b.clone() };
-                    let c =
-                        run(&gpu, matmul(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b), ("c", &nan(m * n))], &["c"]);
-                    assert_close(&format!("{layouts:?} {m}×{k}×{n}"), &c[0], &expected, |i| g(k) * magnitudes[i]);
-                },
-            );
+            let keys = mod4s((m, k, n)).into_iter().chain([by("layout", format!("{layouts:?}"))]);
+            let what = format!("{layouts:?} {m}×{k}×{n}");
+            cases.case(keys, &what, || {
+                let narrow = |values: Vec<f64>| values.iter().map(|value| *value as f32).collect::<Vec<_>>();
+                let a = if layouts == Layouts::TransposedA { narrow(twin::transpose(&a64, m, k)) } else { a.clone() };
+                let b = if layouts == Layouts::TransposedB { narrow(twin::transpose(&b64, k, n)) } else { b.clone() };
+                let c = run(&gpu, matmul(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b), ("c", &nan(m * n))], &["c"]);
+                assert_close(&what, &c[0], &expected, |i| g(k) * magnitudes[i]);
+            });
         }
     }
     cases.finish();
@@ -320,27 +317,19 @@ fn bias_activation_of_awkward_sizes() {
     let shapes = SIZES.iter().flat_map(|rows| SIZES.map(|columns| (*rows, columns))).chain([(1757, 3), (3, 1757)]);
     for (rows, columns) in shapes {
         for activation in Activation::ALL {
-            cases.case(
-                [mod4("rows mod 4", rows), mod4("columns mod 4", columns), by("activation", activation.name())],
-                format!("{} {rows}×{columns}", activation.name()),
-                || {
-                    let sums: Vec<f32> = numbers(1, rows * columns).iter().map(|sum| 5.0 * sum).collect();
-                    let bias = numbers(2, columns);
-                    let (x, y) = twin::bias_activation(activation, &wide(&sums), &wide(&bias));
-                    let plan = bias_activation(activation, rows, columns, &limits);
-                    let read = run(
-                        &gpu,
-                        plan,
-                        1,
-                        &[("sums", &sums), ("bias", &bias), ("outputs", &nan(sums.len()))],
-                        &["sums", "outputs"],
-                    );
-                    let what = format!("{} {rows}×{columns}", activation.name());
-                    assert_close(&format!("{what}: x"), &read[0], &x, |i| U * x[i].abs());
-                    // The rounding of x, carried on by a slope of at most 1.
-                    assert_close(&format!("{what}: y"), &read[1], &y, |i| U * x[i].abs() + activation_bound(activation, x[i]));
-                },
-            );
+            let keys = [mod4("rows mod 4", rows), mod4("columns mod 4", columns), by("activation", activation.name())];
+            let what = format!("{} {rows}×{columns}", activation.name());
+            cases.case(keys, &what, || {
+                let sums: Vec<f32> = numbers(1, rows * columns).iter().map(|sum| 5.0 * sum).collect();
+                let bias = numbers(2, columns);
+                let (x, y) = twin::bias_activation(activation, &wide(&sums), &wide(&bias));
+                let plan = bias_activation(activation, rows, columns, &limits);
+                let read =
+                    run(&gpu, plan, 1, &[("sums", &sums), ("bias", &bias), ("outputs", &nan(sums.len()))], &["sums", "outputs"]);
+                assert_close(&format!("{what}: x"), &read[0], &x, |i| U * x[i].abs());
+                // The rounding of x, carried on by a slope of at most 1.
+                assert_close(&format!("{what}: y"), &read[1], &y, |i| U * x[i].abs() + activation_bound(activation, x[i]));
+            });
         }
     }
     cases.finish();
@@ -481,41 +470,32 @@ fn output_delta_of_every_loss_and_activation() {
     for (rows, columns) in [(1, 1), (2, 3), (15, 17), (64, 1), (65, 2), (129, 127), (1757, 3), (3, 1757)] {
         for loss in Loss::ALL {
             for activation in Activation::ALL {
-                cases.case(
-                    [
-                        mod4("rows mod 4", rows),
-                        mod4("columns mod 4", columns),
-                        by("loss", loss.name()),
-                        by("activation", activation.name()),
-                    ],
-                    format!("{} {} {rows}×{columns}", loss.name(), activation.name()),
-                    || {
-                        let (x, y, t) = last_layer(activation, rows * columns);
-                        let mut plan = Plan::new(limits);
-                        let from = outputs(&mut plan, rows, columns);
-                        let deltas = plan.tensor("deltas", rows, columns).expect("a tensor");
-                        plan.output_delta(&unweighted(*loss, activation, from), deltas);
-                        let write: [(&str, &[f32]); 4] =
-                            [("sums", &x), ("outputs", &y), ("targets", &t), ("deltas", &nan(y.len()))];
-                        let read = run(&gpu, plan, 1, &write, &["deltas"]);
-                        let (x, y, t) = (wide(&x), wide(&y), wide(&t));
-                        let expected = twin::output_delta(*loss, activation, (&x, &y, &t), columns, None);
-                        // Behind the identity there is the error alone.
-                        let error = twin::output_delta(*loss, &Activation::Identity, (&x, &y, &t), columns, None);
-                        // Each of at most eight operations rounds by U, divisions by 2.5 ULP; the derivative is as good as it is.
-                        let bound = |i: usize| {
-                            let slope =
-                                if loss_is_fused(*loss, activation) { 0.0 } else { derivative_bound(activation, x[i], y[i]) };
-                            expected[i].abs() * (8.0 * U + 5.0 * ULP) + error[i].abs() * slope + f64::from(f32::MIN_POSITIVE)
-                        };
-                        assert_close(
-                            &format!("{} {} {rows}×{columns}", loss.name(), activation.name()),
-                            &read[0],
-                            &expected,
-                            bound,
-                        );
-                    },
-                );
+                let keys = [
+                    mod4("rows mod 4", rows),
+                    mod4("columns mod 4", columns),
+                    by("loss", loss.name()),
+                    by("activation", activation.name()),
+                ];
+                let what = format!("{} {} {rows}×{columns}", loss.name(), activation.name());
+                cases.case(keys, &what, || {
+                    let (x, y, t) = last_layer(activation, rows * columns);
+                    let mut plan = Plan::new(limits);
+                    let from = outputs(&mut plan, rows, columns);
+                    let deltas = plan.tensor("deltas", rows, columns).expect("a tensor");
+                    plan.output_delta(&unweighted(*loss, activation, from), deltas);
+                    let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("deltas", &nan(y.len()))];
+                    let read = run(&gpu, plan, 1, &write, &["deltas"]);
+                    let (x, y, t) = (wide(&x), wide(&y), wide(&t));
+                    let expected = twin::output_delta(*loss, activation, (&x, &y, &t), columns, None);
+                    // Behind the identity there is the error alone.
+                    let error = twin::output_delta(*loss, &Activation::Identity, (&x, &y, &t), columns, None);
+                    // Each of at most eight operations rounds by U, divisions by 2.5 ULP; the derivative is as good as it is.
+                    let bound = |i: usize| {
+                        let slope = if loss_is_fused(*loss, activation) { 0.0 } else { derivative_bound(activation, x[i], y[i]) };
+                        expected[i].abs() * (8.0 * U + 5.0 * ULP) + error[i].abs() * slope + f64::from(f32::MIN_POSITIVE)
+                    };
+                    assert_close(&what, &read[0], &expected, bound);
+                });
             }
         }
     }
@@ -532,27 +512,25 @@ fn hidden_delta_of_awkward_sizes() {
     let mut cases = Cases::new();
     for count in SIZES.into_iter().chain([1757]) {
         for activation in Activation::ALL {
-            cases.case(
-                [mod4("count mod 4", count), by("activation", activation.name())],
-                format!("{} {count}", activation.name()),
-                || {
-                    let (x, y, _) = last_layer(activation, count);
-                    let error = numbers(7, count);
-                    let mut plan = Plan::new(limits);
-                    let mut tensor = |name| plan.tensor(name, count, 1).expect("a tensor");
-                    let (sums, outputs, deltas) = (tensor("sums"), tensor("outputs"), tensor("deltas"));
-                    plan.hidden_delta(activation, sums, outputs, deltas);
-                    let read = run(&gpu, plan, 1, &[("sums", &x), ("outputs", &y), ("deltas", &error)], &["deltas"]);
-                    let (x, y, error) = (wide(&x), wide(&y), wide(&error));
-                    let expected = twin::hidden_delta(activation, &error, &x, &y);
-                    let bound = |i: usize| {
-                        error[i].abs() * derivative_bound(activation, x[i], y[i])
-                            + 2.0 * U * expected[i].abs()
-                            + f64::from(f32::MIN_POSITIVE)
-                    };
-                    assert_close(&format!("{} {count}", activation.name()), &read[0], &expected, bound);
-                },
-            );
+            let keys = [mod4("count mod 4", count), by("activation", activation.name())];
+            let what = format!("{} {count}", activation.name());
+            cases.case(keys, &what, || {
+                let (x, y, _) = last_layer(activation, count);
+                let error = numbers(7, count);
+                let mut plan = Plan::new(limits);
+                let mut tensor = |name| plan.tensor(name, count, 1).expect("a tensor");
+                let (sums, outputs, deltas) = (tensor("sums"), tensor("outputs"), tensor("deltas"));
+                plan.hidden_delta(activation, sums, outputs, deltas);
+                let read = run(&gpu, plan, 1, &[("sums", &x), ("outputs", &y), ("deltas", &error)], &["deltas"]);
+                let (x, y, error) = (wide(&x), wide(&y), wide(&error));
+                let expected = twin::hidden_delta(activation, &error, &x, &y);
+                let bound = |i: usize| {
+                    error[i].abs() * derivative_bound(activation, x[i], y[i])
+                        + 2.0 * U * expected[i].abs()
+                        + f64::from(f32::MIN_POSITIVE)
+                };
+                assert_close(&what, &read[0], &expected, bound);
+            });
         }
     }
     cases.finish();
@@ -638,41 +616,38 @@ fn updates_of_awkward_sizes_whole_and_in_pieces() {
             {
                 let rule = Rule::of(optimizer, decay);
                 let what = format!("{} of {count}, decay {decay}, clip {clip:?}", rule.name);
-                cases.case(
-                    [mod4("count mod 4", count), by("optimizer", optimizer.name()), by("binding", limits.binding)],
-                    &what,
-                    || {
-                        let plan = update(&rule, count, clip.is_some(), &limits);
-                        let Kernel::Update { width, .. } = plan.dispatches[0].kernel else { panic!("{what}") };
-                        assert_eq!(width, if count >= 1024 && count % 4 == 0 { 4 } else { 1 }, "{what}");
-                        let how = Update { optimizer: *optimizer, learning_rate: 0.25, weight_decay: decay, step: 3 };
-                        let step = Step { learning_rate: 0.25, corrections: [0.271, 0.002_997_001], ..Step::default() };
-                        let (before, gradient) = (numbers(1, count), numbers(2, count));
-                        // What is kept of squares is not negative.
-                        let slots =
-                            [numbers(3, count), numbers(4, count)].map(|slot| slot.iter().map(|x| x.abs()).collect::<Vec<_>>());
-                        let mut write: Vec<(&str, &[f32])> = vec![("parameters", &before), ("gradients", &gradient)];
-                        write.extend(rule.slots.iter().zip(&slots).map(|(name, values)| (*name, values.as_slice())));
-                        let factor = clip.unwrap_or(1.0f32);
-                        if clip.is_some() {
-                            write.push(("clip", std::slice::from_ref(&factor)));
-                        }
-                        let names = [&["parameters"], rule.slots].concat();
-                        let read = run_steps(&gpu, plan, &[step], &write, &names);
+                let keys = [mod4("count mod 4", count), by("optimizer", optimizer.name()), by("binding", limits.binding)];
+                cases.case(keys, &what, || {
+                    let plan = update(&rule, count, clip.is_some(), &limits);
+                    let Kernel::Update { width, .. } = plan.dispatches[0].kernel else { panic!("{what}") };
+                    assert_eq!(width, if count >= 1024 && count % 4 == 0 { 4 } else { 1 }, "{what}");
+                    let how = Update { optimizer: *optimizer, learning_rate: 0.25, weight_decay: decay, step: 3 };
+                    let step = Step { learning_rate: 0.25, corrections: [0.271, 0.002_997_001], ..Step::default() };
+                    let (before, gradient) = (numbers(1, count), numbers(2, count));
+                    // What is kept of squares is not negative.
+                    let slots =
+                        [numbers(3, count), numbers(4, count)].map(|slot| slot.iter().map(|x| x.abs()).collect::<Vec<_>>());
+                    let mut write: Vec<(&str, &[f32])> = vec![("parameters", &before), ("gradients", &gradient)];
+                    write.extend(rule.slots.iter().zip(&slots).map(|(name, values)| (*name, values.as_slice())));
+                    let factor = clip.unwrap_or(1.0f32);
+                    if clip.is_some() {
+                        write.push(("clip", std::slice::from_ref(&factor)));
+                    }
+                    let names = [&["parameters"], rule.slots].concat();
+                    let read = run_steps(&gpu, plan, &[step], &write, &names);
 
-                        let gradient: Vec<f64> = gradient.iter().map(|g| f64::from(factor) * f64::from(*g)).collect();
-                        let (mut expected, mut kept) = (wide(&before), slots.clone().map(|slot| wide(&slot)));
-                        twin::update(&mut expected, &mut kept, &gradient, &how);
-                        // Nothing here is above 2 but what is divided by a root of squares, which are above 1e-3 times a gradient's; and a
-                        // root, a division and a handful of roundings are within 16 ULP together.
-                        for (i, (slot, expected)) in read[1..].iter().zip(&kept).enumerate() {
-                            assert_close(&format!("{what}: slot {i}"), slot, expected, |i| 8.0 * U * (1.0 + expected[i].abs()));
-                        }
-                        let before = wide(&before);
-                        let bound = |i: usize| 16.0 * ULP * (1.0 + (expected[i] - before[i]).abs());
-                        assert_close(&what, &read[0], &expected, bound);
-                    },
-                );
+                    let gradient: Vec<f64> = gradient.iter().map(|g| f64::from(factor) * f64::from(*g)).collect();
+                    let (mut expected, mut kept) = (wide(&before), slots.clone().map(|slot| wide(&slot)));
+                    twin::update(&mut expected, &mut kept, &gradient, &how);
+                    // Nothing here is above 2 but what is divided by a root of squares, which are above 1e-3 times a gradient's; and a
+                    // root, a division and a handful of roundings are within 16 ULP together.
+                    for (i, (slot, expected)) in read[1..].iter().zip(&kept).enumerate() {
+                        assert_close(&format!("{what}: slot {i}"), slot, expected, |i| 8.0 * U * (1.0 + expected[i].abs()));
+                    }
+                    let before = wide(&before);
+                    let bound = |i: usize| 16.0 * ULP * (1.0 + (expected[i] - before[i]).abs());
+                    assert_close(&what, &read[0], &expected, bound);
+                });
             }
         }
     }
@@ -710,37 +685,34 @@ fn loss_of_every_kind_over_awkward_sizes() {
     for count in SIZES.into_iter().chain([1757]) {
         for kind in Loss::ALL {
             for activation in Activation::ALL {
-                cases.case(
-                    [mod4("count mod 4", count), by("loss", kind.name()), by("activation", activation.name())],
-                    format!("{} {} {count}", kind.name(), activation.name()),
-                    || {
-                        let (x, y, t) = last_layer(activation, count);
-                        let plan = loss(*kind, activation, count, 1, 1, &limits);
-                        let step = Step::default();
-                        let write: [(&str, &[f32]); 4] =
-                            [("sums", &x), ("outputs", &y), ("targets", &t), ("losses", &[f32::NAN])];
-                        let read = run_steps(&gpu, plan, &[step], &write, &["losses"]).remove(0);
-                        let (x, y, t) = (wide(&x), wide(&y), wide(&t));
-                        let expected = twin::loss(*kind, activation, (&x, &y, &t), 1, None) / count as f64;
-                        let element = |i: usize| match kind {
-                            // From x: the products and differences round by U; the logarithm is of e^-|x|, which is off by
-                            // 3 + 2|x| ULP, and a series of some fifteen operations.
-                            Loss::BinaryCrossEntropy if loss_is_fused(*kind, activation) => {
-                                3.0 * U * x[i].abs() + (-x[i].abs()).exp().ln_1p() * ((3.0 + 2.0 * x[i].abs()) * ULP + 20.0 * U)
-                            }
-                            // log is good to 3 ULP, or to 2⁻²¹ near 1; the two terms are weighted by t and 1 - t.
-                            Loss::BinaryCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
-                            Loss::SquaredError | Loss::MeanSquaredError => 4.0 * U * (y[i] - t[i]) * (y[i] - t[i]),
-                            Loss::MeanAbsoluteError => 2.0 * U * (y[i] - t[i]).abs(),
-                            Loss::Huber => 4.0 * U * (y[i] - t[i]).abs() * (1.0 + (y[i] - t[i]).abs()),
-                            Loss::CategoricalCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
-                            other => panic!("{} needs a bound, derived as above", other.name()),
-                        };
-                        let roundings = (0..count).map(element).sum::<f64>() / count as f64;
-                        let bound = roundings + g(count + 8) * expected;
-                        assert_close(&format!("{} {} {count}", kind.name(), activation.name()), &read, &[expected], |_| bound);
-                    },
-                );
+                let keys = [mod4("count mod 4", count), by("loss", kind.name()), by("activation", activation.name())];
+                let what = format!("{} {} {count}", kind.name(), activation.name());
+                cases.case(keys, &what, || {
+                    let (x, y, t) = last_layer(activation, count);
+                    let plan = loss(*kind, activation, count, 1, 1, &limits);
+                    let step = Step::default();
+                    let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("losses", &[f32::NAN])];
+                    let read = run_steps(&gpu, plan, &[step], &write, &["losses"]).remove(0);
+                    let (x, y, t) = (wide(&x), wide(&y), wide(&t));
+                    let expected = twin::loss(*kind, activation, (&x, &y, &t), 1, None) / count as f64;
+                    let element = |i: usize| match kind {
+                        // From x: the products and differences round by U; the logarithm is of e^-|x|, which is off by
+                        // 3 + 2|x| ULP, and a series of some fifteen operations.
+                        Loss::BinaryCrossEntropy if loss_is_fused(*kind, activation) => {
+                            3.0 * U * x[i].abs() + (-x[i].abs()).exp().ln_1p() * ((3.0 + 2.0 * x[i].abs()) * ULP + 20.0 * U)
+                        }
+                        // log is good to 3 ULP, or to 2⁻²¹ near 1; the two terms are weighted by t and 1 - t.
+                        Loss::BinaryCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
+                        Loss::SquaredError | Loss::MeanSquaredError => 4.0 * U * (y[i] - t[i]) * (y[i] - t[i]),
+                        Loss::MeanAbsoluteError => 2.0 * U * (y[i] - t[i]).abs(),
+                        Loss::Huber => 4.0 * U * (y[i] - t[i]).abs() * (1.0 + (y[i] - t[i]).abs()),
+                        Loss::CategoricalCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
+                        other => panic!("{} needs a bound, derived as above", other.name()),
+                    };
+                    let roundings = (0..count).map(element).sum::<f64>() / count as f64;
+                    let bound = roundings + g(count + 8) * expected;
+                    assert_close(&what, &read, &[expected], |_| bound);
+                });
             }
         }
     }

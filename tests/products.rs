@@ -127,17 +127,14 @@ fn check(cases: &mut Cases, gpu: &Arc<Gpu>, limits: &Limits, (m, k, n): (usize, 
         let kernel = &plan.dispatches[0].kernel;
         let family = if let Kernel::Product(product) = kernel { format!("{:?}", product.family) } else { kernel.label() };
         let what = format!("{layouts:?} {m}×{k}×{n} {}", kernel.label());
-        cases.case(
-            mod4s((m, k, n)).into_iter().chain([by("layout", format!("{layouts:?}")), by("family", family)]),
-            &what,
-            || {
-                let read = run(gpu, plan, 1, &[("a", &a), ("b", &b), ("flat", &flat)], &["flat"]).remove(0);
-                let (before, rest) = read.split_at(64);
-                let (c, after) = rest.split_at(m * n);
-                assert_close("c", c, &case.expected, |i| g(k) * case.magnitudes[i]);
-                assert!(before.iter().chain(after).all(|value| *value == CANARY), "beside c");
-            },
-        );
+        let keys = mod4s((m, k, n)).into_iter().chain([by("layout", format!("{layouts:?}")), by("family", family)]);
+        cases.case(keys, &what, || {
+            let read = run(gpu, plan, 1, &[("a", &a), ("b", &b), ("flat", &flat)], &["flat"]).remove(0);
+            let (before, rest) = read.split_at(64);
+            let (c, after) = rest.split_at(m * n);
+            assert_close("c", c, &case.expected, |i| g(k) * case.magnitudes[i]);
+            assert!(before.iter().chain(after).all(|value| *value == CANARY), "beside c");
+        });
     }
 }
 
@@ -304,35 +301,31 @@ fn sums_are_finished_by_bias_and_activation() {
             let activations = activations();
             let all = || activations.iter().flat_map(|activation| [(activation, false), (activation, true)]);
             for (activation, keeps) in all().take(if n == 10 || n == 64 { usize::MAX } else { 1 }) {
-                cases.case(
-                    finished((m, k, n), family, activation),
-                    format!("{family:?} {} {m}×{k}×{n}", activation.name()),
-                    || {
-                        let Case { a, b, expected, magnitudes } = case((m, k, n));
-                        let bias = numbers(3, n);
-                        let mut plan = Plan::new(limits);
-                        let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
-                        let (ai, bi, ci) = (tensor("a", m, k), tensor("b", k, n), tensor("bias", 1, n));
-                        let (sums, outputs) = (tensor("sums", m, n), tensor("outputs", m, n));
-                        let epilogue = Epilogue::BiasActivation { activation: activation.clone(), sums: keeps };
-                        let operands = [("bias", ci), ("sums", sums), ("outputs", outputs)];
-                        let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-                        let factors = Factors { layouts: Layouts::Plain, a: ai, b: bi };
-                        plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias: 0 }, "y").expect("a plan");
-                        let nan = vec![f32::NAN; m * n];
-                        let write: [(&str, &[f32]); 5] =
-                            [("a", &a), ("b", &b), ("bias", &bias), ("sums", &nan), ("outputs", &nan)];
-                        let read = run(&gpu, plan, 1, &write, &["sums", "outputs"]);
-                        let what = format!("{family:?} {} {m}×{k}×{n}", activation.name());
-                        let (x, y) = twin::bias_activation(activation, &expected, &wide(&bias));
-                        let rounding = |i: usize| g(k + 1) * (magnitudes[i] + f64::from(bias[i % n].abs()));
-                        if keeps {
-                            assert_close(&format!("{what}: x"), &read[0], &x, rounding);
-                        }
-                        // No slope is above 1.1; the formula of the activation itself is bounded in tests/kernels.rs.
-                        assert_close(&format!("{what}: y"), &read[1], &y, |i| 1.1 * rounding(i) + 1e-5);
-                    },
-                );
+                let keys = finished((m, k, n), family, activation);
+                let what = format!("{family:?} {} {m}×{k}×{n}", activation.name());
+                cases.case(keys, &what, || {
+                    let Case { a, b, expected, magnitudes } = case((m, k, n));
+                    let bias = numbers(3, n);
+                    let mut plan = Plan::new(limits);
+                    let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
+                    let (ai, bi, ci) = (tensor("a", m, k), tensor("b", k, n), tensor("bias", 1, n));
+                    let (sums, outputs) = (tensor("sums", m, n), tensor("outputs", m, n));
+                    let epilogue = Epilogue::BiasActivation { activation: activation.clone(), sums: keeps };
+                    let operands = [("bias", ci), ("sums", sums), ("outputs", outputs)];
+                    let shape = Shape { rows: m, columns: n, terms: k, ones: false };
+                    let factors = Factors { layouts: Layouts::Plain, a: ai, b: bi };
+                    plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias: 0 }, "y").expect("a plan");
+                    let nan = vec![f32::NAN; m * n];
+                    let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("bias", &bias), ("sums", &nan), ("outputs", &nan)];
+                    let read = run(&gpu, plan, 1, &write, &["sums", "outputs"]);
+                    let (x, y) = twin::bias_activation(activation, &expected, &wide(&bias));
+                    let rounding = |i: usize| g(k + 1) * (magnitudes[i] + f64::from(bias[i % n].abs()));
+                    if keeps {
+                        assert_close(&format!("{what}: x"), &read[0], &x, rounding);
+                    }
+                    // No slope is above 1.1; the formula of the activation itself is bounded in tests/kernels.rs.
+                    assert_close(&format!("{what}: y"), &read[1], &y, |i| 1.1 * rounding(i) + 1e-5);
+                });
             }
         }
     }
@@ -347,41 +340,37 @@ fn sums_are_finished_by_the_derivative() {
         let limits = Limits { products: Products::Always(family), ..limits };
         for (m, k, n) in FINISHED {
             for activation in activations().iter().take(if n == 10 || n == 64 { usize::MAX } else { 1 }) {
-                cases.case(
-                    finished((m, k, n), family, activation),
-                    format!("{family:?} {} {m}×{k}×{n}", activation.name()),
-                    || {
-                        let Case { a, b, expected, magnitudes } = case((m, k, n));
-                        let x: Vec<f32> = numbers(5, m * n).iter().map(|x| 4.0 * x).collect();
-                        let y: Vec<f32> = x.iter().map(|x| activation.value(f64::from(*x)) as f32).collect();
-                        let mut plan = Plan::new(limits);
-                        let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
-                        let (ai, bi) = (tensor("a", m, k), tensor("b", n, k));
-                        let operands = [
-                            ("sums", tensor("sums", m, n)),
-                            ("outputs", tensor("outputs", m, n)),
-                            ("deltas", tensor("deltas", m, n)),
-                        ];
-                        let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-                        let epilogue = Epilogue::Derivative(activation.clone());
-                        let factors = Factors { layouts: Layouts::TransposedB, a: ai, b: bi };
-                        plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias: 0 }, "delta")
-                            .expect("a plan");
-                        let (b, nan) = (transposed(&b, k, n), vec![f32::NAN; m * n]);
-                        let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("sums", &x), ("outputs", &y), ("deltas", &nan)];
-                        let read = run(&gpu, plan, 1, &write, &["deltas"]).remove(0);
-                        let (x, y) = (wide(&x), wide(&y));
-                        let delta = twin::hidden_delta(activation, &expected, &x, &y);
-                        // The custom one's formula has a division, and the rounding of y in it.
-                        let slope = |i: usize| match activation {
-                            Activation::Custom(_) => 1e-6 * expected[i].abs() * (1.0 + x[i].abs()),
-                            _ => 0.0,
-                        };
-                        let bound =
-                            |i: usize| (g(k) * magnitudes[i] + 4.0 * U * expected[i].abs()) * (1.0 + y[i] * y[i]) + slope(i);
-                        assert_close(&format!("{family:?} {} {m}×{k}×{n}", activation.name()), &read, &delta, bound);
-                    },
-                );
+                let keys = finished((m, k, n), family, activation);
+                let what = format!("{family:?} {} {m}×{k}×{n}", activation.name());
+                cases.case(keys, &what, || {
+                    let Case { a, b, expected, magnitudes } = case((m, k, n));
+                    let x: Vec<f32> = numbers(5, m * n).iter().map(|x| 4.0 * x).collect();
+                    let y: Vec<f32> = x.iter().map(|x| activation.value(f64::from(*x)) as f32).collect();
+                    let mut plan = Plan::new(limits);
+                    let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
+                    let (ai, bi) = (tensor("a", m, k), tensor("b", n, k));
+                    let operands = [
+                        ("sums", tensor("sums", m, n)),
+                        ("outputs", tensor("outputs", m, n)),
+                        ("deltas", tensor("deltas", m, n)),
+                    ];
+                    let shape = Shape { rows: m, columns: n, terms: k, ones: false };
+                    let epilogue = Epilogue::Derivative(activation.clone());
+                    let factors = Factors { layouts: Layouts::TransposedB, a: ai, b: bi };
+                    plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias: 0 }, "delta").expect("a plan");
+                    let (b, nan) = (transposed(&b, k, n), vec![f32::NAN; m * n]);
+                    let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("sums", &x), ("outputs", &y), ("deltas", &nan)];
+                    let read = run(&gpu, plan, 1, &write, &["deltas"]).remove(0);
+                    let (x, y) = (wide(&x), wide(&y));
+                    let delta = twin::hidden_delta(activation, &expected, &x, &y);
+                    // The custom one's formula has a division, and the rounding of y in it.
+                    let slope = |i: usize| match activation {
+                        Activation::Custom(_) => 1e-6 * expected[i].abs() * (1.0 + x[i].abs()),
+                        _ => 0.0,
+                    };
+                    let bound = |i: usize| (g(k) * magnitudes[i] + 4.0 * U * expected[i].abs()) * (1.0 + y[i] * y[i]) + slope(i);
+                    assert_close(&what, &read, &delta, bound);
+                });
             }
         }
     }
@@ -489,20 +478,16 @@ fn steps_by_blocks_are_the_plain_steps() {
         for products in
             [limits.products, Products::Rows { lanes, most: 16 }, Products::Rows { lanes: None, most: 16 }, Products::Tiles]
         {
-            cases.case(
-                [mod4("rows mod 4", rows), by("products", format!("{products:?}"))],
-                format!("{products:?} {rows}"),
-                || {
-                    let blocks = train(products);
-                    // Both round by some 1e-7 in each of a few hundred additions.
-                    for (got, expected) in blocks.iter().zip(&plain) {
-                        assert_close(&format!("{products:?} {rows}"), got, &wide(expected), |i| {
-                            2e-6 + 2e-6 * f64::from(expected[i].abs())
-                        });
-                    }
-                    assert_ne!(blocks[1], numbers(1, blocks[1].len()), "nothing was trained");
-                },
-            );
+            let keys = [mod4("rows mod 4", rows), by("products", format!("{products:?}"))];
+            let what = format!("{products:?} {rows}");
+            cases.case(keys, &what, || {
+                let blocks = train(products);
+                // Both round by some 1e-7 in each of a few hundred additions.
+                for (got, expected) in blocks.iter().zip(&plain) {
+                    assert_close(&what, got, &wide(expected), |i| 2e-6 + 2e-6 * f64::from(expected[i].abs()));
+                }
+                assert_ne!(blocks[1], numbers(1, blocks[1].len()), "nothing was trained");
+            });
         }
     }
     cases.finish();

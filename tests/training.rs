@@ -38,15 +38,13 @@ fn ten_steps_of_several_networks() {
     let mut cases = Cases::new();
     for loss in Loss::ALL {
         for activation in Activation::ALL {
-            cases.case(
-                [by("loss", loss.name()), by("activation", activation.name())],
-                format!("{} {}", loss.name(), activation.name()),
-                || {
-                    let network =
-                        Network::new(7).dense(17, activation.clone()).dense(5, activation.clone()).dense(3, Activation::Sigmoid);
-                    agree(&device, &network, *loss, 13, 0.1, 10);
-                },
-            );
+            let keys = [by("loss", loss.name()), by("activation", activation.name())];
+            let what = format!("{} {}", loss.name(), activation.name());
+            cases.case(keys, &what, || {
+                let network =
+                    Network::new(7).dense(17, activation.clone()).dense(5, activation.clone()).dense(3, Activation::Sigmoid);
+                agree(&device, &network, *loss, 13, 0.1, 10);
+            });
         }
     }
     cases.finish();

@@ -30,11 +30,13 @@ pub fn mod4s((m, k, n): (usize, usize, usize)) -> [Key; 3] {
     [mod4("m mod 4", m), mod4("k mod 4", k), mod4("n mod 4", n)]
 }
 
+/// The values of a key, each with how many of its cases failed and how many there were.
+type Values = BTreeMap<String, (usize, usize)>;
+
 /// The cases of a test. Without `finish` the test fails, so that no failure can be forgotten.
 pub struct Cases {
     count: usize,
-    /// For each key its values, each with how many of its cases failed and how many there were.
-    keys: Vec<(&'static str, BTreeMap<String, (usize, usize)>)>,
+    keys: Vec<(&'static str, Values)>,
     failures: Vec<String>,
     finished: bool,
     /// Whether the first failure ends the test: tests/mutants.py asks for it by `SHADERPROP_FIRST_FAILURE`.
@@ -79,7 +81,7 @@ impl Cases {
         let failed = usize::from(failure.is_some());
         for (name, value) in keys {
             let place = self.keys.iter().position(|(own, _)| *own == name).unwrap_or_else(|| {
-                self.keys.push((name, BTreeMap::new()));
+                self.keys.push((name, Values::new()));
                 self.keys.len() - 1
             });
             let (failures, count) = self.keys[place].1.entry(value).or_default();
