@@ -1,5 +1,8 @@
 //! The command `shaderprop`, as people run it: what it prints, where, what it writes, and how it ends.
 
+#[allow(dead_code, reason = "no folder is shared here")]
+#[path = "../../tests/common/folder.rs"]
+mod folder;
 #[cfg(target_os = "linux")]
 #[path = "../../tests/faults/shim.rs"]
 mod shim;
@@ -18,10 +21,7 @@ const COFFEE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/table/cof
 
 /// A folder of that name, empty.
 fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("command-{name}"));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).expect("a folder");
-    folder
+    folder::folder(&format!("command-{name}"))
 }
 
 fn command(folder: &Path, args: &[&str]) -> Command {
