@@ -29,9 +29,9 @@
 //! trained whole: many epochs are one dispatch ([`Fit::engine`]). A [`Sweep`] trains thousands of such networks at once.
 //!
 //! # Without blocking
-//! What browsers and event loops need has a form that does not block, such as [`Model::fit_async`]; in a browser there are these alone. Outside of one a
-//! future asks the device each time it is polled, and asks to be polled again at once. It may be dropped: the model is then as it was. On
-//! [`Device::cpu`] the work is done in the first poll.
+//! What browsers and event loops need has a form that does not block, such as [`Model::fit_async`]; in a browser there are these alone. A future is
+//! woken when the device has done what it waits for; outside of a browser by a thread that the device has for it from the first such wait on. It may be
+//! dropped: the model is then as it was. On [`Device::cpu`] the work is done in the first poll.
 //!
 //! # Numbers
 //! The device computes in f32. The same adapter, driver, version, settings and seed give the same bits. The CPU engine
@@ -46,6 +46,8 @@
 mod bits;
 mod data;
 mod display;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod doctor;
 mod engine;
 mod error;
 mod file;
@@ -68,18 +70,20 @@ pub use data::{
 };
 pub use engine::{Engine, EngineReport};
 pub use error::Error;
+#[cfg(not(target_arch = "wasm32"))]
+pub use file::AtomicFile;
 pub use file::{Format, Load, Save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use gpu::devices;
 pub use gpu::{Device, DeviceChoice, DeviceInfo, DeviceKind, DeviceLimits, silence_caught_panics};
-pub use infer::Stage;
+pub use infer::{Evaluation, Predictor, Stage};
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::{Fold, cross_validate};
-pub use model::{Member, MemberHistory, Model, Predictor, Sweep, SweepHistory};
+pub use model::{Member, MemberHistory, Model, Sweep, SweepHistory};
 pub use network::{Activation, Dense, Init, Loss, Network, Optimizer, Order, Tensor};
 pub use random::Philox;
 pub use settings::{Answer, Cancel, Checkpoint, EarlyStopping, EngineChoice, Fit, Metric, OnNonFinite, Schedule};
-pub use train::{Ended, Evaluation, History, LayerSummary, Log, Summary};
+pub use train::{Ended, History, LayerSummary, Log, Summary};
 #[cfg(not(target_arch = "wasm32"))]
 pub use trainer::{Readback, TensorBuffer, Trainer};
 /// The wgpu that this version is built with.
@@ -89,6 +93,9 @@ pub use wgpu;
 #[doc(hidden)]
 pub mod internals {
     pub use crate::data::Order as EpochOrder;
+    /// What an adapter can do at most.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::doctor::peak::{Peak, peak};
     /// The CPU twins of the shaders, and the reference that is made of them.
     pub use crate::engine::cpu::reference;
     pub use crate::engine::staged::{Staged, Step};
@@ -118,33 +125,25 @@ pub mod internals {
         device.reopen_as_in_a_browser()
     }
 
-    /// The kernels that a training dispatches, by their labels.
-    ///
-    /// # Errors
-    /// As [`Model::summary`](crate::Model::summary).
-    pub fn kernels(
-        model: &crate::Model,
-        fit: &crate::Fit,
-        rows: usize,
-    ) -> Result<std::collections::BTreeSet<String>, crate::Error> {
-        model.kernels(fit, rows)
-    }
-
-    /// Files that are whole or not there.
-    pub mod files {
-        pub use crate::file::{Existing, Target, write};
-        pub use crate::model::savable;
-    }
-
-    pub use crate::display::short;
-
     /// The device's GPU.
     pub fn gpu(device: &crate::Device) -> Option<std::sync::Arc<Gpu>> {
         device.gpu.clone()
     }
 }
 
-/// The README's program is compiled and run with the other examples of the documentation.
+/// The Rust code of the README and of docs/ is compiled and run with the other examples of the documentation.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/embed/rust.md")]
+    struct EmbedRust;
+    #[doc = include_str!("../docs/embed/data.md")]
+    struct EmbedData;
+    #[doc = include_str!("../docs/embed/files.md")]
+    struct EmbedFiles;
+    #[doc = include_str!("../docs/embed/sweep.md")]
+    struct EmbedSweep;
+    #[doc = include_str!("../docs/embed/trainer.md")]
+    struct EmbedTrainer;
+}

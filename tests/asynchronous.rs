@@ -4,11 +4,14 @@ mod common;
 
 use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
-use std::pin::Pin;
-use std::task::Poll;
+use std::path::PathBuf;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use common::{device, numbers};
+use shaderprop::internals::gpu;
 use shaderprop::{
     Activation, Device, EngineChoice, Error, Fit, Init, Load, Log, Loss, Matrix, Member, Metric, Model, Network, Optimizer,
     Predictor, Save, Sweep,
@@ -81,10 +84,10 @@ fn a_loss_is_told() {
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
     let before = model.weights();
     let fit = settings(EngineChoice::Auto).epochs(1000).log_every(1);
-    let gpu = shaderprop::internals::gpu(&device).expect("a GPU");
+    let opened = gpu(&device).expect("a GPU");
     let lost = pollster::block_on(model.fit_async(&inputs, &targets, &fit, async |log: &Log| {
         if log.epoch == 5 {
-            gpu.destroy();
+            opened.destroy();
         }
     }));
     assert!(lost.as_ref().is_err_and(Error::needs_new_device), "{lost:?}");
@@ -157,6 +160,118 @@ fn log_points_by_time_are_gone_back_to() {
     }
 }
 
+/// Wakes an executor, and notes on which threads it was woken.
+struct Woken(mpsc::Sender<()>, Mutex<Vec<Option<PathBuf>>>);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().expect("no panic").push(std::fs::read_link("/proc/thread-self").ok());
+        // Fails once the future is done.
+        let _ = self.0.send(());
+    }
+}
+
+/// Polls a future only when it was woken, as event loops do: what it gave, how often it was polled, and the threads that woke it.
+fn when_woken<T>(future: impl Future<Output = T>) -> (T, usize, Vec<PathBuf>) {
+    let (sender, receiver) = mpsc::channel();
+    let woken = Arc::new(Woken(sender, Mutex::default()));
+    let (mut future, waker) = (pin!(future), Waker::from(woken.clone()));
+    for polls in 1.. {
+        if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            let threads = woken.1.lock().expect("no panic").drain(..).flatten().collect();
+            return (done, polls, threads);
+        }
+        receiver.recv_timeout(Duration::from_secs(100)).expect("it is woken");
+        // Being woken twice before it is polled is being woken once.
+        while receiver.try_recv().is_ok() {}
+    }
+    unreachable!("it is polled until it is done")
+}
+
+/// Futures are polled when the device has done something, and not in between.
+#[test]
+fn polls_are_as_few_as_readbacks() {
+    let (network, inputs, targets) = task();
+    for engine in [EngineChoice::Staged, EngineChoice::Fused] {
+        let device = device();
+        let opened = gpu(&device).expect("a GPU");
+        let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+        let mut expected = model.clone();
+        let fit = settings(engine).epochs(2000).log_every(100);
+        expected.fit(&inputs, &targets, &fit).expect("a training");
+        let before = (opened.readbacks(), opened.command_buffers());
+        let (trained, polls, _) = when_woken(model.fit_async(&inputs, &targets, &fit, async |_: &Log| ()));
+        trained.expect("a training");
+        assert_eq!(model.weights(), expected.weights());
+        let (readbacks, commands) = (opened.readbacks() - before.0, opened.command_buffers() - before.1);
+        println!("{engine:?}: {polls} polls for {readbacks} readbacks and {commands} command buffers");
+        // At most three a readback, and three a submission, which has several command buffers.
+        assert!(polls as u64 <= 3 * readbacks + commands / 4 + 10, "{polls} polls for {readbacks} readbacks");
+        assert!(readbacks >= 20, "{readbacks} readbacks");
+    }
+}
+
+/// Whoever waits is told at once of a loss that another thread brings about.
+#[test]
+fn a_loss_wakes_whoever_waits() {
+    let (network, inputs, targets) = task();
+    let device = device();
+    let opened = gpu(&device).expect("a GPU");
+    let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+    let fit = settings(EngineChoice::Staged).epochs(5_000_000).log_every(1000);
+    let (started, start) = mpsc::channel();
+    let killer = std::thread::spawn(move || {
+        start.recv().expect("the first log point");
+        opened.destroy();
+    });
+    let (lost, ..) = when_woken(model.fit_async(&inputs, &targets, &fit, async |_: &Log| {
+        // Fails once the other thread has ended.
+        let _ = started.send(());
+    }));
+    killer.join().expect("the other thread");
+    assert!(lost.as_ref().is_err_and(Error::needs_new_device), "{lost:?}");
+}
+
+/// Several futures wait for one device, and a blocking call beside them.
+#[test]
+fn several_wait_for_one_device() {
+    let (network, inputs, targets) = task();
+    let device = device();
+    let fit = settings(EngineChoice::Staged).epochs(300).log_every(10);
+    let mut expected = Model::new(&device, &network, &Init::default()).expect("a model");
+    let models = [expected.clone(), expected.clone()];
+    std::thread::scope(|scope| {
+        let trainings = models.map(|mut model| {
+            let (fit, inputs, targets) = (&fit, &inputs, &targets);
+            scope.spawn(move || {
+                when_woken(model.fit_async(inputs, targets, fit, async |_: &Log| ())).0.expect("a training");
+                model.weights()
+            })
+        });
+        expected.fit(&inputs, &targets, &fit).expect("a training");
+        for training in trainings {
+            assert_eq!(training.join().expect("no panic"), expected.weights());
+        }
+    });
+}
+
+/// The thread that waits for a device ends with it, also if the device is dropped while a future waits.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_thread_of_a_device_ends_with_it() {
+    let (network, inputs, targets) = task();
+    let own = std::fs::read_link("/proc/thread-self").expect("this thread");
+    let (device, fit) = (device(), settings(EngineChoice::Staged).log_every(1));
+    let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
+    let (_, _, threads) = when_woken(model.fit_async(&inputs, &targets, &fit, async |_: &Log| ()));
+    let others: Vec<_> =
+        threads.into_iter().filter(|thread| *thread != own).map(|thread| PathBuf::from("/proc").join(thread)).collect();
+    assert!(!others.is_empty() && others.iter().all(|thread| thread.exists()), "{others:?}");
+    assert!(pollster::block_on(polled(model.fit_async(&inputs, &targets, &fit, async |_: &Log| ()), 2)), "it waits");
+    drop((device, model));
+    assert!(others.iter().all(|thread| !thread.exists()), "{others:?}");
+}
+
 /// A future may go from one thread to another between two polls, and its device be asked for elsewhere.
 #[test]
 fn futures_move_between_threads() {
@@ -207,7 +322,7 @@ fn futures_are_dropped_anywhere() {
         assert_eq!(model.predict(&inputs).expect("predictions"), expected, "{polls}");
     }
     assert!(dropped.iter().all(|dropped| *dropped > 0), "{dropped:?}");
-    shaderprop::internals::gpu(&device).expect("a GPU").check().expect("a device without a fault");
+    gpu(&device).expect("a GPU").check().expect("a device without a fault");
 }
 
 /// Polls so many times, then drops it; whether it was not done by then.

@@ -8,9 +8,9 @@ rustup component list --installed | grep -q '^llvm-tools' || rustup component ad
 export PATH="$PWD/target/tools/bin:$PATH" XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 # Stripped programs have no regions.
 export CARGO_PROFILE_RELEASE_STRIP=false
-cargo build --quiet --locked --release --examples
+cargo build --quiet --locked --release --workspace --examples
 # What tests/programs.rs runs: as they are, since they are no part of the library. After the cleaning, which would take them away.
 cargo llvm-cov clean --workspace --locked
 mkdir -p target/llvm-cov-target/release
 cp -r target/release/examples target/llvm-cov-target/release/
-cargo llvm-cov --no-clean --locked --release --no-fail-fast --summary-only --fail-under-regions 90 --ignore-filename-regex '(^|/)(tests|fuzz|examples)/' "$@"
+cargo llvm-cov --no-clean --locked --release --workspace --no-fail-fast --summary-only --fail-under-regions 90 --ignore-filename-regex '(^|/)(tests|fuzz|examples)/' "$@"

@@ -8,7 +8,7 @@ tests=("$@")
 [ ${#tests[@]} -gt 0 ] || tests=(asynchronous batches determinism errors export files fit fused kernels products recover resume stages trainer training tutorials)
 options=()
 for test in "${tests[@]}"; do options+=(--test "$test"); done
-cargo test --locked --release --no-run "${options[@]}" 2>/dev/null || { echo "the tests do not build" >&2; exit 1; }
+cargo test --locked --release --workspace --no-run "${options[@]}" 2>/dev/null || { echo "the tests do not build" >&2; exit 1; }
 bad=0
 # try NAME [VARIABLE=VALUE …]: runs the tests so.
 try() {
@@ -16,7 +16,7 @@ try() {
     shift
     log=target/drivers/${name// /-}.log
     mkdir -p target/drivers
-    if env "$@" cargo test --locked --release --no-fail-fast "${options[@]}" >"$log" 2>&1; then
+    if env "$@" cargo test --locked --release --workspace --no-fail-fast "${options[@]}" >"$log" 2>&1; then
         passed=$(grep -c '^test .* ok$' "$log")
         # What the validation layer has to say is in nobody's result.
         messages=$(grep -cE 'Validation (Error|Warning)|SYNC-HAZARD' "$log")

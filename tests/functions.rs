@@ -1,5 +1,5 @@
 //! Sigmoid, hyperbolic tangent and the exponential function as the shaders compute them, over all inputs there are: `SHADERPROP_LONG` takes each of
-//! the 2³² numbers, else it is about a million of them, from all over. The table that it prints is in docs/reliability.md.
+//! the 2³² numbers, else it is about a million of them, from all over. The table that it prints is in docs/inside/reliability.md.
 
 mod common;
 

@@ -226,7 +226,7 @@ class Copy:
 
     def build(self, wanted):
         """The programs of these tests, or None where they do not compile."""
-        command = ["cargo", "test", "--locked", "--no-default-features", "--no-run", "--message-format=json", *wanted]
+        command = ["cargo", "test", "--locked", "--no-run", "--message-format=json", *wanted]
         # Of the library as little as can be is built anew: optimised, a change to one function is one to all that it was inlined in.
         for setting in (f"profile.dev.opt-level={int(self.of_wgsl)}", "profile.dev.debug=0", 'profile.dev.package."*".opt-level=2'):
             command += ["--config", setting]

@@ -20,6 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("infer", &["network", "data", "settings", "kernel", "gpu", "plan", "engine", "train"]),
     ("model", &["network", "data", "settings", "kernel", "gpu", "plan", "engine", "file", "train", "infer"]),
     ("trainer", &["network", "data", "settings", "gpu", "plan", "engine", "train", "model"]),
+    ("doctor", &["network", "data", "settings", "kernel", "gpu", "train", "model"]),
 ];
 
 /// The ground, lowest first: each may use those before it.
@@ -189,7 +190,7 @@ fn circles(files: &[PathBuf], arrows: &[Arrow]) -> Vec<Vec<String>> {
     for Arrow { file, path, .. } in arrows {
         let from = modules[&module(file)];
         // The file of the longest part of the path that is one.
-        let to = (1..=path.len()).rev().find_map(|length| modules.get(&path[..length].to_vec()));
+        let to = (1..=path.len()).rev().find_map(|length| modules.get(&path[..length]));
         let inside = to.is_some_and(|to| module(&files[*to]).get(1) == module(file).get(1));
         needs[from].extend(to.filter(|to| inside && **to != from));
     }

@@ -8,13 +8,13 @@ export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=(faults recover functions determinism memory products drivers modules mutants host_mutants fuzz suite coverage)
 mkdir -p target/long
-cargo build --quiet --locked --release --examples && cargo test --quiet --locked --release --no-run || exit 1
+cargo build --quiet --locked --release --workspace --examples && cargo test --quiet --locked --release --workspace --no-run || exit 1
 # one TEST [FILTER]: a test file in its long form.
-one() { SHADERPROP_LONG=1 cargo test --locked --release --test "$1" -- --nocapture "${@:2}"; }
+one() { SHADERPROP_LONG=1 cargo test --locked --release --workspace --test "$1" -- --nocapture "${@:2}"; }
 suite() {
     local failed=0 run
     for ((run = 1; run <= ${SUITE_RUNS:-20}; run++)); do
-        cargo test --locked --release --no-fail-fast >"target/long/suite-$run.log" 2>&1 || { failed=$((failed + 1)); grep FAILED "target/long/suite-$run.log"; }
+        cargo test --locked --release --workspace --no-fail-fast >"target/long/suite-$run.log" 2>&1 || { failed=$((failed + 1)); grep FAILED "target/long/suite-$run.log"; }
     done
     echo "$((run - 1)) runs of the suite, $failed failed"
     [ $failed = 0 ]
@@ -22,7 +22,8 @@ suite() {
 # The modules of tests/shaders.rs through SPIR-V's own validator.
 modules() {
     command -v spirv-val >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install -y -qq spirv-tools >/dev/null; } || { echo "spirv-val is missing: install spirv-tools"; return 1; }
-    cargo test --quiet --locked --release --test shaders >/dev/null || return 1
+    cargo test --quiet --locked --release --workspace --test shaders >/dev/null || return 1
+    cargo run --locked --quiet --manifest-path tests/naga/Cargo.toml --target-dir target/naga -- target/tmp/modules || return 1
     local bad=0 module
     for module in target/tmp/modules/*.spv; do spirv-val --target-env vulkan1.1 "$module" || { bad=$((bad + 1)); echo "$module"; }; done
     echo "$(ls target/tmp/modules/*.spv | wc -l) modules, $bad of them refused by spirv-val"

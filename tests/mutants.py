@@ -117,7 +117,7 @@ def fitted(before, after):
 
 def programs():
     """The tests' programs, built if need be."""
-    command = ["cargo", "test", "--locked", "--release", "--no-run", "--message-format=json"]
+    command = ["cargo", "test", "--locked", "--release", "--workspace", "--no-run", "--message-format=json"]
     command += [part for test in TESTS for part in ("--test", test)]
     output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
     found = {}

@@ -83,6 +83,28 @@ fn a_killed_training_goes_on_from_its_checkpoint() {
     println!("{kills} kills in {run} trainings");
 }
 
+/// The pixels of a square PNG of that width, of which there is one chunk of data and no row is filtered.
+fn pixels(path: &std::path::Path, width: usize) -> Vec<u8> {
+    let file = std::fs::read(path).expect("a picture");
+    let mut rest = file.strip_prefix(b"\x89PNG\r\n\x1a\n").expect("a PNG's signature");
+    let mut chunks = std::collections::HashMap::new();
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let (chunk, after) = after.split_at(4 + u32::from_be_bytes(*length) as usize);
+        let (sum, after) = after.split_first_chunk().expect("a checksum");
+        assert_eq!(u32::from_be_bytes(*sum), crc32fast::hash(chunk), "{}", path.display());
+        assert!(chunks.insert(&chunk[..4], &chunk[4..]).is_none());
+        rest = after;
+    }
+    let size = (width as u32).to_be_bytes();
+    assert_eq!(chunks[&b"IHDR"[..]], [&size[..], &size, &[8, 2, 0, 0, 0]].concat(), "eight bits of red, green and blue");
+    assert!(chunks[&b"IEND"[..]].is_empty());
+    let mut rows = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::ZlibDecoder::new(chunks[&b"IDAT"[..]]), &mut rows).expect("compressed rows");
+    assert_eq!(rows.len(), width * (1 + 3 * width));
+    assert!(rows.iter().step_by(1 + 3 * width).all(|filter| *filter == 0));
+    rows.chunks(1 + 3 * width).flat_map(|row| &row[1..]).copied().collect()
+}
+
 /// Training between frames: pictures of a boundary that moves, and weights that come back.
 #[test]
 fn an_application_trains_between_its_frames() {
@@ -102,14 +124,7 @@ fn an_application_trains_between_its_frames() {
     let (steps, accuracy): (usize, f64) =
         (words[1].parse().expect("steps"), words[words.len() - 1].parse().expect("an accuracy"));
     assert!(steps >= 150 && accuracy > 0.9, "{lines:?}");
-    let picture = |frame: usize| {
-        let file = std::fs::File::open(folder.join(format!("frame-{frame:05}.png"))).expect("a picture");
-        let mut reader = png::Decoder::new(std::io::BufReader::new(file)).read_info().expect("a PNG");
-        let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
-        let info = reader.next_frame(&mut pixels).expect("pixels");
-        assert_eq!((info.width, info.height, info.color_type), (256, 256, png::ColorType::Rgb));
-        pixels
-    };
+    let picture = |frame: usize| pixels(&folder.join(format!("frame-{frame:05}.png")), 256);
     let (first, last) = (picture(1), picture(200));
     // Both classes' colours in each, and the boundary where it was not.
     for pixels in [&first, &last] {
@@ -139,6 +154,40 @@ const NO_ADAPTER: [(&str, &str); 4] = [
     ("WGPU_BACKEND", "vulkan"),
     ("SHADERPROP_DEVICE", ""),
 ];
+
+/// Every example but one that takes no options says what they are, and refuses others with exit code 2.
+#[test]
+fn examples_tell_their_options() {
+    for (name, option) in [
+        ("bench", "--matmul <MATMUL>"),
+        ("digits", "--seed <SEED>"),
+        ("embed", "--budget <BUDGET>"),
+        ("kfold", "--learning-rates <LEARNING-RATES>"),
+        ("mnist", "[FOLDER]"),
+        ("perceptron", "--explain <EXPLAIN>"),
+        ("resume", "--checkpoint <CHECKPOINT>"),
+        ("shaders", "--layers <LAYERS>"),
+        ("xor", "--engine <ENGINE>"),
+        ("xor_keras", "--epochs <EPOCHS>"),
+        ("xor_landscape", "--picture <PICTURE>"),
+    ] {
+        let help = example(name, &["--help"], &[]);
+        assert_eq!((help.status.code(), text(&help.stderr)), (Some(0), ""), "{name}");
+        assert!(text(&help.stdout).contains(&format!("\n  {option} ")), "{name}: {}", text(&help.stdout));
+        for (args, said) in [(&["--no-such-option"][..], "`--no-such-option`"), (&["--epochs"], "--epochs"), (&["a", "b"], "`")] {
+            let refused = example(name, args, &[]);
+            let lines: Vec<_> = text(&refused.stderr).lines().collect();
+            assert_eq!(
+                (refused.status.code(), text(&refused.stdout), lines.len()),
+                (Some(2), "", 1),
+                "{name} {args:?}: {lines:?}"
+            );
+            assert!(lines[0].starts_with("error: ") && lines[0].contains(said), "{name} {args:?}: {lines:?}");
+        }
+    }
+    let wrong = example("xor", &["--epochs", "many", "--seed=-1"], &[]);
+    assert_eq!(text(&wrong.stderr), "error: --epochs: expected a number, got `many`; correct it\n");
+}
 
 #[test]
 fn xor_prints_the_same_bytes_ten_times_out_of_ten() {
@@ -199,7 +248,7 @@ fn xor_landscape_counts_and_draws() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("landscape");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder");
-    let picture = folder.join("xor.png");
+    let picture = folder.join("xor.svg");
     let picture = picture.to_str().expect("UTF-8");
     let run = |networks: &str, epochs: &str| {
         let output = example("xor_landscape", &["--networks", networks, "--epochs", epochs, "--picture", picture], &[]);
@@ -225,17 +274,17 @@ fn xor_landscape_counts_and_draws() {
     run("1", "1");
     let mut drawn: Vec<_> = std::fs::read_dir(&folder).expect("the folder").map(|file| file.expect("a file").path()).collect();
     drawn.sort();
-    assert_eq!(drawn.iter().map(|path| path.file_name().expect("a name")).collect::<Vec<_>>(), ["xor-2.png", "xor.png"]);
+    assert_eq!(drawn.iter().map(|path| path.file_name().expect("a name")).collect::<Vec<_>>(), ["xor-2.svg", "xor.svg"]);
     for path in drawn {
-        let reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).expect("the picture")));
-        let mut reader = reader.read_info().expect("a PNG file");
-        let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
-        reader.next_frame(&mut pixels).expect("an image");
-        assert!(pixels.contains(&0) && pixels.contains(&255), "ink on paper");
+        let svg = std::fs::read_to_string(path).expect("the picture");
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.matches("<polyline ").count() == 2, "{svg}");
     }
-    let nowhere = example("xor_landscape", &["--networks", "1", "--epochs", "1", "--picture", "/no/such/folder/x.png"], &[]);
+    let png = example("xor_landscape", &["--picture", "x.png"], &[]);
+    assert_eq!(png.status.code(), Some(2));
+    assert!(text(&png.stderr).contains("--picture: expected a name that ends in .svg, got `x.png`"), "{}", text(&png.stderr));
+    let nowhere = example("xor_landscape", &["--networks", "1", "--epochs", "1", "--picture", "/no/such/folder/x.svg"], &[]);
     assert_eq!(nowhere.status.code(), Some(1));
-    assert!(text(&nowhere.stderr).contains("error: /no/such/folder/x.png"), "{}", text(&nowhere.stderr));
+    assert!(text(&nowhere.stderr).contains("error: /no/such/folder/x.svg"), "{}", text(&nowhere.stderr));
 }
 
 /// A line for each learning rate; the best is as good as a network of that size is on these digits, and a bad one is named.

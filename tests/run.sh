@@ -33,15 +33,38 @@ fi
 # The Vulkan loader complains on stderr without it.
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 
-# One optimised profile serves tests and examples; the examples are built first, since tests run them.
-cargo build --locked --release --examples
-cargo test --locked --release
-# The commands of the README, with the command installed as it says.
-tests/readme.sh
+took=()
+# The seconds of CPU that the commands so far have used. (In a subshell, `times` would tell of that alone.)
+spent=$(mktemp)
+trap 'rm -f "$spent"' EXIT
+count_cpu() {
+    times >"$spent"
+    cpu=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, part, "m"); sum += part[1] * 60 + part[2] } print int(sum) }' "$spent")
+}
+# part NAME COMMAND…: runs a part of the tests, and notes what it took.
+part() {
+    local name=$1 began=$SECONDS before
+    shift
+    count_cpu
+    before=$cpu
+    "$@"
+    count_cpu
+    took+=("$(printf '%-28s %5d s, %5d s of CPU' "$name" $((SECONDS - began)) $((cpu - before)))")
+}
+
+# One optimised profile serves tests and examples; the examples are built first, since tests run them. Both packages are built at once, so
+# that their dependencies are built once.
+part "building" cargo build --locked --release --workspace --examples
+part "building tests" cargo test --locked --release --workspace --no-run
+part "tests" cargo test --locked --release --workspace
+# The commands of the README and of docs/, with the command installed as the README says.
+part "commands of the documents" tests/docs.sh
 # The page, in a browser.
-web/test.sh
+part "page in a browser" web/test.sh
+# The modules that the tests have assembled, in the languages of other backends.
+part "modules for other backends" cargo run --locked --quiet --manifest-path tests/naga/Cargo.toml --target-dir target/naga -- target/tmp/modules
 # The models that the tests have exported, in an ONNX engine of Rust's.
-cargo run --locked --quiet --manifest-path tests/onnx/Cargo.toml --target-dir target/onnx -- target/tmp/exports
+part "exported models" cargo run --locked --quiet --manifest-path tests/onnx/Cargo.toml --target-dir target/onnx -- target/tmp/exports
 
 [ "$(id -u)" = 0 ] || [ "$(uname)" != Linux ] || skipped+=("saving to a full disk, for want of the right to mount one")
 [ "$(uname)" = Linux ] || skipped+=("faults of the driver, the disk and memory, which are made by means of Linux")
@@ -64,7 +87,7 @@ if [ "$all" = yes ]; then
         if environment=$(tests/driver.sh "$driver"); then
             mapfile -t variables <<<"$environment"
             echo "the tests on $driver"
-            env "${variables[@]}" cargo test --locked --release
+            env "${variables[@]}" cargo test --locked --release --workspace
         else
             skipped+=("$driver, which could not be unpacked")
         fi
@@ -72,4 +95,5 @@ if [ "$all" = yes ]; then
 else
     skipped+=("other drivers, the fixtures' programs, onnxruntime and PyTorch on exported models, which --all runs; the long mode, which tests/long.sh is")
 fi
+printf '%s\n' "${took[@]}"
 if [ ${#skipped[@]} = 0 ]; then echo "not run: nothing"; else (IFS=';'; echo "not run: ${skipped[*]}"); fi

@@ -14,7 +14,7 @@ install() {
 has_browser || install chromium
 command -v npm >/dev/null || install npm
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
-[ -x target/release/shaderprop ] || cargo build --locked --release --bin shaderprop
+[ -x target/release/shaderprop ] || cargo build --locked --release --package shaderprop-cli
 web/build.sh
 # Where the target came from rustup, clippy knows it too.
 if [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]; then

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::{Parser, ValueEnum};
 use shaderprop::internals::{
     self, Ending, Epilogue, EpochOrder, Factors, Gpu, Id, Layouts, Limits, Plan, Planned, Products, Shape, Source, Staged, Step,
     TableSize, TrainingStep,
@@ -14,46 +13,44 @@ use shaderprop::{Activation, Device, DeviceChoice, Loss, Network, Optimizer, Phi
 
 #[path = "../common/mod.rs"]
 mod common;
-// The command `doctor` measures it too.
-#[path = "../../src/bin/shaderprop/doctor/peak.rs"]
-mod peak;
 
-/// Measures a training step (sigmoid, mean squared error, SGD) beside its products alone, or a matrix product; prints key=value lines.
-#[derive(Parser)]
+/// What is asked for.
 struct Options {
-    /// The inputs, and then the units of each layer
-    #[arg(long, value_delimiter = ',', default_value = "784,512,512,10")]
     layers: Vec<usize>,
-    /// The rows of data in a step
-    #[arg(long, default_value_t = 256, value_parser = common::at_least_one)]
     batch: usize,
-    /// The steps in a round; the best of three rounds counts
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=4096))]
     steps: u32,
-    /// The optimizer: sgd, momentum, nesterov, rmsprop, adam or adamw
-    #[arg(long, default_value = "sgd", value_parser = optimizer)]
     optimizer: Optimizer,
-    /// ReLU, softmax last, and categorical cross-entropy, instead of sigmoids and mean squared error
-    #[arg(long)]
     classes: bool,
-    /// Take each step's rows, shuffled, out of data of so many rows on the device
-    #[arg(long, value_name = "ROWS", value_parser = common::at_least_one)]
     data: Option<usize>,
-    /// A product alone instead: the rows of a, its columns, the columns of b
-    #[arg(long, value_name = "MxKxN", value_parser = product)]
     matmul: Option<(usize, usize, usize)>,
-    /// How products are computed, instead of as the adapter is thought to like it
-    #[arg(long, value_enum)]
     products: Option<Kind>,
-    /// Leave out what the adapter can do at most
-    #[arg(long)]
     no_peak: bool,
-    /// auto, hardware, software, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
-    #[arg(long)]
     device: Option<String>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new(
+            "Measures a training step (sigmoid, mean squared error, SGD) beside its products alone, or a matrix product; prints key=value lines.",
+        );
+        let options = Self {
+            layers: given.value("--layers", "784,512,512,10", common::numbers, "The inputs, and then the units of each layer"),
+            batch: given.value("--batch", "256", common::at_least_one, "The rows of data in a step"),
+            steps: given.value("--steps", "20", steps, "The steps in a round; the best of three rounds counts"),
+            optimizer: given.value("--optimizer", "sgd", optimizer, "The optimizer: sgd, momentum, nesterov, rmsprop, adam or adamw"),
+            classes: given.flag("--classes", "ReLU, softmax last, and categorical cross-entropy, instead of sigmoids and mean squared error"),
+            data: given.optional("--data", common::at_least_one, "Take each step's rows, shuffled, out of data of so many rows on the device"),
+            matmul: given.optional("--matmul", product, "A product alone instead, as MxKxN: the rows of a, its columns, the columns of b"),
+            products: given.optional("--products", kind, "How products are computed, instead of as the adapter is thought to like it: plain stages of shaders/, by rows in registers, or by tiles in workgroup memory"),
+            no_peak: given.flag("--no-peak", "Leave out what the adapter can do at most"),
+            device: given.device(),
+        };
+        given.end();
+        options
+    }
+}
+
+#[derive(Clone, Copy)]
 enum Kind {
     /// The plain stages of shaders/
     Plain,
@@ -61,6 +58,19 @@ enum Kind {
     Rows,
     /// By tiles in workgroup memory
     Tiles,
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    match name {
+        "plain" => Ok(Kind::Plain),
+        "rows" => Ok(Kind::Rows),
+        "tiles" => Ok(Kind::Tiles),
+        _ => Err("expected plain, rows or tiles".into()),
+    }
+}
+
+fn steps(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|steps| (1..=4096).contains(steps)).ok_or_else(|| "expected a number from 1 to 4096".into())
 }
 
 fn optimizer(name: &str) -> Result<Optimizer, String> {
@@ -77,7 +87,7 @@ fn product(text: &str) -> Result<(usize, usize, usize), String> {
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| bench(&options))
 }
 
@@ -104,7 +114,7 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.no_peak {
         return Ok(());
     }
-    let peak = peak::peak(&gpu, if gpu.is_software() { 1 } else { 64 })?;
+    let peak = internals::peak(&gpu, if gpu.is_software() { 1 } else { 64 })?;
     print("peak_gflops", format!("{:.2}", peak.rolled));
     print("share_of_peak", format!("{:.3}", operations / peak.rolled));
     print("unrolled_peak_gflops", format!("{:.2}", peak.unrolled));

@@ -1,12 +1,16 @@
 //! What every example does first: logging, the device, and what the user should be told of it.
 
-#![allow(dead_code, reason = "each program uses its part")]
+#![allow(dead_code, unused_imports, reason = "each program uses its part")]
+
+mod options;
 
 use std::error::Error;
 use std::io::{ErrorKind, Write, stdout};
 use std::process::{ExitCode, exit};
 
 use shaderprop::{Device, DeviceChoice, Stage};
+
+pub use self::options::{Options, at_least_one, number, numbers, path};
 
 /// Opens the device of `--device`, else of `SHADERPROP_DEVICE`, else the best there is; says on stderr which.
 pub fn open_device(option: Option<&str>) -> Result<Device, shaderprop::Error> {
@@ -43,11 +47,6 @@ pub fn run(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Reads a count from the command line.
-pub fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|size| *size > 0).ok_or_else(|| "expected a number of at least 1".into())
 }
 
 /// Prints a line on stdout. Where it can't be written the program ends: silently if the reader has gone, as `head` does.

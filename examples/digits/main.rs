@@ -1,10 +1,9 @@
 //! Handwritten digits of 8 × 8 pixels: trains on four fifths of them, and shows which of the others it takes for which.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
 use shaderprop::{
     Activation, Columns, Csv, Fit, Init, Loss, Metric, Model, Network, Optimizer, Preprocessing, Scaling, Split, Table,
 };
@@ -12,30 +11,39 @@ use shaderprop::{
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Trains a network on 1,797 handwritten digits and prints the confusion matrix of those it has not seen.
-#[derive(Parser)]
+const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz");
+
+/// What is asked for.
 struct Options {
-    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
-    #[arg(long)]
     device: Option<String>,
-    /// What the split, the start and the order of the digits depend on
-    #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// How often all digits are gone through
-    #[arg(long, default_value_t = 60)]
     epochs: usize,
-    /// Another CSV file of digits, without a header, the digit last
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz"), hide_default_value = true)]
-    data: PathBuf,
+    data: Option<PathBuf>,
+}
+
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new(
+            "Trains a network on 1,797 handwritten digits and prints the confusion matrix of those it has not seen.",
+        );
+        let options = Self {
+            device: given.device(),
+            seed: given.value("--seed", "0", common::number, "What the split, the start and the order of the digits depend on"),
+            epochs: given.value("--epochs", "60", common::number, "How often all digits are gone through"),
+            data: given.optional("--data", common::path, "Another CSV file of digits, without a header, the digit last"),
+        };
+        given.end();
+        options
+    }
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| train(&options))
 }
 
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
-    let digits = Table::read_csv(&options.data, &Csv::new().header(false))?;
+    let digits = Table::read_csv(options.data.as_deref().unwrap_or(Path::new(DIGITS)), &Csv::new().header(false))?;
     let columns = Columns::classes(digits.names().len() - 1).scaling(Scaling::MinMax);
     let labels: Vec<usize> =
         (0..digits.rows()).map(|row| digits.cell(row, digits.names().len() - 1).parse()).collect::<Result<_, _>>()?;

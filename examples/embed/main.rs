@@ -3,37 +3,51 @@
 //! There is no window: frames go to a texture, and some of them to PNG files.
 
 use std::error::Error;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
 use shaderprop::wgpu;
 use shaderprop::{Activation, Device, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Trainer};
 
 #[path = "../common/mod.rs"]
 mod common;
+mod png;
 mod scene;
 
 use scene::{SIZE, Scene};
 
-/// Draws a network's decisions while it learns to tell two spirals apart, some milliseconds of each frame.
-#[derive(Parser)]
+/// What is asked for.
 struct Options {
-    /// How many frames are drawn
-    #[arg(long, default_value_t = 900, value_parser = common::at_least_one)]
     frames: usize,
-    /// The milliseconds of each frame that training may take
-    #[arg(long, default_value_t = 4.0)]
     budget: f64,
-    /// The folder that pictures of some frames go to; if it is there already, the first free one with a number
-    #[arg(long, default_value = "embed_frames")]
     out: PathBuf,
 }
 
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new(
+            "Draws a network's decisions while it learns to tell two spirals apart, some milliseconds of each frame.",
+        );
+        let options = Self {
+            frames: given.value("--frames", "900", common::at_least_one, "How many frames are drawn"),
+            budget: given.value("--budget", "4", common::number, "The milliseconds of each frame that training may take"),
+            out: given.value(
+                "--out",
+                "embed_frames",
+                common::path,
+                "The folder that pictures of some frames go to; if it is there already, the first free one with a number",
+            ),
+        };
+        given.end();
+        options
+    }
+}
+
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| run(&options))
 }
 
@@ -106,7 +120,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         // Frames further and further apart, and the last one.
         if frame + 1 == options.frames || (frame + 1).is_power_of_two() {
             let path = folder.join(format!("frame-{:05}.png", frame + 1));
-            write(&path, &scene.pixels(&device, &queue)?)?;
+            png::write(&mut File::create_new(&path)?, SIZE, &scene.pixels(&device, &queue)?)?;
             eprintln!("{}: {} steps", path.display(), trainer.steps());
         }
     }
@@ -152,13 +166,4 @@ fn create_folder(path: &Path) -> Result<PathBuf, Box<dyn Error>> {
         }
     }
     Ok(candidate)
-}
-
-fn write(path: &Path, pixels: &[u8]) -> Result<(), Box<dyn Error>> {
-    let file = std::fs::File::create_new(path)?;
-    let mut encoder = png::Encoder::new(file, SIZE, SIZE);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(pixels)?;
-    Ok(writer.finish()?)
 }

@@ -1,50 +1,56 @@
 //! Cross-validation of learning rates on handwritten digits: every fold with every rate, all trained at once.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Instant;
 
-use clap::Parser;
 use shaderprop::{Activation, Csv, Fit, Init, Loss, Matrix, Member, Network, Optimizer, Split, Sweep, Table};
 
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Trains a network for each fold and each learning rate in one sweep, and prints the accuracy on the rows that were held out.
-#[derive(Parser)]
+const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz");
+
+/// What is asked for.
 struct Options {
-    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
-    #[arg(long)]
     device: Option<String>,
-    /// In how many parts the digits are cut, each held out once
-    #[arg(long, default_value_t = 5)]
     folds: usize,
-    /// The learning rates
-    #[arg(long, value_delimiter = ',', default_value = "0.001,0.01,0.03,0.1,0.3")]
     learning_rates: Vec<f64>,
-    /// How often all digits are gone through
-    #[arg(long, default_value_t = 30)]
     epochs: usize,
-    /// What the folds, the starts and the order of the digits depend on
-    #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Another CSV file of digits, without a header, the digit last
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz"), hide_default_value = true)]
-    data: PathBuf,
+    data: Option<PathBuf>,
+}
+
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new(
+            "Trains a network for each fold and each learning rate in one sweep, and prints the accuracy on the rows that were held out.",
+        );
+        let options = Self {
+            device: given.device(),
+            folds: given.value("--folds", "5", common::number, "In how many parts the digits are cut, each held out once"),
+            learning_rates: given.value("--learning-rates", "0.001,0.01,0.03,0.1,0.3", common::numbers, "The learning rates"),
+            epochs: given.value("--epochs", "30", common::number, "How often all digits are gone through"),
+            seed: given.value("--seed", "0", common::number, "What the folds, the starts and the order of the digits depend on"),
+            data: given.optional("--data", common::path, "Another CSV file of digits, without a header, the digit last"),
+        };
+        given.end();
+        options
+    }
 }
 
 /// Of a pixel.
 const BRIGHTEST: f32 = 16.0;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| validate(&options))
 }
 
 fn validate(options: &Options) -> Result<(), Box<dyn Error>> {
-    let (inputs, labels) = digits(&options.data)?;
+    let (inputs, labels) = digits(options.data.as_deref().unwrap_or(Path::new(DIGITS)))?;
     let targets = Matrix::column(labels.iter().map(|label| *label as f32).collect::<Vec<_>>());
     let folds = Split::stratified(&labels).seed(options.seed).k_fold(options.folds)?;
 
@@ -89,7 +95,7 @@ fn validate(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 /// The pixels from 0 to 1, and which digit each row is.
-fn digits(path: &PathBuf) -> Result<(Matrix<'static>, Vec<usize>), Box<dyn Error>> {
+fn digits(path: &Path) -> Result<(Matrix<'static>, Vec<usize>), Box<dyn Error>> {
     let table = Table::read_csv(path, &Csv::new().header(false))?;
     let last = table.names().len() - 1;
     let mut pixels = Vec::with_capacity(table.rows() * last);

@@ -5,33 +5,37 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
 use shaderprop::{Activation, Array, Device, Fit, Init, Loss, Matrix, Model, Network, Optimizer};
 
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Trains a network on MNIST, whose four files are in a folder, gzipped or not.
-#[derive(Parser)]
+/// What is asked for.
 struct Options {
-    /// The folder [default: SHADERPROP_MNIST]
-    folder: Option<PathBuf>,
-    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
-    #[arg(long)]
     device: Option<String>,
-    /// Two hidden layers of 512 units, with dropout, instead of one of 128
-    #[arg(long)]
     wide: bool,
-    /// How often all digits are gone through
-    #[arg(long, default_value_t = 10, value_parser = common::at_least_one)]
     epochs: usize,
-    /// What the start, the order of the digits and dropout depend on
-    #[arg(long, default_value_t = 0)]
     seed: u64,
+    folder: Option<PathBuf>,
+}
+
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new("Trains a network on MNIST, whose four files are in a folder, gzipped or not.");
+        let options = Self {
+            device: given.device(),
+            wide: given.flag("--wide", "Two hidden layers of 512 units, with dropout, instead of one of 128"),
+            epochs: given.value("--epochs", "10", common::at_least_one, "How often all digits are gone through"),
+            seed: given.value("--seed", "0", common::number, "What the start, the order of the digits and dropout depend on"),
+            folder: given.path("FOLDER", "The folder [default: SHADERPROP_MNIST]"),
+        };
+        given.end();
+        options
+    }
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| train(&options))
 }
 

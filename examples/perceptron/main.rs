@@ -3,21 +3,33 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::Parser;
 use shaderprop::{Activation, Fit, Init, Loss, Model, Network, Order};
 
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Trains the second tutorial's perceptron on a GPU and prints its numbers beside what the tutorial prints.
-#[derive(Parser)]
+/// What is asked for.
 struct Options {
-    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
-    #[arg(long)]
     device: Option<String>,
-    /// Print epoch N stage by stage, as its command buffer runs it, instead of training to the end
-    #[arg(long, value_name = "N")]
     explain: Option<usize>,
+}
+
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new(
+            "Trains the second tutorial's perceptron on a GPU and prints its numbers beside what the tutorial prints.",
+        );
+        let options = Self {
+            device: given.device(),
+            explain: given.optional(
+                "--explain",
+                common::number,
+                "Print that epoch stage by stage, as its command buffer runs it, instead of training to the end",
+            ),
+        };
+        given.end();
+        options
+    }
 }
 
 const INPUTS: [[f32; 3]; 7] =
@@ -25,7 +37,7 @@ const INPUTS: [[f32; 3]; 7] =
 const LABELS: [[f32; 1]; 7] = [[1.0], [0.0], [0.0], [1.0], [1.0], [0.0], [1.0]];
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| train(&options))
 }
 

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
 use shaderprop::{
     Activation, Checkpoint, Columns, Csv, Fit, Init, Loss, Metric, Model, Network, Optimizer, Preprocessing, Save, Schedule,
     Table,
@@ -13,25 +12,37 @@ use shaderprop::{
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Trains on handwritten digits with a checkpoint after every epoch; interrupt it and run it again.
-#[derive(Parser)]
+/// What is asked for.
 struct Options {
-    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
-    #[arg(long)]
     device: Option<String>,
-    /// The checkpoint: resumed from if it is there
-    #[arg(long, default_value = "digits.checkpoint")]
     checkpoint: PathBuf,
-    /// How often all digits are gone through, in all
-    #[arg(long, default_value_t = 100)]
     epochs: usize,
-    /// The trained model, which is not written over another file
-    #[arg(long)]
     out: Option<PathBuf>,
 }
 
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new(
+            "Trains on handwritten digits with a checkpoint after every epoch; interrupt it and run it again.",
+        );
+        let options = Self {
+            device: given.device(),
+            checkpoint: given.value(
+                "--checkpoint",
+                "digits.checkpoint",
+                common::path,
+                "The checkpoint: resumed from if it is there",
+            ),
+            epochs: given.value("--epochs", "100", common::number, "How often all digits are gone through, in all"),
+            out: given.optional("--out", common::path, "The trained model, which is not written over another file"),
+        };
+        given.end();
+        options
+    }
+}
+
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| train(&options))
 }
 

@@ -7,35 +7,48 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
 use shaderprop::internals::{Fused, Kernel, Limits, Plan, Products, TableSize, TrainingStep};
 use shaderprop::{Activation, Loss, Network};
 
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Writes assembled WGSL modules to a folder, for reading and for tools: all stages, the products by blocks of a network, and fused kernels
-/// of small ones.
-#[derive(Parser)]
+/// What is asked for.
 struct Options {
-    /// Where to; a file that is there already and differs is not overwritten
-    folder: PathBuf,
-    /// The network: its inputs, and then the units of each layer
-    #[arg(long, value_delimiter = ',', default_value = "784,512,512,10")]
     layers: Vec<usize>,
-    /// The rows of data in a step
-    #[arg(long, default_value_t = 256, value_parser = common::at_least_one)]
     batch: usize,
+    folder: Option<PathBuf>,
+}
+
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new(
+            "Writes assembled WGSL modules to a folder, for reading and for tools: all stages, the products by blocks of a network, and fused kernels of small ones.",
+        );
+        let options = Self {
+            layers: given.value(
+                "--layers",
+                "784,512,512,10",
+                common::numbers,
+                "The network: its inputs, and then the units of each layer",
+            ),
+            batch: given.value("--batch", "256", common::at_least_one, "The rows of data in a step"),
+            folder: given.path("FOLDER", "Where to; a file that is there already and differs is not overwritten"),
+        };
+        given.end();
+        options
+    }
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| write(&options))
 }
 
 fn write(options: &Options) -> Result<(), Box<dyn Error>> {
     let at = |error: std::io::Error, path: &PathBuf| format!("{}: {error}; choose another folder", path.display());
-    fs::create_dir_all(&options.folder).map_err(|error| at(error, &options.folder))?;
+    let folder = options.folder.as_ref().ok_or("no folder: expected where to, got nothing; give it")?;
+    fs::create_dir_all(folder).map_err(|error| at(error, folder))?;
     let [inputs, units @ ..] = &options.layers[..] else { return Err("expected --layers as 784,128,10".into()) };
     let network = units.iter().fold(Network::new(*inputs), |network, units| network.dense(*units, Activation::Sigmoid));
     let mut kernels = Kernel::all();
@@ -57,7 +70,7 @@ fn write(options: &Options) -> Result<(), Box<dyn Error>> {
         }
     }
     for kernel in kernels {
-        let path = options.folder.join(kernel.module_name());
+        let path = folder.join(kernel.module_name());
         match File::create_new(&path) {
             Ok(mut file) => file.write_all(kernel.source().as_bytes()).map_err(|error| at(error, &path))?,
             // Of an earlier run, if it is the same.

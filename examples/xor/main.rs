@@ -4,63 +4,89 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Parser, ValueEnum};
-use shaderprop::{Activation, DeviceKind, EngineChoice, Fit, History, Init, Log, Loss, Model, Network};
+use shaderprop::{Activation, DeviceKind, EngineChoice, Fit, History, Init, Log, Loss, Model, Network, Order};
 
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Trains XOR on a GPU and prints what the tutorial prints.
-#[derive(Parser)]
+/// What is asked for.
 struct Options {
-    /// In which order the tensors draw from NumPy's stream: the first tutorial's, or the third's
-    #[arg(long, value_enum, default_value = "weights-then-biases")]
     order: Order,
-    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
-    #[arg(long)]
     device: Option<String>,
-    /// What trains: one command buffer an epoch, all epochs in one dispatch, or the CPU in f64
-    #[arg(long, value_enum)]
     engine: Option<Engine>,
-    /// How often all four rows are gone through
-    #[arg(long, default_value_t = 10_000)]
     epochs: usize,
-    /// Print the loss of epoch 1 and then of every so many epochs
-    #[arg(long, default_value_t = 1000)]
     log_every: usize,
-    /// NumPy's seed
-    #[arg(long, default_value_t = 42)]
     seed: u32,
-    /// Print epoch N stage by stage, as its command buffer runs it, instead of training to the end
-    #[arg(long, value_name = "N")]
     explain: Option<usize>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Order {
-    WeightsThenBiases,
-    LayerByLayer,
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new("Trains XOR on a GPU and prints what the tutorial prints.");
+        let options = Self {
+            order: given.value(
+                "--order",
+                "weights-then-biases",
+                order,
+                "In which order the tensors draw from NumPy's stream: the first tutorial's, or the third's, layer-by-layer",
+            ),
+            device: given.device(),
+            engine: given.optional(
+                "--engine",
+                engine,
+                "What trains: one command buffer an epoch (staged), all epochs in one dispatch (fused), or the CPU in f64 (cpu)",
+            ),
+            epochs: given.value("--epochs", "10000", common::number, "How often all four rows are gone through"),
+            log_every: given.value(
+                "--log-every",
+                "1000",
+                common::number,
+                "Print the loss of epoch 1 and then of every so many epochs",
+            ),
+            seed: given.value("--seed", "42", common::number, "NumPy's seed"),
+            explain: given.optional(
+                "--explain",
+                common::number,
+                "Print that epoch stage by stage, as its command buffer runs it, instead of training to the end",
+            ),
+        };
+        given.end();
+        options
+    }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+fn order(name: &str) -> Result<Order, String> {
+    match name {
+        "weights-then-biases" => Ok(Order::WeightsThenBiases),
+        "layer-by-layer" => Ok(Order::LayerByLayer),
+        _ => Err("expected weights-then-biases or layer-by-layer".into()),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Engine {
     Staged,
     Fused,
     Cpu,
 }
 
+fn engine(name: &str) -> Result<Engine, String> {
+    match name {
+        "staged" => Ok(Engine::Staged),
+        "fused" => Ok(Engine::Fused),
+        "cpu" => Ok(Engine::Cpu),
+        _ => Err("expected staged, fused or cpu".into()),
+    }
+}
+
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| train(&options))
 }
 
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
     let targets = [[0.0], [1.0], [1.0], [0.0]];
-    let order = match options.order {
-        Order::WeightsThenBiases => shaderprop::Order::WeightsThenBiases,
-        Order::LayerByLayer => shaderprop::Order::LayerByLayer,
-    };
     let cpu = match (options.engine, options.device.as_deref()) {
         (Some(Engine::Cpu), Some(device)) if device != "cpu" => {
             return Err(format!("--engine cpu: expected no --device, or cpu, got {device}; leave one out").into());
@@ -72,7 +98,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
         return Err("--engine: expected a device that runs shaders, or cpu, got the CPU engine; choose another device".into());
     }
     let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
-    let start = Init::NumPy { seed: options.seed, order };
+    let start = Init::NumPy { seed: options.seed, order: options.order };
     let mut model = Model::new(&device, &network, &start)?;
     let fit = Fit::new().loss(Loss::SquaredError).learning_rate(0.1).epochs(options.epochs).log_every(options.log_every);
     let fit = fit.engine(if options.engine == Some(Engine::Fused) { EngineChoice::Fused } else { EngineChoice::Staged });

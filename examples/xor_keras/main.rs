@@ -4,32 +4,43 @@ use std::error::Error;
 use std::f64::consts::LN_2;
 use std::process::ExitCode;
 
-use clap::Parser;
 use serde_json::Value;
 use shaderprop::{Activation, Fit, Init, Loss, Model, Network, Tensor};
 
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Trains the third tutorial's Keras network on a GPU, from eight of Keras's starts, and prints where each ends beside Keras.
-#[derive(Parser)]
+/// What is asked for.
 struct Options {
-    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
-    #[arg(long)]
     device: Option<String>,
-    /// How often all four rows are gone through
-    #[arg(long, default_value_t = 10_000)]
     epochs: usize,
-    /// Print epoch N of start 0 stage by stage, as its command buffer runs it, instead of training to the end
-    #[arg(long, value_name = "N")]
     explain: Option<usize>,
+}
+
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new(
+            "Trains the third tutorial's Keras network on a GPU, from eight of Keras's starts, and prints where each ends beside Keras.",
+        );
+        let options = Self {
+            device: given.device(),
+            epochs: given.value("--epochs", "10000", common::number, "How often all four rows are gone through"),
+            explain: given.optional(
+                "--explain",
+                common::number,
+                "Print that epoch of start 0 stage by stage, as its command buffer runs it, instead of training to the end",
+            ),
+        };
+        given.end();
+        options
+    }
 }
 
 const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 const TARGETS: [[f32; 1]; 4] = [[0.0], [1.0], [1.0], [0.0]];
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| train(&options))
 }
 

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
 use shaderprop::{Activation, Device, Fit, Init, Loss, Member, MemberHistory, Network, Order, Sweep, Tensor};
 
 mod picture;
@@ -14,21 +13,33 @@ mod picture;
 #[path = "../common/mod.rs"]
 mod common;
 
-/// Trains thousands of XOR networks of the tutorials' two kinds at once, and counts how many solve XOR and where the others end.
-#[derive(Parser)]
+/// What is asked for.
 struct Options {
-    /// How many networks of each kind
-    #[arg(long, default_value_t = 10_000, value_parser = common::at_least_one)]
     networks: usize,
-    /// How often all four rows are gone through
-    #[arg(long, default_value_t = 10_000, value_parser = common::at_least_one)]
     epochs: usize,
-    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
-    #[arg(long)]
     device: Option<String>,
-    /// Where the picture goes; a number is added to the name of a file that is there
-    #[arg(long, default_value = "xor_landscape.png")]
     picture: PathBuf,
+}
+
+impl Options {
+    fn read() -> Self {
+        let mut given = common::Options::new(
+            "Trains thousands of XOR networks of the tutorials' two kinds at once, and counts how many solve XOR and where the others end.",
+        );
+        let options = Self {
+            networks: given.value("--networks", "10000", common::at_least_one, "How many networks of each kind"),
+            epochs: given.value("--epochs", "10000", common::at_least_one, "How often all four rows are gone through"),
+            device: given.device(),
+            picture: given.value(
+                "--picture",
+                "xor_landscape.svg",
+                picture::path,
+                "Where the picture goes, an SVG file; a number is added to the name of a file that is there",
+            ),
+        };
+        given.end();
+        options
+    }
 }
 
 const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
@@ -41,7 +52,7 @@ const LEARNING_RATES: [f64; 10] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.
 const NEAR: f64 = 1e-3;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     common::run(|| explore(&options))
 }
 

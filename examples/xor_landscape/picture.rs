@@ -1,14 +1,20 @@
-//! The picture: the share of networks that solve XOR against the learning rate.
+//! The picture, as SVG: the share of networks that solve XOR against the learning rate.
 
 use std::error::Error;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font};
+const WIDTH: f64 = 960.0;
+const HEIGHT: f64 = 600.0;
 
-const SIZE: (u32, u32) = (960, 600);
+/// The name of the picture's file.
+pub fn path(text: &str) -> Result<PathBuf, String> {
+    match Path::new(text).extension() {
+        Some(end) if end == "svg" => Ok(text.into()),
+        _ => Err("expected a name that ends in .svg".into()),
+    }
+}
 
 /// Refuses, before anything is trained, a place where no file can be.
 pub fn check(path: &Path) -> Result<(), Box<dyn Error>> {
@@ -24,64 +30,54 @@ pub fn check(path: &Path) -> Result<(), Box<dyn Error>> {
 
 /// Draws a curve for each kind of network; gives where the picture is.
 pub fn draw(path: &Path, rates: &[f64], curves: &[(&str, Vec<Option<f64>>)]) -> Result<PathBuf, Box<dyn Error>> {
-    // Fails only if it is no font.
-    let _ = register_font("sans-serif", FontStyle::Normal, include_bytes!("../../assets/font/DejaVuSans-subset.ttf"));
-    let mut pixels = vec![0; (SIZE.0 * SIZE.1 * 3) as usize];
-    {
-        let root = BitMapBackend::with_buffer(&mut pixels, SIZE).into_drawing_area();
-        root.fill(&WHITE)?;
-        let (first, last) = (rates[0] / 1.3, rates[rates.len() - 1] * 1.3);
-        let mut chart = ChartBuilder::on(&root)
-            .caption("Networks that solve XOR", ("sans-serif", 26))
-            .margin(20)
-            .x_label_area_size(50)
-            .y_label_area_size(70)
-            .build_cartesian_2d((first..last).log_scale(), 0.0..100.0)?;
-        chart
-            .configure_mesh()
-            .x_desc("learning rate")
-            .y_desc("% of the starts")
-            .x_label_formatter(&|rate| format!("{rate}"))
-            .y_label_formatter(&|share| format!("{share}"))
-            .label_style(("sans-serif", 16))
-            .light_line_style(TRANSPARENT)
-            .draw()?;
-        for ((name, shares), color) in curves.iter().zip([RGBColor(31, 119, 180), RGBColor(214, 96, 20)]) {
-            let points: Vec<_> = rates.iter().zip(shares).filter_map(|(rate, share)| Some((*rate, 100.0 * (*share)?))).collect();
-            chart
-                .draw_series(LineSeries::new(points.clone(), color.stroke_width(3)))?
-                .label(format!("{name} kind"))
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 24, y)], color.stroke_width(3)));
-            chart.draw_series(points.into_iter().map(|point| Circle::new(point, 5, color.filled())))?;
-        }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .label_font(("sans-serif", 18))
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.3))
-            .draw()?;
-        root.present()?;
-    }
-    write(path, &pixels)
-}
-
-/// Writes the pixels as a PNG file that is not there yet.
-fn write(path: &Path, pixels: &[u8]) -> Result<PathBuf, Box<dyn Error>> {
-    let (file, path) = create_new(path)?;
-    let written = || -> Result<(), Box<dyn Error>> {
-        let mut encoder = png::Encoder::new(file, SIZE.0, SIZE.1);
-        encoder.set_color(png::ColorType::Rgb);
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(pixels)?;
-        Ok(writer.finish()?)
-    };
-    written().map_err(|error| {
+    let (mut file, path) = create_new(path)?;
+    file.write_all(svg(rates, curves).as_bytes()).map_err(|error| {
         // Nothing half-written stays.
         let _ = std::fs::remove_file(&path);
         format!("{}: {error}; choose another place by --picture", path.display())
     })?;
     Ok(path)
+}
+
+/// The picture: learning rates on a logarithmic axis, shares from 0 to 100 %.
+fn svg(rates: &[f64], curves: &[(&str, Vec<Option<f64>>)]) -> String {
+    let (left, right, top, bottom) = (90.0, WIDTH - 20.0, 60.0, HEIGHT - 70.0);
+    let (first, last) = ((rates[0] / 1.3).ln(), (rates[rates.len() - 1] * 1.3).ln());
+    let x = |rate: f64| left + (right - left) * (rate.ln() - first) / (last - first);
+    let y = |share: f64| bottom - (bottom - top) * share;
+    let mut shapes = vec![
+        format!(r#"<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>"#),
+        format!(r#"<text x="{left}" y="36" font-size="26">Networks that solve XOR</text>"#),
+        format!(r#"<text x="{}" y="{}" text-anchor="middle">learning rate</text>"#, (left + right) / 2.0, HEIGHT - 20.0),
+        format!(
+            r#"<text transform="translate(24 {}) rotate(-90)" text-anchor="middle">% of the starts</text>"#,
+            (top + bottom) / 2.0
+        ),
+        format!(r#"<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="black"/>"#),
+    ];
+    for share in [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] {
+        let at = y(share);
+        shapes.push(format!(r#"<path d="M{left} {at}H{right}" stroke="lightgrey"/>"#));
+        shapes.push(format!(r#"<text x="{}" y="{}" text-anchor="end">{:.0}</text>"#, left - 10.0, at + 5.0, 100.0 * share));
+    }
+    for rate in rates {
+        let at = x(*rate);
+        shapes.push(format!(r#"<path d="M{at:.1} {bottom}v6" stroke="black"/>"#));
+        shapes.push(format!(r#"<text x="{at:.1}" y="{}" text-anchor="middle">{rate}</text>"#, bottom + 24.0));
+    }
+    for (i, ((name, shares), colour)) in curves.iter().zip(["#1f77b4", "#d66014"]).enumerate() {
+        let points: Vec<_> = rates.iter().zip(shares).filter_map(|(rate, share)| Some((x(*rate), y((*share)?)))).collect();
+        let line: Vec<_> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        shapes.push(format!(r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="3"/>"#, line.join(" ")));
+        shapes.extend(points.iter().map(|(x, y)| format!(r#"<circle cx="{x:.1}" cy="{y:.1}" r="5" fill="{colour}"/>"#)));
+        let at = top + 20.0 + 26.0 * i as f64;
+        shapes.push(format!(r#"<path d="M{} {at}h24" stroke="{colour}" stroke-width="3"/>"#, left + 20.0));
+        shapes.push(format!(r#"<text x="{}" y="{}">{name} kind</text>"#, left + 54.0, at + 5.0));
+    }
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"16\">\n{}\n</svg>\n",
+        shapes.join("\n")
+    )
 }
 
 /// A new file of that name, or with the first number after it that is free.

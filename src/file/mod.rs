@@ -2,6 +2,8 @@
 //!
 //! Uses `network`, `data` (preprocessing) and `settings` (where a schedule stands).
 
+#[cfg(not(target_arch = "wasm32"))]
+mod atomic;
 mod c;
 pub mod checkpoint;
 mod contents;
@@ -17,8 +19,10 @@ mod safetensors;
 mod tensors;
 mod write;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use self::atomic::AtomicFile;
 pub use self::contents::{Loaded, Saved};
 pub(crate) use self::format::refused;
 pub use self::format::{Format, Load, Save};
 pub use self::model::{EXPECTED, open_model, read_model_from, read_weights, write_model};
-pub use self::write::{Existing, Target, write};
+pub use self::write::write;

@@ -1,9 +1,12 @@
-//! Devices: the adapters there are, choosing one, opening it.
+//! Devices: what a program opens and trains on.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::gpu::{self, Gpu};
+use super::adapters::adapters;
+use super::choice::DeviceChoice;
+use super::info::{DeviceInfo, DeviceKind, cpu_info, info_of};
+use super::opening::Gpu;
 use crate::error::Error;
 use crate::kernel::Limits;
 
@@ -24,93 +27,6 @@ pub struct Device {
     limits: Option<Limits>,
 }
 
-/// What is known of a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DeviceInfo {
-    /// The adapter's name, as its driver gives it; `cpu` for the CPU engine.
-    pub name: String,
-    /// What it is.
-    pub kind: DeviceKind,
-    /// `Vulkan`, `Metal`, `Dx12` or `BrowserWebGpu`; `none` for the CPU engine.
-    pub backend: String,
-    /// The driver and its version, as it gives them.
-    pub driver: String,
-    /// What it allows; none of the CPU engine.
-    pub limits: Option<DeviceLimits>,
-}
-
-/// What a device allows, as far as training needs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DeviceLimits {
-    /// The longest buffer, in bytes.
-    pub buffer: u64,
-    /// The longest part of one that a shader is given, in bytes: longer data goes through in pieces.
-    pub binding: u64,
-    /// The memory that a workgroup shares, in bytes.
-    pub workgroup_memory: u32,
-    /// The most invocations in a workgroup.
-    pub workgroup_invocations: u32,
-    /// The fewest and the most lanes of a subgroup.
-    pub subgroup: (u32, u32),
-    /// Whether it has a clock of its own, by which kernels are measured.
-    pub clock: bool,
-}
-
-/// What a device is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DeviceKind {
-    /// A GPU.
-    Hardware,
-    /// A GPU driver that computes on the CPU, such as Mesa's lavapipe or SwiftShader.
-    Software,
-    /// The CPU engine of this library: the reference, in f64, without shaders.
-    Cpu,
-}
-
-/// Which device to open.
-///
-/// ```
-/// use shaderprop::DeviceChoice;
-/// assert_eq!(DeviceChoice::from("software"), DeviceChoice::Software);
-/// assert_eq!(DeviceChoice::from("Radeon"), DeviceChoice::Name("Radeon".into()));
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum DeviceChoice {
-    /// Hardware if there is any, else a software adapter.
-    #[default]
-    Auto,
-    /// The first GPU: discrete before integrated.
-    Hardware,
-    /// The first software adapter.
-    Software,
-    /// The CPU engine.
-    Cpu,
-    /// The first adapter whose name contains this, in any case.
-    Name(String),
-}
-
-impl DeviceChoice {
-    /// What the environment variable `SHADERPROP_DEVICE` asks for; [`Auto`](Self::Auto) if it is empty or not set.
-    pub fn from_env() -> Self {
-        std::env::var_os("SHADERPROP_DEVICE").map_or(Self::Auto, |name| Self::from(name.to_string_lossy().as_ref()))
-    }
-}
-
-impl From<&str> for DeviceChoice {
-    /// `auto` (or nothing), `hardware`, `software`, `cpu` in any case, else a name.
-    fn from(text: &str) -> Self {
-        match text.trim().to_lowercase().as_str() {
-            "" | "auto" => Self::Auto,
-            "hardware" => Self::Hardware,
-            "software" => Self::Software,
-            "cpu" => Self::Cpu,
-            _ => Self::Name(text.trim().into()),
-        }
-    }
-}
-
 /// The devices of this machine, best first: GPUs, software adapters, and the CPU engine, which is always there.
 ///
 /// # Errors
@@ -123,7 +39,7 @@ impl From<&str> for DeviceChoice {
 /// ```
 #[cfg(not(target_arch = "wasm32"))]
 pub fn devices() -> Result<Vec<DeviceInfo>, Error> {
-    let adapters = pollster::block_on(gpu::adapters())?;
+    let adapters = pollster::block_on(adapters())?;
     Ok(adapters.iter().map(info_of).chain([cpu_info()]).collect())
 }
 
@@ -147,7 +63,7 @@ impl Device {
         if *choice == DeviceChoice::Cpu {
             return Ok(Self::cpu());
         }
-        let adapters = gpu::adapters().await?;
+        let adapters = adapters().await?;
         let kind = |adapter: &wgpu::Adapter| info_of(adapter).kind;
         let fits = |adapter: &wgpu::Adapter| match choice {
             DeviceChoice::Hardware => kind(adapter) == DeviceKind::Hardware,
@@ -201,7 +117,7 @@ impl Device {
         if self.gpu.is_none() {
             return Ok(self.clone());
         }
-        let adapters = gpu::adapters().await?;
+        let adapters = adapters().await?;
         let Some(adapter) = adapters.iter().find(|adapter| info_of(adapter) == self.info) else {
             let known = adapters.iter().map(|adapter| adapter.get_info().name).collect();
             return Err(Error::UnknownDevice { name: self.info.name.clone(), known });
@@ -236,7 +152,7 @@ impl Device {
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn reopen_as_in_a_browser(&self) -> Result<Self, Error> {
         pollster::block_on(async {
-            let adapters = gpu::adapters().await?;
+            let adapters = adapters().await?;
             let adapter = adapters.iter().find(|adapter| info_of(adapter) == self.info).ok_or(Error::NoAdapter)?;
             let gpu = Gpu::open_with(adapter, wgpu::Limits::default(), wgpu::Features::empty()).await?;
             Ok(Self { gpu: Some(Arc::new(gpu)), ..self.clone() })
@@ -265,6 +181,32 @@ impl Device {
         }
     }
 
+    /// Gives the device back to its driver, and to a browser: whatever uses it or a clone of it fails from then on, with an error that
+    /// [needs a new device](Error::needs_new_device). Dropping all clones does it too, once the models on it are gone. The CPU engine is never gone.
+    ///
+    /// ```no_run
+    /// use shaderprop::{Device, DeviceChoice};
+    /// let device = Device::open(&DeviceChoice::Auto)?;
+    /// device.destroy();
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn destroy(&self) {
+        if let Some(gpu) = &self.gpu {
+            gpu.destroy();
+        }
+    }
+
+    /// What is wrong with the device for good, if anything is: an error that came before may be a consequence.
+    /// [`reopen_async`](Self::reopen_async) opens it anew.
+    ///
+    /// ```
+    /// use shaderprop::Device;
+    /// assert_eq!(Device::cpu().fault(), None);
+    /// ```
+    pub fn fault(&self) -> Option<Error> {
+        self.gpu.as_ref()?.check().err()
+    }
+
     /// What is known of this device.
     pub fn info(&self) -> &DeviceInfo {
         &self.info
@@ -287,41 +229,5 @@ impl Device {
 impl fmt::Debug for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Device").field(&self.info).finish()
-    }
-}
-
-impl fmt::Display for DeviceInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            DeviceKind::Cpu => write!(f, "{} (the CPU engine, f64)", self.name),
-            DeviceKind::Hardware => write!(f, "{} (hardware, {}, {})", self.name, self.backend, self.driver),
-            DeviceKind::Software => write!(f, "{} (software, {}, {})", self.name, self.backend, self.driver),
-        }
-    }
-}
-
-fn cpu_info() -> DeviceInfo {
-    DeviceInfo { name: "cpu".into(), kind: DeviceKind::Cpu, backend: "none".into(), driver: "none".into(), limits: None }
-}
-
-fn info_of(adapter: &wgpu::Adapter) -> DeviceInfo {
-    let (info, limits) = (adapter.get_info(), adapter.limits());
-    let kind = match info.device_type {
-        wgpu::DeviceType::Cpu => DeviceKind::Software,
-        _ => DeviceKind::Hardware,
-    };
-    DeviceInfo {
-        name: info.name.clone(),
-        kind,
-        backend: format!("{:?}", info.backend),
-        driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
-        limits: Some(DeviceLimits {
-            buffer: limits.max_buffer_size,
-            binding: limits.max_storage_buffer_binding_size,
-            workgroup_memory: limits.max_compute_workgroup_storage_size,
-            workgroup_invocations: limits.max_compute_invocations_per_workgroup,
-            subgroup: (info.subgroup_min_size, info.subgroup_max_size),
-            clock: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
-        }),
     }
 }

@@ -2,19 +2,39 @@
 //!
 //! Uses `kernel`, whose modules it compiles once a device.
 
+mod adapters;
+#[cfg(not(target_arch = "wasm32"))]
+mod awaited;
+#[cfg(target_arch = "wasm32")]
+mod browser;
+mod calls;
+mod choice;
+mod clock;
 mod device;
-#[expect(clippy::module_inception, reason = "the file is named after what it defines")]
-mod gpu;
+mod faults;
 mod guard;
+mod info;
+mod memory;
+mod opening;
 mod pace;
-mod state;
+mod pipelines;
+#[cfg(not(target_arch = "wasm32"))]
+mod poller;
+mod readback;
+mod submissions;
 #[cfg(not(target_arch = "wasm32"))]
 mod wait;
 
+pub use self::adapters::features;
+pub use self::choice::DeviceChoice;
+pub use self::device::Device;
 #[cfg(not(target_arch = "wasm32"))]
 pub use self::device::devices;
-pub use self::device::{Device, DeviceChoice, DeviceInfo, DeviceKind, DeviceLimits};
-pub use self::gpu::{Allocated, Gpu, RECORDING, Region, SUBMISSIONS, Submission, UPLOAD, features};
 pub(crate) use self::guard::lock;
 pub use self::guard::silence_caught_panics;
-pub use self::pace::{Habit, Pace};
+pub use self::info::{DeviceInfo, DeviceKind, DeviceLimits};
+pub use self::memory::{Allocated, UPLOAD};
+pub use self::opening::Gpu;
+pub use self::pace::{Habit, Pace, SUBMISSIONS};
+pub use self::readback::Region;
+pub use self::submissions::{RECORDING, Submission};

@@ -43,6 +43,9 @@ pub struct Habit {
     pub answers_late: bool,
 }
 
+/// How estimates of submissions follow what is measured: a millisecond of them at least says something.
+pub const SUBMISSIONS: Habit = Habit { rise: 0.5, fall: 0.5, growth: 8.0, enough: 1e6, least: 1.0, answers_late: true };
+
 /// How much of the sums stays when a measurement is added.
 const MEMORY: f64 = 0.7;
 

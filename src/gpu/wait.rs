@@ -1,60 +1,56 @@
-//! Waiting for the device, by asking it again and again: on this thread, or whenever a future is polled. In a browser nobody has to.
+//! Waiting for the device: on this thread, or without blocking it. A browser tells a future by itself that the device is done; elsewhere
+//! somebody has to ask the device, which is this thread where it blocks, and otherwise the thread of `poller.rs`.
 
-use std::cell::RefCell;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::gpu::{Awaited, Gpu, READBACK};
-use super::guard::{guard, one_line};
+use super::awaited::{Awaited, PATIENCE, poll_awaiting, wait_for};
+use super::guard::guard;
+use super::opening::Gpu;
+use super::readback::READBACK;
 use crate::error::Error;
-
-/// How long the device may take to answer; a browser has a patience of its own. A submission is meant to take a quarter of a second, so this is a device that hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long the loss of a device is waited for once a readback was refused.
 const LOSS_IS_TOLD: Duration = Duration::from_secs(1);
 
-thread_local! {
-    /// What the work that is being polled on this thread waits for. Between polls its future keeps it, which may go on on another thread or be dropped.
-    static AWAITED: RefCell<Awaited> = const { RefCell::new(None) };
-}
-
-/// Says what the work that is being polled waits for from now on.
-pub(super) fn awaits(awaited: Awaited) {
-    AWAITED.set(awaited);
-}
-
 impl Gpu {
     /// Runs `work` to its end on this thread, waiting for the device whenever the work does.
     pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        pollster::block_on(self.polled(work, Self::poll))
+        let mut work = pin!(work);
+        let mut awaited = None;
+        pollster::block_on(poll_fn(|context| {
+            if let Poll::Ready(done) = poll_awaiting(work.as_mut(), &mut awaited, context) {
+                return Poll::Ready(done.map_err(|error| self.cause(error)));
+            }
+            match self.wait(&awaited) {
+                Ok(()) => {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Err(error) => Poll::Ready(Err(self.cause(error))),
+            }
+        }))
     }
 
-    pub(super) async fn polled<T>(
-        &self,
-        work: impl Future<Output = Result<T, Error>>,
-        poll: impl Fn(&Self, &Awaited) -> Result<(), Error>,
-    ) -> Result<T, Error> {
+    /// Waits for `work` without blocking. It is polled again when what it waits for has come, or the device has had a fault.
+    pub async fn drive<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let mut work = pin!(work);
-        let (mut awaited, mut asked): (Awaited, _) = (None, Instant::now());
+        let mut awaited = None;
+        let mut watch = self.poller.watch();
         poll_fn(|context| {
-            // Patience is for as long as somebody asks: a future may be left alone, and its device be done long since.
-            if let Some((_, since)) = &mut awaited {
-                *since += asked.elapsed();
+            if let Poll::Ready(done) = poll_awaiting(work.as_mut(), &mut awaited, context) {
+                return Poll::Ready(done.map_err(|error| self.cause(error)));
             }
-            let outer = AWAITED.replace(awaited.take());
-            let polled = work.as_mut().poll(context);
-            awaited = AWAITED.replace(outer);
-            match polled {
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.cause(error))),
-                Poll::Ready(done) => return Poll::Ready(done),
-                Poll::Pending => (),
+            if let Err(error) = self.check() {
+                return Poll::Ready(Err(self.cause(error)));
             }
-            let polled = poll(self, &awaited);
-            asked = Instant::now();
-            match polled {
+            // Other work than the device's wakes the future by itself.
+            let watched = watch.set(&awaited, context.waker(), &self.device, &self.faults);
+            // Where no thread can be had, this one waits.
+            match if watched { Ok(()) } else { self.wait(&awaited) } {
+                Ok(()) if watched => Poll::Pending,
                 Ok(()) => {
                     context.waker().wake_by_ref();
                     Poll::Pending
@@ -78,14 +74,6 @@ impl Gpu {
         }
     }
 
-    /// Asks the device whether something has happened, as long as it is not overdue.
-    pub(super) fn look_in_time(&self, awaited: &Awaited) -> Result<(), Error> {
-        match awaited.as_ref().is_some_and(|(_, since)| since.elapsed() > PATIENCE) {
-            true => Err(self.state.fail(overdue())),
-            false => self.look(),
-        }
-    }
-
     /// Waits for all that was submitted; whether the device does not hang.
     pub(super) fn comes_to_its_end(&self) -> bool {
         if matches!(self.check(), Err(Error::Timeout { .. })) {
@@ -103,26 +91,9 @@ impl Gpu {
         false
     }
 
-    /// One round of waiting for the device.
-    fn poll(&self, awaited: &Awaited) -> Result<(), Error> {
+    /// One round of waiting for the device on this thread.
+    fn wait(&self, awaited: &Awaited) -> Result<(), Error> {
         self.check()?;
-        let (submission_index, since) = awaited.clone().unzip();
-        let Some(left) = PATIENCE.checked_sub(since.map_or(Duration::ZERO, |since| since.elapsed())) else {
-            return Err(self.state.fail(overdue()));
-        };
-        // `poll` panics when the device is lost, and no handler sees that.
-        match guard("waiting for the device", || self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(left) }))
-        {
-            Ok(Ok(_)) => Ok(()),
-            // A driver may give up before its time: it is asked again.
-            Ok(Err(wgpu::PollError::Timeout)) if since.is_some_and(|since| since.elapsed() < PATIENCE) => Ok(()),
-            Ok(Err(wgpu::PollError::Timeout)) => Err(self.state.fail(overdue())),
-            Ok(Err(error)) => Err(self.state.fail(Error::DeviceFailed { message: one_line(&error.to_string()) })),
-            Err(error) => Err(self.state.fail(error)),
-        }
+        wait_for(&self.device, awaited, PATIENCE).map(drop).map_err(|error| self.faults.fail(error))
     }
-}
-
-fn overdue() -> Error {
-    Error::Timeout { what: "the device's work".into(), seconds: PATIENCE.as_secs() }
 }

@@ -3,10 +3,13 @@
 use std::fmt;
 
 use crate::engine::staged::{Staged, Step};
+use crate::engine::{Batches, DataShape, Running, Setup};
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Limits, Products};
 use crate::network::{Layout, Tensor};
 use crate::plan::{Dispatch, Operand, StepTable};
+use crate::settings::{EngineChoice, Fit};
+use crate::train::{self, Start, Task, Trained, TrainingData};
 
 /// One dispatch of a step, as [`explain`](crate::Model::explain) saw it. It prints itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,8 +29,55 @@ pub struct Stage {
     pub outputs: Vec<Tensor>,
 }
 
+/// Looks at an epoch, counted from 1: trains up to it, then runs its first batch one stage at a time.
+pub async fn explain(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit, epoch: usize) -> Result<Vec<Stage>, Error> {
+    let &Start { device, network, layout, .. } = start;
+    if epoch == 0 || epoch > fit.epochs {
+        return Err(Error::Setting {
+            what: "the epoch to explain".into(),
+            expected: format!("one from 1 to {}", fit.epochs),
+            got: epoch.to_string(),
+        });
+    }
+    let needs_adapter = || Error::NeedsAdapter { what: "explaining an epoch by its shaders".into() };
+    if device.gpu.is_none() {
+        return Err(needs_adapter());
+    }
+    let (mut parameters, mut state) = (start.parameters.to_vec(), start.state.going_on(fit));
+    if epoch > 1 {
+        let before = Fit {
+            epochs: epoch - 1,
+            early_stopping: None,
+            cancel: None,
+            checkpoint: None,
+            log_every: None,
+            log_interval: None,
+            log_weights: false,
+            engine: EngineChoice::Staged,
+            ..fit.clone()
+        };
+        let trained = train::train(start, rows, &before, &mut async |_| ()).await;
+        Trained { parameters, state, .. } = trained.map_err(|failed| failed.error)?;
+    }
+    // The epoch itself in plain stages, which can be read one by one.
+    let once = Fit { epochs: 1, validation: None, early_stopping: None, engine: EngineChoice::Staged, ..fit.clone() };
+    let plain = Limits { products: Products::Plain, ..device.limits() };
+    let frame = train::frame(Task { network, layout, fit: &once }, DataShape::of(&rows.train), None, plain);
+    let slots = state.slots.clone();
+    let setup = Setup { frame, parameters: &parameters, slots: &slots, data: &rows.train, validation: None };
+    let mut steps = Vec::new();
+    state.epoch(fit, &Batches::of(fit, rows.train.inputs.rows()), &mut steps);
+    match Running::training(device, setup).await? {
+        Running::Staged(mut engine) => {
+            let row = engine.first_batch(&steps[0])?;
+            step(&mut engine.staged, &engine.ids.table, layout, row).await
+        }
+        Running::Fused(_) | Running::Cpu(_) => Err(needs_adapter()),
+    }
+}
+
 /// Runs the plan's next step one stage at a time. The dispatches into which a stage was cut follow each other with the same formula.
-pub(crate) async fn step(staged: &mut Staged, table: &StepTable, layout: &Layout, row: Step) -> Result<Vec<Stage>, Error> {
+async fn step(staged: &mut Staged, table: &StepTable, layout: &Layout, row: Step) -> Result<Vec<Stage>, Error> {
     staged.write_steps(table, &[row])?;
     let mut stages = Vec::new();
     let mut start = 0;

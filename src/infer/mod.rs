@@ -2,7 +2,15 @@
 //!
 //! Uses `train` and the rooms below it.
 
+mod evaluate;
 mod explain;
+mod predict;
+mod predictor;
+mod resident;
+mod subject;
 
-pub use self::explain::Stage;
-pub(crate) use self::explain::step;
+pub use self::evaluate::{Evaluation, evaluate};
+pub use self::explain::{Stage, explain};
+pub use self::predict::predict;
+pub use self::predictor::Predictor;
+pub use self::subject::Subject;

@@ -4,9 +4,10 @@ use super::model::Model;
 use crate::data::{Matrix, Split};
 use crate::error::Error;
 use crate::gpu::Device;
+use crate::infer::Evaluation;
 use crate::network::{Init, Network};
 use crate::settings::Fit;
-use crate::train::{Ended, Evaluation, History};
+use crate::train::{Ended, History};
 
 /// What a fold of [`cross_validate`] gave.
 #[derive(Clone, Debug)]

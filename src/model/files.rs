@@ -34,6 +34,33 @@ impl Model {
         file::write_model(&self.saved(), path, save, |content| file::write(path, save.existing(), content))
     }
 
+    /// Refuses before a training what [`save`](Self::save) would refuse after it: a path where no file can be written, as [`Save::check`] does, and a
+    /// network or a preprocessing that the format cannot hold.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Error, Init, Model, Network, Save};
+    /// let own = Activation::custom("cube", "x * x * x", "3.0 * x * x", |x| x * x * x, |x, _| 3.0 * x * x);
+    /// let model = Model::new(&Device::cpu(), &Network::new(2).dense(1, own), &Init::default())?;
+    /// let path = std::env::temp_dir().join("shaderprop-doc-check.c");
+    /// assert!(matches!(model.check_save(path, &Save::new()), Err(Error::Export { .. })));
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn check_save(&self, path: impl AsRef<Path>, save: &Save) -> Result<(), Error> {
+        let path = path.as_ref();
+        save.check(path)?;
+        let mut noted = self.clone();
+        // As long as those of a training are at most.
+        noted.note("notes of its training", "\"".repeat(2048));
+        file::write_model(&noted.saved(), path, save, |content| {
+            content(&mut std::io::sink())
+                .map_err(|error| Error::Write { path: path.display().to_string(), message: error.to_string() })
+        })
+    }
+
     /// What [`save`](Self::save) writes to a file of that name: where there are no files, as in a browser.
     ///
     /// # Errors
@@ -111,14 +138,4 @@ impl Model {
             None => Ok(model),
         }
     }
-}
-
-/// Refuses a model that could not be saved under that name, with a few more notes than it has: before it is trained, and not after.
-pub fn savable(model: &Model, path: &Path) -> Result<(), Error> {
-    let mut noted = model.clone();
-    noted.note("notes of its training", "\"".repeat(2048));
-    file::write_model(&noted.saved(), path, &Save::new(), |content| {
-        content(&mut std::io::sink())
-            .map_err(|error| Error::Write { path: path.display().to_string(), message: error.to_string() })
-    })
 }

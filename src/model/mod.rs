@@ -1,18 +1,19 @@
-//! What a user holds: a model, a sweep of many, a predictor, cross-validation.
+//! What a user holds: a model, a sweep of many, cross-validation.
 //!
 //! Uses all rooms below.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod cross_validation;
 mod files;
+mod inference;
 #[expect(clippy::module_inception, reason = "the file is named after what it defines")]
 mod model;
 mod predictor;
 mod sweep;
+mod tables;
+mod training;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use self::cross_validation::{Fold, cross_validate};
-pub use self::files::savable;
 pub use self::model::Model;
-pub use self::predictor::Predictor;
 pub use self::sweep::{Member, MemberHistory, Sweep, SweepHistory};

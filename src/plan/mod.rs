@@ -17,7 +17,7 @@ mod tensors;
 pub(crate) use self::dispatch::PARAMS_STRIDE;
 pub use self::dispatch::{Dispatch, Operand};
 pub use self::fused::{FusedIds, FusedRun, FusedTraining, LookProgram, Orders};
-pub use self::ids::{BatchIds, EvaluationIds, Piece, PlansParameters, PredictionIds, StepTable, TrainingIds};
+pub use self::ids::{BatchIds, EvaluationIds, LayerIds, Piece, PlansParameters, PredictionIds, StepTable, TrainingIds};
 pub use self::products::{Ending, Factors};
 pub use self::program::{Plan, Planned, VERSION};
 pub use self::stages::{Chance, Dropout, LossOf, Outputs, Slot, Update};

@@ -188,7 +188,12 @@ pub enum OnNonFinite {
     Continue,
 }
 
-/// A switch with which another thread cancels a training; the weights reached by then stay, or where early stopping restores them the best.
+/// A switch with which another thread cancels a training.
+///
+/// The training ends after the step that it is in, or within a quarter of a second of device time where steps are shorter. The weights reached
+/// by then stay; if early stopping restores the best weights, those do. The history has the whole epochs: an epoch that was left before its end,
+/// or before its validation rows were measured, is not in it, and no [`Checkpoint`] is written of it. A training that has ended by then was not
+/// cancelled, and its [`Ended`](crate::Ended) says why it ended.
 ///
 /// ```
 /// use shaderprop::{Cancel, Fit};

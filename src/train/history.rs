@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::display::short;
 use crate::engine::Engine;
 use crate::network::Tensor;
-use crate::settings::{Measured, Metric, Scale, confusion};
 
 /// What [`fit`](crate::Model::fit) returns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,69 +62,6 @@ pub struct Log {
     pub learning_rate: f64,
     /// All weights and biases after it, with [`Fit::log_weights`](crate::Fit::log_weights); else none.
     pub weights: Vec<Tensor>,
-}
-
-/// What [`evaluate`](crate::Model::evaluate) returns.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Evaluation {
-    /// The loss over all rows.
-    pub loss: f64,
-    /// The share that is right: [`Metric::Accuracy`]. Where each output is an answer by itself, an output above a half counts as 1, any
-    /// other as 0, and a target that is neither is never met. (Keras's `"accuracy"` of several such outputs is the categorical one.)
-    pub accuracy: f64,
-    pub(crate) measured: Measured,
-    pub(crate) scale: Scale,
-}
-
-impl Evaluation {
-    /// The value of a metric over all rows; NaN for [`Metric::TopK`] where there are not so many classes, and of what needs the confusion matrix
-    /// where that is not counted.
-    ///
-    /// ```
-    /// use shaderprop::{Activation, Device, Init, Loss, Metric, Model, Network};
-    /// let model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros)?;
-    /// let evaluation = model.evaluate(&[[0.0], [0.0]], &[[3.0], [-1.0]], Loss::MeanSquaredError)?;
-    /// assert_eq!(evaluation.metric(Metric::MeanAbsoluteError), 2.0);
-    /// # Ok::<(), shaderprop::Error>(())
-    /// ```
-    pub fn metric(&self, metric: Metric) -> f64 {
-        metric.value(&self.measured, &self.scale)
-    }
-
-    /// How many rows of each class were taken for which: a row for the class they are of, a column for what they were taken for. Of yes-or-no
-    /// answers the classes are no and yes. Empty for more than 1,024 classes.
-    pub fn confusion_matrix(&self) -> Vec<Vec<u64>> {
-        confusion(&self.measured.counts, &self.scale).unwrap_or_default()
-    }
-
-    /// The confusion matrix as text, under the classes' names.
-    ///
-    /// ```
-    /// use shaderprop::{Activation, Device, Init, Loss, Model, Network};
-    /// let model = Model::new(&Device::cpu(), &Network::new(1).dense(2, Activation::Softmax), &Init::Zeros)?;
-    /// let evaluation = model.evaluate(&[[0.0], [0.0]], &[[0.0], [1.0]], Loss::CategoricalCrossEntropy)?;
-    /// let text = evaluation.confusion_text(&["no".to_owned(), "yes".to_owned()]);
-    /// assert_eq!(text.lines().last(), Some("          yes |   1   0"));
-    /// # Ok::<(), shaderprop::Error>(())
-    /// ```
-    pub fn confusion_text(&self, classes: &[String]) -> String {
-        let counts = self.confusion_matrix();
-        let classes: Vec<String> = classes.iter().map(|class| short(class, 30)).collect();
-        let longest = counts.iter().flatten().map(|count| count.to_string().len());
-        let width = classes.iter().map(|class| class.chars().count()).chain(longest).max().unwrap_or(0) + 1;
-        let corner = "is, taken for";
-        let first = width.max(corner.len());
-        let row = |head: &str, cells: &mut dyn Iterator<Item = String>| {
-            cells.fold(format!("{head:>first$} |"), |line, cell| line + &format!("{cell:>width$}"))
-        };
-        let mut lines = vec![row(corner, &mut classes.iter().cloned())];
-        lines.push("-".repeat(lines[0].chars().count()));
-        for (class, counts) in classes.iter().zip(&counts) {
-            lines.push(row(class, &mut counts.iter().map(u64::to_string)));
-        }
-        lines.join("\n")
-    }
 }
 
 impl History {

@@ -17,7 +17,7 @@ mod watch;
 
 pub use self::checkpoint::{circumstances, read as read_checkpoint, settings as checkpoint_settings};
 pub use self::frame::{Task, frame};
-pub use self::history::{Ended, Evaluation, History, Log};
+pub use self::history::{Ended, History, Log};
 pub use self::start::{Start, Trained};
 pub use self::state::State;
 pub use self::summary::{LayerSummary, Summary};

@@ -1,4 +1,4 @@
-//! The checksum of a checkpoint, as docs/files.md has it.
+//! The checksum of a checkpoint, as docs/use/files.md has it.
 
 use std::collections::BTreeMap;
 

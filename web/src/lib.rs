@@ -35,15 +35,12 @@ impl Device {
 
     /// Gives it back to the browser: whatever uses it fails from then on.
     pub fn destroy(&self) {
-        if let Some(gpu) = shaderprop::internals::gpu(&self.0) {
-            gpu.destroy();
-        }
+        self.0.destroy();
     }
 
     /// What is wrong with it for good, if anything is: an error that came before may have come of it.
     pub fn fault(&self) -> Option<js_sys::Error> {
-        let gpu = shaderprop::internals::gpu(&self.0)?;
-        Some(thrown(gpu.check().err()?).into())
+        Some(thrown(self.0.fault()?).into())
     }
 }
 

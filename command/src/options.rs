@@ -1,0 +1,216 @@
+//! Options that several commands share.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use shaderprop::{AtomicFile, Csv, Device, DeviceChoice, EngineChoice, Save};
+
+use crate::talk::Failure;
+
+/// How a table is written.
+#[derive(Args, Clone, Debug)]
+pub struct Format {
+    /// Whether the first line of a CSV file has the columns' names; auto: unless there is a number in it
+    #[arg(long, value_enum, default_value_t = Header::Auto, help_heading = "Data")]
+    pub header: Header,
+    /// What stands between the cells of a CSV file [default: the most frequent of , ; | and tab in the first line]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter, help_heading = "Data")]
+    pub delimiter: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Header {
+    Auto,
+    Yes,
+    No,
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        _ => Err("expected one ASCII character, or `tab`".into()),
+    }
+}
+
+impl Format {
+    pub fn csv(&self) -> Csv {
+        let mut csv = Csv::guess();
+        if self.header != Header::Auto {
+            csv = csv.header(self.header == Header::Yes);
+        }
+        self.delimiter.map_or(csv, |delimiter| csv.delimiter(delimiter))
+    }
+}
+
+/// Which device computes.
+#[derive(Args, Clone, Debug)]
+pub struct OnDevice {
+    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
+    #[arg(long, help_heading = "Device")]
+    pub device: Option<String>,
+}
+
+/// The multiply-adds of a step from which a software driver's threads gain more than they cost: docs/performance.md.
+const WORTH_THREADS: usize = 1 << 24;
+
+impl OnDevice {
+    /// Opens it, for steps of about so many multiply-adds.
+    pub fn open(&self, work: usize) -> Result<Device, Failure> {
+        open(&self.choice(), work)
+    }
+
+    pub fn choice(&self) -> DeviceChoice {
+        self.device.as_deref().map_or_else(DeviceChoice::from_env, DeviceChoice::from)
+    }
+}
+
+/// Opens a device. Mesa's software driver hands each dispatch to a pool of threads, which for small ones takes many times longer than the work: it is
+/// told to use none for these, by a variable that it reads when it is opened, unless that is set already.
+pub fn open(choice: &DeviceChoice, work: usize) -> Result<Device, Failure> {
+    let threads = std::env::var("LP_NUM_THREADS").ok();
+    let threads = threads.or_else(|| (work < WORTH_THREADS).then(|| "0".into()));
+    Ok(temp_env::with_var("LP_NUM_THREADS", threads, || Device::open_or_cpu(choice))?)
+}
+
+/// What trains there.
+#[derive(Args, Clone, Debug)]
+pub struct OnEngine {
+    #[command(flatten)]
+    pub device: OnDevice,
+    /// What trains: a dispatch for each stage of a step (staged), many epochs in a dispatch (fused), or the CPU engine
+    #[arg(long, value_enum, default_value_t = Engine::Auto, help_heading = "Device")]
+    pub engine: Engine,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    Auto,
+    Staged,
+    Fused,
+    Cpu,
+}
+
+impl OnEngine {
+    /// The device that is meant. The engine `cpu` is the device `cpu`; what contradicts it is an error.
+    pub fn choice(&self) -> Result<DeviceChoice, Failure> {
+        let (choice, explicit) = (self.device.choice(), self.device.device.is_some());
+        match self.engine {
+            Engine::Cpu if explicit && choice != DeviceChoice::Cpu => {
+                Err(contradiction("cpu", "no --device, or cpu", self.device.device.as_deref().unwrap_or("another")))
+            }
+            Engine::Cpu => Ok(DeviceChoice::Cpu),
+            Engine::Staged | Engine::Fused if choice == DeviceChoice::Cpu => {
+                let name = if self.engine == Engine::Staged { "staged" } else { "fused" };
+                Err(contradiction(name, "a device that runs shaders", "the device cpu"))
+            }
+            _ => Ok(choice),
+        }
+    }
+
+    pub fn engine(&self) -> EngineChoice {
+        match self.engine {
+            Engine::Auto | Engine::Cpu => EngineChoice::Auto,
+            Engine::Staged => EngineChoice::Staged,
+            Engine::Fused => EngineChoice::Fused,
+        }
+    }
+
+    /// Opens the device.
+    pub fn open(&self, work: usize) -> Result<Device, Failure> {
+        let device = open(&self.choice()?, work)?;
+        if matches!(self.engine, Engine::Staged | Engine::Fused) && device.info().limits.is_none() {
+            let why = device.notice().unwrap_or_else(|| "no adapter".into());
+            return Err(Failure::Run(format!(
+                "--engine: expected a device that runs shaders, got none ({why}); leave the option out"
+            )));
+        }
+        Ok(device)
+    }
+}
+
+fn contradiction(engine: &str, expected: &str, got: &str) -> Failure {
+    Failure::Arguments(format!("--engine {engine}: expected {expected}, got {got}; leave one of both out"))
+}
+
+/// A file that an option asks for.
+pub struct Place<'a> {
+    pub option: &'static str,
+    pub path: &'a Path,
+    /// Whether it will be a model, in a format that its name says.
+    pub model: bool,
+    /// Whether it is read first, and may be replaced for that.
+    pub resumed: bool,
+}
+
+impl<'a> Place<'a> {
+    /// Of an option that may be there.
+    pub fn of(option: &'static str, path: Option<&'a PathBuf>) -> Option<Self> {
+        path.map(|path| Self { option, path, model: false, resumed: false })
+    }
+
+    pub fn of_model(option: &'static str, path: Option<&'a PathBuf>) -> Option<Self> {
+        path.map(|path| Self { option, path, model: true, resumed: false })
+    }
+}
+
+/// Refuses places where files could not be written later, before there is anything to write.
+pub fn check_places<'a>(places: impl IntoIterator<Item = Option<Place<'a>>>, force: bool) -> Result<(), Failure> {
+    let mut taken: Vec<(&str, PathBuf)> = Vec::new();
+    for Place { option, path, model, resumed } in places.into_iter().flatten() {
+        let force = force || resumed;
+        let checked = match model {
+            true => Save::new().overwrite(force).check(path),
+            false => AtomicFile::new(path).overwrite(force).check(),
+        };
+        checked.map_err(|error| place_failed(option, path, error))?;
+        // Two names of one file are two only as long as it is not there.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        let whole = std::fs::canonicalize(path).unwrap_or_else(|_| folder.join(path.file_name().unwrap_or_default()));
+        if let Some((other, _)) = taken.iter().find(|(_, other)| *other == whole) {
+            let path = path.display();
+            return Err(Failure::Arguments(format!(
+                "{option} {path}: expected another file than that of {other}, got the same; change one of them"
+            )));
+        }
+        taken.push((option, whole));
+    }
+    Ok(())
+}
+
+fn place_failed(option: &str, path: &Path, error: shaderprop::Error) -> Failure {
+    match error {
+        shaderprop::Error::Exists { .. } => {
+            let path = path.display();
+            Failure::Run(format!("{option} {path}: expected no file there yet, got one; choose another name, or give --force"))
+        }
+        other => other.into(),
+    }
+}
+
+/// Writes a file: all of it or nothing.
+pub fn write(path: &Path, force: bool, content: &[u8]) -> Result<(), Failure> {
+    Ok(AtomicFile::new(path).overwrite(force).write(|file| file.write_all(content))?)
+}
+
+/// A count of at least 1.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a whole number of at least 1".into())
+}
+
+/// A share, from 0 to below 1.
+pub fn share(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|share| (0.0..1.0).contains(share))
+        .ok_or_else(|| "expected a share from 0 to below 1, as 0.2".into())
+}
+
+/// A number that is finite and not negative.
+pub fn not_negative(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite() && *number >= 0.0)
+        .ok_or_else(|| "expected a finite number from 0 on".into())
+}

@@ -1,0 +1,205 @@
+//! `sweep`: learning rates, seeds and folds trained at once, a ranking of the rates, and the best saved.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::json;
+use shaderprop::{Member, Parts, Save, Split, Sweep};
+
+use crate::options::{self, OnEngine, Place};
+use crate::recipe::{self, How, Task, What, metric};
+use crate::talk::{self, Failure, Talk};
+
+/// Compares learning rates by cross-validation: every rate with every seed and fold, all trained at once
+///
+/// Scales and categories are learned of all rows. With --out the best rate's network that was trained on all rows is saved.
+///
+/// Example:
+///   shaderprop sweep examples/iris/iris.csv --learning-rates 0.001,0.01,0.1 --hidden 16
+#[derive(Args)]
+#[command(verbatim_doc_comment, allow_negative_numbers = true)]
+pub struct Options {
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    how: How,
+    /// The learning rates
+    #[arg(long, value_name = "RATES", value_delimiter = ',', value_parser = options::not_negative, default_value = "0.0003,0.001,0.003,0.01,0.03", help_heading = "Sweep")]
+    learning_rates: Vec<f64>,
+    /// How many first weights are tried, from --seed on
+    #[arg(long, value_name = "COUNT", value_parser = options::at_least_one, default_value = "1", help_heading = "Sweep")]
+    seeds: usize,
+    /// In how many parts the rows are cut, each measured on once while the others are trained on
+    #[arg(long, value_name = "COUNT", value_parser = options::at_least_one, default_value = "5", help_heading = "Sweep")]
+    folds: usize,
+    #[command(flatten)]
+    engine: OnEngine,
+    /// Where the best model goes: .safetensors, .npz, .onnx, .json or .c
+    #[arg(short, long, value_name = "FILE", help_heading = "Files")]
+    out: Option<PathBuf>,
+    /// Replace a file that is there already
+    #[arg(long, help_heading = "Files")]
+    force: bool,
+    /// An object for each learning rate, the best first, instead of a table
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+    /// Say nothing on stderr but errors
+    #[arg(short, long, help_heading = "Output")]
+    quiet: bool,
+}
+
+/// What a rate reached.
+struct Ranked {
+    rate: f64,
+    /// Of each network that was measured on rows it had not seen.
+    scores: Vec<f64>,
+    /// The sum of their losses.
+    loss: f64,
+    diverged: usize,
+    /// The member that was trained on all rows, by the first seed.
+    whole: usize,
+}
+
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let talk = Talk { quiet: options.quiet };
+    options.engine.choice()?;
+    if options.folds < 2 {
+        return Err(Failure::Arguments("--folds: expected at least 2, got 1; give more".into()));
+    }
+    options::check_places([Place::of_model("--out", options.out.as_ref())], options.force)?;
+    let learned = options.what.read(talk)?;
+    let task = learned.target.task;
+    let table = &learned.table;
+    let preprocessing = learned.fit(table, talk)?;
+    let data = preprocessing.transform(table)?;
+    let split = match learned.target.labels.as_slice() {
+        [] => Split::new(table.rows()),
+        labels => Split::stratified(labels),
+    };
+    let folds = split.seed(options.how.seed).k_fold(options.folds)?;
+    let network = options.how.network(&options.how.hidden.0, 0.0, &preprocessing);
+    let rows_trained = table.rows() - table.rows() / options.folds;
+    let fit = options.how.settings(task, &preprocessing, rows_trained)?.engine(options.engine.engine());
+    let count = options.learning_rates.len() * options.seeds * (options.folds + 1);
+    let device = options.engine.open(recipe::work(&network, options.how.batch(rows_trained)).saturating_mul(count))?;
+    talk.device(&device);
+    let mut sweep = Sweep::new(&device, &network, options.members(&folds))?;
+    let engine = sweep.engine(&fit, table.rows())?;
+    talk.say(format!(
+        "{} networks: {} rates, {} seeds, {} folds and all rows; engine: {engine}",
+        sweep.len(),
+        options.learning_rates.len(),
+        options.seeds,
+        options.folds
+    ));
+    if let Some(path) = &options.out {
+        let model = sweep.model(0)?.with_preprocessing(preprocessing.clone())?;
+        model.check_save(path, &Save::new().overwrite(options.force))?;
+    }
+    let begun = Instant::now();
+    let history = sweep.fit(&data.inputs, &data.targets, &fit)?;
+    talk.say(format!("trained in {:.2} s", begun.elapsed().as_secs_f64()));
+
+    let mut ranked = Vec::new();
+    let loss =
+        if task == Task::Classify { shaderprop::Loss::CategoricalCrossEntropy } else { shaderprop::Loss::MeanSquaredError };
+    for (i, rate) in options.learning_rates.iter().enumerate() {
+        let mut rank =
+            Ranked { rate: *rate, scores: Vec::new(), loss: 0.0, diverged: 0, whole: options.place(i, 0, options.folds) };
+        for seed in 0..options.seeds {
+            for (fold, parts) in folds.iter().enumerate() {
+                let member = options.place(i, seed, fold);
+                if history.members[member].diverged {
+                    rank.diverged += 1;
+                    continue;
+                }
+                let model = sweep.model(member)?.with_preprocessing(preprocessing.clone())?;
+                let evaluation = model.evaluate(data.inputs.select(&parts.test), data.targets.select(&parts.test), loss)?;
+                rank.scores.push(evaluation.metric(metric(task)));
+                rank.loss += evaluation.loss;
+            }
+        }
+        ranked.push(rank);
+    }
+    // Those of which none diverged first; accuracies fall, errors rise; of equal ones the lesser loss.
+    let key = |rank: &Ranked| {
+        let (mean, _) = rank.mean_and_deviation();
+        (if task == Task::Classify { -mean } else { mean }, rank.loss)
+    };
+    ranked.sort_by(|a, b| {
+        let ((mean, loss), (other_mean, other_loss)) = (key(a), key(b));
+        a.diverged.cmp(&b.diverged).then(mean.total_cmp(&other_mean)).then(loss.total_cmp(&other_loss))
+    });
+    options.print(&ranked, task)?;
+    if let (Some(path), Some(best)) = (&options.out, ranked.first()) {
+        if best.diverged > 0 || history.members[best.whole].diverged {
+            return Err(Failure::Run(format!(
+                "--out {}: expected a network that did not diverge, got none of the best rate {}; give lower --learning-rates",
+                path.display(),
+                best.rate
+            )));
+        }
+        let mut model = sweep.model(best.whole)?.with_preprocessing(preprocessing)?;
+        let (mean, deviation) = best.mean_and_deviation();
+        model.note("learning_rate", best.rate.to_string());
+        model.note("chosen by", format!("{} of {mean} ± {deviation} over {} networks", metric(task).name(), best.scores.len()));
+        model.save(path, &Save::new().overwrite(options.force))?;
+        talk.say(format!("saved: {}, trained on all rows with the learning rate {}", path.display(), best.rate));
+    }
+    Ok(())
+}
+
+impl Options {
+    /// Where a member stands: the last fold of each seed is all rows.
+    fn place(&self, rate: usize, seed: usize, fold: usize) -> usize {
+        (rate * self.seeds + seed) * (self.folds + 1) + fold
+    }
+
+    fn members(&self, folds: &[Parts]) -> Vec<Member> {
+        let rows: Vec<std::sync::Arc<[usize]>> = folds.iter().map(|parts| parts.train.as_slice().into()).collect();
+        let mut members = Vec::new();
+        for rate in &self.learning_rates {
+            for seed in 0..self.seeds as u64 {
+                let member = || Member::new(self.how.init(self.how.seed.wrapping_add(seed))).learning_rate(*rate);
+                members.extend(rows.iter().map(|rows| member().rows(rows.clone())));
+                members.push(member());
+            }
+        }
+        members
+    }
+
+    fn print(&self, ranked: &[Ranked], task: Task) -> Result<(), Failure> {
+        let name = metric(task).name();
+        if !self.json {
+            talk::print(&format!("rank  learning rate  {} on rows not trained on", crate::progress::spaced(&name)))?;
+        }
+        for (i, rank) in ranked.iter().enumerate() {
+            let (mean, deviation) = rank.mean_and_deviation();
+            if self.json {
+                let object = json!({"rank": i + 1, "learning_rate": rank.rate, "metric": name, "mean": mean, "deviation": deviation,
+                    "scores": rank.scores, "diverged": rank.diverged});
+                talk::print(&object.to_string())?;
+                continue;
+            }
+            let diverged = if rank.diverged > 0 { format!(", {} diverged", rank.diverged) } else { String::new() };
+            let reached = if rank.scores.is_empty() {
+                "none".into()
+            } else {
+                format!("{mean:.4} ± {deviation:.4} over {} networks", rank.scores.len())
+            };
+            talk::print(&format!("{:>4}  {:>13}  {reached}{diverged}", i + 1, rank.rate))?;
+        }
+        Ok(())
+    }
+}
+
+impl Ranked {
+    /// The mean, and the standard deviation of the sample: 0 of one.
+    fn mean_and_deviation(&self) -> (f64, f64) {
+        let count = self.scores.len() as f64;
+        let mean = self.scores.iter().sum::<f64>() / count;
+        let squares: f64 = self.scores.iter().map(|score| (score - mean) * (score - mean)).sum();
+        (mean, if count > 1.0 { (squares / (count - 1.0)).sqrt() } else { 0.0 })
+    }
+}

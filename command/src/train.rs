@@ -1,0 +1,458 @@
+//! `train`: from a table to a model, and how good it is.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use shaderprop::{
+    Checkpoint, Device, EarlyStopping, Ended, Engine, EngineChoice, Error, Fit, History, Load, Log, Model, Network, Optimizer,
+    Preprocessing, Save, Schedule, Table,
+};
+
+use crate::data::{self, Parts};
+use crate::options::{self, OnEngine, Place};
+use crate::picture;
+use crate::progress::Progress;
+use crate::recipe::{self, How, Learned, Task, What, metric};
+use crate::report::{self, Score};
+use crate::signals::Signals;
+use crate::talk::{self, Failure, Talk};
+
+/// Trains a network on a table, and says how good it is on rows that it was not trained on
+///
+/// Examples:
+///   shaderprop train examples/iris/iris.csv
+///   shaderprop train examples/digits/digits.csv.gz --target 64 --out digits.npz --plot digits.png
+///   shaderprop train examples/table/coffee.csv --drop lot --checkpoint coffee.checkpoint
+#[derive(Args)]
+#[command(verbatim_doc_comment, allow_negative_numbers = true)]
+pub struct Options {
+    #[command(flatten)]
+    what: What,
+    /// The share of the rows that are measured on at the end alone
+    #[arg(long, value_name = "SHARE", value_parser = options::share, default_value = "0.2", help_heading = "Data")]
+    test_split: f64,
+    /// The share of the other rows that are measured on after each epoch, and decide when to stop
+    #[arg(long, value_name = "SHARE", value_parser = options::share, default_value = "0.2", help_heading = "Data")]
+    validation_split: f64,
+    #[command(flatten)]
+    how: How,
+    /// The share of each hidden layer's outputs that are left out at random [default: 0.1; 0 of --engine fused, which has none]
+    #[arg(long, value_name = "SHARE", value_parser = options::share, help_heading = "Network")]
+    dropout: Option<f64>,
+    /// How far a step goes [default: 0.003 for rmsprop, adam and adamw, 0.03 for the others]
+    #[arg(long, value_name = "RATE", value_parser = options::not_negative, help_heading = "Training")]
+    learning_rate: Option<f64>,
+    /// Stop after so many epochs without a better validation loss, and keep the best weights; 0: never [default: 20]
+    #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
+    patience: Option<usize>,
+    #[command(flatten)]
+    engine: OnEngine,
+    /// Where the model goes: .safetensors, .npz, .onnx, .json or .c
+    #[arg(short, long, value_name = "FILE", help_heading = "Files")]
+    out: Option<PathBuf>,
+    /// Where the losses and metrics of all epochs go: .csv or .json
+    #[arg(long, value_name = "FILE", value_parser = history_file, help_heading = "Files")]
+    history: Option<PathBuf>,
+    /// Where a picture of them goes: .png or .svg
+    #[arg(long, value_name = "FILE", value_parser = picture::file, help_heading = "Files")]
+    plot: Option<PathBuf>,
+    /// A file that holds all of the training's state after each epoch, from which it also goes on if the device is lost
+    #[arg(long, value_name = "FILE", help_heading = "Files")]
+    checkpoint: Option<PathBuf>,
+    /// Go on from a checkpoint, with the same options as before; --epochs is how many there are in all
+    #[arg(long, value_name = "FILE", help_heading = "Files")]
+    resume: Option<PathBuf>,
+    /// Replace files that are there already
+    #[arg(long, help_heading = "Files")]
+    force: bool,
+    /// Log after epoch 1, and then after every so many [default: a twentieth of all]
+    #[arg(long, value_name = "EPOCHS", value_parser = options::at_least_one, help_heading = "Output")]
+    log_every: Option<usize>,
+    /// An object for each logged epoch on stdout, and one with the result, instead of a table
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+    /// Say nothing on stderr but errors
+    #[arg(short, long, help_heading = "Output")]
+    quiet: bool,
+}
+
+/// How long is waited before each time that a lost device is opened anew: its driver may need a moment, and one that is lost again and again is no use.
+const RECOVERIES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
+
+fn history_file(text: &str) -> Result<PathBuf, String> {
+    match Path::new(text).extension().and_then(|end| end.to_str()) {
+        Some("csv" | "json") => Ok(text.into()),
+        _ => Err("expected a name that ends in .csv or .json".into()),
+    }
+}
+
+/// The rows of three parts, and what was learned of the first.
+struct Rows {
+    train: Table,
+    validation: Table,
+    test: Table,
+    preprocessing: Preprocessing,
+}
+
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let talk = Talk { quiet: options.quiet };
+    let signals = Signals::listen();
+    options.engine.choice()?;
+    if options.engine.engine() == EngineChoice::Fused && options.validation_split > 0.0 {
+        return Err(Failure::Arguments(
+            "--engine fused: expected no validation, which it does not measure, got a share of the rows for it; give --validation-split 0".into(),
+        ));
+    }
+    if options.patience.is_some_and(|epochs| epochs > 0) && options.validation_split == 0.0 {
+        return Err(Failure::Arguments(
+            "--patience: expected validation rows to watch, got --validation-split 0; leave one of both out".into(),
+        ));
+    }
+    options.check_places()?;
+    let learned = options.what.read(talk)?;
+    let task = learned.target.task;
+    let rows = options.rows(&learned, talk)?;
+    let settings = options.settings(task, &rows)?;
+    let network = options.how.network(&options.how.hidden.0, options.dropout(), &rows.preprocessing);
+    let device = options.engine.open(recipe::work(&network, options.how.batch(rows.train.rows())))?;
+    talk.device(&device);
+    signals.check(talk, || "before the training began".into())?;
+    let (model, history) = options.train(&network, &device, &rows, &settings, (&signals, talk))?;
+    options.finish(&learned, (&rows, model, &history), (&settings, &signals, talk))
+}
+
+impl Options {
+    fn check_places(&self) -> Result<(), Failure> {
+        let resumed = |place: &Place| {
+            let whole = |path: &Path| std::fs::canonicalize(path).ok();
+            self.resume.as_ref().is_some_and(|resume| whole(resume).is_some() && whole(resume) == whole(place.path))
+        };
+        let checkpoint = Place::of("--checkpoint", self.checkpoint.as_ref());
+        let checkpoint = checkpoint.map(|place| Place { resumed: resumed(&place), ..place });
+        options::check_places(
+            [
+                Place::of_model("--out", self.out.as_ref()),
+                Place::of("--history", self.history.as_ref()),
+                Place::of("--plot", self.plot.as_ref()),
+                checkpoint,
+            ],
+            self.force,
+        )
+    }
+
+    /// Cuts the rows into parts, and learns what the columns are from those to train on.
+    fn rows(&self, learned: &Learned, talk: Talk) -> Result<Rows, Failure> {
+        let table = &learned.table;
+        let test = if learned.test.is_some() { 0.0 } else { self.test_split };
+        let Parts { train, validation, test } =
+            data::parts(table.rows(), &learned.target.labels, (test, self.validation_split), self.how.seed)?;
+        let own = table.select(&test);
+        let rows = (table.select(&train), table.select(&validation), learned.test.clone().unwrap_or(own));
+        let preprocessing = learned.fit(&rows.0, talk)?;
+        // What cannot be measured on is told before the training instead of after it.
+        for part in [&rows.1, &rows.2].into_iter().filter(|part| part.rows() > 0) {
+            preprocessing.transform(part)?;
+        }
+        talk.say(format!(
+            "rows: {} to train on, {} to validate on after each epoch, {} to test on at the end",
+            rows.0.rows(),
+            rows.1.rows(),
+            rows.2.rows()
+        ));
+        Ok(Rows { train: rows.0, validation: rows.1, test: rows.2, preprocessing })
+    }
+
+    fn rate(&self) -> f64 {
+        self.learning_rate.unwrap_or(match self.how.optimizer {
+            Optimizer::RmsProp { .. } | Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 0.003,
+            _ => 0.03,
+        })
+    }
+
+    fn dropout(&self) -> f64 {
+        self.dropout.unwrap_or(if self.engine.engine() == EngineChoice::Fused { 0.0 } else { 0.1 })
+    }
+
+    fn patience(&self) -> usize {
+        self.patience.unwrap_or(20)
+    }
+
+    fn every(&self) -> usize {
+        self.log_every.unwrap_or(self.how.epochs / 20).max(1)
+    }
+
+    /// The settings, all but what one run may have and another not.
+    fn settings(&self, task: Task, rows: &Rows) -> Result<Fit, Failure> {
+        let mut fit = self.how.settings(task, &rows.preprocessing, rows.train.rows())?.learning_rate(self.rate());
+        fit = fit.engine(self.engine.engine()).log_every(self.every());
+        if rows.validation.rows() > 0 {
+            let validation = rows.preprocessing.transform(&rows.validation)?;
+            fit = fit.validation_data(validation.inputs, validation.targets).metrics([metric(task)]).log_every(1);
+        }
+        if self.patience() > 0 && rows.validation.rows() > 0 {
+            fit = fit.early_stopping(EarlyStopping::patience(self.patience()));
+        }
+        Ok(fit)
+    }
+
+    fn train(
+        &self,
+        network: &Network,
+        device: &Device,
+        rows: &Rows,
+        settings: &Fit,
+        (signals, talk): (&Signals, Talk),
+    ) -> Result<(Model, History), Failure> {
+        let data = rows.preprocessing.transform(&rows.train)?;
+        let model = Model::new(device, network, &self.how.init(self.how.seed))?;
+        let mut model = model.with_preprocessing(rows.preprocessing.clone())?;
+        let mut fit = settings.clone().cancel(&signals.cancel());
+        if let Some(path) = &self.checkpoint {
+            fit = fit.checkpoint(Checkpoint::new(path).overwrite(self.force));
+        }
+        if let Some(path) = &self.out {
+            model.check_save(path, &Save::new().overwrite(self.force))?;
+        }
+        let engine = model.engine(&fit, rows.train.rows())?;
+        if self.engine.engine() == EngineChoice::Fused && engine.engine != Engine::Fused {
+            return Err(Failure::Arguments(format!(
+                "--engine fused: expected a training that it takes, got another: {}; choose another engine",
+                engine.why
+            )));
+        }
+        let sizes: Vec<_> = network.layers().iter().map(|layer| layer.units.to_string()).collect();
+        let parameters = model.summary(&fit, rows.train.rows())?.parameters;
+        talk.say(format!(
+            "network: {}-{}, {} hidden, {parameters} parameters; {} by {} rows",
+            network.inputs(),
+            sizes.join("-"),
+            self.how.activation.name(),
+            self.how.optimizer.name(),
+            self.how.batch(rows.train.rows())
+        ));
+        let stood = self.resume.as_ref().map(|path| Model::load(&Device::cpu(), path, &Load::new())).transpose()?;
+        let shown = (self.how.epochs, self.every());
+        let mut progress = Progress::new(talk, self.json, shown, rows.train.rows(), stood.map(|model| model.epochs()));
+        let mut history = match &self.resume {
+            Some(path) => model.resume_with(path, &data.inputs, &data.targets, &fit, |log: &Log| progress.epoch(log)),
+            None => model.fit_with(&data.inputs, &data.targets, &fit, |log: &Log| progress.epoch(log)),
+        };
+        let lost = history.as_ref().err().filter(|error| error.needs_new_device() && self.checkpoint.is_some()).cloned();
+        if let Some(lost) = lost {
+            progress.say(format!("{lost}, which is tried now, to go on from the last checkpoint"));
+            for wait in RECOVERIES {
+                std::thread::sleep(wait);
+                history = model.recover_with(&data.inputs, &data.targets, &fit, |log: &Log| progress.epoch(log));
+                match &history {
+                    Err(error) if error.needs_new_device() => (),
+                    // The adapter does not open, or not yet: what ended the training is what there is to say at last.
+                    Err(Error::DeviceRequest { .. } | Error::UnknownDevice { .. } | Error::NoAdapter) => {
+                        history = Err(lost.clone())
+                    }
+                    _ => break,
+                }
+            }
+        }
+        let history = history?;
+        // Where nobody reads stdout any more the model is still wanted: that is told at the end, when the result cannot be printed either.
+        let told = progress.end();
+        if history.ended == Ended::Cancelled {
+            let done = history.loss.len();
+            signals.check(talk, || match &self.checkpoint {
+                _ if done == 0 => "in the first epoch, and nothing was saved".into(),
+                Some(path) => format!("after epoch {done}; to go on: {}", resuming(path)),
+                None => format!("after epoch {done}, and nothing was saved; with --checkpoint FILE it could go on"),
+            })?;
+        }
+        self.tell_end(&history, talk);
+        if let Err(failure) = told {
+            self.save(&model, &history, talk)?;
+            return Err(failure);
+        }
+        Ok((model, history))
+    }
+
+    /// Says why a training ended.
+    fn tell_end(&self, history: &History, talk: Talk) {
+        let done = history.loss.len();
+        match (history.ended, history.best_epoch) {
+            (Ended::EarlyStopping, Some(best)) => {
+                talk.say(format!(
+                    "stopped after epoch {done}: no better validation loss for {} epochs; the weights are those of epoch {best}",
+                    self.patience()
+                ));
+            }
+            (_, Some(best)) => talk.say(format!("finished after epoch {done}; the weights are those of epoch {best}, the best")),
+            _ => talk.say(format!("finished after epoch {done}")),
+        }
+    }
+
+    /// Measures, saves and reports.
+    fn finish(
+        &self,
+        learned: &Learned,
+        (rows, mut model, history): (&Rows, Model, &History),
+        (settings, signals, talk): (&Fit, &Signals, Talk),
+    ) -> Result<(), Failure> {
+        let task = learned.target.task;
+        let (measured, kind) = match () {
+            () if rows.test.rows() > 0 => (&rows.test, "test rows, which were not trained on"),
+            () if rows.validation.rows() > 0 => (&rows.validation, "validation rows, which chose the epoch"),
+            () => (&rows.train, "rows, which were trained on"),
+        };
+        let measuring = || -> Result<(Score, Option<Score>), Failure> {
+            let score = Score::of("this network", task, &model.evaluate_table(measured)?);
+            let validated = match rows.validation.rows() {
+                0 => None,
+                _ => Some(Score::of("validation", task, &model.evaluate_table(&rows.validation)?)),
+            };
+            Ok((score, validated))
+        };
+        let (score, validation) = match measuring() {
+            Ok(scores) => scores,
+            Err(failure) => {
+                // What was trained is not lost with it.
+                self.save(&model, history, talk)?;
+                return Err(failure);
+            }
+        };
+        for (name, score) in [("measured", Some(&score)), ("validation", validation.as_ref())] {
+            if let Some((metric, value)) = score.map(Score::first) {
+                model.note(format!("{name} {metric}"), value.to_string());
+            }
+        }
+        model.note("measured on", format!("{} {kind}", measured.rows()));
+        // First what cannot be had again. Where it cannot be written the result is told all the same.
+        let saved = self.save(&model, history, talk);
+        let linear = self.linear(&model, rows, measured, (task, settings, signals, talk));
+        if saved.is_ok() {
+            signals.check(talk, || "after the training; what was to be saved is saved".into())?;
+        }
+        let linear = match linear {
+            Ok(linear) => linear,
+            Err(failure) => return saved.and(Err(failure)),
+        };
+        let trivial = report::trivial(task, &rows.train, measured, learned.target.place);
+        if self.json {
+            let result = json!({"result": {
+                "target": rows.preprocessing.target(),
+                "task": if task == Task::Classify { "classify" } else { "regress" },
+                "epochs": history.loss.len(),
+                "best_epoch": history.best_epoch,
+                "stopped_early": history.ended == Ended::EarlyStopping,
+                "engine": history.engine.name(),
+                "device": model.device().info().to_string(),
+                "rows": {"train": rows.train.rows(), "validation": rows.validation.rows(), "test": rows.test.rows()},
+                "measured_on": kind.split(',').next(),
+                "network": score.json(),
+                "validation": validation.map(|score| score.json()),
+                "linear_model": linear.as_ref().map(Score::json),
+                "trivial": trivial.json(),
+            }});
+            talk::print(&result.to_string())?;
+            return saved;
+        }
+        let scores: Vec<Score> = [Some(score), linear, Some(trivial)].into_iter().flatten().collect();
+        talk::print(&format!("On {} {kind}:\n\n{}", measured.rows(), report::table(&scores)))?;
+        if let Some(validation) = &validation {
+            let (name, value) = validation.first();
+            talk::print(&format!("\nOn the validation rows: {} {value:.4}", crate::progress::spaced(name)))?;
+        }
+        if self.out.is_none() {
+            talk.say("the model was not saved: give --out FILE to keep it");
+        }
+        saved
+    }
+
+    /// Writes the files that were asked for: all that can be, and then the first failure.
+    fn save(&self, model: &Model, history: &History, talk: Talk) -> Result<(), Failure> {
+        let written = [self.save_model(model, talk), self.save_history(history, talk), self.save_plot(history, talk)];
+        written.into_iter().collect()
+    }
+
+    fn save_model(&self, model: &Model, talk: Talk) -> Result<(), Failure> {
+        if let Some(path) = &self.out {
+            model.save(path, &Save::new().overwrite(self.force))?;
+            talk.say(format!("saved: {}", path.display()));
+        }
+        Ok(())
+    }
+
+    fn save_history(&self, history: &History, talk: Talk) -> Result<(), Failure> {
+        if let Some(path) = &self.history {
+            let json = path.extension().is_some_and(|end| end == "json");
+            let text = if json { history.to_json() + "\n" } else { history.to_csv() };
+            options::write(path, self.force, text.as_bytes())?;
+            talk.say(format!("history: {}", path.display()));
+        }
+        Ok(())
+    }
+
+    fn save_plot(&self, history: &History, talk: Talk) -> Result<(), Failure> {
+        if let Some(path) = &self.plot {
+            let run = picture::curves::Run::of("", history);
+            picture::save(path, self.force, picture::SIZE, &picture::curves::Curves(&[run]))?;
+            talk.say(format!("picture: {}", path.display()));
+        }
+        Ok(())
+    }
+
+    /// What a linear model reaches, trained on the same rows; none if it diverges.
+    fn linear(
+        &self,
+        model: &Model,
+        rows: &Rows,
+        measured: &Table,
+        (task, settings, signals, talk): (Task, &Fit, &Signals, Talk),
+    ) -> Result<Option<Score>, Failure> {
+        let network = self.how.network(&[], 0.0, &rows.preprocessing);
+        let linear = Model::new(model.device(), &network, &shaderprop::Init::Zeros)?;
+        let mut linear = linear.with_preprocessing(rows.preprocessing.clone())?;
+        // By Adam, whatever the network's optimizer was; on the same rows, as long at most.
+        let fit = settings.clone().optimizer(Optimizer::adam()).learning_rate(0.01).schedule(Schedule::Constant);
+        let fit = fit.engine(EngineChoice::Auto).cancel(&signals.cancel());
+        let data = rows.preprocessing.transform(&rows.train)?;
+        match linear.fit(&data.inputs, &data.targets, &fit) {
+            Err(error @ shaderprop::Error::Diverged { .. }) => {
+                talk.say(format!("notice: the linear model beside: {error}"));
+                Ok(None)
+            }
+            trained => {
+                trained?;
+                Ok(Some(Score::of("linear model", task, &linear.evaluate_table(measured)?)))
+            }
+        }
+    }
+}
+
+/// The command with which an interrupted one goes on.
+fn resuming(checkpoint: &Path) -> String {
+    let mut words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(first) = words.first_mut() {
+        *first = "shaderprop".into();
+    }
+    let mut kept = Vec::new();
+    let mut skip = false;
+    for word in words {
+        // The checkpoint is the one to resume now, whatever was resumed before.
+        if std::mem::take(&mut skip) || word.starts_with("--resume=") {
+            continue;
+        }
+        if word == "--resume" {
+            skip = true;
+            continue;
+        }
+        kept.push(word);
+    }
+    // Behind `train`: what follows `--` is no option.
+    kept.splice(2.min(kept.len())..2.min(kept.len()), ["--resume".into(), checkpoint.display().to_string()]);
+    kept.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=,:+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}

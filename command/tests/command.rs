@@ -1,0 +1,1028 @@
+//! The command `shaderprop`, as people run it: what it prints, where, what it writes, and how it ends.
+
+#[cfg(target_os = "linux")]
+#[path = "../../tests/faults/shim.rs"]
+mod shim;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use shaderprop::{Activation, Columns, Csv, Device, Init, Load, Model, Network, Preprocessing, Save, Table};
+
+const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/digits/digits.csv.gz");
+const IRIS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/iris/iris.csv");
+const COFFEE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/table/coffee.csv");
+
+/// A folder of that name, empty.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("command-{name}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shaderprop"));
+    command.current_dir(folder).args(args).stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    command(folder, args).output().expect("the command")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+/// What it prints, of a run that goes well.
+fn done(folder: &Path, args: &[&str]) -> (String, String) {
+    let output = run(folder, args);
+    let (out, err) = (text(&output.stdout).to_owned(), text(&output.stderr).to_owned());
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {err}");
+    assert!(!err.contains("the CPU engine") || args.contains(&"cpu"), "no adapter was opened: {err}");
+    (out, err)
+}
+
+/// One line that has all of that, nothing on stdout, and that exit code.
+fn fails(folder: &Path, args: &[&str], code: i32, said: &[&str]) {
+    let output = run(folder, args);
+    let err = text(&output.stderr);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(code), ""), "{args:?}: {err}");
+    let last = err.lines().last().unwrap_or_default();
+    for part in said {
+        assert!(last.contains(part), "{args:?}: {part} is not in: {last}");
+    }
+    assert!(last.starts_with("error: ") && !err.contains("panicked"), "{err}");
+}
+
+/// [`fails`], before anything is trained.
+fn fails_early(folder: &Path, args: &[&str], code: i32, said: &[&str]) {
+    fails(folder, args, code, said);
+    let err = text(&run(folder, args).stderr).to_owned();
+    assert!(!err.contains("network: "), "it was begun: {err}");
+}
+
+/// The objects that it prints.
+fn objects(out: &str) -> Vec<Value> {
+    out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// The last one's result.
+fn result(folder: &Path, args: &[&str]) -> Value {
+    let mut all = objects(&done(folder, args).0);
+    all.pop().expect("an object")["result"].take()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("a number: {value}"))
+}
+
+/// Width, height and pixels of a PNG.
+fn pixels(path: &Path) -> (u32, u32, Vec<u8>) {
+    let file = std::io::BufReader::new(std::fs::File::open(path).expect("the picture"));
+    let mut reader = png::Decoder::new(file).read_info().expect("a PNG file");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
+    let info = reader.next_frame(&mut pixels).expect("an image");
+    (info.width, info.height, pixels)
+}
+
+/// How many pixels are about of that colour.
+fn count(pixels: &[u8], colour: [u8; 3]) -> usize {
+    pixels.chunks(3).filter(|pixel| pixel.iter().zip(colour).all(|(a, b)| a.abs_diff(b) < 12)).count()
+}
+
+const BLUE: [u8; 3] = [0, 114, 178];
+const ORANGE: [u8; 3] = [213, 94, 0];
+const GREEN: [u8; 3] = [0, 158, 115];
+
+/// With no option but the target, over ten seeds.
+#[test]
+fn train_without_options_is_good() {
+    let folder = folder("defaults");
+    for (args, least) in [(&[DIGITS, "--target", "64"][..], 0.955), (&[IRIS], 0.93)] {
+        let mut sums = [0.0; 2];
+        for seed in 0..10 {
+            let seed = seed.to_string();
+            let result = result(&folder, &[&["train"], args, &["--seed", &seed, "--json", "--quiet"]].concat());
+            sums[0] += number(&result["validation"]["accuracy"]) / 10.0;
+            sums[1] += number(&result["network"]["accuracy"]) / 10.0;
+            assert_eq!(result["measured_on"], "test rows");
+            assert!(number(&result["trivial"]["accuracy"]) < 0.4 && number(&result["linear_model"]["accuracy"]) > 0.7);
+        }
+        println!("{}: validation {:.4}, test {:.4}", args[0], sums[0], sums[1]);
+        assert!(sums[0] >= least, "{}: {sums:?}", args[0]);
+        assert!(sums[1] >= least - 0.03, "{}: {sums:?}", args[0]);
+    }
+}
+
+#[test]
+fn train_says_what_it_does_and_prints_what_it_found() {
+    let folder = folder("train");
+    let args =
+        ["train", COFFEE, "--drop", "lot", "--out", "coffee.safetensors", "--history", "coffee.csv", "--plot", "coffee.png"];
+    let (out, err) = done(&folder, &args);
+    for said in [
+        "400 rows of 7 columns",
+        "target: `grade`, 3 classes (guessed: --target and --task tell)",
+        "columns: 3 of numbers, 2 of categories: `origin` (5), `process` (3)\n",
+        "256 to train on, 64 to validate on after each epoch, 80 to test on",
+        "device: ",
+        "network: 13-64-32-3",
+        "epoch 1/200: loss ",
+        "validation accuracy",
+        "saved: coffee.safetensors",
+    ] {
+        assert!(err.contains(said), "{said}: {err}");
+    }
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], "On 80 test rows, which were not trained on:");
+    assert!(
+        lines[2].contains("accuracy") && lines[3].starts_with("this network") && lines[4].starts_with("linear model"),
+        "{out}"
+    );
+    assert!(lines[5].starts_with("always `poor`") && lines[7].starts_with("On the validation rows: accuracy 0."), "{out}");
+    // The history has a line for each epoch, the last of which stderr has too; and the picture both its curves.
+    let history = Table::read_csv(folder.join("coffee.csv"), &Csv::new()).expect("a history");
+    assert_eq!(history.names()[..4], ["epoch", "loss", "accuracy", "validation_loss"]);
+    let loss: f64 = history.cell(history.rows() - 1, 1).parse().expect("a loss");
+    assert!(err.contains(&format!("epoch {}/200: loss {loss:.4}", history.rows())), "{err}");
+    let (width, height, picture) = pixels(&folder.join("coffee.png"));
+    assert_eq!((width, height), (800, 500));
+    assert!(count(&picture, BLUE) > 300 && count(&picture, ORANGE) > 300 && count(&picture, [0; 3]) > 200);
+    // The result is that of the model in the file, on the rows that were held out, and `inspect` knows it.
+    let model = Model::load(&Device::cpu(), folder.join("coffee.safetensors"), &Load::new()).expect("the model");
+    let accuracy: f64 = model.notes()["measured accuracy"].parse().expect("a number");
+    assert!(lines[3].contains(&format!("{accuracy:.4}")), "{out}");
+    let (inspected, _) = done(&folder, &["inspect", "coffee.safetensors"]);
+    for said in [
+        "layers.2  softmax",
+        "3075 parameters",
+        "origin    5 categories: Brazil",
+        "altitude  number: (x - ",
+        "optimizer",
+        "80 test rows",
+    ] {
+        assert!(inspected.contains(said), "{said}: {inspected}");
+    }
+    // Nothing is written over, unless told; and nothing is said if it is to be quiet.
+    fails(&folder, &args, 1, &["--out coffee.safetensors", "--force"]);
+    let quiet = [&args[..], &["--force", "--quiet", "--epochs", "2"]].concat();
+    assert_eq!(done(&folder, &quiet).1, "");
+}
+
+#[test]
+fn train_takes_every_option() {
+    let folder = folder("options");
+    let base = ["train", COFFEE, "--target", "grade", "--drop", "lot", "--json", "--epochs", "4", "--seed", "1"];
+    let with = |more: &[&str]| result(&folder, &[&base, more].concat());
+    let plain = with(&[]);
+    assert_eq!((&plain["task"], &plain["epochs"]), (&Value::from("classify"), &Value::from(4)));
+    // Each changes what comes out, and gives the same again.
+    for more in [
+        &["--hidden", "8"][..],
+        &["--hidden", "none"],
+        &["--activation", "tanh"],
+        &["--optimizer", "rmsprop"],
+        &["--optimizer", "sgd"],
+        &["--learning-rate", "0.02"],
+        &["--schedule", "exponential:0.5"],
+        &["--schedule", "step:1:0.5"],
+        &["--schedule", "cosine"],
+        &["--schedule", "plateau:0.1:0", "--learning-rate", "0.3"],
+        &["--batch-size", "50"],
+        &["--dropout", "0.5"],
+        &["--weight-decay", "0.3"],
+        &["--patience", "0"],
+        &["--class-weight", "balanced"],
+        &["--class-weight", "fine=20,poor=0.1"],
+        &["--missing", "frequent", "--categorical", "days"],
+        &["--categorical", "days,moisture"],
+        &["--test-split", "0.4"],
+        &["--validation-split", "0.5"],
+        &["--seed", "2"],
+    ] {
+        // The last of an option that comes twice counts nowhere: it is refused.
+        let base: Vec<&str> = if more[0] == "--seed" { base[..base.len() - 2].to_vec() } else { base.to_vec() };
+        let args = [&base, more].concat();
+        let other = result(&folder, &args);
+        assert_ne!(other, plain, "{more:?}");
+        assert_eq!(other, result(&folder, &args), "{more:?}");
+    }
+    for (more, same) in [
+        (&["--task", "classify"][..], true),
+        (&["--loss", "categorical_cross_entropy"], true),
+        (&["--header", "yes", "--delimiter", ","], true),
+        (&["--log-every", "2"], true),
+        (&["--device", "auto", "--engine", "staged"], true),
+    ] {
+        assert_eq!(with(more) == plain, same, "{more:?}");
+    }
+    // Between engines, within rounding.
+    let without = ["--validation-split", "0", "--log-every", "3", "--hidden", "12"];
+    let [fused, staged, cpu] = [&["--engine", "fused"][..], &["--engine", "staged"], &["--engine", "cpu"]]
+        .map(|engine| with(&[&without, engine].concat()));
+    assert_eq!((&fused["engine"], &staged["engine"], &cpu["engine"]), (&"fused".into(), &"staged".into(), &"cpu".into()));
+    for other in [&fused, &cpu] {
+        assert!(
+            (number(&other["network"]["accuracy"]) - number(&staged["network"]["accuracy"])).abs() < 0.05,
+            "{other} {staged}"
+        );
+    }
+    assert_eq!(result(&folder, &[&base, &["--device", "cpu"][..]].concat())["engine"], "cpu");
+    // Objects of the logged epochs, and of the last.
+    let (out, _) = done(&folder, &[&base[..], &["--log-every", "2"]].concat());
+    let logged = objects(&out);
+    let epochs: Vec<_> = logged[..logged.len() - 1].iter().map(|object| object["epoch"].as_u64()).collect();
+    assert_eq!(epochs, [Some(1), Some(3), Some(4)]);
+    for name in ["loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate"] {
+        assert!(logged[1][name].is_f64(), "{}", logged[1]);
+    }
+    // Early stopping has its epoch.
+    let stopped = result(&folder, &["train", IRIS, "--json", "--patience", "2", "--learning-rate", "0.1"]);
+    assert_eq!(stopped["stopped_early"], true);
+    assert_eq!(number(&stopped["best_epoch"]) + 2.0, number(&stopped["epochs"]));
+    // What contradicts is refused, as an argument.
+    for (more, said) in [
+        (&["--engine", "cpu", "--device", "auto"][..], &["--engine cpu", "auto"][..]),
+        (&["--engine", "fused", "--device", "cpu"], &["--engine fused", "cpu"]),
+        (&["--engine", "fused"], &["--validation-split 0"]),
+        (&["--patience", "3", "--validation-split", "0"], &["--patience", "--validation-split 0"]),
+        (&["--engine", "fused", "--validation-split", "0", "--dropout", "0.5"], &["--engine fused", "dropout"]),
+        (&["--loss", "huber"], &["--loss", "categorical_cross_entropy", "huber"]),
+        (&["--class-weight", "bad=2"], &["--class-weight", "poor", "bad=2"]),
+        (&["--task", "regress"], &["numbers", "--task classify"]),
+        (
+            &["--out", "x.safetensors", "--history", "y.csv", "--plot", "y.csv.png", "--checkpoint", "x.safetensors"],
+            &["--checkpoint", "--out"],
+        ),
+    ] {
+        fails(&folder, &[&base, more].concat(), 2, said);
+    }
+    for more in [
+        &["--hidden", "8,0"][..],
+        &["--activation", "rrelu"],
+        &["--optimizer", "adam2"],
+        &["--loss", "l3"],
+        &["--schedule", "step:0.5"],
+        &["--schedule", "cosine:1:2"],
+        &["--batch-size", "0"],
+        &["--dropout", "1"],
+        &["--learning-rate", "-1"],
+        &["--learning-rate", "nan"],
+        &["--weight-decay", "-1"],
+        &["--test-split", "1.5"],
+        &["--missing", "mean"],
+        &["--out", "x.safetensors", "--out"],
+        &["--history", "x.txt"],
+        &["--plot", "x.jpg"],
+        &["--delimiter", "ab"],
+        &["--nonsense"],
+    ] {
+        let output = run(&folder, &[&base, more].concat());
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""), "{more:?}");
+        assert!(text(&output.stderr).contains(more[0]), "{more:?}: {}", text(&output.stderr));
+    }
+    assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 0, "nothing was written");
+}
+
+/// Numbers are learned in their units, beside their mean and a linear model.
+#[test]
+fn train_learns_numbers() {
+    let folder = folder("numbers");
+    let rows: String =
+        (0..400).map(|i| (i % 20, i * 7 % 23)).map(|(a, b)| format!("{a};{b};{}\n", 1000.5 + f64::from(a * b) * 50.0)).collect();
+    std::fs::write(folder.join("prices.csv"), format!("a;b;price\n{rows}")).expect("a file");
+    for loss in ["mean_squared_error", "mean_absolute_error", "huber"] {
+        let args = ["train", "prices.csv", "--json", "--loss", loss, "--out", "p.safetensors", "--force", "--history", "p.json"];
+        let result = result(&folder, &args);
+        assert_eq!((&result["task"], &result["target"]), (&"regress".into(), &"price".into()));
+        let error = |name: &str| number(&result[name]["root_mean_squared_error"]);
+        assert!(error("network") < 0.2 * error("linear_model") && error("linear_model") < 0.9 * error("trivial"), "{result}");
+        assert!(
+            number(&result["network"]["r_squared"]) > 0.98 && number(&result["trivial"]["r_squared"]).abs() < 0.1,
+            "{result}"
+        );
+        // In the target's units, in the history too.
+        assert!(error("trivial") > 3000.0, "{result}");
+        let history: Value = serde_json::from_slice(&std::fs::read(folder.join("p.json")).expect("a history")).expect("JSON");
+        let last =
+            history["validation_root_mean_squared_error"].as_array().and_then(|all| all.iter().map(number).reduce(f64::min));
+        assert!(last.is_some_and(|least| least > 0.3 * error("network") && least < 10.0 * error("network")), "{last:?} {result}");
+    }
+    let (out, err) = done(&folder, &["evaluate", "p.safetensors", "prices.csv", "--plot", "p.png", "--json"]);
+    let evaluated = &objects(&out)[0];
+    assert!(number(&evaluated["metrics"]["r_squared"]) > 0.98 && evaluated["rows"] == 400 && err.contains("p.png"), "{out}");
+    // The points, paler than their colour.
+    let pale = pixels(&folder.join("p.png")).2.chunks(3).filter(|pixel| pixel[2] > pixel[0].saturating_add(40)).count();
+    assert!((300..60_000).contains(&pale), "{pale}");
+    // Predictions are in the units too, and the columns may come in another order and without the target.
+    std::fs::write(folder.join("new.csv"), "b,a\n10,10\n20,5\n").expect("a file");
+    let (out, _) = done(&folder, &["predict", "p.safetensors", "new.csv", "--quiet"]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (3, "prediction"));
+    for line in &lines[1..] {
+        assert!((line.parse::<f64>().expect("a number") - 6000.5).abs() < 900.0, "{out}");
+    }
+    // The plane of both inputs, and one of a model that has more.
+    done(
+        &folder,
+        &["plot", "p.safetensors", "prices.csv", "--out", "plane.png", "--device", "auto", "--header", "yes", "--delimiter", ";"],
+    );
+    assert!(pixels(&folder.join("plane.png")).2.chunks(3).collect::<std::collections::HashSet<_>>().len() > 50);
+    done(&folder, &["train", IRIS, "--epochs", "2", "--out", "i.npz"]);
+    fails(&folder, &["plot", "i.npz", "--out", "no.png"], 1, &["i.npz", "two columns", "4 inputs"]);
+}
+
+/// One checkpoint an epoch changes no bit; what goes on ends as what was never stopped; options that differ are refused.
+#[test]
+fn checkpoints_change_nothing_and_go_on() {
+    let folder = folder("checkpoint");
+    fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&["train", DIGITS, "--target", "64", "--patience", "0"], more].concat()
+    }
+    let model = |name: &str| std::fs::read(folder.join(name)).expect("a model");
+    let (plain, _) = done(&folder, &train(&["--epochs", "12", "--out", "a.safetensors"]));
+    done(&folder, &train(&["--epochs", "12", "--out", "b.safetensors", "--checkpoint", "b.checkpoint"]));
+    assert!(model("a.safetensors") == model("b.safetensors"));
+    done(&folder, &train(&["--epochs", "5", "--checkpoint", "c.checkpoint"]));
+    let (resumed, err) = done(
+        &folder,
+        &train(&["--epochs", "12", "--out", "c.safetensors", "--checkpoint", "c.checkpoint", "--resume", "c.checkpoint"]),
+    );
+    assert!(
+        err.contains("resumed at epoch 5\n") && resumed == plain && model("a.safetensors") == model("c.safetensors"),
+        "{err}"
+    );
+    // One that is done says so, and one that goes to another file leaves the first.
+    let (again, err) = done(&folder, &train(&["--epochs", "12", "--resume", "c.checkpoint", "--checkpoint", "d.checkpoint"]));
+    assert!(err.contains("resumed at epoch 12\n") && again == plain, "{err}");
+    fails(&folder, &train(&["--epochs", "12", "--checkpoint", "c.checkpoint"]), 1, &["--checkpoint c.checkpoint", "--force"]);
+    for (more, said) in [
+        (&["--seed", "4"][..], "seed: it was 0, and is 4"),
+        (&["--learning-rate", "0.1"], "learning_rate"),
+        (&["--hidden", "20"], "64-20-10"),
+        (&["--batch-size", "20"], "batch_size"),
+        (&["--weight-decay", "0"], "weight_decay"),
+        (&["--optimizer", "adamw"], "optimizer"),
+        (&["--test-split", "0.3"], "preprocessing"),
+        (&["--epochs", "3"], "12 epochs, where 3"),
+    ] {
+        let epochs: &[&str] = if more[0] == "--epochs" { &[] } else { &["--epochs", "20"] };
+        fails(&folder, &[&train(&["--resume", "c.checkpoint"])[..], epochs, more].concat(), 1, &["c.checkpoint", said]);
+    }
+    fails(&folder, &train(&["--resume", "none.checkpoint"]), 1, &["none.checkpoint"]);
+    fails(&folder, &train(&["--resume", "a.safetensors"]), 1, &["a.safetensors", "checkpoint"]);
+}
+
+/// Reads stderr until it has this, and then on to its end beside.
+#[cfg(unix)]
+fn wait_for(child: &mut std::process::Child, said: &str) -> std::thread::JoinHandle<String> {
+    use std::io::BufRead;
+    let mut reader = std::io::BufReader::new(child.stderr.take().expect("stderr"));
+    let mut all = String::new();
+    while !all.contains(said) {
+        assert!(reader.read_line(&mut all).expect("a line") > 0, "it ended: {all}");
+    }
+    std::thread::spawn(move || {
+        std::io::Read::read_to_string(&mut reader, &mut all).expect("text");
+        all
+    })
+}
+
+#[cfg(unix)]
+fn signal(child: &std::process::Child, name: &str) {
+    assert!(Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().expect("kill").success());
+}
+
+/// The first signal ends the training with a checkpoint, and says how to go on, which then works; the second one ends at once.
+#[cfg(unix)]
+#[test]
+fn signals_end_a_training_with_a_checkpoint() {
+    let folder = folder("signals");
+    let args = ["train", DIGITS, "--target", "64", "--patience", "0", "--epochs", "150", "--log-every", "1"];
+    done(&folder, &[&args[..], &["--out", "whole.safetensors"]].concat());
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let (out, checkpoint) = (format!("with space {name}.safetensors"), format!("{name}.checkpoint"));
+        let all = [&args[..], &["--out", &out, "--checkpoint", &checkpoint]].concat();
+        let mut child = command(&folder, &all).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+        let words = wait_for(&mut child, "epoch 2/");
+        signal(&child, name);
+        assert_eq!(child.wait().expect("its end").code(), Some(code));
+        assert!(words.join().expect("its words").contains(&format!("--resume {checkpoint}")));
+        assert!(!folder.join(&out).exists());
+        let resuming = command(&folder, &[&all[..], &["--resume", &checkpoint]].concat());
+        let mut child = { resuming }.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+        let words = wait_for(&mut child, "resumed at epoch ");
+        signal(&child, name);
+        let ended = child.wait().expect("its end");
+        let err = words.join().expect("its words");
+        // It may have been done before.
+        assert!(ended.code() == Some(code) || ended.code() == Some(0), "{err}");
+        if ended.code() == Some(code) {
+            let how = err.lines().find_map(|line| line.split_once("; to go on: ")).expect("how to go on").1;
+            let path = Path::new(env!("CARGO_BIN_EXE_shaderprop")).parent().expect("a folder");
+            let path = format!("{}:{}", path.display(), std::env::var("PATH").unwrap_or_default());
+            let went_on = Command::new("sh").args(["-c", how]).current_dir(&folder).env("PATH", path).output().expect("a shell");
+            assert_eq!(went_on.status.code(), Some(0), "{how}: {}", text(&went_on.stderr));
+        }
+        assert!(
+            std::fs::read(folder.join(out)).expect("a model")
+                == std::fs::read(folder.join("whole.safetensors")).expect("a model")
+        );
+    }
+    // A second one ends it at once.
+    let mut child = command(&folder, &[&args[..7], &["100000", "--batch-size", "8"]].concat());
+    let mut child = child.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+    let words = wait_for(&mut child, "network: ");
+    signal(&child, "INT");
+    let begun = Instant::now();
+    signal(&child, "INT");
+    assert_eq!(child.wait().expect("its end").code(), Some(130));
+    assert!(begun.elapsed() < Duration::from_secs(5) && !words.join().expect("its words").contains("panicked"));
+    // Without a checkpoint there is nothing to go on from, which is said.
+    let child = command(&folder, &[&args[..7], &["100000"]].concat()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let mut child = child.expect("it starts");
+    let words = wait_for(&mut child, "epoch 1/");
+    signal(&child, "TERM");
+    assert_eq!(child.wait().expect("its end").code(), Some(143));
+    assert!(words.join().expect("its words").contains("nothing was saved; with --checkpoint FILE"));
+}
+
+/// Nobody reads stdout, or nothing can be written there: what was trained is saved all the same.
+#[cfg(unix)]
+#[test]
+fn a_reader_who_goes_takes_no_model_along() {
+    let folder = folder("gone");
+    let path = env!("CARGO_BIN_EXE_shaderprop");
+    for (out, to) in [("a.npz", "| head -1"), ("b.npz", "> /dev/full")] {
+        let line = format!("'{path}' train --json -q --epochs 30 --log-every 1 --out {out} -- '{IRIS}' {to}");
+        Command::new("sh").args(["-c", &line]).current_dir(&folder).output().expect("a shell");
+        assert!(Model::load(&Device::cpu(), folder.join(out), &Load::new()).is_ok(), "{line}");
+    }
+}
+
+/// NPY and IDX files, plain or gzipped, in pairs or as MNIST's folder: trained on, evaluated and predicted.
+#[test]
+fn arrays_are_data_too() {
+    let folder = folder("arrays");
+    // Bright left or right halves of 4 x 4 pixels.
+    let image = |i: usize| -> Vec<u8> {
+        (0..16).map(|p| if (p % 4 < 2) == i.is_multiple_of(2) { 200 + (i * 7 + p) % 50 } else { (i + p) % 60 } as u8).collect()
+    };
+    let idx = |dimensions: &[u32], data: Vec<u8>| {
+        let mut bytes = vec![0, 0, 8, dimensions.len() as u8];
+        dimensions.iter().for_each(|n| bytes.extend(n.to_be_bytes()));
+        [bytes, data].concat()
+    };
+    let npy = |shape: &str, values: &[f32]| {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+        let header = format!("{header:<117}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        bytes
+    };
+    let gzipped = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).expect("bytes");
+        encoder.finish().expect("bytes")
+    };
+    let set = |count: usize| {
+        let pixels: Vec<u8> = (0..count).flat_map(image).collect();
+        let labels: Vec<u8> = (0..count).map(|i| (i % 2) as u8 + 3).collect();
+        (idx(&[count as u32, 4, 4], pixels), idx(&[count as u32], labels))
+    };
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).expect("a file");
+    std::fs::create_dir(folder.join("mnist")).expect("a folder");
+    let (train, test) = (set(100), set(30));
+    write("mnist/train-images-idx3-ubyte.gz", &gzipped(&train.0));
+    write("mnist/train-labels-idx1-ubyte", &train.1);
+    write("mnist/t10k-images.idx3-ubyte", &test.0);
+    write("mnist/t10k-labels-idx1-ubyte.gz", &gzipped(&test.1));
+    let shown = result(&folder, &["train", "mnist", "--json", "--epochs", "20", "--out", "m.safetensors"]);
+    assert_eq!(
+        (&shown["rows"]["test"], &shown["rows"]["train"], number(&shown["network"]["accuracy"])),
+        (&30.into(), &80.into(), 1.0)
+    );
+    let images = "mnist/t10k-images.idx3-ubyte";
+    let (out, _) =
+        done(&folder, &["evaluate", "m.safetensors", images, "mnist/t10k-labels-idx1-ubyte.gz", "--device", "software"]);
+    assert!(out.starts_with("On 30 rows") && out.contains("3 | 15  0"), "{out}");
+    for data in ["mnist", images] {
+        let (out, _) = done(&folder, &["predict", "m.safetensors", data]);
+        let classes: Vec<&str> = out.lines().skip(1).map(|line| line.split(',').next().expect("a class")).collect();
+        assert!(
+            out.starts_with("prediction,probability_3,probability_4\n") && classes.len() == 30 && classes[..3] == ["3", "4", "3"],
+            "{out}"
+        );
+    }
+    let pair = ["mnist/train-images-idx3-ubyte.gz", "mnist/train-labels-idx1-ubyte"];
+    assert_eq!(number(&result(&folder, &["train", pair[0], pair[1], "--json", "--epochs", "20"])["network"]["accuracy"]), 1.0);
+
+    let x: Vec<f32> = (0..120).map(|i| if i == 5 { f32::NAN } else { (i * 37 % 100) as f32 }).collect();
+    let y: Vec<f32> = (0..60).map(|i| 0.5 + 2.0 * (i * 74 % 100) as f32 + ((2 * i + 1) * 37 % 100) as f32).collect();
+    write("x.npy", &npy("(60, 2)", &x));
+    write("y.npy", &npy("(60,)", &y));
+    let numbers = result(&folder, &["train", "x.npy", "y.npy", "--json", "--out", "n.npz"]);
+    assert!(numbers["task"] == "regress" && number(&numbers["network"]["r_squared"]) > 0.9, "{numbers}");
+    let (out, _) = done(&folder, &["predict", "n.npz", "x.npy"]);
+    assert_eq!(out.lines().count(), 61);
+    fails(&folder, &["train", "x.npy"], 2, &["x.npy", "two arrays"]);
+    fails(&folder, &["train", "x.npy", IRIS], 2, &["iris.csv", "array"]);
+    write("short.npy", &npy("(2,)", &y[..2]));
+    fails(&folder, &["train", "x.npy", "short.npy"], 1, &["targets", "60"]);
+    fails(&folder, &["train", "."], 1, &["train-images-idx3-ubyte", "folder"]);
+}
+
+/// A line for each row in order, whether the target is there or not, however many rows there are and however they come.
+#[test]
+fn predict_streams() {
+    let folder = folder("predict");
+    done(&folder, &["train", IRIS, "--epochs", "30", "--out", "iris.safetensors"]);
+    let table = std::fs::read_to_string(IRIS).expect("the table");
+    let (out, _) = done(&folder, &["predict", "iris.safetensors", IRIS, "--header", "auto", "--delimiter", ","]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("prediction,probability_setosa,probability_versicolor,probability_virginica", 151));
+    let species = |line: &str| line.rsplit(',').next().map(str::to_owned);
+    let right =
+        table.lines().skip(1).zip(&lines[1..]).filter(|(row, line)| species(row).as_deref() == line.split(',').next()).count();
+    assert!(right > 140, "{right}");
+    for line in &lines[1..] {
+        let numbers: Vec<f32> = line.split(',').skip(1).map(|cell| cell.parse().expect("a probability")).collect();
+        assert!((numbers.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{line}");
+    }
+    // Without the label, without a model's other columns in order, from stdin, many times over: more than are held at once.
+    let features: Vec<String> =
+        table.lines().skip(1).map(|line| line.rsplit_once(',').expect("cells").0.to_owned() + "\n").collect();
+    let mut many = String::from("sepal_length,sepal_width,petal_length,petal_width\n");
+    let times = 120;
+    (0..times).for_each(|_| many.extend(features.iter().map(String::as_str)));
+    let mut child = command(&folder, &["predict", "iris.safetensors", "-", "--quiet"]);
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("stdin");
+    let feeder = std::thread::spawn(move || stdin.write_all(many.as_bytes()));
+    let output = child.wait_with_output().expect("its output");
+    feeder.join().expect("no panic").expect("all was read");
+    let streamed: Vec<&str> = text(&output.stdout).lines().collect();
+    assert_eq!((output.status.code(), streamed.len()), (Some(0), 150 * times + 1));
+    for (i, line) in streamed[1..].iter().enumerate() {
+        let alone = lines[1 + i % 150];
+        assert_eq!(line.split(',').next(), alone.split(',').next(), "row {i}");
+    }
+    // An error is in its place: rows before it are there.
+    let bad = format!("sepal_length,sepal_width,petal_length,petal_width\n{}\n1,2,x,4\n", features.concat().repeat(60).trim());
+    std::fs::write(folder.join("bad.csv"), bad).expect("a file");
+    let output = run(&folder, &["predict", "iris.safetensors", "bad.csv"]);
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.contains("bad.csv, line 9002, row 9001, column `petal_length`: expected a finite number, got `x`"), "{err}");
+    assert!(text(&output.stdout).lines().count() > 8000);
+    // A reader who goes away is no reason to talk.
+    let path = env!("CARGO_BIN_EXE_shaderprop");
+    let pipe = format!("'{path}' predict iris.safetensors '{IRIS}' --quiet | head -1");
+    let output = Command::new("sh").args(["-c", &pipe]).current_dir(&folder).output().expect("a shell");
+    assert_eq!((text(&output.stdout).lines().count(), text(&output.stderr)), (1, ""));
+    fails(&folder, &["predict", "iris.safetensors", COFFEE], 2, &["sepal_length", "coffee.csv"]);
+    fails(&folder, &["predict", COFFEE, IRIS], 1, &["coffee.csv"]);
+    let network = shaderprop::Network::new(4).dense(2, shaderprop::Activation::Tanh);
+    let raw = Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model");
+    raw.save(folder.join("raw.npz"), &shaderprop::Save::new()).expect("saved");
+    fails(&folder, &["predict", "raw.npz", IRIS, "--device", "cpu"], 1, &["raw.npz", "columns"]);
+}
+
+#[test]
+fn evaluate_counts_and_draws() {
+    let folder = folder("evaluate");
+    done(&folder, &["train", DIGITS, "--target", "64", "--epochs", "8", "--out", "d.safetensors"]);
+    let args = ["evaluate", "d.safetensors", DIGITS, "--header", "no", "--delimiter", ","];
+    let (out, err) = done(&folder, &[&args[..], &["--plot", "c.png"]].concat());
+    assert!(
+        out.starts_with("On 1797 rows: loss 0.") && out.contains("is, taken for |") && err.contains("picture: c.png"),
+        "{out}"
+    );
+    let (json, quiet) = done(&folder, &[&args[..], &["--json", "--quiet", "--plot", "c.svg"]].concat());
+    let object = &objects(&json)[0];
+    let matrix: Vec<Vec<u64>> = serde_json::from_value(object["confusion_matrix"].clone()).expect("counts");
+    let right: u64 = (0..10).map(|i| matrix[i][i]).sum();
+    assert_eq!((matrix.iter().flatten().sum::<u64>(), quiet.as_str()), (1797, ""));
+    assert_eq!(number(&object["metrics"]["accuracy"]), right as f64 / 1797.0);
+    assert!(right > 1650, "{right}");
+    // Its diagonal is dark, and the text is that of the matrix.
+    let (width, height, picture) = pixels(&folder.join("c.png"));
+    assert_eq!((width, height), (800, 500));
+    assert!(count(&picture, [14, 69, 133]) > 5_000, "{}", count(&picture, [14, 69, 133]));
+    let svg = std::fs::read_to_string(folder.join("c.svg")).expect("a picture");
+    assert!(
+        svg.contains("taken for") && matrix.iter().enumerate().all(|(i, row)| svg.contains(&format!("\n{}\n", row[i]))),
+        "{svg}"
+    );
+    fails(&folder, &[&args[..], &["--plot", "c.png"]].concat(), 1, &["--plot c.png", "--force"]);
+    done(&folder, &[&args[..], &["--plot", "c.png", "--force"]].concat());
+    fails(&folder, &["evaluate", "d.safetensors", IRIS], 2, &["column", "iris.csv"]);
+}
+
+/// The numbers in all of them are the model's.
+#[test]
+fn export_writes_every_format() {
+    let folder = folder("export");
+    done(&folder, &["train", COFFEE, "--drop", "lot", "--epochs", "3", "--out", "c.safetensors"]);
+    let outs = ["c.onnx", "c.npz", "c.json", "c.c"];
+    let (_, err) = done(&folder, &[&["export", "c.safetensors"], &outs[..]].concat());
+    assert!(outs.iter().all(|out| folder.join(out).exists() && err.contains(&format!("saved: {out}"))), "{err}");
+    let model = Model::load(&Device::cpu(), folder.join("c.safetensors"), &Load::new()).expect("the model");
+    let npz = Model::load(&Device::cpu(), folder.join("c.npz"), &Load::new()).expect("the model");
+    assert_eq!((npz.weights(), npz.notes()), (model.weights(), model.notes()));
+    let json: Value = serde_json::from_slice(&std::fs::read(folder.join("c.json")).expect("a file")).expect("JSON");
+    for tensor in model.weights() {
+        let mut flat = Vec::new();
+        for value in json["weights"][&tensor.name].as_array().expect("numbers") {
+            match value.as_array() {
+                Some(row) => {
+                    assert_eq!(row.len(), tensor.shape[1]);
+                    flat.extend(row.iter().map(|value| number(value) as f32));
+                }
+                None => flat.push(number(value) as f32),
+            }
+        }
+        assert_eq!(flat, tensor.values, "{}", tensor.name);
+    }
+    assert_eq!(json["network"]["layers"][0]["activation"], "relu");
+    assert_eq!(json["preprocessing"]["target"]["classes"]["names"][2], "poor");
+    fails(&folder, &["export", "c.safetensors", "c.c"], 1, &["c.c", "--force"]);
+    assert_eq!(done(&folder, &["export", "c.safetensors", "c.c", "--force", "--quiet"]).1, "");
+    fails(&folder, &["export", "c.safetensors", "c.txt"], 2, &["c.txt", ".onnx", ".json"]);
+    fails(&folder, &["export", "c.onnx", "d.c"], 1, &["c.onnx"]);
+    fails(&folder, &["inspect", "c.json"], 1, &["c.json"]);
+}
+
+/// Each run has its curves, each class its part of the plane.
+#[test]
+fn plot_draws_histories_and_boundaries() {
+    let folder = folder("plot");
+    for (name, rate) in [("slow.csv", "0.0005"), ("fast.json", "0.01")] {
+        done(&folder, &["train", IRIS, "--epochs", "40", "--learning-rate", rate, "--history", name]);
+    }
+    let (_, err) = done(&folder, &["plot", "slow.csv", "fast.json", "--out", "both.png"]);
+    assert!(err.contains("picture: both.png"));
+    let (width, height, picture) = pixels(&folder.join("both.png"));
+    assert_eq!((width, height), (800, 500));
+    assert!(count(&picture, BLUE) > 300 && count(&picture, ORANGE) > 300, "a colour for each run");
+    done(&folder, &["plot", "slow.csv", "--out", "one.png", "--size", "1200x700", "--quiet"]);
+    let (width, height, picture) = pixels(&folder.join("one.png"));
+    assert_eq!((width, height), (1200, 700));
+    assert!(count(&picture, BLUE) > 300 && count(&picture, ORANGE) > 300, "training and validation");
+    done(&folder, &["plot", "slow.csv", "fast.json", "--out", "both.svg"]);
+    let svg = std::fs::read_to_string(folder.join("both.svg")).expect("a picture");
+    assert!(["slow", "fast", "epoch", "accuracy"].iter().all(|word| svg.contains(&format!("\n{word}\n"))), "{svg}");
+    fails(&folder, &["plot", "slow.csv", "--out", "one.png"], 1, &["--out one.png", "--force"]);
+    done(&folder, &["plot", "slow.csv", "--out", "one.png", "--force"]);
+    fails(&folder, &["plot", IRIS, "--out", "no.png"], 1, &["iris.csv", "history"]);
+    fails(&folder, &["plot", "none.csv", "--out", "no.png"], 1, &["none.csv"]);
+    assert_eq!(run(&folder, &["plot", "slow.csv", "--out", "no.png", "--size", "2x2"]).status.code(), Some(2));
+
+    done(&folder, &["train", IRIS, "--drop", "sepal_length,sepal_width", "--out", "petals.safetensors"]);
+    done(&folder, &["plot", "petals.safetensors", IRIS, "--out", "plane.png", "--header", "yes"]);
+    let (_, _, picture) = pixels(&folder.join("plane.png"));
+    for (class, colour) in [BLUE, ORANGE, GREEN].into_iter().enumerate() {
+        // Paler than the points: at least a twentieth of the picture each.
+        let pale = picture.chunks(3).filter(|pixel| {
+            let share = (0..3).map(|i| (255.0 - f64::from(pixel[i])) / (255.0 - f64::from(colour[i]))).collect::<Vec<_>>();
+            share[0] > 0.15 && share[0] < 0.7 && share.iter().all(|other| (other - share[0]).abs() < 0.05)
+        });
+        assert!(pale.count() > 20_000, "class {class}");
+        assert!(count(&picture, colour) > 200, "class {class}");
+    }
+    done(&folder, &["plot", "petals.safetensors", "--out", "plane.svg"]);
+}
+
+/// Numbers at the end of what there is, names as long as a file, more classes than can be drawn: all in one sentence, or as well as can be.
+#[test]
+fn what_is_too_much_is_refused_or_shown_in_part() {
+    let folder = folder("too-much");
+    for (name, losses) in [("far.csv", ["-1.7e308", "1.7e308"]), ("wide.csv", ["1e-300", "1.7e308"]), ("no.csv", ["nan", "inf"])]
+    {
+        let history = format!("epoch,loss\n1,{}\n2,{}\n", losses[0], losses[1]);
+        std::fs::write(folder.join(name), history).expect("a history");
+        done(&folder, &["plot", name, "--out", &format!("{name}.png")]);
+    }
+    let rows: String = (0..1025).map(|i| format!("{i},class{i}\n")).collect();
+    std::fs::write(folder.join("classes.csv"), format!("x,kind\n{rows}")).expect("a table");
+    let table = Table::read_csv(folder.join("classes.csv"), &Csv::new()).expect("a table");
+    let fitted = Preprocessing::fit(&table, &Columns::classes("kind")).expect("it fits");
+    let network = Network::new(1).dense(1025, Activation::Softmax);
+    let model = Model::new(&Device::cpu(), &network, &Init::Zeros).and_then(|model| model.with_preprocessing(fitted));
+    let mut model = model.expect("a model");
+    model.note("\u{1b}[31m".repeat(20_000), "x\ny".repeat(20_000));
+    model.save(folder.join("classes.safetensors"), &Save::new()).expect("it is saved");
+    let (out, _) = done(&folder, &["evaluate", "classes.safetensors", "classes.csv"]);
+    assert!(out.contains("On 1025 rows") && !out.contains("taken for"), "{out}");
+    let picture = ["evaluate", "classes.safetensors", "classes.csv", "--plot", "no.png"];
+    fails(&folder, &picture, 2, &["--plot", "at most 1024 classes", "got 1025"]);
+    let (out, _) = done(&folder, &["inspect", "classes.safetensors"]);
+    assert!(out.len() < 5000 && !out.contains('\u{1b}') && out.contains('…'), "{} bytes", out.len());
+
+    // What could not be saved is told before it is trained.
+    let words: String = (0..200).map(|i| format!("{}{i},{}\n", "x".repeat(9000), i % 2)).collect();
+    std::fs::write(folder.join("words.csv"), format!("word,kind\n{words}")).expect("a table");
+    for out in ["words.safetensors", "words.npz"] {
+        let output = run(&folder, &["train", "words.csv", "--header", "yes", "--out", out]);
+        let err = text(&output.stderr);
+        assert!(output.status.code() == Some(1) && err.contains("of at most 1048576") && !err.contains("\nepoch "), "{err}");
+        assert!(err.len() < 2000, "{err}");
+    }
+    // The checkpoint that is gone on from is a file like others where another one is to take its place.
+    done(&folder, &["train", IRIS, "--epochs", "3", "--checkpoint", "run.checkpoint"]);
+    let same = ["train", IRIS, "--epochs", "5", "--resume", "run.checkpoint", "--checkpoint", "run.checkpoint", "--plot"];
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("run.checkpoint", folder.join("run.png")).expect("a link");
+    #[cfg(unix)]
+    fails(&folder, &[&same[..], &["run.png", "--force"]].concat(), 2, &["another file than that of --plot", "the same"]);
+    assert!(Model::load(&Device::cpu(), folder.join("run.checkpoint"), &Load::new()).is_ok());
+}
+
+#[test]
+fn sweep_ranks_and_saves() {
+    let folder = folder("sweep");
+    let base =
+        ["sweep", IRIS, "--learning-rates", "0.00001,0.01", "--hidden", "8", "--epochs", "20", "--folds", "3", "--seeds", "2"];
+    let (out, err) = done(&folder, &[&base[..], &["--out", "best.safetensors"]].concat());
+    assert!(
+        err.contains("16 networks: 2 rates, 2 seeds, 3 folds and all rows; engine: fused") && err.contains("trained in "),
+        "{err}"
+    );
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines.len() == 3 && lines[1].contains("0.01  0.9") && lines[1].ends_with("over 6 networks"), "{out}");
+    // The best one's network is saved, and is as good.
+    let (evaluated, _) = done(&folder, &["evaluate", "best.safetensors", IRIS, "--json"]);
+    assert!(number(&objects(&evaluated)[0]["metrics"]["accuracy"]) > 0.9, "{evaluated}");
+    let (inspected, _) = done(&folder, &["inspect", "best.safetensors"]);
+    assert!(inspected.contains("learning_rate  0.01\n") && inspected.contains("over 6 networks"), "{inspected}");
+    let json = |more: &[&str]| objects(&done(&folder, &[&base[..], &["--json"], more].concat()).0);
+    let plain = json(&[]);
+    assert!(plain.len() == 2 && plain[0]["rank"] == 1 && plain[0]["learning_rate"] == 0.01, "{plain:?}");
+    let scores: Vec<f64> = plain[0]["scores"].as_array().expect("scores").iter().map(number).collect();
+    let mean = scores.iter().sum::<f64>() / 6.0;
+    let deviation = (scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / 5.0).sqrt();
+    assert!((number(&plain[0]["mean"]) - mean).abs() < 1e-12 && (number(&plain[0]["deviation"]) - deviation).abs() < 1e-12);
+    for more in [
+        &["--activation", "tanh"][..],
+        &["--optimizer", "momentum"],
+        &["--schedule", "cosine:0.001"],
+        &["--batch-size", "50"],
+        &["--weight-decay", "0.5"],
+        &["--class-weight", "setosa=9"],
+        &["--seed", "7"],
+        &["--drop", "petal_length"],
+        &["--categorical", "sepal_width"],
+    ] {
+        assert_ne!(json(more), plain, "{more:?}");
+    }
+    let same = [
+        &["--target", "species", "--task", "classify", "--header", "yes", "--delimiter", ",", "--missing", "error"][..],
+        &["--engine", "fused", "--device", "auto", "--loss", "categorical_cross_entropy"],
+    ];
+    for more in same {
+        assert_eq!(json(more), plain, "{more:?}");
+    }
+    fails(&folder, &[&base[..], &["--out", "best.safetensors"]].concat(), 1, &["--out best.safetensors", "--force"]);
+    assert_eq!(done(&folder, &[&base[..], &["--out", "best.safetensors", "--force", "--quiet"]].concat()).1, "");
+    fails(&folder, &["sweep", IRIS, "--folds", "1"], 2, &["--folds"]);
+    fails(&folder, &["sweep", IRIS, "--schedule", "plateau", "--epochs", "1"], 2, &["ReduceOnPlateau"]);
+    fails(&folder, &["sweep", IRIS, "--engine", "cpu", "--device", "auto"], 2, &["--engine cpu"]);
+    // Rates with which all networks diverge are ranked last, and not saved.
+    let (out, _) =
+        done(&folder, &["sweep", IRIS, "--learning-rates", "1e30,0.01", "--optimizer", "sgd", "--hidden", "4", "--epochs", "3"]);
+    assert!(out.lines().nth(2).is_some_and(|line| line.contains("5 diverged")), "{out}");
+    let diverging =
+        ["sweep", IRIS, "--learning-rates", "1e30", "--optimizer", "sgd", "--hidden", "4", "--epochs", "3", "--out", "no.npz"];
+    let output = run(&folder, &diverging);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("diverge") && !folder.join("no.npz").exists(), "{}", text(&output.stderr));
+}
+
+/// No driver is found under these, and no backend but Vulkan is asked for.
+const NO_ADAPTER: [(&str, &str); 4] = [
+    ("VK_DRIVER_FILES", "/nonexistent"),
+    ("VK_ICD_FILENAMES", "/nonexistent"),
+    ("WGPU_BACKEND", "vulkan"),
+    ("SHADERPROP_DEVICE", ""),
+];
+
+#[test]
+fn devices_are_listed_and_doctor_finds_them_well() {
+    let folder = folder("devices");
+    let (out, err) = done(&folder, &["devices"]);
+    assert!(out.starts_with("* ") && out.contains("buffers up to") && out.ends_with("cpu (the CPU engine, f64)\n"), "{out}");
+    assert!(err.contains("* would be used: "), "{err}");
+    let (out, _) = done(&folder, &["devices", "--json", "--device", "cpu"]);
+    let listed = objects(&out);
+    let last = listed.last().expect("a device");
+    assert!(
+        listed.len() > 1
+            && last["kind"] == "cpu"
+            && last["used"] == true
+            && listed[0]["limits"]["buffer"].as_u64() > Some(1 << 20),
+        "{out}"
+    );
+    fails(&folder, &["train", IRIS, "--device", "no such adapter"], 1, &["no such adapter", "cpu"]);
+    assert_eq!(run(&folder, &["devices", "--device", "no such adapter"]).status.code(), Some(1));
+
+    let (out, _) = done(&folder, &["doctor"]);
+    assert!(out.lines().filter(|line| line.starts_with("ok     ") && line.contains(".wgsl ")).count() > 15, "{out}");
+    for said in
+        ["ok     fused", "ok     product ab tiles", "ok     product atb rows", "ok     gradients: ", "ok     bits: ", "GFLOP/s"]
+    {
+        assert!(out.contains(said), "{said}: {out}");
+    }
+    assert!(!out.contains("WRONG"), "{out}");
+    let (row, quiet) = done(&folder, &["doctor", "--report", "--quiet", "--device", "auto"]);
+    assert!(row.starts_with("| ") && row.lines().count() == 1 && row.contains("all right") && row.contains("% of peak"), "{row}");
+    assert_eq!(quiet, "");
+    fails(&folder, &["doctor", "--device", "cpu"], 1, &["runs shaders"]);
+
+    // Where there is no adapter, training goes on the CPU engine, which is said.
+    let without = |args: &[&str]| command(&folder, args).envs(NO_ADAPTER).output().expect("the command");
+    let output = without(&["train", IRIS, "--epochs", "3", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stderr).contains("training on the CPU engine: no GPU adapter"), "{}", text(&output.stderr));
+    for args in [&["doctor"][..], &["train", IRIS, "--engine", "staged"], &["train", IRIS, "--device", "hardware"]] {
+        let output = without(args);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""), "{args:?}");
+    }
+    assert!(text(&without(&["devices"]).stdout).starts_with("* cpu"));
+}
+
+#[test]
+fn bad_input_is_one_sentence() {
+    let folder = folder("bad");
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file");
+    fails(&folder, &["train", "none.csv"], 1, &["none.csv", "expected a file"]);
+    write("empty.csv", "");
+    fails(&folder, &["train", "empty.csv"], 1, &["empty.csv", "no rows"]);
+    write("header.csv", "a,b\n");
+    fails(&folder, &["train", "header.csv"], 1, &["header.csv", "rows below the header"]);
+    write("ragged.csv", "a,b\n1,2\n3\n");
+    fails(&folder, &["train", "ragged.csv"], 1, &["ragged.csv", "line 3"]);
+    fails(&folder, &["train", IRIS, "--target", "speces"], 2, &["speces", "species"]);
+    fails(&folder, &["train", IRIS, "--target", "9"], 2, &["9"]);
+    fails(&folder, &["train", IRIS, "--drop", "petal"], 2, &["petal"]);
+    fails(&folder, &["train", IRIS, "--drop", "species"], 2, &["species"]);
+    write("holes.csv", "a,b\n1,x\n,y\n3,x\n4,y\n");
+    fails(
+        &folder,
+        &["train", "holes.csv", "--missing", "error", "--test-split", "0", "--validation-split", "0"],
+        1,
+        &["holes.csv, line 3", "column `a`"],
+    );
+    let many: String = (0..100_000).map(|i| format!("{},{}\n", i % 7, i * 3)).collect();
+    write("many.csv", &format!("a,id\n{many}"));
+    fails(&folder, &["train", "many.csv", "--task", "classify"], 2, &["id", "1000 classes", "100000", "--task regress"]);
+    write("names.csv", &format!("a,id\n{}", many.replace('\n', "n\n")));
+    fails(&folder, &["train", "names.csv"], 2, &["id", "1000 classes", "100000", "--target"]);
+    write("one.csv", "a,b\n1,x\n2,x\n3,x\n");
+    fails(&folder, &["train", "one.csv"], 2, &["classes", "at least 2"]);
+    write("infinite.csv", "a,b\n1,x\n2,y\ninf,x\n4,y\n5,x\n6,y\n");
+    fails(&folder, &["train", "infinite.csv", "--test-split", "0", "--validation-split", "0"], 1, &["line 4", "inf"]);
+    // Places are looked at before anything is trained.
+    for option in ["--out", "--checkpoint"] {
+        fails_early(&folder, &["train", DIGITS, option, "/no/such/folder/x.safetensors"], 1, &["/no/such/folder"]);
+    }
+    fails_early(&folder, &["train", IRIS, "--history", "/no/such/folder/x.csv"], 1, &["/no/such/folder"]);
+    fails_early(&folder, &["train", IRIS, "--plot", "/no/such/folder/x.png"], 1, &["/no/such/folder"]);
+    fails(&folder, &["train", IRIS, "--out", "x.txt"], 2, &["x.txt", ".safetensors"]);
+    fails(&folder, &["train", IRIS, "--out", "."], 2, &["."]);
+    // A rate that no network survives.
+    fails(
+        &folder,
+        &["train", IRIS, "--optimizer", "sgd", "--learning-rate", "1e30", "--out", "x.npz"],
+        1,
+        &["diverged", "learning rate"],
+    );
+    assert!(!folder.join("x.npz").exists());
+    fails(&folder, &["inspect", "none.npz"], 1, &["none.npz"]);
+    // Columns of words that look like none are named.
+    let (_, err) = done(&folder, &["train", COFFEE, "--epochs", "1"]);
+    assert!(err.contains("notice: `lot` has 256 different categories in 256 rows, such as `lot-0"), "{err}");
+    // Rows without a target are left out, and single rows of a class are trained on.
+    let rows: String = (0..60)
+        .map(|i| {
+            format!(
+                "{i},{}\n",
+                if i % 7 == 0 {
+                    ""
+                } else if i < 30 {
+                    "low"
+                } else {
+                    "high"
+                }
+            )
+        })
+        .collect();
+    write("some.csv", &format!("x,y\n{rows}60,rare\n"));
+    let (_, err) = done(&folder, &["train", "some.csv", "--epochs", "3"]);
+    assert!(err.contains("9 rows without `y` are left out") && err.contains("3 classes"), "{err}");
+}
+
+/// The examples of every command's help run as they stand, in a folder with the shipped data.
+#[cfg(unix)]
+#[test]
+fn the_examples_of_every_help_run() {
+    let folder = folder("help");
+    std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples"), folder.join("examples")).expect("a link");
+    let path = Path::new(env!("CARGO_BIN_EXE_shaderprop")).parent().expect("a folder");
+    let path = format!("{}:{}", path.display(), std::env::var("PATH").unwrap_or_default());
+    let mut ran = 0;
+    for command in COMMANDS {
+        let (help, _) = done(&folder, &[command, "--help"]);
+        let examples: Vec<&str> = help
+            .lines()
+            .map(str::trim)
+            .filter_map(|line| line.strip_prefix("Example: ").or(Some(line)))
+            .filter(|line| line.starts_with("shaderprop "))
+            .collect();
+        assert!(!examples.is_empty(), "{command} has no example: {help}");
+        let place = folder.join(command);
+        std::fs::create_dir_all(place.join(".local/share/bash-completion/completions")).expect("a folder");
+        std::os::unix::fs::symlink(folder.join("examples"), place.join("examples")).expect("a link");
+        for example in examples {
+            let mut shell = Command::new("sh");
+            let output =
+                shell.args(["-c", example]).current_dir(&place).env("PATH", &path).env("HOME", &place).output().expect("a shell");
+            assert_eq!(output.status.code(), Some(0), "{example}: {}", text(&output.stderr));
+            ran += 1;
+        }
+    }
+    assert!(ran > 10, "{ran}");
+    let (bash, _) = done(&folder, &["completions", "bash"]);
+    assert!(bash.contains("_shaderprop") && bash.contains("--learning-rate"));
+    for shell in ["zsh", "fish", "powershell", "elvish"] {
+        assert!(done(&folder, &["completions", shell]).0.contains("learning-rate"));
+    }
+}
+
+const COMMANDS: [&str; 10] =
+    ["devices", "train", "sweep", "evaluate", "predict", "export", "inspect", "plot", "doctor", "completions"];
+
+/// Every option of every command is in a test that runs the command.
+#[test]
+fn every_option_is_in_a_test() {
+    let folder = folder("every");
+    let source = include_str!("command.rs");
+    // A test's function names its commands; what options it gives them stands there too.
+    let functions: Vec<&str> = source.split("\n#[test]\n").collect();
+    let (help, _) = done(&folder, &["--help"]);
+    for command in COMMANDS {
+        assert!(help.contains(&format!("  {command} ")), "{command}: {help}");
+        let (help, _) = done(&folder, &[command, "--help"]);
+        let options = help.lines().filter_map(|line| {
+            let at = line
+                .find("--")
+                .filter(|at| line[..*at].chars().all(|c| c == ' ' || c == '-' || c == ',' || c.is_ascii_lowercase()))?;
+            line[at..].split([' ', '=']).next().filter(|option| option.len() > 2)
+        });
+        let mut known = 0;
+        for option in options.filter(|option| !["--help", "--version"].contains(option)) {
+            known += 1;
+            let run =
+                |function: &&&str| function.contains(&format!("\"{command}\"")) && function.contains(&format!("\"{option}\""));
+            assert!(functions.iter().any(|function| run(&function)), "{command} {option} is run by no test");
+        }
+        assert!(known > 0 || ["inspect", "completions"].contains(&command), "{help}");
+    }
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("Exit codes: 0 done, 1 it failed, 2 the arguments are wrong"), "{help}");
+    assert!(text(&run(&folder, &["--version"]).stdout).starts_with("shaderprop 0."));
+}
+
+/// A device that is lost in the middle: with a checkpoint the training goes on by itself, and ends as it would have; without, it says so.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lost_device_is_recovered_from() {
+    let folder = folder("lost");
+    let driver = shim::Driver::build(&folder);
+    let train = |out: &str, lost: Option<&str>, more: &[&str]| {
+        let args = ["train", IRIS, "--epochs", "30", "--patience", "0", "--out", out];
+        let mut command = command(&folder, &[&args, more].concat());
+        driver.used_by(&mut command);
+        if let Some(at) = lost {
+            command.env("FAULT_CALL", "vkQueueSubmit").env("FAULT_CODE", "-4").env("FAULT_AT", at);
+        }
+        command.output().expect("the command")
+    };
+    let whole = train("whole.npz", None, &[]);
+    assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
+    let recovered = train("recovered.npz", Some("60"), &["--checkpoint", "iris.checkpoint"]);
+    let err = text(&recovered.stderr);
+    assert_eq!(recovered.status.code(), Some(0), "{err}");
+    assert!(err.contains("device lost: ") && err.contains("to go on from the last checkpoint"), "{err}");
+    let weights = |name: &str| Model::load(&Device::cpu(), folder.join(name), &Load::new()).expect("a model").weights();
+    assert_eq!(weights("recovered.npz"), weights("whole.npz"));
+    let lost = train("lost.npz", Some("60"), &[]);
+    assert_eq!(lost.status.code(), Some(1));
+    assert!(text(&lost.stderr).contains("error: device lost: ") && !folder.join("lost.npz").exists(), "{}", text(&lost.stderr));
+}

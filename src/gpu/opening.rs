@@ -1,0 +1,172 @@
+//! An opened device with its queue: opening it, what it allows, closing it.
+//!
+//! The calls that wait are async and never poll the device; `wait.rs` does, with a timeout, where no browser does.
+//! The first fault that no call was waiting for (an uncaptured error, a lost device, a timeout, a panic) is kept, and is the
+//! answer to every later call: numbers that come from a broken device are never handed on. A loss replaces the refused calls that it
+//! caused.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::adapters::{features, is_software};
+use super::faults::Faults;
+use super::guard::{Guarded, guarded, lock, one_line};
+use super::pace::{Pace, SUBMISSIONS};
+#[cfg(not(target_arch = "wasm32"))]
+use super::poller::Poller;
+use crate::error::Error;
+use crate::kernel::{Kernel, Limits, Products};
+
+/// An opened device with its queue, its pipelines and its faults.
+pub struct Gpu {
+    pub(super) device: Guarded<wgpu::Device>,
+    pub(super) queue: Guarded<wgpu::Queue>,
+    /// Whether it is an application's: it has that one's handlers, is polled by it, and gets no submission but that one's.
+    pub(super) adopted: bool,
+    limits: wgpu::Limits,
+    software: bool,
+    products: Products,
+    pub(super) faults: Faults,
+    /// What waits for the device while futures do.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) poller: Poller,
+    pub(super) pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
+    pub(super) readbacks: AtomicU64,
+    pub(super) command_buffers: AtomicU64,
+    /// How long nanoseconds of an estimate take.
+    pace: Mutex<Pace>,
+}
+
+impl Gpu {
+    /// Opens an adapter with all that it has: the defaults are a phone's. In a browser they are what a page is written for.
+    pub async fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
+        if cfg!(target_arch = "wasm32") {
+            return Self::open_with(adapter, wgpu::Limits::default(), wgpu::Features::empty()).await;
+        }
+        Self::open_with(adapter, adapter.limits(), features(adapter)).await
+    }
+
+    /// Opens an adapter with those limits and features.
+    pub async fn open_with(
+        adapter: &wgpu::Adapter,
+        required_limits: wgpu::Limits,
+        required_features: wgpu::Features,
+    ) -> Result<Self, Error> {
+        let info = adapter.get_info();
+        let (device, queue) = guarded("opening the adapter", async {
+            adapter
+                .request_device(&wgpu::DeviceDescriptor {
+                    label: Some("shaderprop"),
+                    required_limits,
+                    required_features,
+                    ..Default::default()
+                })
+                .await
+        })
+        .await?
+        .map_err(|error| Error::DeviceRequest { adapter: info.name.clone(), message: one_line(&error.to_string()) })?;
+
+        let gpu = Self::new(device, queue, false);
+        let faults = gpu.faults.clone();
+        gpu.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            faults.fail(Error::DeviceFailed { message: one_line(&error.to_string()) });
+        }));
+        let faults = gpu.faults.clone();
+        gpu.device.set_device_lost_callback(move |reason, message| faults.lose(&format!("{reason:?} {message}")));
+        // In a first submission that finds no memory, wgpu-hal 30.0.1 forgets that two of its semaphores are one, which it frees twice at the end.
+        // So there is an empty first one, and where that fails the device stays open for ever.
+        if let Err(error) = gpu.submit(vec![]).and_then(|_| gpu.look()) {
+            let message = match gpu.cause(error) {
+                Error::DeviceLost { message } => message,
+                error => error.to_string(),
+            };
+            std::mem::forget(gpu);
+            return Err(Error::DeviceRequest { adapter: info.name, message });
+        }
+        Ok(gpu)
+    }
+
+    /// An application's device: it is given no handler, never polled, and nothing is submitted to it.
+    pub fn adopt(device: &wgpu::Device, queue: &wgpu::Queue) -> Self {
+        Self::new(device.clone(), queue.clone(), true)
+    }
+
+    fn new(device: wgpu::Device, queue: wgpu::Queue, adopted: bool) -> Self {
+        let (info, limits) = (device.adapter_info(), device.limits());
+        let software = is_software(&info);
+        let subgroups = software && device.features().contains(wgpu::Features::SUBGROUP);
+        Self {
+            software,
+            products: Products::of(&info, &limits, subgroups),
+            limits,
+            device: Guarded::new(device),
+            queue: Guarded::new(queue),
+            adopted,
+            faults: Faults::default(),
+            #[cfg(not(target_arch = "wasm32"))]
+            poller: Poller::default(),
+            pipelines: Mutex::default(),
+            readbacks: AtomicU64::new(0),
+            command_buffers: AtomicU64::new(0),
+            pace: Mutex::new(Pace::new(SUBMISSIONS)),
+        }
+    }
+
+    /// What the opened device allows.
+    pub fn limits(&self) -> &wgpu::Limits {
+        &self.limits
+    }
+
+    /// Whether it computes on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.software
+    }
+
+    /// What planning has to keep.
+    pub fn plan_limits(&self) -> Limits {
+        Limits::of(&self.limits, self.software, self.products)
+    }
+
+    /// How often data has come back from the device.
+    pub fn readbacks(&self) -> u64 {
+        self.readbacks.load(Ordering::Relaxed)
+    }
+
+    /// How many command buffers of steps it was given.
+    pub fn command_buffers(&self) -> u64 {
+        self.command_buffers.load(Ordering::Relaxed)
+    }
+
+    /// What was learned of how long estimated nanoseconds take: of kernels that may still have to be compiled.
+    pub fn pace(&self) -> Pace {
+        lock(&self.pace).clone().cold()
+    }
+
+    /// Takes note of it for the next who asks.
+    pub fn set_pace(&self, pace: &Pace) {
+        lock(&self.pace).clone_from(pace);
+    }
+
+    /// Takes the device away, as an unplugged cable does: for tests.
+    pub fn destroy(&self) {
+        self.device.destroy();
+    }
+}
+
+impl Drop for Gpu {
+    /// A device that does not answer is left alone: wgpu waits for its queue without end when it drops it. An application's is dropped by that one,
+    /// and a browser's by the browser.
+    fn drop(&mut self) {
+        #[cfg(not(target_arch = "wasm32"))]
+        if !self.adopted {
+            self.poller.close();
+            if self.comes_to_its_end() {
+                self.poller.join();
+            } else {
+                self.device.leak();
+                self.queue.leak();
+            }
+        }
+    }
+}

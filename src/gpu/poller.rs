@@ -1,0 +1,159 @@
+//! The thread that asks the device for futures that wait for it: wgpu calls back only from a poll. It begins with the first future that waits,
+//! sleeps while none does, and ends with the device.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::Waker;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::awaited::{Awaited, wait_for};
+use super::faults::Faults;
+use super::guard::{Guarded, guard, lock};
+
+/// How long the device is waited for at a time: whoever destroys it or a buffer waits as long, and so does a fault that another thread has found
+/// before it is told.
+const ROUND: Duration = Duration::from_millis(100);
+
+/// The thread of a device, once there is one.
+#[derive(Default)]
+pub struct Poller {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+/// The futures that wait, first come, first served: a device does its work in the order of submission.
+#[derive(Default)]
+struct Waiting {
+    closed: bool,
+    numbered: u64,
+    futures: VecDeque<Entry>,
+}
+
+/// What a future waits for.
+#[derive(Clone)]
+struct Entry {
+    future: u64,
+    awaited: Awaited,
+    waker: Waker,
+}
+
+/// A future's place among those that wait, given up when it is dropped.
+pub struct Watch<'a> {
+    poller: &'a Poller,
+    future: u64,
+    waits: bool,
+}
+
+impl Poller {
+    /// A place for one more future.
+    pub fn watch(&self) -> Watch<'_> {
+        let mut waiting = lock(&self.shared.waiting);
+        waiting.numbered += 1;
+        Watch { poller: self, future: waiting.numbered, waits: false }
+    }
+
+    /// Lets the thread end.
+    pub fn close(&self) {
+        lock(&self.shared.waiting).closed = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// Waits until it has ended.
+    pub fn join(&self) {
+        // Whoever is woken may drop the device on that very thread, which then ends after that.
+        let ended = lock(&self.thread).take().filter(|thread| thread.thread().id() != thread::current().id());
+        if ended.is_some_and(|thread| thread.join().is_err()) {
+            log::warn!("the thread that waits for the device has panicked");
+        }
+    }
+
+    /// Whether there is a thread by now.
+    fn started(&self, device: &wgpu::Device, faults: &Faults) -> bool {
+        let mut thread = lock(&self.thread);
+        if thread.is_none() {
+            let (shared, device, faults) = (self.shared.clone(), Guarded::new(device.clone()), faults.clone());
+            let run = move || shared.run(&device, &faults);
+            *thread = thread::Builder::new().name("shaderprop device".into()).spawn(run).ok();
+        }
+        thread.is_some()
+    }
+}
+
+impl Watch<'_> {
+    /// Has the future woken when what it waits for has come; whether there is a thread to do so. For what is no work of the device there need be
+    /// none.
+    pub fn set(&mut self, awaited: &Awaited, waker: &Waker, device: &wgpu::Device, faults: &Faults) -> bool {
+        if awaited.is_none() {
+            self.give_up();
+            return true;
+        }
+        if !self.poller.started(device, faults) {
+            return false;
+        }
+        let entry = Entry { future: self.future, awaited: awaited.clone(), waker: waker.clone() };
+        let mut waiting = lock(&self.poller.shared.waiting);
+        waiting.futures.retain(|other| other.future != self.future);
+        waiting.futures.push_back(entry);
+        self.waits = true;
+        self.poller.shared.changed.notify_all();
+        true
+    }
+
+    fn give_up(&mut self) {
+        if std::mem::take(&mut self.waits) {
+            lock(&self.poller.shared.waiting).futures.retain(|other| other.future != self.future);
+        }
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+impl Shared {
+    fn run(&self, device: &wgpu::Device, faults: &Faults) {
+        while let Some(Entry { future, awaited, .. }) = self.first() {
+            // What another thread has found is told to all as well.
+            let done = faults.check().and_then(|()| wait_for(device, &awaited, ROUND));
+            match done {
+                Ok(true) => self.wake(|other| other.future == future),
+                // Unless it is another's turn by now, it is waited for once more.
+                Ok(false) => (),
+                Err(error) => {
+                    faults.fail(error);
+                    self.wake(|_| true);
+                }
+            }
+        }
+    }
+
+    /// The next future to wait for; nothing once the device is being closed.
+    fn first(&self) -> Option<Entry> {
+        let waiting = self.changed.wait_while(lock(&self.waiting), |waiting| !waiting.closed && waiting.futures.is_empty());
+        let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        waiting.futures.front().filter(|_| !waiting.closed).cloned()
+    }
+
+    fn wake(&self, which: impl Fn(&Entry) -> bool) {
+        let woken: VecDeque<Entry> = {
+            let mut waiting = lock(&self.waiting);
+            let (woken, others) = std::mem::take(&mut waiting.futures).into_iter().partition(which);
+            waiting.futures = others;
+            woken
+        };
+        for Entry { waker, .. } in woken {
+            if let Err(error) = guard("waking a future", || waker.wake()) {
+                log::warn!("{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Predicting the same rows again and again: the buffers, the pipelines and the rows stay on the device.
+
+use std::ops::Range;
+
+use super::resident::Resident;
+use super::subject::Subject;
+use crate::data::{Matrix, check_inputs};
+use crate::error::Error;
+use crate::gpu::Device;
+use crate::network::{Layout, Network, Tensor};
+use crate::plan::PredictionIds;
+
+/// What a network says of rows that stay the same, while its weights change: to look at it as it trains, by the weights that a
+/// [`Log`](crate::Log) has.
+///
+/// ```
+/// use shaderprop::{Activation, Device, Init, Model, Network, Predictor};
+/// let model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros)?;
+/// let mut predictor = Predictor::new(&model, &[[1.0], [2.0]])?;
+/// let mut weight = model.weight("layers.0.weight")?;
+/// weight.values[0] = 0.5;
+/// predictor.set_weights(&[weight])?;
+/// assert_eq!(predictor.predict()?.values(), [0.5, 1.0]);
+/// # Ok::<(), shaderprop::Error>(())
+/// ```
+pub struct Predictor {
+    device: Device,
+    network: Network,
+    layout: Layout,
+    parameters: Vec<f64>,
+    /// Whether the device has other parameters.
+    changed: bool,
+    rows: usize,
+    resident: Resident<PredictionIds>,
+}
+
+impl Predictor {
+    /// One of that network, for those rows.
+    pub(crate) async fn of(subject: &Subject<'_>, inputs: Matrix<'_>) -> Result<Self, Error> {
+        check_inputs("inputs", subject.network, &inputs)?;
+        let mut resident = Resident::prediction(subject, inputs.rows(), 0..subject.network.layers().len()).await?;
+        resident.set_inputs(inputs.values()).await?;
+        Ok(Self {
+            device: subject.device.clone(),
+            network: subject.network.clone(),
+            layout: subject.layout.clone(),
+            parameters: subject.parameters.to_vec(),
+            changed: false,
+            rows: inputs.rows(),
+            resident,
+        })
+    }
+
+    /// Sets those weights and biases; the others stay. All of them, or none if one is refused.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTensor`], [`Error::Shape`], [`Error::NotFinite`].
+    pub fn set_weights(&mut self, tensors: &[Tensor]) -> Result<(), Error> {
+        let mut parameters = self.parameters.clone();
+        for tensor in tensors {
+            self.layout.store(tensor, &mut parameters)?;
+        }
+        (self.parameters, self.changed) = (parameters, true);
+        Ok(())
+    }
+
+    /// The network's outputs for the rows, as [`Model::predict`] gives them: shape (rows, outputs).
+    ///
+    /// # Errors
+    /// The device's faults.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn predict(&mut self) -> Result<Matrix<'static>, Error> {
+        let device = self.device.clone();
+        device.block_on(self.last())
+    }
+
+    /// [`predict`](Self::predict) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub async fn predict_async(&mut self) -> Result<Matrix<'static>, Error> {
+        let device = self.device.clone();
+        device.drive(self.last()).await
+    }
+
+    /// What each layer gives for the rows, the first layer first: shapes (rows, units).
+    ///
+    /// # Errors
+    /// The device's faults.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn activations(&mut self) -> Result<Vec<Matrix<'static>>, Error> {
+        let (device, layers) = (self.device.clone(), 0..self.network.layers().len());
+        device.block_on(self.outputs(layers))
+    }
+
+    /// [`activations`](Self::activations) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`activations`](Self::activations).
+    pub async fn activations_async(&mut self) -> Result<Vec<Matrix<'static>>, Error> {
+        let (device, layers) = (self.device.clone(), 0..self.network.layers().len());
+        device.drive(self.outputs(layers)).await
+    }
+
+    async fn last(&mut self) -> Result<Matrix<'static>, Error> {
+        let last = self.network.layers().len() - 1;
+        Ok(self.outputs(last..last + 1).await?.remove(0))
+    }
+
+    /// The outputs of those layers.
+    async fn outputs(&mut self, layers: Range<usize>) -> Result<Vec<Matrix<'static>>, Error> {
+        if self.changed {
+            self.resident.set_parameters(&self.network, &self.layout, &self.parameters).await?;
+            self.changed = false;
+        }
+        let values = self.resident.outputs(layers.clone()).await?;
+        let units = self.network.layers()[layers].iter().map(|layer| layer.units);
+        values.into_iter().zip(units).map(|(values, units)| Matrix::new(self.rows, units, values)).collect()
+    }
+}
+
+impl std::fmt::Debug for Predictor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Predictor").field("network", &self.network).field("rows", &self.rows).finish_non_exhaustive()
+    }
+}

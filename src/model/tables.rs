@@ -1,0 +1,98 @@
+//! A model that takes the rows of a table as they are.
+
+use super::model::Model;
+use crate::data::{Predictions, Preprocessing, Table};
+use crate::error::Error;
+use crate::infer::Evaluation;
+use crate::network::Loss;
+
+impl Model {
+    /// The model with what was fitted of a table's columns: it then predicts from raw rows.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the network has not as many inputs or outputs.
+    pub fn with_preprocessing(mut self, preprocessing: Preprocessing) -> Result<Self, Error> {
+        let sizes = (preprocessing.inputs(), preprocessing.outputs());
+        if sizes != (self.network.inputs(), self.network.outputs()) {
+            return Err(Error::Shape {
+                what: "a network for that preprocessing".into(),
+                expected: format!("{} inputs and {} outputs", sizes.0, sizes.1),
+                got: format!("{} and {}", self.network.inputs(), self.network.outputs()),
+                advice: "change the network".into(),
+            });
+        }
+        self.preprocessing = Some(preprocessing);
+        Ok(self)
+    }
+
+    /// What was fitted of a table's columns, if anything.
+    pub fn preprocessing(&self) -> Option<&Preprocessing> {
+        self.preprocessing.as_ref()
+    }
+
+    /// What the network says of a table's rows, as they are: they go through the [`Preprocessing`] first, and its outputs back.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] without preprocessing; [`Error::UnknownColumn`] and [`Error::Cell`]; and as [`predict`](Self::predict).
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn predict_table(&self, table: &Table) -> Result<Predictions, Error> {
+        self.device.block_on(self.predicting_table(table))
+    }
+
+    /// [`predict_table`](Self::predict_table) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`predict_table`](Self::predict_table).
+    pub async fn predict_table_async(&self, table: &Table) -> Result<Predictions, Error> {
+        self.device.drive(self.predicting_table(table)).await
+    }
+
+    async fn predicting_table(&self, table: &Table) -> Result<Predictions, Error> {
+        let preprocessing = self.preprocessing_for("predicting from a table")?;
+        preprocessing.interpret(self.predicting(preprocessing.transform_inputs(table)?).await?)
+    }
+
+    /// [`evaluate`](Self::evaluate) for a table's rows as they are, by categorical cross-entropy for classes and by the mean squared error of
+    /// scaled numbers otherwise. Metrics that are errors are in the target's own units.
+    ///
+    /// # Errors
+    /// As [`predict_table`](Self::predict_table); the table needs the target's column.
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Columns, Csv, Device, Init, Metric, Model, Network, Preprocessing, Table};
+    /// let table = Table::from_csv("size,price\n1,100\n2,300\n".as_bytes(), &Csv::new())?;
+    /// let preprocessing = Preprocessing::fit(&table, &Columns::number("price"))?;
+    /// // A network that says 0: the mean price, 200.
+    /// let model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros)?;
+    /// let evaluation = model.with_preprocessing(preprocessing)?.evaluate_table(&table)?;
+    /// assert_eq!(evaluation.metric(Metric::RootMeanSquaredError), 100.0);
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn evaluate_table(&self, table: &Table) -> Result<Evaluation, Error> {
+        self.device.block_on(self.evaluating_table(table))
+    }
+
+    /// [`evaluate_table`](Self::evaluate_table) for where nothing may block, as in a browser.
+    ///
+    /// # Errors
+    /// As [`evaluate_table`](Self::evaluate_table).
+    pub async fn evaluate_table_async(&self, table: &Table) -> Result<Evaluation, Error> {
+        self.device.drive(self.evaluating_table(table)).await
+    }
+
+    async fn evaluating_table(&self, table: &Table) -> Result<Evaluation, Error> {
+        let preprocessing = self.preprocessing_for("evaluating on a table")?;
+        let data = preprocessing.transform(table)?;
+        let loss = if preprocessing.classes().is_some() { Loss::CategoricalCrossEntropy } else { Loss::MeanSquaredError };
+        self.evaluating((&data.inputs).into(), (&data.targets).into(), loss).await
+    }
+
+    fn preprocessing_for(&self, what: &str) -> Result<&Preprocessing, Error> {
+        self.preprocessing.as_ref().ok_or_else(|| Error::Setting {
+            what: what.into(),
+            expected: "a model with preprocessing".into(),
+            got: "one without".into(),
+        })
+    }
+}
