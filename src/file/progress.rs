@@ -42,6 +42,22 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// The longest text that the progress of such a training can become: with numbers as long as can be.
+    pub fn longest(circumstances: &BTreeMap<String, String>, settings: &BTreeMap<String, String>) -> Self {
+        Self {
+            circumstances: circumstances.clone(),
+            settings: settings.clone(),
+            done: usize::MAX,
+            steps: u64::MAX,
+            schedule_began: u64::MAX,
+            plateau: Plateau::default(),
+            best_loss: f64::NAN,
+            best_epoch: Some(usize::MAX),
+            since_best: usize::MAX,
+            stopped: false,
+        }
+    }
+
     /// How it was trained, as a model's notes say it.
     pub fn notes(&self) -> BTreeMap<String, String> {
         self.settings.iter().chain(&self.circumstances).map(|(name, value)| (name.clone(), value.clone())).collect()

@@ -79,11 +79,12 @@ impl CpuEngine {
         };
         let chance = Chance { seed: self.fit.seed, epoch: step.epoch, batch: step.batch };
         let passed = self.reference.step(&batch, &how, self.fit.clip_norm, &chance);
-        let means = (self.total, self.batches.rows);
+        let measuring =
+            Measuring { reference: &self.reference, scores: self.scores, weight: self.total, rows: self.batches.rows };
         if step.batch == 0 {
             self.measured = Measured::default();
         }
-        measure(&self.reference, &passed[passed.len() - 1], &batch, self.scores, means, &mut self.measured);
+        measuring.add(&passed[passed.len() - 1], &batch, &mut self.measured);
         if step.batch as usize + 1 == self.batches.steps() {
             self.losses.push(self.measured.losses[0]);
         }
@@ -146,45 +147,52 @@ fn evaluation(reference: &Reference, last: &Passed, targets: &[f64], scores: Sco
     let batch = Batch { inputs: &[], targets, weights: None };
     let rows = last.outputs.len() / reference.layers[reference.layers.len() - 1].outs;
     let mut measured = Measured::default();
-    measure(reference, last, &batch, scores, (rows as f64, rows), &mut measured);
+    Measuring { reference, scores, weight: rows as f64, rows }.add(last, &batch, &mut measured);
     measured
 }
 
-/// Adds what a pass over rows gave to what was measured: its part of the epoch's means, which are over that weight and so many rows.
-fn measure(
-    reference: &Reference,
-    last: &Passed,
-    batch: &Batch<'_>,
+/// What is measured of passes over the rows of an epoch.
+struct Measuring<'a> {
+    reference: &'a Reference,
     scores: Scores,
-    (total, samples): (f64, usize),
-    measured: &mut Measured,
-) {
-    let columns = reference.layers[reference.layers.len() - 1].outs;
-    let outputs = &last.outputs;
-    measured.losses.resize(scores.losses(), 0.0);
-    measured.losses[0] += reference.loss_of(reference.loss, last, batch) / total;
-    if scores.errors {
-        let equal = Batch { weights: None, ..*batch };
-        measured.losses[1] += reference.loss_of(Loss::MeanSquaredError, last, &equal) / samples as f64;
-        measured.losses[2] += reference.loss_of(Loss::MeanAbsoluteError, last, &equal) / samples as f64;
-    }
-    let Some(counts) = scores.counts else { return };
-    measured.counts.resize(counts.len(columns), 0);
-    match counts {
-        Counts::Binary => {
-            for (y, t) in outputs.iter().zip(batch.targets).filter(|(_, t)| **t == 0.0 || **t == 1.0) {
-                measured.counts[2 * *t as usize + usize::from(*y > 0.5)] += 1;
-            }
+    /// What all rows weigh together: the loss is a mean over that.
+    weight: f64,
+    /// How many there are: errors are means over these.
+    rows: usize,
+}
+
+impl Measuring<'_> {
+    /// Adds what a pass over some of the rows left of the last layer.
+    fn add(&self, last: &Passed, batch: &Batch<'_>, measured: &mut Measured) {
+        let &Self { reference, scores, weight, rows } = self;
+
+        let columns = reference.layers[reference.layers.len() - 1].outs;
+        let outputs = &last.outputs;
+        measured.losses.resize(scores.losses(), 0.0);
+        measured.losses[0] += reference.loss_of(reference.loss, last, batch) / weight;
+        if scores.errors {
+            let equal = Batch { weights: None, ..*batch };
+            measured.losses[1] += reference.loss_of(Loss::MeanSquaredError, last, &equal) / rows as f64;
+            measured.losses[2] += reference.loss_of(Loss::MeanAbsoluteError, last, &equal) / rows as f64;
         }
-        Counts::Classes { confusion } => {
-            for (y, t) in outputs.chunks(columns).zip(batch.targets.chunks(columns)) {
-                let (own, taken) = (argmax(t), argmax(y));
-                // Nothing compares with a NaN: it is larger than what is to be right, and never right itself.
-                let smaller = |i: usize| if i < own { y[i] < y[own] } else { y[i] <= y[own] };
-                let rank = (0..columns).filter(|i| *i != own && !smaller(*i)).count();
-                measured.counts[rank] += 1;
-                if confusion {
-                    measured.counts[columns + own * columns + taken] += 1;
+        let Some(counts) = scores.counts else { return };
+        measured.counts.resize(counts.len(columns), 0);
+        match counts {
+            Counts::Binary => {
+                for (y, t) in outputs.iter().zip(batch.targets).filter(|(_, t)| **t == 0.0 || **t == 1.0) {
+                    measured.counts[2 * *t as usize + usize::from(*y > 0.5)] += 1;
+                }
+            }
+            Counts::Classes { confusion } => {
+                for (y, t) in outputs.chunks(columns).zip(batch.targets.chunks(columns)) {
+                    let (own, taken) = (argmax(t), argmax(y));
+                    // Nothing compares with a NaN: it is larger than what is to be right, and never right itself.
+                    let smaller = |i: usize| if i < own { y[i] < y[own] } else { y[i] <= y[own] };
+                    let rank = (0..columns).filter(|i| *i != own && !smaller(*i)).count();
+                    measured.counts[rank] += 1;
+                    if confusion {
+                        measured.counts[columns + own * columns + taken] += 1;
+                    }
                 }
             }
         }

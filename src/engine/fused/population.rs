@@ -68,6 +68,8 @@ pub struct PackedRows<'a> {
     pub targets: &'a [f32],
     /// One after the other for all who have weights.
     pub weights: &'a [f32],
+    /// What their order in an epoch depends on, if they are shuffled.
+    pub seed: u64,
 }
 
 /// How much there is of what is allocated.
@@ -214,14 +216,7 @@ impl Fused {
 
 impl Population {
     /// Allocates and compiles what so many networks need.
-    pub async fn new(
-        gpu: &Arc<Gpu>,
-        limits: &Limits,
-        fused: &Fused,
-        size: &Size,
-        rows: &PackedRows<'_>,
-        seed: u64,
-    ) -> Result<Self, Error> {
+    pub async fn new(gpu: &Arc<Gpu>, limits: &Limits, fused: &Fused, size: &Size, rows: &PackedRows<'_>) -> Result<Self, Error> {
         let &Size { networks, kept, copies, longest, scanned } = size;
         let training = FusedTraining {
             fused,
@@ -245,7 +240,7 @@ impl Population {
             gpu: gpu.clone(),
             fused: fused.clone(),
             networks,
-            order: Order { rows: fused.rows, seed: Some(seed) },
+            order: Order { rows: fused.rows, seed: Some(rows.seed) },
             plan,
             ids,
             loaded,

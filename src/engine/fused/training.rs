@@ -91,8 +91,9 @@ impl FusedEngine {
             inputs: &fused.pack_inputs(setup.data.inputs.values()),
             targets: &fused.pack_targets(&setup.data.dense_targets(frame.network.outputs())),
             weights: &weights,
+            seed: frame.fit.seed,
         };
-        let population = Population::new(gpu, &frame.limits, fused, &Size::of(frame, fused), &rows, frame.fit.seed).await?;
+        let population = Population::new(gpu, &frame.limits, fused, &Size::of(frame, fused), &rows).await?;
         let mut values = frame.layout.dense(setup.parameters);
         setup.slots.iter().for_each(|slot| values.extend(frame.layout.dense(slot)));
         population.write_parameters(&fused.pack([values.as_slice()].into_iter())).await?;
