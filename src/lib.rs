@@ -105,7 +105,7 @@ pub mod internals {
     pub use crate::engine::staged::{Staged, Step};
     pub use crate::gpu::Gpu;
     pub use crate::kernel::{
-        Epilogue, Family, Fused, Kernel, LONGEST_LOOP, Lanes, Layer, Layouts, Limits, PARTS, Product, Products, Rows, Shape,
+        Epilogue, Family, Fused, Kernel, LONGEST_LOOP, Lanes, Layer, Layouts, Limits, PARTS, Product, Products, RowBlocks, Shape,
         Tiles, WORTH_BLOCKS, Weights,
     };
     pub use crate::network::{Layout, Rule};

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use common::{U, ULP, assert_close, find, g, numbers, run, wide};
 use shaderprop::internals::reference as twin;
 use shaderprop::internals::{
-    Ending, Epilogue, Factors, Family, Gpu, Id, Kernel, Layouts, Limits, Plan, Planned, Products, Rows, Rule, Shape, Staged,
+    Ending, Epilogue, Factors, Family, Gpu, Id, Kernel, Layouts, Limits, Plan, Planned, Products, RowBlocks, Rule, Shape, Staged,
     Step, StepTable, TableSize, Tiles, TrainingStep,
 };
 use shaderprop::{Activation, Loss, Network, Optimizer, Philox};
@@ -31,17 +31,17 @@ const CANARY: f32 = 7.25;
 fn families(limits: &Limits) -> Vec<Family> {
     let tiles = |rows, columns, block| Family::Tiles(Tiles { rows, columns, block });
     let mut families = vec![
-        Family::Rows(Rows { rows: 1, lanes: None, width: 4 }),
-        Family::Rows(Rows { rows: 8, lanes: None, width: 1 }),
-        Family::Rows(Rows { rows: 16, lanes: None, width: 4 }),
+        Family::Rows(RowBlocks { rows: 1, lanes: None, width: 4 }),
+        Family::Rows(RowBlocks { rows: 8, lanes: None, width: 1 }),
+        Family::Rows(RowBlocks { rows: 16, lanes: None, width: 4 }),
         tiles(16, 64, (4, 4)),
         tiles(64, 16, (4, 4)),
         tiles(64, 64, (8, 4)),
         tiles(128, 128, (8, 8)),
     ];
     if let Products::Rows { lanes: Some(lanes), .. } = limits.products {
-        families.extend([1, 8, 16, 32].map(|rows| Family::Rows(Rows { rows, lanes: Some(lanes), width: 4 })));
-        families.push(Family::Rows(Rows { rows: 8, lanes: Some(lanes), width: 1 }));
+        families.extend([1, 8, 16, 32].map(|rows| Family::Rows(RowBlocks { rows, lanes: Some(lanes), width: 4 })));
+        families.push(Family::Rows(RowBlocks { rows: 8, lanes: Some(lanes), width: 1 }));
     }
     families
 }
@@ -189,7 +189,7 @@ fn long_sums_are_whole() {
 #[test]
 fn the_longest_slice_is_whole() {
     let (gpu, limits) = open();
-    let narrow = |family: &Family| matches!(family, Family::Rows(Rows { width: 1, .. }));
+    let narrow = |family: &Family| matches!(family, Family::Rows(RowBlocks { width: 1, .. }));
     for family in families(&limits).into_iter().filter(narrow) {
         let limits = Limits { products: Products::Always(family), ..limits };
         let (m, n) = (1, 17 * family.columns() as usize);

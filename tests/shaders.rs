@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
 use shaderprop::internals::{
-    Epilogue, Family, Fused, Kernel, Layouts, Limits, PARTS, Plan, Product, Products, Rows, Rule, TableSize, Tiles, TrainingStep,
-    Weights,
+    Epilogue, Family, Fused, Kernel, Layouts, Limits, PARTS, Plan, Product, Products, RowBlocks, Rule, TableSize, Tiles,
+    TrainingStep, Weights,
 };
 use shaderprop::{Activation, Loss, Network, Optimizer};
 
@@ -33,7 +33,7 @@ fn kernels() -> Vec<Kernel> {
 
 /// Products in every family, layout and epilogue, with some of the widths; and those of planned networks.
 fn products() -> Vec<Kernel> {
-    let rows = |rows, lanes, width| Family::Rows(Rows { rows, lanes, width });
+    let rows = |rows, lanes, width| Family::Rows(RowBlocks { rows, lanes, width });
     let tiles = |rows, columns, block| Family::Tiles(Tiles { rows, columns, block });
     let families = [
         rows(32, Some(8), 4),
@@ -82,7 +82,7 @@ fn products() -> Vec<Kernel> {
             // Only the gradient has a row of ones.
             for layouts in layouts.into_iter().take(if ones { 1 } else { 3 }) {
                 for (a_width, b_width, c_width, masked) in [(4, 4, 4, false), (2, 1, 1, true), (1, 2, 1, true)] {
-                    let single = matches!(family, Family::Rows(Rows { width: 1, .. }));
+                    let single = matches!(family, Family::Rows(RowBlocks { width: 1, .. }));
                     let b_width = if single && layouts != Layouts::TransposedB { 1 } else { b_width };
                     let c_width = if single { 1 } else { c_width };
                     for epilogue in epilogues.iter().cloned() {
@@ -223,7 +223,7 @@ fn declared(kernel: &Kernel) -> Result<(), String> {
 #[test]
 fn emitted_modules_are_as_in_the_snapshots() {
     let rows = Product {
-        family: Family::Rows(Rows { rows: 8, lanes: Some(8), width: 4 }),
+        family: Family::Rows(RowBlocks { rows: 8, lanes: Some(8), width: 4 }),
         layouts: Layouts::Plain,
         a_width: 4,
         b_width: 2,

@@ -5,7 +5,7 @@ use std::num::NonZero;
 
 use crate::error::Error;
 use crate::gpu::{Allocated, Gpu};
-use crate::plan::{Dispatch, Id, PARAMS_STRIDE, Plan, Tensor};
+use crate::plan::{Dispatch, Id, PARAMS_STRIDE, Plan, PlannedTensor};
 
 /// A plan loaded on a device.
 pub struct Loaded {
@@ -68,7 +68,7 @@ impl Loaded {
             let mut entries =
                 vec![wgpu::BindGroupEntry { binding: 0, resource: binding(&params, i * PARAMS_STRIDE, dispatch.params.len()) }];
             for operand in &dispatch.operands {
-                let Tensor { buffer, offset, .. } = plan.tensors[operand.tensor.0];
+                let PlannedTensor { buffer, offset, .. } = plan.tensors[operand.tensor.0];
                 let resource = binding(&buffers[buffer], offset * 4, plan.len(operand.tensor));
                 entries.push(wgpu::BindGroupEntry { binding: operand.binding, resource });
             }

@@ -45,6 +45,22 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// The progress of such a training with the longest possible numbers, to check its length.
+    pub fn longest(circumstances: &BTreeMap<String, String>, settings: &BTreeMap<String, String>) -> Self {
+        Self {
+            circumstances: circumstances.clone(),
+            settings: settings.clone(),
+            done: usize::MAX,
+            steps: u64::MAX,
+            schedule_began: u64::MAX,
+            plateau: Plateau::default(),
+            best_loss: f64::NAN,
+            best_epoch: Some(usize::MAX),
+            since_best: usize::MAX,
+            stopped: false,
+        }
+    }
+
     /// The training's notes, as in a model.
     pub fn notes(&self) -> BTreeMap<String, String> {
         self.settings.iter().chain(&self.circumstances).map(|(name, value)| (name.clone(), value.clone())).collect()

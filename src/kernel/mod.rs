@@ -13,8 +13,8 @@ mod text;
 mod wgsl;
 
 pub use self::binding::Binding;
-pub use self::fused::{Fused, Lanes, Layer, Place};
+pub use self::fused::{Fused, LanePlace, Lanes, Layer};
 pub use self::limits::Limits;
-pub use self::product::{Epilogue, Family, Layouts, Product, Products, Rows, Shape, Tiles, WORTH_BLOCKS, width, widths};
+pub use self::product::{Epilogue, Family, Layouts, Product, Products, RowBlocks, Shape, Tiles, WORTH_BLOCKS, width, widths};
 pub use self::table::{Kernel, Weights};
 pub use self::wgsl::{LONGEST_LOOP, PARTS, WORKGROUP_SIZE};

@@ -473,8 +473,8 @@ impl Sweep {
             let end = (first + most).min(self.len());
             let members = first..end;
             let (weights, rows_of) = task.weights_of(members.clone());
-            let rows = PackedRows { inputs: &inputs, targets: &targets, weights: &weights };
-            let mut population = match Population::new(gpu, &limits, fused, &size(members.len()), &rows, fit.seed).await {
+            let rows = PackedRows { inputs: &inputs, targets: &targets, weights: &weights, seed: fit.seed };
+            let mut population = match Population::new(gpu, &limits, fused, &size(members.len()), &rows).await {
                 Ok(population) => population,
                 // Retry with fewer at a time.
                 Err(Error::OutOfMemory { .. }) if members.len() > 1 => {
@@ -539,15 +539,15 @@ impl Sweep {
     }
 
     /// A member's row of settings on the device.
-    fn settings(&self, k: usize, task: &Task<'_>, (weights, total): (u32, f64)) -> fused::Member {
+    fn settings(&self, k: usize, task: &Task<'_>, rows: RowWeights) -> fused::Member {
         let own = self.of_member(&self.members[k], task.fit);
         fused::Member {
             learning_rate: own.base_rate() as f32,
             weight_decay: own.decay() as f32,
-            loss_scale: task.fused.loss_scale(total),
+            loss_scale: task.fused.loss_scale(rows.total),
             rows: task.fused.rows as f32,
             epochs: self.members[k].epochs.and_then(|end| u32::try_from(end).ok()).unwrap_or(u32::MAX),
-            weights,
+            weights: rows.first,
         }
     }
 
@@ -643,23 +643,33 @@ struct Task<'a> {
 
 impl Task<'_> {
     /// The sample weights of those members, each list once; where each member's list begins, and its sum.
-    fn weights_of(&self, members: std::ops::Range<usize>) -> (Vec<f32>, Vec<(u32, f64)>) {
-        let Some(weights) = self.weights else { return (Vec::new(), vec![(0, self.fused.rows as f64); members.len()]) };
+    fn weights_of(&self, members: std::ops::Range<usize>) -> (Vec<f32>, Vec<RowWeights>) {
+        let equal = RowWeights { first: 0, total: self.fused.rows as f64 };
+        let Some(weights) = self.weights else { return (Vec::new(), vec![equal; members.len()]) };
         let mut all = Vec::new();
-        let mut known: HashMap<usize, (u32, f64)> = HashMap::new();
+        let mut known: HashMap<usize, RowWeights> = HashMap::new();
         let at = members
             .map(|k| {
                 let kind = weights.of[k];
                 *known.entry(kind).or_insert_with(|| {
-                    let at = all.len() as u32;
+                    let first = all.len() as u32;
                     let (packed, total) = self.fused.pack_weights(&weights.kinds[kind].0);
                     all.extend(packed);
-                    (at, total)
+                    RowWeights { first, total }
                 })
             })
             .collect();
         (all, at)
     }
+}
+
+/// A member's sample weights within those of all members.
+#[derive(Clone, Copy)]
+struct RowWeights {
+    /// The index where they begin.
+    first: u32,
+    /// Their sum.
+    total: f64,
 }
 
 /// The numbers of the networks in training.

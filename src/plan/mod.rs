@@ -10,7 +10,7 @@ mod ids;
 mod products;
 mod program;
 mod stages;
-mod step;
+mod steps;
 mod task;
 mod tensors;
 
@@ -23,4 +23,4 @@ pub use self::program::{Plan, Planned, VERSION};
 pub use self::stages::{Chance, Dropout, LossOf, Outputs, Slot, Update};
 pub use self::task::{EvaluationStep, Source, TableSize, TrainingStep};
 pub(crate) use self::tensors::readable;
-pub use self::tensors::{Id, Tensor};
+pub use self::tensors::{Id, PlannedTensor};

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::dispatch::{Call, Dispatch, Operand, PARAMS_STRIDE};
 use super::estimate::Work;
 use super::ids::Ids;
-use super::tensors::{BINDING, BUFFER, Buffer, Flat, Id, Tensor, check_bytes, elements};
+use super::tensors::{BINDING, BUFFER, Buffer, Flat, Id, PlannedTensor, check_bytes, elements};
 use crate::error::Error;
 use crate::kernel::{Limits, WORKGROUP_SIZE};
 
@@ -24,7 +24,7 @@ pub struct Plan {
     /// The buffers to allocate.
     pub buffers: Vec<Buffer>,
     /// The tensors in the buffers.
-    pub tensors: Vec<Tensor>,
+    pub tensors: Vec<PlannedTensor>,
     /// The dispatches, in order.
     pub dispatches: Vec<Dispatch>,
     /// The indices of the dispatches where the programs after the first begin: see [`Plan::and`].
@@ -70,7 +70,7 @@ impl Plan {
             .collect();
         let before = self.tensors.len();
         ids.shift(before);
-        self.tensors.extend(other.tensors.into_iter().map(|tensor| Tensor { buffer: buffers[tensor.buffer], ..tensor }));
+        self.tensors.extend(other.tensors.into_iter().map(|tensor| PlannedTensor { buffer: buffers[tensor.buffer], ..tensor }));
         let start = self.dispatches.len();
         self.starts.push(start);
         self.starts.extend(other.starts.into_iter().map(|other| start + other));
@@ -140,7 +140,7 @@ impl Plan {
 
     /// Adds a tensor in a part of a buffer.
     pub fn view(&mut self, name: &str, buffer: usize, offset: usize, rows: usize, columns: usize) -> Id {
-        self.tensors.push(Tensor { name: name.into(), buffer, offset, rows, columns });
+        self.tensors.push(PlannedTensor { name: name.into(), buffer, offset, rows, columns });
         Id(self.tensors.len() - 1)
     }
 

@@ -18,7 +18,7 @@ pub struct Buffer {
 
 /// A tensor: a part of a buffer, with a shape.
 #[derive(Clone, Debug)]
-pub struct Tensor {
+pub struct PlannedTensor {
     /// The name.
     pub name: String,
     /// The index of its buffer in the plan.

@@ -20,7 +20,7 @@ use crate::file::{self, Format, refused};
 use crate::gpu::Device;
 use crate::network::{Activation, Layout, Place};
 use crate::plan;
-use crate::settings::{Fit, OnNonFinite, Plateau};
+use crate::settings::{Fit, OnNonFinite};
 
 /// A training to resume.
 #[derive(Clone, Debug)]
@@ -122,7 +122,8 @@ impl Saver {
         let circumstances = circumstances(start.device, engine);
         let kind = if engine == Engine::Cpu { Type::F64 } else { Type::F32 };
         let mut description = Description::new(start.network, start.preprocessing, 0, BTreeMap::new());
-        check_length(&mut description, (&circumstances, &settings), kind, start, fit)?;
+        description.training = Some(Progress::longest(&circumstances, &settings));
+        check_length(&mut description, kind, start, fit)?;
         Ok(Some(Self {
             target: Target::checked(&checkpoint.path, existing)?,
             existing,
@@ -185,13 +186,7 @@ impl Saver {
 }
 
 /// Refuses a training whose checkpoint headers would be longer than can be read, before its first epoch.
-fn check_length(
-    description: &mut Description,
-    (circumstances, settings): (&BTreeMap<String, String>, &BTreeMap<String, String>),
-    kind: Type,
-    start: &Start<'_>,
-    fit: &Fit,
-) -> Result<(), Error> {
+fn check_length(description: &mut Description, kind: Type, start: &Start<'_>, fit: &Fit) -> Result<(), Error> {
     let restores = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let slots = fit.optimizer.definition().slots.iter().map(|slot| format!("optimizer.{slot}."));
     let prefixes = std::iter::once(String::new()).chain(slots).chain(restores.then(|| "best.".into()));
@@ -211,18 +206,6 @@ fn check_length(
     let all: Vec<Tensor> = all.map(|(name, shape, kind)| Tensor { name, shape, kind, values: vec![] }).collect();
     // With the longest possible numbers.
     description.epochs = u64::MAX;
-    description.training = Some(Progress {
-        circumstances: circumstances.clone(),
-        settings: settings.clone(),
-        done: usize::MAX,
-        steps: u64::MAX,
-        schedule_began: u64::MAX,
-        plateau: Plateau::default(),
-        best_loss: f64::NAN,
-        best_epoch: Some(usize::MAX),
-        since_best: usize::MAX,
-        stopped: false,
-    });
     let described = description.to_json();
     let header = file::checkpoint::header(&[(KEY, described.as_str()), (CHECKSUM, "00000000")], &all);
     header.map(|_| ()).map_err(|what| Error::Export { format: "a checkpoint".into(), what })
@@ -275,64 +258,71 @@ pub fn read(path: &Path, start: &Start<'_>, settings: &BTreeMap<String, String>,
     if progress.done > fit.epochs {
         return Err(other(format!("one after {} epochs, where {} are asked for in all", progress.done, fit.epochs)));
     }
-    let resumed = restore(path, &contents, &description, &progress, start, fit).map_err(refuse)?;
+    let resumed = Found { path, contents: &contents, description: &description, progress: &progress }
+        .restore(start, fit)
+        .map_err(refuse)?;
     if fit.on_non_finite == OnNonFinite::Stop {
         check_finite(start.layout, &resumed.parameters, |value| (*value as f32).is_finite())?;
     }
     Ok(resumed)
 }
 
-fn restore(
-    path: &Path,
-    contents: &Contents,
-    description: &Description,
-    progress: &Progress,
-    start: &Start<'_>,
-    fit: &Fit,
-) -> Result<Resumed, String> {
-    let layout = start.layout;
-    let take = |prefix: &str| parameters(contents, prefix, layout, &[Type::F32, Type::F64]);
-    expect_names(contents.names(), "", layout, PREFIXES)?;
-    let slots = fit.optimizer.definition().slots.iter().map(|slot| take(&format!("optimizer.{slot}.")));
-    let slots = slots.collect::<Result<Vec<_>, String>>()?;
-    let looked = fit.early_stopping.filter(|stopping| stopping.restore_best).and(progress.best_epoch);
-    let best = looked.map(|_| take("best.")).transpose()?;
-    let column = |name: &str, length: usize| contents.take(&format!("history.{name}"), &[length], &[Type::F64]);
-    let done = progress.done;
-    let validated = if fit.validation.is_some() { done } else { 0 };
-    let metrics = |prefix: &str, length: usize| -> Result<BTreeMap<String, Vec<f64>>, String> {
-        let named = |name: String| Ok((name.clone(), column(&format!("{prefix}metrics.{name}"), length)?));
-        fit.metrics.iter().filter(|_| length > 0).map(|metric| named(metric.name().into_owned())).collect()
-    };
-    let measured = if fit.metrics.is_empty() { 0 } else { done };
-    let history = History {
-        loss: column("loss", done)?,
-        metrics: metrics("", measured)?,
-        validation_loss: column("validation_loss", validated)?,
-        validation_metrics: metrics("validation_", validated.min(measured))?,
-        learning_rate: column("learning_rate", done)?,
-        ended: if progress.stopped { Ended::EarlyStopping } else { Ended::Finished },
-        ..History::default()
-    };
-    let state = State {
-        slots,
-        optimizer: fit.optimizer,
-        steps: progress.steps,
-        epochs: description.epochs,
-        schedule: fit.schedule,
-        schedule_began: progress.schedule_began,
-        plateau: progress.plateau,
-    };
-    let counted = state.schedule_began <= state.epochs && done as u64 <= state.epochs && state.steps <= MOST_COUNTED;
-    let watched = progress.since_best <= done && progress.best_epoch.is_none_or(|epoch| (1..=done).contains(&epoch));
-    if !counted || !watched || !state.plateau.is_after(state.epochs - state.schedule_began) {
-        return Err("one whose counts of epochs and steps contradict each other".into());
+/// The contents of a checkpoint.
+struct Found<'a> {
+    path: &'a Path,
+    contents: &'a Contents,
+    description: &'a Description,
+    progress: &'a Progress,
+}
+
+impl Found<'_> {
+    /// The training to resume.
+    fn restore(&self, start: &Start<'_>, fit: &Fit) -> Result<Resumed, String> {
+        let &Self { path, contents, description, progress } = self;
+        let layout = start.layout;
+        let take = |prefix: &str| parameters(contents, prefix, layout, &[Type::F32, Type::F64]);
+        expect_names(contents.names(), "", layout, PREFIXES)?;
+        let slots = fit.optimizer.definition().slots.iter().map(|slot| take(&format!("optimizer.{slot}.")));
+        let slots = slots.collect::<Result<Vec<_>, String>>()?;
+        let looked = fit.early_stopping.filter(|stopping| stopping.restore_best).and(progress.best_epoch);
+        let best = looked.map(|_| take("best.")).transpose()?;
+        let column = |name: &str, length: usize| contents.take(&format!("history.{name}"), &[length], &[Type::F64]);
+        let done = progress.done;
+        let validated = if fit.validation.is_some() { done } else { 0 };
+        let metrics = |prefix: &str, length: usize| -> Result<BTreeMap<String, Vec<f64>>, String> {
+            let named = |name: String| Ok((name.clone(), column(&format!("{prefix}metrics.{name}"), length)?));
+            fit.metrics.iter().filter(|_| length > 0).map(|metric| named(metric.name().into_owned())).collect()
+        };
+        let measured = if fit.metrics.is_empty() { 0 } else { done };
+        let history = History {
+            loss: column("loss", done)?,
+            metrics: metrics("", measured)?,
+            validation_loss: column("validation_loss", validated)?,
+            validation_metrics: metrics("validation_", validated.min(measured))?,
+            learning_rate: column("learning_rate", done)?,
+            ended: if progress.stopped { Ended::EarlyStopping } else { Ended::Finished },
+            ..History::default()
+        };
+        let state = State {
+            slots,
+            optimizer: fit.optimizer,
+            steps: progress.steps,
+            epochs: description.epochs,
+            schedule: fit.schedule,
+            schedule_began: progress.schedule_began,
+            plateau: progress.plateau,
+        };
+        let counted = state.schedule_began <= state.epochs && done as u64 <= state.epochs && state.steps <= MOST_COUNTED;
+        let watched = progress.since_best <= done && progress.best_epoch.is_none_or(|epoch| (1..=done).contains(&epoch));
+        if !counted || !watched || !state.plateau.is_after(state.epochs - state.schedule_began) {
+            return Err("one whose counts of epochs and steps contradict each other".into());
+        }
+        let watch = Watch {
+            best: Some(progress.best_loss).filter(|loss| !loss.is_nan()),
+            best_epoch: progress.best_epoch,
+            since: progress.since_best,
+        };
+        let circumstances = progress.circumstances.clone();
+        Ok(Resumed { parameters: take("")?, state, best, watch, history, path: path.into(), circumstances })
     }
-    let watch = Watch {
-        best: Some(progress.best_loss).filter(|loss| !loss.is_nan()),
-        best_epoch: progress.best_epoch,
-        since: progress.since_best,
-    };
-    let circumstances = progress.circumstances.clone();
-    Ok(Resumed { parameters: take("")?, state, best, watch, history, path: path.into(), circumstances })
 }

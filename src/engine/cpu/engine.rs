@@ -79,11 +79,12 @@ impl CpuEngine {
         };
         let chance = Chance { seed: self.fit.seed, epoch: step.epoch, batch: step.batch };
         let passed = self.reference.step(&batch, &how, self.fit.clip_norm, &chance);
-        let means = (self.total, self.batches.rows);
+        let measuring =
+            Measuring { reference: &self.reference, scores: self.scores, weight: self.total, rows: self.batches.rows };
         if step.batch == 0 {
             self.measured = Measured::default();
         }
-        measure(&self.reference, &passed[passed.len() - 1], &batch, self.scores, means, &mut self.measured);
+        measuring.add(&passed[passed.len() - 1], &batch, &mut self.measured);
         if step.batch as usize + 1 == self.batches.steps() {
             self.losses.push(self.measured.losses[0]);
         }
@@ -146,47 +147,53 @@ fn evaluation(reference: &Reference, last: &Passed, targets: &[f64], scores: Sco
     let batch = Batch { inputs: &[], targets, weights: None };
     let rows = last.outputs.len() / reference.layers[reference.layers.len() - 1].outs;
     let mut measured = Measured::default();
-    measure(reference, last, &batch, scores, (rows as f64, rows), &mut measured);
+    Measuring { reference, scores, weight: rows as f64, rows }.add(last, &batch, &mut measured);
     measured
 }
 
-/// Adds the results of a forward pass to what was measured. They are a part of the epoch's means, which are over the
-/// given total weight and number of rows.
-fn measure(
-    reference: &Reference,
-    last: &Passed,
-    batch: &Batch<'_>,
+/// Measures forward passes over the rows of an epoch.
+struct Measuring<'a> {
+    reference: &'a Reference,
     scores: Scores,
-    (total, samples): (f64, usize),
-    measured: &mut Measured,
-) {
-    let columns = reference.layers[reference.layers.len() - 1].outs;
-    let outputs = &last.outputs;
-    measured.losses.resize(scores.losses(), 0.0);
-    measured.losses[0] += reference.loss_of(reference.loss, last, batch) / total;
-    if scores.errors {
-        let equal = Batch { weights: None, ..*batch };
-        measured.losses[1] += reference.loss_of(Loss::MeanSquaredError, last, &equal) / samples as f64;
-        measured.losses[2] += reference.loss_of(Loss::MeanAbsoluteError, last, &equal) / samples as f64;
-    }
-    let Some(counts) = scores.counts else { return };
-    measured.counts.resize(counts.len(columns), 0);
-    match counts {
-        Counts::Binary => {
-            for (y, t) in outputs.iter().zip(batch.targets).filter(|(_, t)| **t == 0.0 || **t == 1.0) {
-                measured.counts[2 * *t as usize + usize::from(*y > 0.5)] += 1;
-            }
+    /// The total weight of all rows, which the loss is a mean over.
+    weight: f64,
+    /// The number of rows, which errors are means over.
+    rows: usize,
+}
+
+impl Measuring<'_> {
+    /// Adds the last layer's results for some of the rows.
+    fn add(&self, last: &Passed, batch: &Batch<'_>, measured: &mut Measured) {
+        let &Self { reference, scores, weight, rows } = self;
+
+        let columns = reference.layers[reference.layers.len() - 1].outs;
+        let outputs = &last.outputs;
+        measured.losses.resize(scores.losses(), 0.0);
+        measured.losses[0] += reference.loss_of(reference.loss, last, batch) / weight;
+        if scores.errors {
+            let equal = Batch { weights: None, ..*batch };
+            measured.losses[1] += reference.loss_of(Loss::MeanSquaredError, last, &equal) / rows as f64;
+            measured.losses[2] += reference.loss_of(Loss::MeanAbsoluteError, last, &equal) / rows as f64;
         }
-        Counts::Classes { confusion } => {
-            for (y, t) in outputs.chunks(columns).zip(batch.targets.chunks(columns)) {
-                let (own, taken) = (argmax(t), argmax(y));
-                // Comparisons with NaN are false: a NaN counts as larger than the correct output, and is never correct
-                // itself.
-                let smaller = |i: usize| if i < own { y[i] < y[own] } else { y[i] <= y[own] };
-                let rank = (0..columns).filter(|i| *i != own && !smaller(*i)).count();
-                measured.counts[rank] += 1;
-                if confusion {
-                    measured.counts[columns + own * columns + taken] += 1;
+        let Some(counts) = scores.counts else { return };
+        measured.counts.resize(counts.len(columns), 0);
+        match counts {
+            Counts::Binary => {
+                for (y, t) in outputs.iter().zip(batch.targets).filter(|(_, t)| **t == 0.0 || **t == 1.0) {
+                    measured.counts[2 * *t as usize + usize::from(*y > 0.5)] += 1;
+                }
+            }
+            Counts::Classes { confusion } => {
+                for (y, t) in outputs.chunks(columns).zip(batch.targets.chunks(columns)) {
+                    let (own, taken) = (argmax(t), argmax(y));
+                    // Comparisons with NaN are false: a NaN counts as larger than the correct output, and is never
+                    // correct itself.
+                    let smaller = |i: usize| if i < own { y[i] < y[own] } else { y[i] <= y[own] };
+                    let rank = (0..columns).filter(|i| *i != own && !smaller(*i)).count();
+                    measured.counts[rank] += 1;
+                    if confusion {
+                        measured.counts[columns + own * columns + taken] += 1;
+                    }
                 }
             }
         }

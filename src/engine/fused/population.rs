@@ -68,6 +68,8 @@ pub struct PackedRows<'a> {
     pub targets: &'a [f32],
     /// The sample weights of all networks that have any, one after the other.
     pub weights: &'a [f32],
+    /// The seed of the row order, if rows are shuffled.
+    pub seed: u64,
 }
 
 /// The sizes of the buffers.
@@ -214,14 +216,7 @@ impl Fused {
 
 impl Population {
     /// Allocates and compiles what `networks` networks need.
-    pub async fn new(
-        gpu: &Arc<Gpu>,
-        limits: &Limits,
-        fused: &Fused,
-        size: &Size,
-        rows: &PackedRows<'_>,
-        seed: u64,
-    ) -> Result<Self, Error> {
+    pub async fn new(gpu: &Arc<Gpu>, limits: &Limits, fused: &Fused, size: &Size, rows: &PackedRows<'_>) -> Result<Self, Error> {
         let &Size { networks, kept, copies, longest, scanned } = size;
         let training = FusedTraining {
             fused,
@@ -245,7 +240,7 @@ impl Population {
             gpu: gpu.clone(),
             fused: fused.clone(),
             networks,
-            order: Order { rows: fused.rows, seed: Some(seed) },
+            order: Order { rows: fused.rows, seed: Some(rows.seed) },
             plan,
             ids,
             loaded,

@@ -7,7 +7,7 @@ use crate::engine::steps::Step;
 use crate::engine::task::{Frame, Losses, Setup, Snapshot};
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::kernel::{Fused, Place};
+use crate::kernel::{Fused, LanePlace};
 use crate::network::Layout;
 use crate::settings::Fit;
 use crate::settings::Measured;
@@ -16,7 +16,7 @@ use crate::settings::Measured;
 pub struct FusedEngine {
     population: Population,
     layout: Layout,
-    places: Vec<Place>,
+    places: Vec<LanePlace>,
     fit: Fit,
     snapshots: Vec<Snapshot>,
     /// The number of epochs whose losses are on the device and have not been read.
@@ -40,7 +40,7 @@ impl Fused {
     }
 
     /// Extracts the numbers of one of `networks` networks from the packed ones.
-    pub fn unpack(&self, places: &[Place], packed: &[f32], network: usize, networks: usize) -> Vec<f32> {
+    pub fn unpack(&self, places: &[LanePlace], packed: &[f32], network: usize, networks: usize) -> Vec<f32> {
         places.iter().map(|place| packed[self.index(*place, network, networks)]).collect()
     }
 
@@ -91,8 +91,9 @@ impl FusedEngine {
             inputs: &fused.pack_inputs(setup.data.inputs.values()),
             targets: &fused.pack_targets(&setup.data.dense_targets(frame.network.outputs())),
             weights: &weights,
+            seed: frame.fit.seed,
         };
-        let population = Population::new(gpu, &frame.limits, fused, &Size::of(frame, fused), &rows, frame.fit.seed).await?;
+        let population = Population::new(gpu, &frame.limits, fused, &Size::of(frame, fused), &rows).await?;
         let mut values = frame.layout.dense(setup.parameters);
         setup.slots.iter().for_each(|slot| values.extend(frame.layout.dense(slot)));
         population.write_parameters(&fused.pack([values.as_slice()].into_iter())).await?;

@@ -12,7 +12,7 @@ use crate::engine::loaded::{Loaded, STAGING};
 use crate::error::Error;
 use crate::gpu::{Gpu, Pace, RECORDING, Region, Submission, UPLOAD};
 use crate::memory::Reserve;
-use crate::plan::{Id, Plan, StepTable, Tensor};
+use crate::plan::{Id, Plan, PlannedTensor, StepTable};
 use crate::settings::Cancel;
 
 /// A row of the step table: `Step` in shaders/step.wgsl.
@@ -97,13 +97,13 @@ impl Staged {
 
     /// Uploads a whole tensor of any length.
     pub async fn upload(&self, tensor: Id, values: &[f32]) -> Result<(), Error> {
-        let Tensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
+        let PlannedTensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
         self.gpu.upload(&self.loaded.buffers[buffer], offset as u64 * 4, bytemuck::cast_slice(values)).await
     }
 
     /// Uploads f64 values, converting them to f32 piece by piece.
     pub async fn upload_wide(&self, tensor: Id, values: &[f64]) -> Result<(), Error> {
-        let Tensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
+        let PlannedTensor { buffer, offset, .. } = self.plan.tensors[tensor.0];
         for (i, part) in values.chunks(UPLOAD / 4).enumerate() {
             let at = (offset * 4 + i * UPLOAD) as u64;
             // Twice the size, since another piece waits in the driver's memory.
@@ -116,7 +116,7 @@ impl Staged {
 
     /// Sets all elements of a tensor to zero.
     pub fn clear(&self, tensor: Id) -> Result<(), Error> {
-        let Tensor { rows, columns, .. } = self.plan.tensors[tensor.0];
+        let PlannedTensor { rows, columns, .. } = self.plan.tensors[tensor.0];
         self.write_words(tensor, &vec![0; rows * columns])
     }
 

@@ -4,4 +4,4 @@
 mod emit;
 mod network;
 
-pub use self::network::{Fused, Lanes, Layer, Place};
+pub use self::network::{Fused, LanePlace, Lanes, Layer};

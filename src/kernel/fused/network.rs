@@ -109,7 +109,7 @@ pub struct FusedBuffer {
 
 /// The location of a number in the lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LanePlace {
     /// The index of the lane's word; a word has four numbers.
     pub word: usize,
     /// The lane.
@@ -283,7 +283,7 @@ impl Fused {
     }
 
     /// The locations of a network's parameters in the order of its tensors, then of the optimizer's slots.
-    pub fn places(&self) -> Vec<Place> {
+    pub fn places(&self) -> Vec<LanePlace> {
         let mut places = Vec::new();
         for slot in 0..=self.rule.slots.len() {
             let mut before = slot * self.numbers();
@@ -292,7 +292,7 @@ impl Fused {
                 for i in 0..=layer.ins {
                     places.extend((0..layer.outs).map(|j| {
                         let at = before + i * units + j % units;
-                        Place { word: at / 4, lane: j / units, component: at % 4 }
+                        LanePlace { word: at / 4, lane: j / units, component: at % 4 }
                     }));
                 }
                 before += (layer.ins + 1) * units;
@@ -302,7 +302,7 @@ impl Fused {
     }
 
     /// The index of a location in the buffer of `networks` networks.
-    pub fn index(&self, place: Place, network: usize, networks: usize) -> usize {
+    pub fn index(&self, place: LanePlace, network: usize, networks: usize) -> usize {
         let word = match self.lanes {
             // Adjacent invocations read adjacent words.
             Lanes::One => place.word * networks + network,

@@ -4,14 +4,14 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     /// Blocks in the registers of one invocation.
-    Rows(Rows),
+    Rows(RowBlocks),
     /// Tiles in workgroup memory, with blocks of them in registers.
     Tiles(Tiles),
 }
 
 /// The block of one invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rows {
+pub struct RowBlocks {
     /// The number of rows of c that an invocation computes.
     pub rows: u32,
     /// The fixed size of every subgroup, a multiple of 4; `None` if it is not fixed or subgroups cannot be used.
@@ -51,7 +51,7 @@ impl Family {
     /// The number of terms that one iteration of the loop adds.
     pub fn depth(&self) -> u32 {
         match self {
-            Family::Rows(_) => Rows::DEPTH,
+            Family::Rows(_) => RowBlocks::DEPTH,
             Family::Tiles(_) => Tiles::DEPTH,
         }
     }
@@ -81,7 +81,7 @@ impl Family {
     }
 }
 
-impl Rows {
+impl RowBlocks {
     /// The number of terms that one iteration of the loop adds.
     pub(super) const DEPTH: u32 = 4;
 

@@ -1,7 +1,7 @@
 //! Chooses the kernel of a product: a pure function of its shape and the adapter (its kind, driver, subgroups and
 //! limits), so that results never depend on a measurement.
 
-use super::blocks::{Family, Rows, Tiles};
+use super::blocks::{Family, RowBlocks, Tiles};
 use super::definition::Layouts;
 
 /// How an adapter computes products.
@@ -80,7 +80,7 @@ impl Products {
                 let narrow = shape.columns <= 2 * lanes.unwrap_or(8) as usize;
                 // Few different blocks, since each has to be compiled.
                 let rows = [1, 8, 16].into_iter().find(|block| *block as usize >= rows).unwrap_or(most).min(most);
-                Some(Family::Rows(Rows { rows, lanes, width: if narrow { 1 } else { 4 } }))
+                Some(Family::Rows(RowBlocks { rows, lanes, width: if narrow { 1 } else { 4 } }))
             }
             Products::Tiles => {
                 let tiles = |rows, columns, block| Tiles { rows, columns, block };
@@ -125,7 +125,7 @@ pub fn widths(layouts: Layouts, shape: Shape, family: Family) -> (u32, u32, u32)
         Layouts::Plain | Layouts::TransposedB => width(shape.terms),
     };
     // An invocation with one column loads one value of b at a time, unless its terms are adjacent.
-    let single = matches!(family, Family::Rows(Rows { width: 1, .. }));
+    let single = matches!(family, Family::Rows(RowBlocks { width: 1, .. }));
     let b = match layouts {
         Layouts::TransposedB => width(shape.terms),
         _ if single => 1,

@@ -1,6 +1,6 @@
 //! The description of a product's kernel: everything that its WGSL depends on.
 
-use super::blocks::{Family, Rows, Tiles};
+use super::blocks::{Family, RowBlocks, Tiles};
 use super::epilogue::Epilogue;
 use crate::kernel::binding::{Binding, read, used};
 
@@ -54,7 +54,7 @@ impl Product {
     /// The name in messages and of its file: what it computes, the tiling, the widths, and the epilogue.
     pub fn label(&self) -> String {
         let family = match self.family {
-            Family::Rows(Rows { rows, lanes, width }) => {
+            Family::Rows(RowBlocks { rows, lanes, width }) => {
                 let lanes = lanes.map_or(String::new(), |lanes| format!(" lanes{lanes}"));
                 format!("rows {rows}x{width}{lanes}")
             }

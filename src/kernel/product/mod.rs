@@ -16,7 +16,7 @@ mod rows;
 mod slices;
 mod tiles;
 
-pub use self::blocks::{Family, Rows, Tiles};
+pub use self::blocks::{Family, RowBlocks, Tiles};
 pub use self::choice::{Products, Shape, WORTH_BLOCKS, width, widths};
 pub use self::definition::{Layouts, Product};
 pub use self::epilogue::Epilogue;

@@ -5,13 +5,13 @@
 //! parts are passed on by `subgroupBroadcast`, which is a shuffle of registers. If the subgroup's size is not fixed,
 //! each invocation loads the same rows.
 
-use super::blocks::Rows;
+use super::blocks::RowBlocks;
 use super::definition::{Layouts, Product};
 use super::finishing::Block;
 use super::head::four;
 use crate::kernel::text::{Text, component, vector};
 
-impl Rows {
+impl RowBlocks {
     pub(super) fn source(&self, product: &Product) -> String {
         let (rows, width) = (self.rows, self.width);
         let mut text = Text::default();

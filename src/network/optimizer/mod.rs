@@ -215,7 +215,7 @@ impl Rule {
             name: definition.name,
             slots: definition.slots,
             formula: formula.into(),
-            settings: optimizer.settings().into_iter().map(|(name, value)| (name, value.to_bits())).collect(),
+            settings: optimizer.settings().map(|(name, value)| (name, value.to_bits())).collect(),
             weight_decay: decays.then_some(weight_decay.to_bits()),
             plain: definition.formula,
             body: definition.wgsl,

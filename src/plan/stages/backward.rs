@@ -9,14 +9,14 @@ use crate::plan::cut::{parts, word};
 use crate::plan::dispatch::Call;
 use crate::plan::estimate::{ELEMENTWISE, Work};
 use crate::plan::program::Plan;
-use crate::plan::tensors::{Id, Tensor};
+use crate::plan::tensors::{Id, PlannedTensor};
 
 impl Plan {
     /// delta = ∂loss/∂x of the last layer. The weights are the rows' shares for a mean, and their sample weights for a
     /// sum.
     pub fn output_delta(&mut self, of: &LossOf<'_>, deltas: Id) {
         let &LossOf { loss, activation, from, weights } = of;
-        let Tensor { rows, columns, .. } = self.tensors[deltas.0];
+        let PlannedTensor { rows, columns, .. } = self.tensors[deltas.0];
         // The shares of the rows add up to 1.
         let rows = if weights.is_some() { 1.0 } else { rows as f64 };
         let scale = if loss.is_mean() { 1.0 / (rows * loss.outputs_in_mean(columns)) } else { 1.0 } as f32;
@@ -68,7 +68,7 @@ impl Plan {
 
     /// The sum of each column of the deltas.
     pub fn bias_gradient(&mut self, deltas: Id, gradient: Id) {
-        let Tensor { rows, columns, .. } = self.tensors[deltas.0];
+        let PlannedTensor { rows, columns, .. } = self.tensors[deltas.0];
         let formula = format!("{} = sum of {} over its rows", self.name(gradient), self.name(deltas));
         let operands = [("deltas", deltas), ("gradient", gradient)];
         for terms in parts(rows, LONGEST_LOOP) {

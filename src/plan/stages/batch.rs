@@ -10,7 +10,7 @@ use crate::plan::dispatch::{Call, Dispatch};
 use crate::plan::estimate::{ELEMENTWISE, Work};
 use crate::plan::ids::{BatchIds, StepTable};
 use crate::plan::program::Plan;
-use crate::plan::tensors::{Id, Tensor};
+use crate::plan::tensors::{Id, PlannedTensor};
 
 /// The operations for one position of an order. A random block is ten rounds of a few operations.
 fn operations(order: &Order) -> usize {
@@ -54,7 +54,7 @@ impl Plan {
 
     /// Copies the batch's rows from the data, piece by piece.
     pub fn gather(&mut self, order: Id, batch: &BatchIds, classes: bool) {
-        let Tensor { rows, columns, .. } = self.tensors[batch.inputs.0];
+        let PlannedTensor { rows, columns, .. } = self.tensors[batch.inputs.0];
         let width = width(columns);
         let weights = if batch.weights.is_some() { Weights::Given } else { Weights::Equal };
         let kernel = Kernel::Gather { width, classes, weights };

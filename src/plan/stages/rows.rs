@@ -6,7 +6,7 @@ use crate::plan::cut::{parts, word};
 use crate::plan::dispatch::Call;
 use crate::plan::estimate::{ELEMENTWISE, Work};
 use crate::plan::program::Plan;
-use crate::plan::tensors::{Id, Tensor};
+use crate::plan::tensors::{Id, PlannedTensor};
 
 /// A stage with one invocation for each row, which loops over the columns.
 pub(super) struct RowStage<'a> {
@@ -21,7 +21,7 @@ pub(super) struct RowStage<'a> {
 
 impl Plan {
     pub(super) fn row_stage(&mut self, stage: &RowStage<'_>) -> Result<(), Error> {
-        let Tensor { rows, columns, .. } = self.tensors[stage.of.0];
+        let PlannedTensor { rows, columns, .. } = self.tensors[stage.of.0];
         if columns > LONGEST_LOOP / 4 {
             return Err(Error::TooLarge {
                 what: "classes".into(),
