@@ -95,8 +95,8 @@ impl Report {
         self.wrong().is_empty()
     }
 
-    /// Describes what is wrong, in a few words each; empty if all checks passed. It names the kernels that were in no
-    /// right training, or the wrong trainings if there are no such kernels.
+    /// Describes what is wrong, in a few words each; empty if all checks passed. It names each kernel whose trainings
+    /// all went wrong, or the wrong trainings if there is no such kernel.
     pub fn wrong(&self) -> Vec<String> {
         let mut wrong = suspects(&self.kernels);
         let missed = self.missed();
@@ -152,7 +152,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// The names of what must be wrong: kernels that were in no right training, or the wrong trainings if there are none.
+/// The names of the suspects: kernels whose trainings all went wrong, or the wrong trainings if there is no such
+/// kernel.
 fn suspects(kernels: &BTreeMap<String, KernelReport>) -> Vec<String> {
     let never: Vec<String> =
         kernels.iter().filter(|(_, found)| !found.wrong.is_empty() && !found.right).map(|(name, _)| name.clone()).collect();

@@ -45,7 +45,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The longest text that the progress of such a training can become: with numbers as long as can be.
+    /// The progress of such a training with the longest possible numbers, to check its length.
     pub fn longest(circumstances: &BTreeMap<String, String>, settings: &BTreeMap<String, String>) -> Self {
         Self {
             circumstances: circumstances.clone(),
@@ -61,7 +61,7 @@ impl Progress {
         }
     }
 
-    /// How it was trained, as a model's notes say it.
+    /// The training's notes, as in a model.
     pub fn notes(&self) -> BTreeMap<String, String> {
         self.settings.iter().chain(&self.circumstances).map(|(name, value)| (name.clone(), value.clone())).collect()
     }

@@ -538,7 +538,7 @@ impl Sweep {
         Ok(state)
     }
 
-    /// A member's row on the device.
+    /// A member's row of settings on the device.
     fn settings(&self, k: usize, task: &Task<'_>, rows: RowWeights) -> fused::Member {
         let own = self.of_member(&self.members[k], task.fit);
         fused::Member {
@@ -642,7 +642,7 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// The row weights of those members, each kind once; where each member's begin, and what they add up to.
+    /// The sample weights of those members, each list once; where each member's list begins, and its sum.
     fn weights_of(&self, members: std::ops::Range<usize>) -> (Vec<f32>, Vec<RowWeights>) {
         let equal = RowWeights { first: 0, total: self.fused.rows as f64 };
         let Some(weights) = self.weights else { return (Vec::new(), vec![equal; members.len()]) };
@@ -663,16 +663,16 @@ impl Task<'_> {
     }
 }
 
-/// The weights of a member's rows, among those of all.
+/// A member's sample weights within those of all members.
 #[derive(Clone, Copy)]
 struct RowWeights {
-    /// Where they begin.
+    /// The index where they begin.
     first: u32,
-    /// What they add up to.
+    /// Their sum.
     total: f64,
 }
 
-/// The networks' numbers in training.
+/// The numbers of the networks in training.
 struct Numbers<'a> {
     parameters: &'a mut [f32],
     slots: &'a mut Vec<f32>,

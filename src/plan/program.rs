@@ -25,7 +25,7 @@ pub struct Plan {
     pub buffers: Vec<Buffer>,
     /// The tensors in the buffers.
     pub tensors: Vec<PlannedTensor>,
-    /// What to run, in order.
+    /// The dispatches, in order.
     pub dispatches: Vec<Dispatch>,
     /// The indices of the dispatches where the programs after the first begin: see [`Plan::and`].
     starts: Vec<usize>,

@@ -19,7 +19,7 @@ pub struct Buffer {
 /// A tensor: a part of a buffer, with a shape.
 #[derive(Clone, Debug)]
 pub struct PlannedTensor {
-    /// Its name.
+    /// The name.
     pub name: String,
     /// The index of its buffer in the plan.
     pub buffer: usize,

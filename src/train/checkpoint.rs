@@ -185,7 +185,7 @@ impl Saver {
     }
 }
 
-/// Refuses a training whose checkpoints' headers would be longer than is read: before its first epoch, and not after it.
+/// Refuses a training whose checkpoint headers would be longer than can be read, before its first epoch.
 fn check_length(description: &mut Description, kind: Type, start: &Start<'_>, fit: &Fit) -> Result<(), Error> {
     let restores = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let slots = fit.optimizer.definition().slots.iter().map(|slot| format!("optimizer.{slot}."));
@@ -267,7 +267,7 @@ pub fn read(path: &Path, start: &Start<'_>, settings: &BTreeMap<String, String>,
     Ok(resumed)
 }
 
-/// What was found in a checkpoint.
+/// The contents of a checkpoint.
 struct Found<'a> {
     path: &'a Path,
     contents: &'a Contents,
@@ -276,7 +276,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// The training that goes on from there.
+    /// The training to resume.
     fn restore(&self, start: &Start<'_>, fit: &Fit) -> Result<Resumed, String> {
         let &Self { path, contents, description, progress } = self;
         let layout = start.layout;

@@ -151,18 +151,18 @@ fn evaluation(reference: &Reference, last: &Passed, targets: &[f64], scores: Sco
     measured
 }
 
-/// What is measured of passes over the rows of an epoch.
+/// Measures forward passes over the rows of an epoch.
 struct Measuring<'a> {
     reference: &'a Reference,
     scores: Scores,
-    /// What all rows weigh together: the loss is a mean over that.
+    /// The total weight of all rows, which the loss is a mean over.
     weight: f64,
-    /// How many there are: errors are means over these.
+    /// The number of rows, which errors are means over.
     rows: usize,
 }
 
 impl Measuring<'_> {
-    /// Adds what a pass over some of the rows left of the last layer.
+    /// Adds the last layer's results for some of the rows.
     fn add(&self, last: &Passed, batch: &Batch<'_>, measured: &mut Measured) {
         let &Self { reference, scores, weight, rows } = self;
 
@@ -186,7 +186,8 @@ impl Measuring<'_> {
             Counts::Classes { confusion } => {
                 for (y, t) in outputs.chunks(columns).zip(batch.targets.chunks(columns)) {
                     let (own, taken) = (argmax(t), argmax(y));
-                    // Nothing compares with a NaN: it is larger than what is to be right, and never right itself.
+                    // Comparisons with NaN are false: a NaN counts as larger than the correct output, and is never
+                    // correct itself.
                     let smaller = |i: usize| if i < own { y[i] < y[own] } else { y[i] <= y[own] };
                     let rank = (0..columns).filter(|i| *i != own && !smaller(*i)).count();
                     measured.counts[rank] += 1;

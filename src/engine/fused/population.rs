@@ -68,7 +68,7 @@ pub struct PackedRows<'a> {
     pub targets: &'a [f32],
     /// The sample weights of all networks that have any, one after the other.
     pub weights: &'a [f32],
-    /// What their order in an epoch depends on, if they are shuffled.
+    /// The seed of the row order, if rows are shuffled.
     pub seed: u64,
 }
 
@@ -215,7 +215,7 @@ impl Fused {
 }
 
 impl Population {
-    /// Allocates and compiles what so many networks need.
+    /// Allocates and compiles what `networks` networks need.
     pub async fn new(gpu: &Arc<Gpu>, limits: &Limits, fused: &Fused, size: &Size, rows: &PackedRows<'_>) -> Result<Self, Error> {
         let &Size { networks, kept, copies, longest, scanned } = size;
         let training = FusedTraining {

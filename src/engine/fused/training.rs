@@ -39,7 +39,7 @@ impl Fused {
         packed
     }
 
-    /// The numbers of one of so many networks, out of their packed ones.
+    /// Extracts the numbers of one of `networks` networks from the packed ones.
     pub fn unpack(&self, places: &[LanePlace], packed: &[f32], network: usize, networks: usize) -> Vec<f32> {
         places.iter().map(|place| packed[self.index(*place, network, networks)]).collect()
     }

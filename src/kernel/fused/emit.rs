@@ -122,7 +122,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Shares the values of a layer's first `count` units with all lanes. Returns an expression for each.
+    /// Shares the values of a layer's units with all lanes. Returns an expression for each.
     fn exchange(&mut self, layer: usize, name: &str, to: &str) -> Vec<String> {
         let count = self.fused.layers[layer].outs;
         let own: Vec<_> = (0..count).map(|j| self.unit(layer, name, j)).collect();

@@ -110,7 +110,7 @@ pub struct FusedBuffer {
 /// The location of a number in the lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LanePlace {
-    /// Which of the lane's words of four numbers.
+    /// The index of the lane's word; a word has four numbers.
     pub word: usize,
     /// The lane.
     pub lane: usize,
@@ -282,7 +282,7 @@ impl Fused {
         2 * self.words()
     }
 
-    /// The places of a network's parameters, in the order of its tensors, then those of the optimizer's slots.
+    /// The locations of a network's parameters in the order of its tensors, then of the optimizer's slots.
     pub fn places(&self) -> Vec<LanePlace> {
         let mut places = Vec::new();
         for slot in 0..=self.rule.slots.len() {
@@ -301,7 +301,7 @@ impl Fused {
         places
     }
 
-    /// Where a place lies in the buffer of so many networks, in numbers.
+    /// The index of a location in the buffer of `networks` networks.
     pub fn index(&self, place: LanePlace, network: usize, networks: usize) -> usize {
         let word = match self.lanes {
             // Adjacent invocations read adjacent words.

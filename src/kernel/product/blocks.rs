@@ -5,14 +5,14 @@
 pub enum Family {
     /// Blocks in the registers of one invocation.
     Rows(RowBlocks),
-    /// Tiles in workgroup memory, blocks of them in registers.
+    /// Tiles in workgroup memory, with blocks of them in registers.
     Tiles(Tiles),
 }
 
 /// The block of one invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RowBlocks {
-    /// How many rows of c an invocation computes.
+    /// The number of rows of c that an invocation computes.
     pub rows: u32,
     /// The fixed size of every subgroup, a multiple of 4; `None` if it is not fixed or subgroups cannot be used.
     pub lanes: Option<u32>,
@@ -82,7 +82,7 @@ impl Family {
 }
 
 impl RowBlocks {
-    /// The terms that a round of the loop adds.
+    /// The number of terms that one iteration of the loop adds.
     pub(super) const DEPTH: u32 = 4;
 
     /// The number of invocations in a workgroup: one subgroup.

@@ -124,7 +124,7 @@ pub fn widths(layouts: Layouts, shape: Shape, family: Family) -> (u32, u32, u32)
         Layouts::TransposedA => width(shape.rows),
         Layouts::Plain | Layouts::TransposedB => width(shape.terms),
     };
-    // An invocation with one column loads one value of b at a time, unless its terms are neighbours.
+    // An invocation with one column loads one value of b at a time, unless its terms are adjacent.
     let single = matches!(family, Family::Rows(RowBlocks { width: 1, .. }));
     let b = match layouts {
         Layouts::TransposedB => width(shape.terms),

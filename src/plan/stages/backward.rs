@@ -17,7 +17,7 @@ impl Plan {
     pub fn output_delta(&mut self, of: &LossOf<'_>, deltas: Id) {
         let &LossOf { loss, activation, from, weights } = of;
         let PlannedTensor { rows, columns, .. } = self.tensors[deltas.0];
-        // Shares of the rows add up to 1.
+        // The shares of the rows add up to 1.
         let rows = if weights.is_some() { 1.0 } else { rows as f64 };
         let scale = if loss.is_mean() { 1.0 / (rows * loss.outputs_in_mean(columns)) } else { 1.0 } as f32;
         let name = self.name(deltas);

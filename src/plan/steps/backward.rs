@@ -1,4 +1,4 @@
-//! The backward pass: deltas from the last layer to the first that is trained, gradients, and the update.
+//! Plans the backward pass: deltas from the last layer to the lowest trained one, gradients, and the update.
 
 use super::forward::Forward;
 use crate::error::Error;
@@ -10,7 +10,7 @@ use crate::plan::stages::{Chance, Dropout, LossOf, Update};
 use crate::plan::task::TrainingStep;
 use crate::plan::tensors::{Flat, Id};
 
-/// The part of a training step that goes back through the layers.
+/// The backward pass of a training step.
 pub(super) struct Backward<'a> {
     pub training: &'a TrainingStep<'a>,
     pub layout: &'a Layout,
@@ -19,14 +19,15 @@ pub(super) struct Backward<'a> {
     pub chance: Chance,
     /// The layers that are trained.
     pub trained: Vec<usize>,
-    /// ∂loss/∂x of each layer from the lowest that is trained on: below it errors interest nobody.
+    /// ∂loss/∂x of each layer, from the lowest trained layer on. Deltas below it are not needed.
     pub deltas: Vec<Id>,
     /// Whether products are by blocks.
     pub blocks: bool,
 }
 
 impl Plan {
-    /// The deltas of all layers that are trained, and what they are in the last layer. `weights` are those of the batch's rows.
+    /// Allocates the deltas of all trained layers and computes those of the last layer. `weights` are those of the
+    /// batch's rows.
     pub(super) fn output_deltas(&mut self, backward: &mut Backward<'_>, weights: Option<Id>) -> Result<(), Error> {
         let &TrainingStep { network, loss, rows, .. } = backward.training;
         for (i, layer) in network.layers().iter().enumerate().skip(backward.trained[0]) {
@@ -46,7 +47,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The deltas of the layers before the last, down to the lowest that is trained.
+    /// The deltas of the layers before the last, down to the lowest trained layer.
     pub(super) fn hidden_deltas(&mut self, backward: &Backward<'_>) -> Result<(), Error> {
         let network = backward.training.network;
         for i in (backward.trained[0] + 1..network.layers().len()).rev() {
@@ -72,7 +73,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The gradients and the update; gives what the optimizer keeps.
+    /// The gradients and the update. Returns the optimizer state.
     pub(super) fn updates(&mut self, backward: &Backward<'_>) -> Result<Vec<Flat>, Error> {
         let (training, layout) = (backward.training, backward.layout);
         let parameters = backward.forward.parameters;
@@ -96,7 +97,7 @@ impl Plan {
             Some(limit) => Some(self.clip(gradients, limit)?),
             None => None,
         };
-        // Neighbouring layers with the same decay are updated together.
+        // Adjacent layers with the same decay are updated together.
         for run in backward.trained.chunk_by(|a, b| a + 1 == *b && decay(*a) == decay(*b)) {
             let end = layout.places.get(2 * run[run.len() - 1] + 2).map_or(layout.len, |next| next.offset);
             let rule = &Rule::of(&training.optimizer, decay(run[0]));
@@ -106,7 +107,7 @@ impl Plan {
         Ok(slots)
     }
 
-    /// The gradients of a layer's weights and biases, in their places.
+    /// The gradients of a layer's weight and bias, at their positions.
     fn gradient(&mut self, backward: &Backward<'_>, layer: usize, gradients: Flat) -> Result<(), Error> {
         let product = backward.gradient(layer);
         if backward.blocks {
@@ -128,7 +129,7 @@ impl<'a> Backward<'a> {
         self.deltas[layer - self.trained[0]]
     }
 
-    /// The loss, of rows with those weights.
+    /// The loss of rows with those sample weights.
     pub(super) fn loss_of(&self, weights: Option<Id>) -> LossOf<'a> {
         let TrainingStep { network, loss, .. } = self.training;
         LossOf {

@@ -1,4 +1,4 @@
-//! The rows of a step: given, or gathered from data on the device, which lies in pieces that can be bound.
+//! Plans the rows of a step: given, or gathered from data on the device in pieces that can be bound.
 
 use crate::error::Error;
 use crate::kernel::{LONGEST_LOOP, WORKGROUP_SIZE, Weights};
@@ -8,7 +8,7 @@ use crate::plan::ids::{BatchIds, Piece, StepTable};
 use crate::plan::program::Plan;
 use crate::plan::task::Source;
 
-/// Whose rows a step takes, and from where.
+/// The rows of a step, and their source.
 pub(super) struct RowsOf<'a> {
     pub network: &'a Network,
     pub count: usize,
@@ -16,10 +16,11 @@ pub(super) struct RowsOf<'a> {
     pub weights: Weights,
 }
 
-/// The most values of a row that the invocations of a workgroup copy in short enough loops.
+/// The maximum number of values in a row that the invocations of a workgroup can copy within the limit of loop
+/// iterations.
 const LONGEST_ROW: usize = LONGEST_LOOP / 2 * WORKGROUP_SIZE as usize;
 
-/// The most pieces that data is cut into: each costs every batch a dispatch.
+/// The maximum number of pieces that data is divided into. Each piece costs a dispatch in every batch.
 const MOST_PIECES: usize = 8;
 
 impl Plan {
@@ -43,8 +44,8 @@ impl Plan {
         Ok(batch)
     }
 
-    /// Data of so many rows, in pieces that can each be bound: `data.inputs.0` and on, and the same of targets and weights. `columns` are
-    /// those of inputs and targets.
+    /// Data of `rows` rows, in pieces that can each be bound: `data.inputs.0` and so on, and the same for targets and
+    /// weights. `columns` are those of inputs and targets.
     fn pieces(&mut self, prefix: &str, rows: usize, columns: [usize; 2], weights: Weights) -> Result<Vec<Piece>, Error> {
         let [inputs, targets] = columns;
         let longest = inputs.max(targets);

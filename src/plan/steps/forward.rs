@@ -1,4 +1,4 @@
-//! The forward pass, layer after layer.
+//! Plans the forward pass, layer by layer.
 
 use crate::error::Error;
 use crate::kernel::{Kernel, Layouts, Weights};
@@ -9,18 +9,18 @@ use crate::plan::program::Plan;
 use crate::plan::stages::{Chance, Dropout, Outputs};
 use crate::plan::tensors::{BINDING, Flat, Id, check_bytes, elements};
 
-/// What a forward pass is of.
+/// The options of a forward pass.
 pub(super) struct Pass<'a> {
     pub network: &'a Network,
     pub layout: &'a Layout,
     pub rows: usize,
-    /// What comes after it, if anything does.
+    /// The loss that follows it, if any.
     pub loss: Option<Loss>,
-    /// What dropout depends on, in training.
+    /// The keys of dropout, in training.
     pub chance: Option<Chance>,
 }
 
-/// What the forward pass leaves behind.
+/// The results of a forward pass.
 pub(super) struct Forward {
     pub parameters: Flat,
     pub layers: Vec<LayerIds>,
@@ -100,7 +100,7 @@ impl Plan {
 }
 
 impl Pass<'_> {
-    /// Whether a layer's sums before the activation are kept, because a later stage reads them.
+    /// Whether a layer's sums before the activation are stored because a later stage reads them.
     fn keeps_sums(&self, i: usize) -> bool {
         let activation = &self.network.layers()[i].activation;
         let later = self.loss.is_some_and(|loss| match i + 1 == self.network.layers().len() {
@@ -118,7 +118,7 @@ impl Forward {
     /// The last layer, with those targets.
     pub(super) fn outputs(&self, targets: Id) -> Outputs {
         let last = &self.layers[self.layers.len() - 1];
-        // Where x is not kept nothing reads it.
+        // If x is not stored, nothing reads it.
         Outputs { sums: last.sums.unwrap_or(last.outputs), outputs: last.outputs, targets }
     }
 }

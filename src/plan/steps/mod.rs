@@ -1,4 +1,4 @@
-//! Steps put together from stages and products: the rows, the forward pass, the backward pass.
+//! Plans whole steps from stages and products: the rows, the forward pass, the backward pass.
 
 mod backward;
 mod data;

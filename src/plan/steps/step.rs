@@ -1,4 +1,4 @@
-//! What a step is made of: training, evaluation, prediction, and a look at the parameters.
+//! Plans a step of training, evaluation or prediction, and a check of the parameters.
 
 use super::backward::Backward;
 use super::data::RowsOf;
@@ -14,19 +14,19 @@ use crate::plan::task::{EvaluationStep, TableSize, TrainingStep};
 use crate::plan::tensors::{BUFFER, Id, check_bytes};
 use crate::settings::Scores;
 
-/// What the epoch's losses are means over.
+/// What an epoch's losses are means over.
 struct Means {
-    /// The weights of all its rows together.
+    /// The total weight of all its rows.
     total: f64,
-    /// How many there are.
+    /// The number of its rows.
     samples: usize,
 }
 
-/// What stands before the names of an evaluation's own tensors.
+/// The prefix of the names of an evaluation's own tensors.
 const EVALUATION: &str = "evaluation.";
 
 impl Plan {
-    /// The plan of a training step: the batch, forward, deltas, gradients, update, loss.
+    /// The plan of a training step: batch, forward pass, deltas, gradients, update, loss.
     pub fn training(training: &TrainingStep<'_>, size: TableSize, limits: Limits) -> Result<Planned<TrainingIds>, Error> {
         let &TrainingStep { network, loss, rows, scores, .. } = training;
         let layout = &network.layout()?;
@@ -63,7 +63,7 @@ impl Plan {
         Ok(Planned { plan, ids })
     }
 
-    /// The plan of an evaluation step: the rows, forward, scores, loss.
+    /// The plan of an evaluation step: rows, forward pass, scores, loss.
     pub fn evaluation(evaluation: &EvaluationStep<'_>, limits: Limits) -> Result<Planned<EvaluationIds>, Error> {
         let &EvaluationStep { network, loss, rows, scores, samples, .. } = evaluation;
         let layout = &network.layout()?;
@@ -85,7 +85,7 @@ impl Plan {
         Ok(Planned { plan, ids: EvaluationIds { table, batch, parameters: forward.parameters.whole, counts } })
     }
 
-    /// The plan of a look at the parameters: whether all of them are numbers.
+    /// The plan of a check that all parameters are finite.
     pub fn look(network: &Network, limits: Limits) -> Result<Planned<LookIds>, Error> {
         let mut plan = Self::new(limits);
         let parameters = plan.buffer("parameters", network.layout()?.len)?;
@@ -93,7 +93,7 @@ impl Plan {
         Ok(Planned { plan, ids: LookIds { not_finite } })
     }
 
-    /// The plan of a prediction: forward.
+    /// The plan of a prediction: forward pass.
     pub fn prediction(network: &Network, rows: usize, limits: Limits) -> Result<Planned<PredictionIds>, Error> {
         let layout = &network.layout()?;
         let mut plan = Self::new(limits);
@@ -103,7 +103,7 @@ impl Plan {
         Ok(Planned { plan, ids: PredictionIds { inputs, parameters: parameters.whole, layers } })
     }
 
-    /// The step table, the cursor in it, and the losses it fills.
+    /// The step table, its cursor, and the losses it fills.
     pub fn step_table(&mut self, prefix: &str, size: TableSize) -> Result<StepTable, Error> {
         Ok(StepTable {
             steps: self.tensor(&format!("{prefix}steps"), size.steps, STEP_COLUMNS)?,
@@ -112,7 +112,7 @@ impl Plan {
         })
     }
 
-    /// What is counted of the outputs.
+    /// The counts for metrics.
     fn scores(&mut self, prefix: &str, scores: Scores, from: &Outputs) -> Result<Option<Id>, Error> {
         let Some(counts) = scores.counts else { return Ok(None) };
         let columns = self.tensors[from.outputs.0].columns;
@@ -121,11 +121,11 @@ impl Plan {
         Ok(Some(counters))
     }
 
-    /// The loss, and where errors are added up theirs; the last of them ends the step.
+    /// The loss, and the errors if they are summed. The last of them ends the step.
     fn losses(&mut self, of: &LossOf<'_>, means: &Means, scores: Scores, table: &StepTable) -> Result<(), Error> {
         let mut all = vec![(*of, means.total)];
         if scores.errors {
-            // A training's errors are means over the rows, whatever these weigh in its loss.
+            // The errors of a training are means over the rows, whatever their sample weights.
             let errors = [Loss::MeanSquaredError, Loss::MeanAbsoluteError];
             all.extend(errors.map(|loss| (LossOf { loss, weights: None, ..*of }, means.samples as f64)));
         }
