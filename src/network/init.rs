@@ -1,6 +1,7 @@
 //! Initialisers: the initial weights and biases.
 
-use super::network::{Layout, Network, Tensor};
+use super::layout::{Layout, Tensor};
+use super::network::Network;
 use crate::error::Error;
 use crate::random::{INITIALISE, NumPy, Philox};
 

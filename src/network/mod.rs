@@ -5,6 +5,7 @@
 mod activation;
 mod expression;
 mod init;
+mod layout;
 mod loss;
 #[expect(clippy::module_inception, reason = "the file is named after what it defines")]
 mod network;
@@ -14,8 +15,9 @@ mod optimizer;
 pub use self::activation::Activation;
 pub(crate) use self::expression::{Expression, MathFunction, Variable};
 pub use self::init::{Init, Order};
+pub(crate) use self::layout::ALIGNMENT;
+pub use self::layout::{Layout, Place, Tensor};
 pub use self::loss::Loss;
-pub(crate) use self::network::ALIGNMENT;
-pub use self::network::{Dense, Layout, Network, Place, Tensor};
+pub use self::network::{Dense, Network};
 pub(crate) use self::onnx_node::{Attribute, Node};
 pub use self::optimizer::{Optimizer, Rule};

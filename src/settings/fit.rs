@@ -1,18 +1,19 @@
 //! The settings of a training.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::cancel::Cancel;
+use super::checkpoint::Checkpoint;
+use super::early_stopping::EarlyStopping;
+use super::engine_choice::EngineChoice;
 use super::metric::Metric;
+use super::on_non_finite::OnNonFinite;
 use super::schedule::Schedule;
 use crate::data::{ClassWeights, Matrix};
 use crate::error::Error;
-use crate::network::Loss;
-use crate::network::Network;
-use crate::network::Optimizer;
+use crate::network::{Loss, Network, Optimizer};
 
 /// The settings of a training, for [`Model::fit`](crate::Model::fit).
 ///
@@ -78,63 +79,6 @@ pub struct Fit {
     pub(crate) engine: EngineChoice,
 }
 
-/// Saves the complete state of a training to a file, so that [`Model::resume`](crate::Model::resume) can continue after
-/// any interruption. The state is the weights, the optimizer state, the progress of the schedule and of early stopping,
-/// and the history. On the same device the final result is bit by bit that of a training without interruption.
-///
-/// A checkpoint is written at a fixed number of epochs and at the end. Each one replaces the one before atomically.
-/// [`Model::load`](crate::Model::load) can load the weights from it.
-///
-/// ```
-/// use shaderprop::{Checkpoint, Fit};
-/// let fit = Fit::new().epochs(100).checkpoint(Checkpoint::new("run.checkpoint").every(10));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    pub(crate) path: PathBuf,
-    pub(crate) every: usize,
-    pub(crate) overwrite: bool,
-}
-
-impl Checkpoint {
-    /// A checkpoint in that file after every epoch.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), every: 1, overwrite: false }
-    }
-
-    /// Sets how many epochs pass between checkpoints, at least 1. The default is 1. For each checkpoint the weights are
-    /// read back from the device.
-    #[must_use]
-    pub fn every(mut self, epochs: usize) -> Self {
-        self.every = epochs;
-        self
-    }
-
-    /// Sets whether a new training may replace an existing file. The default is false. A training that is resumed from
-    /// the file always replaces it.
-    #[must_use]
-    pub fn overwrite(mut self, overwrite: bool) -> Self {
-        self.overwrite = overwrite;
-        self
-    }
-}
-
-/// Selects the engine on a device that runs shaders. The engines agree within rounding.
-/// [`Model::engine`](crate::Model::engine) tells which one will train.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum EngineChoice {
-    /// The fused engine if it supports the training and is faster, which depends only on the network, the rows and the
-    /// adapter. In a [`Sweep`](crate::Sweep): the fused engine whenever it supports the training.
-    #[default]
-    Auto,
-    /// One dispatch for each stage of a step.
-    Staged,
-    /// Many epochs in one dispatch. If this engine does not support the training, the staged engine trains, with a
-    /// warning in the log.
-    Fused,
-}
-
 /// The validation rows of a training.
 #[derive(Clone, Debug)]
 pub(crate) enum Validation {
@@ -142,114 +86,6 @@ pub(crate) enum Validation {
     Split(f64),
     /// These inputs and targets.
     Data(Arc<(Matrix<'static>, Matrix<'static>)>),
-}
-
-/// Stops a training before the last epoch when the watched loss has not improved for some epochs. The watched loss is
-/// that of the validation rows if there are any, and otherwise the training loss.
-///
-/// ```
-/// use shaderprop::EarlyStopping;
-/// let stopping = EarlyStopping::patience(5).min_delta(1e-4).restore_best(false);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EarlyStopping {
-    pub(crate) patience: usize,
-    pub(crate) min_delta: f64,
-    pub(crate) restore_best: bool,
-}
-
-impl EarlyStopping {
-    /// Stops after this many epochs without improvement, at least 1. By default the best weights are restored at the
-    /// end.
-    pub fn patience(epochs: usize) -> Self {
-        Self { patience: epochs, min_delta: 0.0, restore_best: true }
-    }
-
-    /// Sets how far below the best loss a loss must be to count as an improvement. The default is 0.
-    #[must_use]
-    pub fn min_delta(mut self, delta: f64) -> Self {
-        self.min_delta = delta;
-        self
-    }
-
-    /// Sets whether the weights of the best epoch are restored at the end. The default is true. Their snapshot stays on
-    /// the device.
-    #[must_use]
-    pub fn restore_best(mut self, restore: bool) -> Self {
-        self.restore_best = restore;
-        self
-    }
-}
-
-/// What to do when the loss or a weight is no longer finite.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnNonFinite {
-    /// Stop with [`Error::Diverged`]. The model keeps the weights of the previous log point, or else those that it was
-    /// resumed with or had before the call. The optimizer then starts afresh.
-    #[default]
-    Stop,
-    /// Continue training.
-    Continue,
-}
-
-/// A switch to cancel a training from another thread.
-///
-/// The training ends after the current step, or within a quarter of a second of device time if steps are shorter. The
-/// weights reached by then stay, unless early stopping restores the best weights. The history contains complete epochs
-/// only: an epoch that was interrupted, or whose validation rows were not measured, is not in it, and no [`Checkpoint`]
-/// is written of it. A training that had already ended was not cancelled; its [`Ended`](crate::Ended) gives the actual
-/// reason.
-///
-/// ```
-/// use shaderprop::{Cancel, Fit};
-/// let cancel = Cancel::new();
-/// let fit = Fit::new().cancel(&cancel);
-/// std::thread::spawn(move || cancel.cancel());
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl From<Arc<AtomicBool>> for Cancel {
-    /// A switch backed by an existing flag, such as one that a signal handler sets.
-    fn from(flag: Arc<AtomicBool>) -> Self {
-        Self(flag)
-    }
-}
-
-impl Cancel {
-    /// A new switch, not cancelled.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Cancels the trainings that use this switch.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it has been cancelled.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// What the closure of [`fit_with`](crate::Model::fit_with) may return: nothing, or
-/// [`ControlFlow`](std::ops::ControlFlow) to stop the training.
-pub trait Answer {
-    /// Whether training continues.
-    fn goes_on(&self) -> bool;
-}
-
-impl Answer for () {
-    fn goes_on(&self) -> bool {
-        true
-    }
-}
-
-impl Answer for std::ops::ControlFlow<()> {
-    fn goes_on(&self) -> bool {
-        self.is_continue()
-    }
 }
 
 impl Default for Fit {
