@@ -1,4 +1,4 @@
-//! What the host does before and between steps, without the device's work: planning, emitting WGSL, recording and submitting.
+//! The host's work before and between steps, without the device's: planning, emitting WGSL, recording and submitting.
 //!
 //! `cargo bench --bench host`.
 
@@ -20,9 +20,9 @@ fn main() {
     sixty_four_steps_of_xor();
 }
 
-/// Prints the fastest and the median time of many runs, of which there are enough for a second.
+/// Prints the fastest and the median time of the runs that fit into a second.
 fn measure(name: &str, mut run: impl FnMut()) {
-    // The first one is the driver's, which may compile yet.
+    // In the first run the driver may still compile.
     run();
     let (begun, mut times) = (Instant::now(), Vec::new());
     while begun.elapsed() < Duration::from_secs(1) {
@@ -45,7 +45,7 @@ fn plan(layers: &[usize], rows: usize, limits: Limits) -> Planned<TrainingIds> {
     Plan::training(&TrainingStep::new(&network(layers), Loss::MeanSquaredError, rows), table, limits).expect("a plan")
 }
 
-/// Recording and submitting 64 steps of XOR, and waiting for them: almost no work for the device.
+/// Records and submits 64 steps of XOR, and waits for them: almost no work for the device.
 fn sixty_four_steps_of_xor() {
     let device = Device::open(&DeviceChoice::from_env()).expect("an adapter");
     let gpu = gpu(&device).expect("a GPU");

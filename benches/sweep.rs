@@ -1,7 +1,7 @@
-//! What many small networks cost, and where training in one dispatch pays. Runs are interleaved; ratios are of medians.
+//! What many small networks cost, and where training in one dispatch pays off. Runs are interleaved; ratios are of medians.
 //!
-//! `cargo bench --bench sweep [population|scale|shapes]`, all three unless told. JAX and PyTorch are compared with where the interpreter in
-//! `PYTHON`, else `python3`, has them. `RUSTFLAGS="-C target-cpu=native"` gives the Rust loop the widest vectors of this machine.
+//! `cargo bench --bench sweep [population|scale|shapes]`; without arguments, all three. It compares with JAX and PyTorch if the interpreter
+//! in `PYTHON`, else `python3`, has them. `RUSTFLAGS="-C target-cpu=native"` gives the Rust loop the widest vectors of this machine.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -41,7 +41,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Seconds of training so many XOR networks of the tutorials' kind.
+/// The seconds it takes to train that many XOR networks of the tutorials' kind.
 fn sweep(device: &Device, networks: usize, epochs: usize) -> Result<f64, Error> {
     let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
     let start = |seed| Member::new(Init::NumPy { seed, order: Order::WeightsThenBiases });
@@ -51,10 +51,10 @@ fn sweep(device: &Device, networks: usize, epochs: usize) -> Result<f64, Error> 
     Ok(begun.elapsed().as_secs_f64())
 }
 
-/// A rate in network-epochs a second.
+/// A rate in network-epochs per second.
 type Rate<'a> = Box<dyn Fn() -> Result<Option<f64>, Error> + 'a>;
 
-/// 4,096 networks for 10,000 epochs, here and elsewhere, in turn.
+/// 4,096 networks for 10,000 epochs, with shaderprop and its peers in turn.
 fn population(device: &Device) -> Result<(), Error> {
     let work = (NETWORKS * EPOCHS) as f64;
     sweep(device, 1, 1)?;
@@ -75,12 +75,12 @@ fn population(device: &Device) -> Result<(), Error> {
         }
     }
     common::print(
-        "| 4,096 XOR networks, 10,000 epochs | network-epochs a second | shaderprop is so many times as fast |\n|---|---|---|",
+        "| 4,096 XOR networks, 10,000 epochs | network-epochs per second | speed-up of shaderprop over this baseline |\n|---|---|---|",
     );
     let own = median(rates[0].clone());
     for ((name, _), rates) in rivals.iter().zip(rates) {
         match rates.is_empty() {
-            true => eprintln!("not run: {name}, which the Python interpreter does not have; set PYTHON"),
+            true => eprintln!("not run: {name}, because the Python interpreter does not have it; set PYTHON to one that has"),
             false => {
                 let rate = median(rates);
                 common::print(&format!("| {name} | {rate:.3e} | {:.2} |", own / rate));
@@ -90,7 +90,7 @@ fn population(device: &Device) -> Result<(), Error> {
     Ok(())
 }
 
-/// What benches/peers/population.py measures, if it can.
+/// The rate that benches/peers/population.py measures, if it runs.
 fn python(library: &str) -> Option<f64> {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/population.py");
@@ -98,7 +98,7 @@ fn python(library: &str) -> Option<f64> {
     std::str::from_utf8(&output.stdout).ok()?.trim().parse().ok()
 }
 
-/// Networks that a vector register's worth of arithmetic is done for at once.
+/// The number of networks that are computed at once in a vector.
 const LANES: usize = 16;
 
 type Lanes = [f32; LANES];
@@ -107,7 +107,7 @@ fn map(of: impl Fn(usize) -> f32) -> Lanes {
     std::array::from_fn(of)
 }
 
-/// e^x by 2^n · 2^f, the latter as a polynomial, in a form that compilers vectorise.
+/// e^x as 2^n · 2^f, where 2^f is a polynomial, in a form that compilers vectorise.
 fn exp(x: f32) -> f32 {
     let t = (x * std::f32::consts::LOG2_E).clamp(-126.0, 126.0);
     let magic = 12_582_912.0;
@@ -121,7 +121,7 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// The same training in plain Rust: blocks of networks on both cores.
+/// The same training in plain Rust: blocks of networks on all cores.
 fn rust_loop() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let blocks = NETWORKS / LANES;
@@ -170,26 +170,26 @@ fn train_block(block: usize) -> [Lanes; 9] {
     p
 }
 
-/// What a network-epoch costs, by how many networks there are.
+/// The cost of a network-epoch by the number of networks.
 fn scale(device: &Device) -> Result<(), Error> {
     let counts = [1, 8, 64, 512, 4096, 16_384, 65_536];
     sweep(device, 1, 1)?;
     let mut costs = vec![Vec::new(); counts.len()];
     for _ in 0..ROUNDS {
         for (count, costs) in counts.iter().zip(&mut costs) {
-            // As long as a measurement needs.
+            // Enough epochs for a stable measurement.
             let epochs = (100_000_000 / count).clamp(200, EPOCHS);
             costs.push(1e9 * sweep(device, *count, epochs)? / (*count * epochs) as f64);
         }
     }
-    common::print("| XOR networks | ns a network-epoch |\n|---|---|");
+    common::print("| XOR networks | ns per network-epoch |\n|---|---|");
     for (count, costs) in counts.iter().zip(costs) {
         common::print(&format!("| {count} | {:.2} |", median(costs)));
     }
     Ok(())
 }
 
-/// A training for the table of shapes: layers, rows, batch, optimizer.
+/// A training in the table of shapes: layers, rows, batch size, optimizer.
 type Shape = (&'static [usize], usize, usize, Optimizer);
 
 const SHAPES: [Shape; 13] = [
@@ -208,10 +208,10 @@ const SHAPES: [Shape; 13] = [
     (&[64, 128, 10], 1797, 32, Optimizer::Sgd),
 ];
 
-/// Both engines on the same training, in turn, and which the library chooses.
+/// Both engines on the same training, in turn, and the one that the library chooses.
 fn shapes(device: &Device) -> Result<(), Error> {
     common::print(
-        "| network | rows, batch | optimizer | staged, ms an epoch | fused | staged / fused | chosen | chosen / better |\n|---|---|---|---|---|---|---|---|",
+        "| network | rows, batch | optimizer | staged, ms per epoch | fused | staged / fused | chosen | chosen / better |\n|---|---|---|---|---|---|---|---|",
     );
     for (sizes, rows, batch, optimizer) in SHAPES {
         let last = sizes[sizes.len() - 1];
@@ -248,7 +248,7 @@ fn shapes(device: &Device) -> Result<(), Error> {
         let names: Vec<_> = sizes.iter().map(usize::to_string).collect();
         let head = format!("| {} | {rows}, {batch} | {}", names.join("-"), optimizer.name());
         if engines[1] == engines[0] {
-            common::print(&format!("{head} | {staged:.4} | not taken | - | {chosen} | 1.00 |"));
+            common::print(&format!("{head} | {staged:.4} | unsupported | - | {chosen} | 1.00 |"));
             continue;
         }
         let taken = if Some(chosen) == engines[1] { fused } else { staged };

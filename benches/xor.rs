@@ -1,7 +1,7 @@
-//! What the XOR training costs: its loop against the same dispatches recorded by hand with bare wgpu, the fused engine against both the
-//! loop and a NumPy script that does the same training, and whole processes against that script's. Runs are interleaved; what is reported is ratios.
+//! What the XOR training costs. It compares the staged engine with the same dispatches recorded by hand in bare wgpu; the fused engine with the
+//! staged engine and with a NumPy script of the same training; and whole processes with that script's. Runs are interleaved; the results are ratios.
 //!
-//! `cargo bench --bench xor`; the second comparison needs a `python3` with NumPy, or another interpreter in `PYTHON`.
+//! `cargo bench --bench xor`; the second comparison needs a `python3` with NumPy, or such an interpreter in `PYTHON`.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -25,11 +25,15 @@ fn main() -> ExitCode {
         ));
         if gpu(&device).is_some() {
             let bare = common::without_driver_threads(|| Bare::new(&device));
-            compare("loop of 10,000 epochs, against bare wgpu", || ours(&device, EngineChoice::Staged), || Ok(bare.train()))?;
+            compare(
+                "staged engine, 10,000 epochs, against bare wgpu",
+                || ours(&device, EngineChoice::Staged),
+                || Ok(bare.train()),
+            )?;
             let staged = || ours(&device, EngineChoice::Staged);
-            compare("the fused engine's 10,000 epochs, against the chain's", || ours(&device, EngineChoice::Fused), staged)?;
+            compare("fused engine, 10,000 epochs, against the staged engine", || ours(&device, EngineChoice::Fused), staged)?;
         } else {
-            eprintln!("not run: bare wgpu, for want of an adapter");
+            eprintln!("not run: bare wgpu, because there is no adapter");
         }
         let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
         let has_numpy =
@@ -41,25 +45,25 @@ fn main() -> ExitCode {
             let program = example_program();
             if gpu(&device).is_some() {
                 let numpy = || loop_of(&python, script);
-                compare("the fused engine's 10,000 epochs, against NumPy's", || ours(&device, EngineChoice::Fused), numpy)?;
+                compare("fused engine, 10,000 epochs, against NumPy", || ours(&device, EngineChoice::Fused), numpy)?;
                 let fused = || process(&program, &["--engine", "fused"]);
-                compare("whole process of xor --engine fused, against NumPy's", fused, || process(&python, &[script]))?;
+                compare("whole process of xor --engine fused, against NumPy", fused, || process(&python, &[script]))?;
             }
-            compare("whole process, against NumPy's", || process(&program, &[]), || process(&python, &[script]))?;
+            compare("whole process of xor, against NumPy", || process(&program, &[]), || process(&python, &[script]))?;
         } else {
-            eprintln!("not run: NumPy, which `{python}` does not have; install it or set PYTHON");
+            eprintln!("not run: NumPy, because `{python}` does not have it; install it, or set PYTHON");
         }
         Ok(())
     })
 }
 
-/// Runs both in turn, and prints the medians and the ratio of neighbouring runs.
+/// Runs both in turn, and prints the medians and the ratios of neighbouring runs.
 fn compare(
     what: &str,
     mut ours: impl FnMut() -> Result<f64, Error>,
     mut theirs: impl FnMut() -> Result<f64, Error>,
 ) -> Result<(), Error> {
-    // The first of each compiles and loads.
+    // The first run of each compiles and loads.
     ours()?;
     theirs()?;
     let mut runs = Vec::new();
@@ -94,7 +98,7 @@ fn process(program: &str, args: &[&str]) -> Result<f64, Error> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// The seconds of training alone, which the script tells on stderr.
+/// The seconds of the training alone, which the script prints on stderr.
 fn loop_of(program: &str, script: &str) -> Result<f64, Error> {
     let output = Command::new(program).arg(script).output().expect("the script runs");
     Ok(String::from_utf8_lossy(&output.stderr).trim().parse().expect("the script tells its time"))
@@ -106,10 +110,10 @@ fn example_program() -> String {
     release.join("examples").join(format!("xor{}", std::env::consts::EXE_SUFFIX)).display().to_string()
 }
 
-/// A binding: its number, the buffer, and the bytes of it from where and how many, 0 for all.
+/// A binding: its number, the buffer, the offset and the size in bytes, with 0 for the whole buffer.
 type Bound = (u32, (wgpu::Buffer, u64, u64));
 
-/// The same thirteen dispatches, written down by hand with nothing but wgpu: no plan, no checks, no error scopes.
+/// The same thirteen dispatches, written by hand with only wgpu: no plan, no checks, no error scopes.
 struct Bare {
     device: wgpu::Device,
     queue: wgpu::Queue,

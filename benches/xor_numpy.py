@@ -1,4 +1,4 @@
-"""The first tutorial's training, as its NumPy code has it: what benches/xor.rs is compared with."""
+"""The first tutorial's training, as its NumPy code has it; benches/xor.rs compares with it."""
 import sys
 import time
 

@@ -3,7 +3,7 @@
 export type NumberArray =
     | Float32Array | Float64Array | Int8Array | Uint8Array | Uint8ClampedArray | Int16Array | Uint16Array | Int32Array | Uint32Array | number[];
 
-/** Rows: a list of rows, or all numbers one after the other, row by row. */
+/** Rows: a list of rows, or all numbers row by row. */
 export type Rows = NumberArray | NumberArray[];
 
 export type Loss =
@@ -18,25 +18,25 @@ export type Init =
     | 'glorot_uniform' | 'glorot_normal' | 'he_uniform' | 'he_normal' | 'lecun_uniform' | 'lecun_normal' | 'pytorch'
     | 'numpy' | 'numpy_by_layer' | 'zeros';
 
-/** What a network is. */
+/** A network's layers and initial weights. */
 export interface Description {
-    /** The columns of its rows. */
+    /** The number of inputs. */
     inputs: number;
-    /** First to last; `dropout` is from 0 (the default) to below 1. */
+    /** The layers, first to last; `dropout` is from 0 (the default) to below 1. */
     layers: { units: number; activation: Activation; dropout?: number }[];
-    /** Where it starts: `glorot_uniform` by default. `numpy` is what `numpy.random.rand` draws after that seed. */
+    /** The initialiser: `glorot_uniform` by default. `numpy` draws what `numpy.random.rand` draws with that seed. */
     init?: Init;
     /** From 0 to 4,294,967,295; 0 by default. */
     seed?: number;
 }
 
-/** How it is trained. */
+/** The settings of a training. */
 export interface Settings {
-    /** `mean_squared_error` by default. For `categorical_cross_entropy` targets may be one class index a row. */
+    /** `mean_squared_error` by default. For `categorical_cross_entropy`, targets may be one class index per row. */
     loss?: Loss;
     /** `sgd` by default. */
     optimizer?: 'sgd' | 'momentum' | 'nesterov' | 'rmsprop' | 'adam' | 'adamw';
-    /** The optimizer's own by default. */
+    /** The optimizer's default if left out. */
     learningRate?: number;
     weightDecay?: number;
     clipNorm?: number;
@@ -44,21 +44,21 @@ export interface Settings {
     epochs?: number;
     /** All rows by default. */
     batchSize?: number;
-    /** Whether each epoch's batches have the rows in another order; true by default. */
+    /** Whether each epoch shuffles the rows; true by default. */
     shuffle?: boolean;
-    /** Of the order of the rows; 0 by default. */
+    /** Determines the order of the rows; 0 by default. */
     seed?: number;
     /** None by default. */
     metrics?: Metric[];
-    /** Epochs without improvement after which training stops, with the best weights; never by default. */
+    /** Stops after that many epochs without improvement, and restores the best weights; never by default. */
     patience?: number;
-    /** Log after epoch 1, and then after every so many: 1 by default where there is an `onLog`. */
+    /** Logs epoch 1, and then one epoch in that many; 1 by default if there is an `onLog`. */
     logEvery?: number;
-    /** Or log about so often, in milliseconds: after the first epoch, the last, and between them. Not beside `logEvery`. */
+    /** Logs the first and the last epoch, and about every that many milliseconds between them. Not together with `logEvery`. */
     logInterval?: number;
-    /** Whether a log has the weights; false by default. */
+    /** Whether logs include the weights; false by default. */
     logWeights?: boolean;
-    /** What trains: `auto` by default. */
+    /** The engine that trains: `auto` by default. */
     engine?: 'auto' | 'staged' | 'fused';
 }
 
@@ -71,31 +71,31 @@ export interface Tensor {
 
 /** A log point. */
 export interface Log {
-    /** Counted from 1 in this call. */
+    /** Counted from 1 within this call. */
     epoch: number;
-    /** Of the weights before the epoch's updates. */
+    /** The loss before the epoch's updates. */
     loss: number;
     learningRate: number;
     metrics: Record<string, number>;
     validationLoss?: number;
     validationMetrics?: Record<string, number>;
-    /** With `logWeights`. */
+    /** If `logWeights` is set. */
     weights?: Tensor[];
 }
 
 export interface History {
-    /** Of every epoch of the call. */
+    /** The loss of every epoch of this call. */
     loss: Float64Array;
     metrics: Record<string, Float64Array>;
     validationLoss: Float64Array;
     validationMetrics: Record<string, Float64Array>;
-    /** Of the last step. */
+    /** The learning rate of the last step. */
     learningRate: number;
-    /** Counted from 1; with `patience`. */
+    /** The best epoch, counted from 1, if `patience` is set. */
     bestEpoch?: number;
-    /** Why it ended: all epochs are done, `patience` was out, or `onLog` asked for it. */
+    /** Why the training ended: all epochs are done, early stopping, or `onLog` returned false. */
     ended: 'finished' | 'early_stopping' | 'asked';
-    /** What trained. */
+    /** The engine that trained. */
     engine: string;
 }
 
@@ -110,86 +110,86 @@ export interface Stage {
     outputs: Tensor[];
 }
 
-/** What is thrown: its message says what, what was expected, what came, and what to do. */
+/** An error of this library. Its message says what is wrong and what to do. */
 export interface ShaderpropError extends Error {
-    /** Whether the device is of no use any more: open another. */
+    /** Whether the device is unusable from now on: open another. */
     needsNewDevice?: boolean;
 }
 
 /** A GPU, opened. */
 export class Device {
     private constructor();
-    /** As the browser names the adapter. */
+    /** The browser's name for the adapter. */
     readonly name: string;
-    /** Gives it back to the browser: whatever uses it is refused from then on. */
+    /** Destroys the device: every later call that uses it fails. */
     destroy(): void;
 }
 
-/** Opens the GPU that the browser gives; it is the first thing to call. */
+/** Opens the browser's GPU. Call this first. */
 export function open(): Promise<Device>;
 
-/** A network with weights on a device. One call at a time: another one throws while it trains. */
+/** A network with its weights on a device. It takes one call at a time: while it trains, another call throws. */
 export class Network {
-    /** With a table, the model also has what was fitted of its columns. */
+    /** With a table, the model also keeps the table's preprocessing. */
     constructor(device: Device, description: Description, table?: Table);
     readonly inputs: number;
     readonly layers: { units: number; activation: Activation }[];
-    /** Weights and biases in all. */
+    /** The number of weights and biases. */
     readonly parameters: number;
-    /** The column that it learned and the names of its classes, if it was made for a table. */
+    /** The target column, and below it the names of the classes, if the network was made for a table. */
     readonly target: string | null;
     readonly classes: string[] | null;
-    /** How many epochs it has been trained for, by the calls that have ended. */
+    /** The number of epochs that it has been trained for, without a call that is still running. */
     readonly epochs: number;
-    /** Trains. Another call goes on where this one stopped. Where `onLog` answers false, it stops there; a promise is awaited. What diverges goes back to
-     * the weights of the last log, or of a later epoch that was looked at. */
+    /** Trains. Another call continues where this one stopped. Training stops if `onLog` returns false; a promise is awaited. If the training diverges, the
+     * network goes back to the weights of the last log, or of a later checked epoch. */
     fit(
         inputs: Rows,
         targets: Rows,
         settings?: Settings & { onLog?: (log: Log) => void | boolean | Promise<void | boolean>; validationData?: [Rows, Rows] },
     ): Promise<History>;
-    /** The outputs for those rows, one after the other. */
+    /** The outputs for the rows, one after the other. */
     predict(inputs: Rows): Promise<Float32Array>;
-    /** The answers for the rows of a CSV table, as they are, with or without the target's column: for a model that was made for a table. Row by row how
-     * likely each class is, or a number in the target's units. */
+    /** The predictions for a CSV table's raw rows, with or without the target column, for a model that was made for a table: row by row the probability
+     * of each class, or a number in the target's units. */
     predictTable(csv: Uint8Array | ArrayBuffer): Promise<Float32Array>;
-    /** The loss is `mean_squared_error` by default. A row of `confusion` is a class, a column what it was taken for; it is empty for more than 1,024 classes. */
+    /** The loss is `mean_squared_error` by default. Rows of `confusion` are actual classes, columns predicted ones; with more than 1,024 classes it is empty. */
     evaluate(inputs: Rows, targets: Rows, loss?: Loss): Promise<{ loss: number; accuracy: number; confusion: number[][] }>;
-    /** The stages of one epoch, counted from 1 (the default), of a training from here; the network stays as it is. */
+    /** The stages of one epoch of a training from here, counted from 1 (the default). The network does not change. */
     explain(inputs: Rows, targets: Rows, settings?: Settings, epoch?: number): Promise<Stage[]>;
-    /** The bytes of a file of that name: `.safetensors`, `.npz`, `.onnx`, `.json` or `.c`. */
+    /** The model as the bytes of a file of that name: `.safetensors`, `.npz`, `.onnx`, `.json` or `.c`. */
     save(name: string): Uint8Array;
-    /** From `.safetensors` or `.npz`, of a tab or of the program. */
+    /** A model from a `.safetensors` or `.npz` file that a page or the command wrote. */
     static load(device: Device, name: string, bytes: Uint8Array | ArrayBuffer): Network;
     weights(): Tensor[];
-    /** Those of these names; the others stay. */
+    /** Sets the tensors of these names; the others stay. */
     setWeights(weights: Tensor[]): void;
     predictor(inputs: Rows): Promise<Predictor>;
-    /** That table's rows as this network takes them: scaled as those were that it was made for. */
+    /** The same table with this network's scales and categories instead of its own. */
     table(table: Table): Table;
-    /** Gives its memory back; the browser does so at some time otherwise. */
+    /** Frees its memory now instead of at garbage collection. */
     free(): void;
 }
 
-/** Rows that stay on the device, predicted with one set of weights after the other, also while the network trains. */
+/** Rows that stay on the device, to predict with changing weights, also while the network trains. */
 export class Predictor {
     private constructor();
     predict(weights: Tensor[]): Promise<Float32Array>;
-    /** First layer to last. */
+    /** The outputs of each layer, first to last. */
     activations(weights: Tensor[]): Promise<Float32Array[]>;
-    /** Gives its memory back; the browser does so at some time otherwise. */
+    /** Frees its memory now instead of at garbage collection. */
     free(): void;
 }
 
 /** A CSV table as numbers. */
 export class Table {
-    /** The first row names the columns. The target is the last one by default, and learned as classes if it has words or few whole numbers; a fifth of the
-     * rows is held out, of each class as much. */
+    /** The first row names the columns. By default the target is the last column; it is learned as classes if it has text or few whole numbers; and a
+     * fifth of the rows is held out, with the same share of each class. */
     constructor(csv: Uint8Array | ArrayBuffer, options?: { target?: string; classes?: boolean; heldOut?: number; seed?: number });
     readonly rows: number;
     readonly columns: string[];
     readonly target: string;
-    /** Of a network for it. */
+    /** The inputs and, below, the outputs of a network for this table. */
     readonly inputs: number;
     readonly outputs: number;
     readonly classes: string[] | null;
@@ -197,8 +197,8 @@ export class Table {
     readonly testData: [Float32Array, Float32Array] | null;
 }
 
-/** Trains a network from that many starts at once, at most 1,000,000, by the seed and those after it: resolves to the last loss of each. It takes no metrics, no
- * logs and no patience. */
+/** Trains a network from that many starts at once, at most 1,000,000, with the description's seed and the ones after it; resolves to the final loss of each.
+ * It takes no metrics, no logs and no patience. */
 export function sweep(
     device: Device,
     description: Description,

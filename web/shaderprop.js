@@ -4,22 +4,22 @@ import initialise, * as wasm from './shaderprop_web.js';
 
 let loaded;
 
-/** Opens the GPU that the browser gives; it is the first thing to call. */
+/** Opens the browser's GPU. Call this first. */
 export async function open() {
     loaded ??= initialise();
     try {
         await loaded;
     } catch (error) {
-        // What could not be fetched is fetched again by the next call.
+        // The next call fetches it again.
         loaded = undefined;
-        throw wrong('the module', 'shaderprop_web_bg.wasm beside shaderprop_web.js', error.message, 'put it there, or try again');
+        throw new Error(`cannot load shaderprop_web_bg.wasm (${error.message}); put it next to shaderprop_web.js, or try again`);
     }
     if (!navigator.gpu) {
-        throw wrong('no WebGPU', 'navigator.gpu', 'none', 'open the page over https or on localhost, in a current Chrome, Edge, Safari or Firefox');
+        throw new Error('no WebGPU: open the page over https or on localhost, in a current Chrome, Edge, Safari or Firefox');
     }
     const asked = await navigator.gpu.requestAdapter();
     if (!asked) {
-        throw wrong('no GPU adapter', 'one from the browser', 'none', 'update the GPU driver, or allow hardware acceleration in the settings');
+        throw new Error('no GPU adapter: update the GPU driver, or allow hardware acceleration in the settings');
     }
     const { vendor, architecture, device, description } = asked.info;
     const name = description || [vendor, architecture || device].filter(Boolean).join(' ') || 'an adapter without a name';
@@ -33,13 +33,13 @@ export class Device {
         this.name = name;
     }
 
-    /** Gives it back to the browser. */
+    /** Destroys the device. */
     destroy() {
         this.inner.destroy();
     }
 }
 
-/** What the module holds for an object: one call at a time, and what a lost device refuses is told as its loss. */
+/** An object of the module: one call at a time; errors after a lost device report the loss. */
 class Held {
     #what;
     #inner;
@@ -54,10 +54,10 @@ class Held {
 
     idle() {
         if (!this.#inner) {
-            throw wrong(this.#what, 'one that is there', 'one that was freed', 'make another');
+            throw new Error(`${this.#what} was freed; make another`);
         }
         if (this.#busy) {
-            throw wrong(this.#what, 'it to be idle', `it ${this.#busy}`, 'wait for that, or stop it from onLog');
+            throw new Error(`${this.#what} is ${this.#busy}; wait for that, or stop it from onLog`);
         }
         return this.#inner;
     }
@@ -100,7 +100,7 @@ export class Network {
         return this.#epochs;
     }
 
-    /** Trains; resolves to the history. Another call goes on where this one stopped. */
+    /** Trains; resolves to the history. Another call continues where this one stopped. */
     fit(inputs, targets, options = {}) {
         return this.#held.alone('training', async (inner) => {
             const { onLog, validationData, ...settings } = options ?? {};
@@ -122,22 +122,22 @@ export class Network {
         });
     }
 
-    /** The outputs for those rows, one after the other. */
+    /** The outputs for the rows, one after the other. */
     predict(inputs) {
         return this.#held.alone('predicting', async (inner) => await inner.predict(this.#inputs(inputs)));
     }
 
-    /** The answers for the rows of a CSV table, as they are: for a model that was made for a table. */
+    /** The predictions for a CSV table's raw rows, for a model made for a table. */
     predictTable(csv) {
         return this.#held.alone('predicting', async (inner) => await inner.predict_table(bytes('the table', csv)));
     }
 
-    /** Loss, accuracy and confusion matrix over those rows. */
+    /** Loss, accuracy and confusion matrix on the rows. */
     evaluate(inputs, targets, loss = 'mean_squared_error') {
         return this.#held.alone('evaluating', async (inner) => await inner.evaluate(this.#inputs(inputs), this.#targets(targets), String(loss)));
     }
 
-    /** The stages of one epoch of a training from here, counted from 1, each with its WGSL and its numbers. */
+    /** The stages of one epoch from here, counted from 1, with WGSL and numbers. */
     explain(inputs, targets, settings = {}, epoch = 1) {
         return this.#held.alone('explaining', async (inner) => {
             const number = whole('the epoch', epoch);
@@ -145,12 +145,12 @@ export class Network {
         });
     }
 
-    /** The bytes of a model's file of that name: .safetensors, .npz, .onnx, .json or .c. */
+    /** The model as a file's bytes: .safetensors, .npz, .onnx, .json or .c. */
     save(name) {
         return this.#held.idle().save(String(name));
     }
 
-    /** A model out of a file's bytes: .safetensors or .npz, from a tab or from a workstation. */
+    /** A model from a file's bytes: .safetensors or .npz. */
     static load(device, name, content) {
         return new Network(device, wasm.Network.load(device.inner, String(name), bytes(String(name), content)));
     }
@@ -160,22 +160,22 @@ export class Network {
         return this.#held.idle().weights();
     }
 
-    /** Sets those weights and biases; the others stay. */
+    /** Sets these weights and biases; others stay. */
     setWeights(weights) {
         this.#held.idle().set_weights(tensors(weights));
     }
 
-    /** The same rows predicted again and again while this network trains, by the weights of its logs. */
+    /** Predicts the same rows repeatedly while this network trains, with the weights of its logs. */
     predictor(inputs) {
         return this.#held.alone('preparing', async (inner) => new Predictor(await wasm.Predictor.of(inner, this.#inputs(inputs)), this.#device));
     }
 
-    /** That table's rows as this network takes them: scaled as those were that it was made for. */
+    /** The table with this network's own scales and categories. */
     table(table) {
         return new Table(table.inner.for_network(this.#held.idle()));
     }
 
-    /** Gives its memory back; the browser does so at some time otherwise. */
+    /** Frees its memory now instead of at garbage collection. */
     free() {
         this.#held.free();
     }
@@ -184,13 +184,13 @@ export class Network {
         return numbers('inputs', rows, [this.inputs]);
     }
 
-    /** A number for each output, or one class a row. */
+    /** A number for each output, or one class per row. */
     #targets(rows) {
         return numbers('targets', rows, [this.layers.at(-1).units, 1]);
     }
 }
 
-/** Rows that stay on the device, predicted with one set of weights after the other. */
+/** Rows that stay on the device, to predict with changing weights. */
 export class Predictor {
     #held;
 
@@ -203,18 +203,18 @@ export class Predictor {
         return this.#held.alone('predicting', async (inner) => await inner.predict(tensors(weights)));
     }
 
-    /** What each layer gives with those weights. */
+    /** Each layer's outputs with those weights. */
     activations(weights) {
         return this.#held.alone('predicting', async (inner) => await inner.activations(tensors(weights)));
     }
 
-    /** Gives its memory back; the browser does so at some time otherwise. */
+    /** Frees its memory now instead of at garbage collection. */
     free() {
         this.#held.free();
     }
 }
 
-/** A CSV table as numbers, split into rows to train on and rows that are held out. */
+/** A CSV table as numbers, split into training and held-out rows. */
 export class Table {
     constructor(csv, { target, classes, heldOut = 0.2, seed = 0 } = {}) {
         if (typeof heldOut !== 'number' || !(heldOut >= 0 && heldOut < 1)) {
@@ -230,7 +230,7 @@ export class Table {
     }
 }
 
-/** Trains a network from many starts at once: resolves to the last loss of each. */
+/** Trains a network from many starts at once; resolves to their final losses. */
 export async function sweep(device, description, networks, inputs, targets, settings = {}) {
     if (!Number.isInteger(networks) || networks < 1 || networks > MOST_NETWORKS) {
         throw wrong('networks', `a whole number from 1 to ${MOST_NETWORKS}`, networks, 'change it');
@@ -247,25 +247,25 @@ export async function sweep(device, description, networks, inputs, targets, sett
 const made = (device, json, table) =>
     table ? wasm.Network.for_table(device.inner, json, table.inner) : new wasm.Network(device.inner, json);
 
-/** More than that a tab has no memory for. */
+/** The most that fit in a tab's memory. */
 const MOST_NETWORKS = 1_000_000;
 
 /** The sentence of an error. */
 const wrong = (what, expected, got, advice) => new Error(`${what}: expected ${expected}, got ${got}; ${advice}`);
 
-/** What is behind an error: a call on a lost device may be refused before the loss is told. */
+/** The cause of an error: a call may fail before the loss of its device is known. */
 async function cause(device, error) {
     await new Promise((resolve) => setTimeout(resolve, error?.needsNewDevice ? 0 : 100));
     return device.inner.fault() ?? error;
 }
 
-/** What a value is called in messages. */
+/** A value's description for messages. */
 function kind(value) {
     if (value === null || value === undefined) return String(value);
     return typeof value === 'object' ? `a ${value.constructor?.name ?? 'object'}` : `the ${typeof value} ${JSON.stringify(value)}`;
 }
 
-/** An object as JSON, which has no word for NaN and infinities. */
+/** An object as JSON, which cannot express NaN and infinities. */
 function text(what, object) {
     if (object === null || typeof object !== 'object') {
         throw wrong(what, 'an object', kind(object), 'see shaderprop.d.ts');
@@ -278,7 +278,7 @@ function text(what, object) {
     });
 }
 
-/** A number that counts. */
+/** A whole number. */
 function whole(what, value) {
     if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
         throw wrong(what, 'a whole number from 0 to 4294967295', kind(value), 'change it');
@@ -293,7 +293,7 @@ function bytes(what, content) {
     throw wrong(what, 'its bytes, a Uint8Array or an ArrayBuffer', kind(content), 'give new TextEncoder().encode(…) of a string');
 }
 
-/** Rows as the module takes them, one after the other: each of one of those widths, where rows are told apart. */
+/** Rows for the module, one after the other; each row has one of the widths. */
 function numbers(what, rows, widths) {
     const known = widths.filter(Number.isInteger);
     const width = known.join(' or ');

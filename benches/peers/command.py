@@ -1,4 +1,4 @@
-"""Times whole processes in turn: `shaderprop train` on the shipped digits beside scikit-learn's MLPClassifier, with the same layers, optimizer,
+"""Times whole processes in turn: `shaderprop train` on the shipped digits and scikit-learn's MLPClassifier, with the same layers, optimizer,
 batches, epochs and number of rows. Needs scikit-learn, and a release build.
 
   python3 benches/peers/command.py [ROUNDS]

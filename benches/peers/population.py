@@ -1,6 +1,6 @@
 """4,096 XOR networks trained for 10,000 epochs on the CPU, as benches/sweep.rs trains them: `population.py jax` or `population.py torch [EPOCHS]`.
 
-Prints the network-epochs a second of training alone, once compiled."""
+Prints the network-epochs per second of the training alone, without compiling."""
 import sys
 import time
 
@@ -53,5 +53,5 @@ def with_torch(epochs):
 if sys.argv[1] == "jax":
     print(with_jax())
 else:
-    # Its pace does not change over the epochs; all of them would take minutes.
+    # The rate does not change over the epochs, and all of them would take minutes.
     print(with_torch(int(sys.argv[2]) if len(sys.argv) > 2 else 200))

@@ -1,6 +1,6 @@
 #!/bin/bash
 # benches/peers/run.sh [ROUNDS]: training steps of shaderprop and of burn, in turn, on the same adapter, and the ratios of their medians.
-# Builds both at the first run; burn takes many minutes. Wants at least one round of each, 3 unless told.
+# The first run builds both; burn takes many minutes. The default is 3 rounds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 rounds=${1:-3}
@@ -14,12 +14,12 @@ burn=target/peers/burn/release/peer-burn
 value() { sed -n "s/^$1=//p"; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int((NR + 2) / 2)]) / 2 }'; }
 
-echo "| network | batch | shaderprop, ms a step | burn | ratio | shaderprop, first step in ms | burn |"
+echo "| network | batch | shaderprop, ms per step | burn | ratio | shaderprop, first step in ms | burn |"
 echo "|---|---|---|---|---|---|---|"
 while read -r layers batch steps; do
     ours_ms=() burn_ms=() ours_first=() burn_first=()
     for ((round = 0; round < rounds; round++)); do
-        # With a cold shader cache on both sides.
+        # With a cold shader cache for both.
         output=$(MESA_SHADER_CACHE_DISABLE=true $ours --layers "$layers" --batch "$batch" --steps "$steps" --no-peak)
         ours_ms+=("$(value ms_per_step <<<"$output")") ours_first+=("$(value first_step_ms <<<"$output")")
         output=$(MESA_SHADER_CACHE_DISABLE=true $burn "$layers" "$batch" "$steps")

@@ -1,4 +1,4 @@
-//! Measures a training step of a network, or a matrix product alone, beside what the adapter can do at most.
+//! Measures a training step of a network, or a single matrix product, and compares it with the adapter's peak.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use shaderprop::{Activation, Device, DeviceChoice, Loss, Network, Optimizer, Phi
 #[path = "../common/mod.rs"]
 mod common;
 
-/// What is asked for.
+/// The command line's options.
 struct Options {
     layers: Vec<usize>,
     batch: usize,
@@ -31,18 +31,18 @@ struct Options {
 impl Options {
     fn read() -> Self {
         let mut given = common::Options::new(
-            "Measures a training step (sigmoid, mean squared error, SGD) beside its products alone, or a matrix product; prints key=value lines.",
+            "Measures a training step (sigmoid, mean squared error, SGD) and its matrix products alone, or a single matrix product; prints key=value lines.",
         );
         let options = Self {
-            layers: given.value("--layers", "784,512,512,10", common::numbers, "The inputs, and then the units of each layer"),
-            batch: given.value("--batch", "256", common::at_least_one, "The rows of data in a step"),
-            steps: given.value("--steps", "20", steps, "The steps in a round; the best of three rounds counts"),
+            layers: given.value("--layers", "784,512,512,10", common::numbers, "The number of inputs, then the units of each layer"),
+            batch: given.value("--batch", "256", common::at_least_one, "Rows in a step"),
+            steps: given.value("--steps", "20", steps, "Steps in a round; the best of five rounds counts"),
             optimizer: given.value("--optimizer", "sgd", optimizer, "The optimizer: sgd, momentum, nesterov, rmsprop, adam or adamw"),
-            classes: given.flag("--classes", "ReLU, softmax last, and categorical cross-entropy, instead of sigmoids and mean squared error"),
-            data: given.optional("--data", common::at_least_one, "Take each step's rows, shuffled, out of data of so many rows on the device"),
-            matmul: given.optional("--matmul", product, "A product alone instead, as MxKxN: the rows of a, its columns, the columns of b"),
-            products: given.optional("--products", kind, "How products are computed, instead of as the adapter is thought to like it: plain stages of shaders/, by rows in registers, or by tiles in workgroup memory"),
-            no_peak: given.flag("--no-peak", "Leave out what the adapter can do at most"),
+            classes: given.flag("--classes", "Use ReLU, a final softmax and categorical cross-entropy instead of sigmoid and mean squared error"),
+            data: given.optional("--data", common::at_least_one, "Gather each step's rows, shuffled, from that many rows on the device"),
+            matmul: given.optional("--matmul", product, "Measure the product of an M x K and a K x N matrix instead, given as MxKxN"),
+            products: given.optional("--products", kind, "Override how products are computed: plain (the stages in shaders/), rows (in registers) or tiles (in workgroup memory)"),
+            no_peak: given.flag("--no-peak", "Do not measure the adapter's peak"),
             device: given.device(),
         };
         given.end();
@@ -52,11 +52,11 @@ impl Options {
 
 #[derive(Clone, Copy)]
 enum Kind {
-    /// The plain stages of shaders/
+    /// The plain stages in shaders/
     Plain,
-    /// By rows in registers, each invocation for itself
+    /// Rows in registers, each invocation on its own
     Rows,
-    /// By tiles in workgroup memory
+    /// Tiles in workgroup memory
     Tiles,
 }
 
@@ -82,7 +82,7 @@ fn product(text: &str) -> Result<(usize, usize, usize), String> {
     let sizes: Vec<usize> = text.split('x').filter_map(|size| size.parse().ok().filter(|size| *size > 0)).collect();
     match sizes[..] {
         [m, k, n] if text.split('x').count() == 3 => Ok((m, k, n)),
-        _ => Err("expected three sizes, as 512x512x512".into()),
+        _ => Err("expected three sizes such as 512x512x512".into()),
     }
 }
 
@@ -92,13 +92,13 @@ fn main() -> ExitCode {
 }
 
 fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
-    // With the driver's own threads, unlike the small examples: wide layers gain by them.
+    // With the driver's own threads, unlike the small examples, because wide layers gain from them.
     let choice = options.device.as_deref().map_or_else(DeviceChoice::from_env, DeviceChoice::from);
     let start = Instant::now();
     let device = Device::open(&choice)?;
     eprintln!("device: {}", device.info());
-    let gpu =
-        internals::gpu(&device).ok_or("the benchmark measures GPUs: expected an adapter, got the CPU engine; choose another")?;
+    let gpu = internals::gpu(&device)
+        .ok_or("the benchmark needs a device that runs shaders, and the CPU engine runs none; choose another with --device")?;
     let mut limits = gpu.plan_limits();
     limits.products = match options.products {
         None => limits.products,
@@ -127,9 +127,11 @@ fn print(key: &str, value: impl std::fmt::Display) {
     common::print(&format!("{key}={value}"));
 }
 
-/// Measures whole steps; returns GFLOP/s. The first one's time counts from `start`, before the device was opened.
+/// Measures whole steps; returns GFLOP/s. The time of the first step counts from `start`, before the device was opened.
 fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> Result<f64, Box<dyn Error>> {
-    let [inputs, units @ ..] = &options.layers[..] else { return Err("expected --layers as 784,128,10".into()) };
+    let [inputs, units @ ..] = &options.layers[..] else {
+        return Err("--layers: expected at least the inputs and one layer, such as 784,128,10".into());
+    };
     let (hidden, last, loss) = match options.classes {
         true => (Activation::Relu, Activation::Softmax, Loss::CategoricalCrossEntropy),
         false => (Activation::Sigmoid, Activation::Sigmoid, Loss::MeanSquaredError),
@@ -177,7 +179,7 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
     run(&steps[..1])?;
     print("first_step_ms", format!("{:.1}", start.elapsed().as_secs_f64() * 1e3));
     run(&steps)?;
-    // Compiled after the first step, whose time is printed.
+    // These are compiled after the first step, whose time is printed.
     let mut products = gpu.block_on(Staged::new(gpu.clone(), products_of(options, limits)?, 2))?;
     let mut run_products = || {
         let start = Instant::now();
@@ -188,7 +190,7 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
         Ok::<_, shaderprop::Error>(start.elapsed())
     };
     run_products()?;
-    // In turn, so that what else the machine does slows both.
+    // Alternate, so that other load on the machine slows both alike.
     let (mut best, mut best_products) = (Duration::MAX, Duration::MAX);
     for _ in 0..5 {
         best = best.min(run(&steps)?);
@@ -209,7 +211,7 @@ fn step(options: &Options, start: Instant, gpu: &Arc<Gpu>, limits: &Limits) -> R
             );
         }
     }
-    // Forward, error back, gradient: two operations for each weight and row in each, but no error goes back to the inputs.
+    // Forward pass, error and gradient each take two operations for each weight and row. No error is computed for the inputs.
     let weights: usize = options.layers.windows(2).map(|pair| pair[0] * pair[1]).sum();
     let operations = (6 * weights - 2 * inputs * units[0]) * options.batch;
     Ok(operations as f64 / seconds / 1e9)
@@ -229,7 +231,7 @@ fn products_of(options: &Options, limits: &Limits) -> Result<Plan, shaderprop::E
             (Layouts::TransposedA, [x, dy], dw, (ins, rows, outs)),
             (Layouts::TransposedB, [dy, w], dx, (rows, outs, ins)),
         ];
-        // No error goes back to the inputs.
+        // No error is computed for the inputs.
         for (layouts, [a, b], c, (m, k, n)) in all.into_iter().take(if i == 0 { 2 } else { 3 }) {
             match limits.products {
                 Products::Plain => plan.matmul(Factors { layouts, a, b }, c),
@@ -282,7 +284,7 @@ fn matmul(gpu: &Arc<Gpu>, limits: &Limits, (m, k, n): (usize, usize, usize)) -> 
         run(1)?;
         print(&format!("{name}_first_ms"), format!("{:.1}", start.elapsed().as_secs_f64() * 1e3));
         let times = (0.05 / run(1)?).clamp(1.0, 1000.0) as usize;
-        // As many rounds as the peak is the best of.
+        // As many rounds as for the peak.
         let mut seconds = f64::INFINITY;
         for _ in 0..45 {
             seconds = seconds.min(run(times)? / times as f64);

@@ -1,4 +1,4 @@
-//! What every example does first: logging, the device, and what the user should be told of it.
+//! What every example needs: logging, a device with its notice, and printing.
 
 #![allow(dead_code, unused_imports, reason = "each program uses its part")]
 
@@ -12,12 +12,12 @@ use shaderprop::{Device, DeviceChoice, Stage};
 
 pub use self::options::{Options, at_least_one, number, numbers, path};
 
-/// Opens the device of `--device`, else of `SHADERPROP_DEVICE`, else the best there is; says on stderr which.
+/// Opens the device of `--device`, else of `SHADERPROP_DEVICE`, else the best one; prints on stderr which one it is.
 pub fn open_device(option: Option<&str>) -> Result<Device, shaderprop::Error> {
     without_driver_threads(|| open_wide(option))
 }
 
-/// The same for wide layers, which a software driver's threads are good for.
+/// The same for wide layers, which gain from a software driver's threads.
 pub fn open_wide(option: Option<&str>) -> Result<Device, shaderprop::Error> {
     let choice = option.map_or_else(DeviceChoice::from_env, DeviceChoice::from);
     let device = Device::open_or_cpu(&choice)?;
@@ -28,9 +28,9 @@ pub fn open_wide(option: Option<&str>) -> Result<Device, shaderprop::Error> {
     Ok(device)
 }
 
-/// Opens something on a software driver such that it computes on the thread that submits. Mesa's hands every dispatch to a pool of
-/// threads, which for networks as small as these examples' takes many times longer than the work. It reads this variable when it
-/// is opened; where it is set already, that stands.
+/// Opens a device so that a software driver computes on the thread that submits. Mesa's software driver hands every dispatch to a
+/// thread pool, which for networks as small as these takes many times longer than the work itself. The driver reads this variable
+/// when it is opened. A value that is already set stays.
 pub fn without_driver_threads<T>(open: impl FnOnce() -> T) -> T {
     let threads = std::env::var("LP_NUM_THREADS").unwrap_or_else(|_| "0".into());
     temp_env::with_var("LP_NUM_THREADS", Some(threads), open)
@@ -49,11 +49,11 @@ pub fn run(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> ExitCode {
     }
 }
 
-/// Prints a line on stdout. Where it can't be written the program ends: silently if the reader has gone, as `head` does.
+/// Prints a line to stdout. If that fails, the program ends: silently if the reader has gone, as with `head`.
 pub fn print(line: &str) {
     if let Err(error) = writeln!(stdout(), "{line}") {
         if error.kind() != ErrorKind::BrokenPipe {
-            eprintln!("error: stdout: {error}");
+            eprintln!("error: cannot write to stdout: {error}");
         }
         exit(1);
     }
@@ -67,7 +67,7 @@ pub fn explain(epoch: usize, stages: &[Stage]) {
     }
 }
 
-/// A number with eight significant digits: as many as an f32 has.
+/// A number with eight significant digits, about as many as an f32 has.
 pub fn digits(value: f64) -> String {
     let magnitude = if value == 0.0 || !value.is_finite() { 0 } else { value.abs().log10().floor() as i32 };
     format!("{value:.*}", (7 - magnitude).clamp(0, 40) as usize)

@@ -1,40 +1,41 @@
-//! The options of an example, each declared once: how it is read, and what `--help` says of it.
+//! The options of an example. Each is declared once, with how it is read and what `--help` says about it.
 
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::exit;
 use std::str::FromStr;
 
-/// What was given on the command line.
+/// The arguments of the command line.
 pub struct Options {
     given: pico_args::Arguments,
     /// What the program does.
     about: &'static str,
-    /// The lines of `--help`: an option, and what it is for.
+    /// The lines of `--help`: an option and its meaning.
     lines: Vec<(String, String)>,
-    /// The first thing that is wrong.
+    /// The first error.
     wrong: Option<String>,
 }
 
 impl Options {
-    /// Of a program that does that.
+    /// For a program with that description.
     pub fn new(about: &'static str) -> Self {
         Self { given: pico_args::Arguments::from_env(), about, lines: Vec::new(), wrong: None }
     }
 
     /// The device that `--device` asks for.
     pub fn device(&mut self) -> Option<String> {
-        let about = "auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]";
+        let about =
+            "The device: auto, hardware, software, cpu, or part of an adapter's name [default: SHADERPROP_DEVICE, else auto]";
         self.optional("--device", text, about)
     }
 
-    /// Whether an option without a value is there.
+    /// Whether an option without a value is given.
     pub fn flag(&mut self, name: &'static str, about: &str) -> bool {
         self.lines.push((name.into(), about.into()));
         self.given.contains(name)
     }
 
-    /// An option that may be left out.
+    /// An option without a default.
     pub fn optional<T>(&mut self, name: &'static str, parse: fn(&str) -> Result<T, String>, about: &str) -> Option<T> {
         self.lines.push((format!("{name} <{}>", name.trim_start_matches('-').to_uppercase()), about.into()));
         let given = self.given.opt_value_from_str::<_, String>(name).map_err(|error| error.to_string());
@@ -51,20 +52,20 @@ impl Options {
         })
     }
 
-    /// An option that is this if it is left out.
+    /// An option with a default.
     pub fn value<T>(&mut self, name: &'static str, default: &str, parse: fn(&str) -> Result<T, String>, about: &str) -> T {
         let value = self.optional(name, parse, &format!("{about} [default: {default}]"));
         value.unwrap_or_else(|| parse(default).unwrap_or_else(|error| panic!("{name} is {default} by default: {error}")))
     }
 
-    /// A path without an option's name, after all options were asked for.
+    /// A path without an option's name. Call this after all options.
     pub fn path(&mut self, name: &str, about: &str) -> Option<PathBuf> {
         self.lines.push((format!("[{name}]"), about.into()));
         let read = self.given.opt_free_from_os_str(|path| Ok::<_, String>(path.into())).map_err(|error| error.to_string());
         self.or_wrong(read)
     }
 
-    /// Ends the program where help is asked for, and where the command line is wrong, with exit code 2.
+    /// Prints the help if `--help` is given. If the command line is wrong, ends the program with exit code 2.
     pub fn end(mut self) {
         if self.given.contains(["-h", "--help"]) {
             let widest = self.lines.iter().map(|(option, _)| option.len()).max().unwrap_or(0);
@@ -100,12 +101,12 @@ pub fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "expected a number".into())
 }
 
-/// Reads a count.
+/// Reads a count of at least 1.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|size| *size > 0).ok_or_else(|| "expected a number of at least 1".into())
 }
 
-/// Reads numbers with commas between them.
+/// Reads numbers that are separated by commas.
 pub fn numbers<T: FromStr>(text: &str) -> Result<Vec<T>, String> {
-    text.split(',').map(number).collect::<Result<_, _>>().map_err(|_: String| "expected numbers with commas between them".into())
+    text.split(',').map(number).collect::<Result<_, _>>().map_err(|_: String| "expected numbers, separated by commas".into())
 }

@@ -1,4 +1,4 @@
-//! Handwritten digits of 8 × 8 pixels: trains on four fifths of them, and shows which of the others it takes for which.
+//! Handwritten digits of 8 × 8 pixels: trains on four fifths of them, and prints the confusion matrix of the others.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ mod common;
 
 const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz");
 
-/// What is asked for.
+/// The command line's options.
 struct Options {
     device: Option<String>,
     seed: u64,
@@ -24,13 +24,22 @@ struct Options {
 impl Options {
     fn read() -> Self {
         let mut given = common::Options::new(
-            "Trains a network on 1,797 handwritten digits and prints the confusion matrix of those it has not seen.",
+            "Trains a network on 1,797 handwritten digits, and prints the confusion matrix of those that were held out.",
         );
         let options = Self {
             device: given.device(),
-            seed: given.value("--seed", "0", common::number, "What the split, the start and the order of the digits depend on"),
-            epochs: given.value("--epochs", "60", common::number, "How often all digits are gone through"),
-            data: given.optional("--data", common::path, "Another CSV file of digits, without a header, the digit last"),
+            seed: given.value(
+                "--seed",
+                "0",
+                common::number,
+                "Determines the split, the initial weights and the order of the digits",
+            ),
+            epochs: given.value("--epochs", "60", common::number, "Passes over the training data"),
+            data: given.optional(
+                "--data",
+                common::path,
+                "Another CSV file of digits, without a header and with the digit in the last column",
+            ),
         };
         given.end();
         options

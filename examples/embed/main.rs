@@ -1,6 +1,6 @@
-//! An application that draws, and trains a network on the same device meanwhile: two spirals, told apart within a budget of each frame.
+//! An application that draws, and meanwhile trains a network on the same device. The network learns to separate two spirals, within a time budget per frame.
 //!
-//! There is no window: frames go to a texture, and some of them to PNG files.
+//! There is no window: frames are drawn to a texture, and some of them are saved as PNG files.
 
 use std::error::Error;
 use std::fs::File;
@@ -19,7 +19,7 @@ mod scene;
 
 use scene::{SIZE, Scene};
 
-/// What is asked for.
+/// The command line's options.
 struct Options {
     frames: usize,
     budget: f64,
@@ -29,16 +29,16 @@ struct Options {
 impl Options {
     fn read() -> Self {
         let mut given = common::Options::new(
-            "Draws a network's decisions while it learns to tell two spirals apart, some milliseconds of each frame.",
+            "Draws a network's decisions while it learns to separate two spirals, within a time budget per frame.",
         );
         let options = Self {
-            frames: given.value("--frames", "900", common::at_least_one, "How many frames are drawn"),
-            budget: given.value("--budget", "4", common::number, "The milliseconds of each frame that training may take"),
+            frames: given.value("--frames", "900", common::at_least_one, "The number of frames to draw"),
+            budget: given.value("--budget", "4", common::number, "The milliseconds per frame that training may take"),
             out: given.value(
                 "--out",
                 "embed_frames",
                 common::path,
-                "The folder that pictures of some frames go to; if it is there already, the first free one with a number",
+                "The folder for pictures of some frames; if it exists, a number is added to its name",
             ),
         };
         given.end();
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     common::run(|| run(&options))
 }
 
-/// An application opens its own device, and asks for what training makes use of along with what it needs itself.
+/// Opens the application's own device. It requests what training can use along with what the application needs.
 async fn open() -> Result<(wgpu::AdapterInfo, wgpu::Device, wgpu::Queue), Box<dyn Error>> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await;
@@ -67,7 +67,7 @@ async fn open() -> Result<(wgpu::AdapterInfo, wgpu::Device, wgpu::Queue), Box<dy
     Ok((adapter.get_info(), device, queue))
 }
 
-/// Points on two spirals, one the other turned by half: x, y, which.
+/// Points on two spirals, one rotated by 180° from the other: x, y, class.
 fn spirals() -> Vec<[f32; 3]> {
     let point = |i: usize| {
         let (along, class) = ((i / 2) as f32 / 96.0, i % 2);
@@ -79,7 +79,7 @@ fn spirals() -> Vec<[f32; 3]> {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if !(options.budget > 0.0 && options.budget <= 1000.0) {
-        return Err(format!("--budget: expected milliseconds from above 0 to 1000, got {}; change it", options.budget).into());
+        return Err(format!("--budget: expected more than 0 and at most 1000 milliseconds, got {}", options.budget).into());
     }
     let budget = Duration::from_secs_f64(options.budget / 1000.0);
     let (info, device, queue) = common::without_driver_threads(|| pollster::block_on(open()))?;
@@ -91,7 +91,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let targets: Vec<f32> = points.iter().map(|point| point[2]).collect();
     let network = Network::new(2).dense(16, Activation::Tanh).dense(16, Activation::Tanh).dense(1, Activation::Sigmoid);
     let mut model = Model::new(&Device::cpu(), &network, &Init::GlorotUniform { seed: 2 })?;
-    // The inputs are small, and a spiral turns often.
+    // Larger initial weights, because the inputs are small and a spiral has many turns.
     let mut first = model.weight("layers.0.weight")?;
     first.values.iter_mut().for_each(|weight| *weight *= 4.0);
     model.set_weights(&[first])?;
@@ -102,7 +102,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for frame in 0..options.frames {
-        // Every fourth frame trains nothing: what the others take longer is what training adds.
+        // Every fourth frame does not train. The difference shows what training adds.
         let trains = frame % 4 != 0;
         let began = Instant::now();
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
@@ -113,11 +113,11 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         queue.submit([encoder.finish()]);
         device.poll(wgpu::PollType::wait_indefinitely())?;
         let took = began.elapsed().as_secs_f64() * 1000.0;
-        // The first frames are the driver's, which compiles.
+        // In the first frames the driver compiles.
         if frame >= 8 {
             if trains { with.push(took) } else { without.push(took) }
         }
-        // Frames further and further apart, and the last one.
+        // Frames 1, 2, 4, 8 and so on, and the last one.
         if frame + 1 == options.frames || (frame + 1).is_power_of_two() {
             let path = folder.join(format!("frame-{:05}.png", frame + 1));
             png::write(&mut File::create_new(&path)?, SIZE, &scene.pixels(&device, &queue)?)?;
@@ -135,9 +135,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if let [Some(base), Some(slow), Some(median), Some(most)] =
         [quantile(&mut without, 0.5), quantile(&mut without, 0.99), quantile(&mut with, 0.5), quantile(&mut with, 0.99)]
     {
-        common::print(&format!("frames without training take {base:.2} ms, 99 % of them under {slow:.2}"));
+        common::print(&format!("frames without training: median {base:.2} ms, 99th percentile {slow:.2} ms"));
         common::print(&format!(
-            "training adds {:.2} ms, for 99 % of the frames under {:.2}, where the budget is {}",
+            "training adds: median {:.2} ms, 99th percentile {:.2} ms; budget {} ms",
             median - base,
             most - base,
             options.budget
@@ -146,13 +146,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The value below which that share of them is.
+/// The quantile of the values at that share.
 fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1))).copied()
 }
 
-/// A new folder of that name, or with the first number after it that is free.
+/// Creates a folder of that name; if it exists, with the first free number appended.
 fn create_folder(path: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let mut candidate = path.to_owned();
     for number in 2.. {
@@ -162,7 +162,7 @@ fn create_folder(path: &Path) -> Result<PathBuf, Box<dyn Error>> {
                 candidate = path.as_os_str().to_owned().into();
                 candidate.as_mut_os_string().push(format!("-{number}"));
             }
-            Err(error) => return Err(format!("{}: {error}; choose another place by --out", candidate.display()).into()),
+            Err(error) => return Err(format!("{}: {error}; choose another folder with --out", candidate.display()).into()),
         }
     }
     Ok(candidate)

@@ -1,4 +1,4 @@
-//! What the application draws: the plane as the network sees it, on a texture that no window shows.
+//! What the application draws: the network's output over the plane, on a texture instead of a window.
 
 use shaderprop::wgpu;
 use shaderprop::{Error, Trainer};
@@ -8,7 +8,7 @@ pub const SIZE: u32 = 256;
 
 const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
-/// Pipelines, bindings and the texture.
+/// The pipelines, the bindings and the texture.
 pub struct Scene {
     texture: wgpu::Texture,
     plane: wgpu::RenderPipeline,
@@ -19,7 +19,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// For these points (x, y, class), and the network of that trainer.
+    /// A scene of these points (x, y, class) and the trainer's network.
     pub fn new(device: &wgpu::Device, trainer: &Trainer, points: &[[f32; 3]]) -> Result<Self, Error> {
         let texture = device.create_texture(&wgpu::TextureDescriptor {
             label: Some("frame"),
@@ -81,7 +81,7 @@ impl Scene {
             usage: wgpu::BufferUsages::STORAGE,
         };
         let buffer = wgpu::util::DeviceExt::create_buffer_init(device, &descriptor);
-        // The network's own buffers, as training changes them.
+        // The training's own buffers, which change as it trains.
         let mut resources = Vec::new();
         for layer in 0..3 {
             for kind in ["weight", "bias"] {
@@ -121,7 +121,7 @@ impl Scene {
         pass.draw(0..4, 0..self.points);
     }
 
-    /// The pixels of the frame that was drawn last, three bytes each.
+    /// The pixels of the last frame, three bytes each.
     pub fn pixels(&self, device: &wgpu::Device, queue: &wgpu::Queue) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_texture_to_buffer(

@@ -1,4 +1,4 @@
-// What the network makes of each point of the plane, from its own weights, and the points that it is trained on.
+// The network's output at each point of the plane, computed from its current weights, and the points that it is trained on.
 
 // Both hidden layers have 16 units: four vectors.
 const FOURS = 4u;
@@ -13,7 +13,7 @@ const FOURS = 4u;
 
 struct Vertex {
     @builtin(position) position: vec4f,
-    // In the plane, or in a disc.
+    // The position in the plane, or in a disc.
     @location(0) at: vec2f,
     @location(1) class_of: f32,
 }
@@ -25,8 +25,7 @@ fn plane(@builtin(vertex_index) i: u32) -> Vertex {
     return Vertex(vec4f(at, 0.0, 1.0), at, 0.0);
 }
 
-// The sum before the last activation, and how it changes with x and with y: by the chain rule, so that a line along the boundary is of the same width
-// everywhere.
+// The sum before the last activation, and its derivatives by x and y. With the derivatives, the line along the boundary has the same width everywhere.
 fn network(at: vec2f) -> vec3f {
     var first: array<vec4f, FOURS>;
     var slope_x: array<vec4f, FOURS>;

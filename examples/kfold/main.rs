@@ -1,4 +1,4 @@
-//! Cross-validation of learning rates on handwritten digits: every fold with every rate, all trained at once.
+//! Cross-validation of learning rates on handwritten digits: all folds and rates are trained at once.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ mod common;
 
 const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz");
 
-/// What is asked for.
+/// The command line's options.
 struct Options {
     device: Option<String>,
     folds: usize,
@@ -26,22 +26,36 @@ struct Options {
 impl Options {
     fn read() -> Self {
         let mut given = common::Options::new(
-            "Trains a network for each fold and each learning rate in one sweep, and prints the accuracy on the rows that were held out.",
+            "Trains one network for each fold and learning rate in a single sweep, and prints the accuracy on the held-out rows.",
         );
         let options = Self {
             device: given.device(),
-            folds: given.value("--folds", "5", common::number, "In how many parts the digits are cut, each held out once"),
-            learning_rates: given.value("--learning-rates", "0.001,0.01,0.03,0.1,0.3", common::numbers, "The learning rates"),
-            epochs: given.value("--epochs", "30", common::number, "How often all digits are gone through"),
-            seed: given.value("--seed", "0", common::number, "What the folds, the starts and the order of the digits depend on"),
-            data: given.optional("--data", common::path, "Another CSV file of digits, without a header, the digit last"),
+            folds: given.value("--folds", "5", common::number, "The number of folds; each is held out once"),
+            learning_rates: given.value(
+                "--learning-rates",
+                "0.001,0.01,0.03,0.1,0.3",
+                common::numbers,
+                "The learning rates to compare",
+            ),
+            epochs: given.value("--epochs", "30", common::number, "Passes over the training data"),
+            seed: given.value(
+                "--seed",
+                "0",
+                common::number,
+                "Determines the folds, the initial weights and the order of the digits",
+            ),
+            data: given.optional(
+                "--data",
+                common::path,
+                "Another CSV file of digits, without a header and with the digit in the last column",
+            ),
         };
         given.end();
         options
     }
 }
 
-/// Of a pixel.
+/// The largest value of a pixel.
 const BRIGHTEST: f32 = 16.0;
 
 fn main() -> ExitCode {
@@ -94,7 +108,7 @@ fn validate(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The pixels from 0 to 1, and which digit each row is.
+/// The pixels, scaled to 0 to 1, and the label of each row.
 fn digits(path: &Path) -> Result<(Matrix<'static>, Vec<usize>), Box<dyn Error>> {
     let table = Table::read_csv(path, &Csv::new().header(false))?;
     let last = table.names().len() - 1;
@@ -111,11 +125,11 @@ fn digits(path: &Path) -> Result<(Matrix<'static>, Vec<usize>), Box<dyn Error>> 
 
 fn number<T: FromStr>(table: &Table, row: usize, column: usize) -> Result<T, String> {
     let cell = table.cell(row, column);
-    let refused = |_| format!("row {}, column {}: expected a number, got `{cell}`; correct it", row + 1, column + 1);
+    let refused = |_| format!("row {}, column {}: expected a number, got `{cell}`", row + 1, column + 1);
     cell.parse().map_err(refused)
 }
 
-/// The mean, and of more than one the standard deviation of the sample.
+/// The mean, and for more than one value the sample standard deviation.
 fn mean_and_deviation(values: &[f64]) -> String {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;

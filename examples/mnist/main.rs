@@ -1,4 +1,4 @@
-//! MNIST: 60,000 handwritten digits to train on, 10,000 to be measured by.
+//! MNIST: 60,000 handwritten digits for training, and 10,000 for the test.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use shaderprop::{Activation, Array, Device, Fit, Init, Loss, Matrix, Model, Netw
 #[path = "../common/mod.rs"]
 mod common;
 
-/// What is asked for.
+/// The command line's options.
 struct Options {
     device: Option<String>,
     wide: bool,
@@ -21,13 +21,18 @@ struct Options {
 
 impl Options {
     fn read() -> Self {
-        let mut given = common::Options::new("Trains a network on MNIST, whose four files are in a folder, gzipped or not.");
+        let mut given = common::Options::new("Trains a network on MNIST from a folder with its four files, plain or gzipped.");
         let options = Self {
             device: given.device(),
-            wide: given.flag("--wide", "Two hidden layers of 512 units, with dropout, instead of one of 128"),
-            epochs: given.value("--epochs", "10", common::at_least_one, "How often all digits are gone through"),
-            seed: given.value("--seed", "0", common::number, "What the start, the order of the digits and dropout depend on"),
-            folder: given.path("FOLDER", "The folder [default: SHADERPROP_MNIST]"),
+            wide: given.flag("--wide", "Use two hidden layers of 512 units with dropout instead of one layer of 128"),
+            epochs: given.value("--epochs", "10", common::at_least_one, "Passes over the training data"),
+            seed: given.value(
+                "--seed",
+                "0",
+                common::number,
+                "Determines the initial weights, the order of the digits and dropout",
+            ),
+            folder: given.path("FOLDER", "The folder with MNIST's files [default: SHADERPROP_MNIST]"),
         };
         given.end();
         options
@@ -44,8 +49,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
         .folder
         .clone()
         .or_else(|| std::env::var_os("SHADERPROP_MNIST").filter(|folder| !folder.is_empty()).map(PathBuf::from));
-    let folder =
-        folder.ok_or("no data: expected the folder of MNIST's four files, got none; give it, or set SHADERPROP_MNIST")?;
+    let folder = folder.ok_or("no folder given: name the folder with MNIST's four files, or set SHADERPROP_MNIST")?;
     let (inputs, targets) = read(&folder, "train")?;
     let (test_inputs, test_targets) = read(&folder, "t10k")?;
 
@@ -60,7 +64,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let fit = Fit::new().loss(loss).optimizer(Optimizer::adam()).batch_size(128).epochs(options.epochs).seed(options.seed);
     eprintln!("{}", model.summary(&fit, inputs.rows())?);
 
-    // One step, so that what compiles the shaders is not counted.
+    // Train a step beforehand, so that compiling the shaders is not measured.
     warm_up(&device, &network, &fit, &inputs, &targets)?;
     let start = Instant::now();
     model.fit_with(&inputs, &targets, &fit.clone().log_every(1), |log| {
@@ -72,7 +76,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The images of a part as rows of pixels from 0 to 1, and their labels.
+/// The images of the training or test part, as rows of pixels scaled to 0 to 1, and their labels.
 fn read(folder: &Path, part: &str) -> Result<(Matrix<'static>, Matrix<'static>), Box<dyn Error>> {
     let array = |kind: &str| {
         let plain = folder.join(format!("{part}-{kind}-ubyte"));

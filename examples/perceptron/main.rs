@@ -8,7 +8,7 @@ use shaderprop::{Activation, Fit, Init, Loss, Model, Network, Order};
 #[path = "../common/mod.rs"]
 mod common;
 
-/// What is asked for.
+/// The command line's options.
 struct Options {
     device: Option<String>,
     explain: Option<usize>,
@@ -17,14 +17,14 @@ struct Options {
 impl Options {
     fn read() -> Self {
         let mut given = common::Options::new(
-            "Trains the second tutorial's perceptron on a GPU and prints its numbers beside what the tutorial prints.",
+            "Trains the second tutorial's perceptron on a GPU, and prints its numbers next to the tutorial's.",
         );
         let options = Self {
             device: given.device(),
             explain: given.optional(
                 "--explain",
                 common::number,
-                "Print that epoch stage by stage, as its command buffer runs it, instead of training to the end",
+                "Print that epoch stage by stage, in the order of its command buffer, instead of training to the end",
             ),
         };
         given.end();
@@ -46,8 +46,8 @@ fn sigmoid(x: f64) -> f64 {
 }
 
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
-    // The tutorial takes sigmoid(z)(1 - sigmoid(z)) of a z that is the output already, not the sum: no derivative of its activation,
-    // but positive wherever that is.
+    // The tutorial computes sigmoid(z)(1 - sigmoid(z)), but its z is already the output, not the sum. So this is not the derivative of
+    // its activation, although it has the same sign.
     let activation = Activation::custom(
         "sigmoid_with_the_tutorials_derivative",
         "1.0 / (1.0 + exp(-x))",

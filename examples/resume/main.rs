@@ -1,4 +1,4 @@
-//! A training that may be interrupted at any moment: run it again, and it goes on where its checkpoint stands.
+//! A training that may be interrupted at any moment: run it again, and it resumes from its checkpoint.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use shaderprop::{
 #[path = "../common/mod.rs"]
 mod common;
 
-/// What is asked for.
+/// The command line's options.
 struct Options {
     device: Option<String>,
     checkpoint: PathBuf,
@@ -23,7 +23,7 @@ struct Options {
 impl Options {
     fn read() -> Self {
         let mut given = common::Options::new(
-            "Trains on handwritten digits with a checkpoint after every epoch; interrupt it and run it again.",
+            "Trains on handwritten digits with a checkpoint after every epoch; interrupt it, and run it again to resume.",
         );
         let options = Self {
             device: given.device(),
@@ -31,10 +31,10 @@ impl Options {
                 "--checkpoint",
                 "digits.checkpoint",
                 common::path,
-                "The checkpoint: resumed from if it is there",
+                "The checkpoint; if it exists, the training resumes from it",
             ),
-            epochs: given.value("--epochs", "100", common::number, "How often all digits are gone through, in all"),
-            out: given.optional("--out", common::path, "The trained model, which is not written over another file"),
+            epochs: given.value("--epochs", "100", common::number, "Passes over the data in total"),
+            out: given.optional("--out", common::path, "Save the trained model; an existing file is not overwritten"),
         };
         given.end();
         options
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
-    // Better now than after the training.
+    // Better to fail now than after the training.
     if let Some(out) = &options.out {
         Save::new().check(out)?;
     }

@@ -1,5 +1,5 @@
-//! Writes assembled WGSL modules to a folder: each stage's file with the functions appended that can be chosen for it, and the
-//! products by blocks of a network, and some fused kernels.
+//! Writes complete WGSL modules to a folder: each stage with each function that can be appended to it, a network's blocked
+//! products, and some fused kernels.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use shaderprop::{Activation, Loss, Network};
 #[path = "../common/mod.rs"]
 mod common;
 
-/// What is asked for.
+/// The command line's options.
 struct Options {
     layers: Vec<usize>,
     batch: usize,
@@ -23,17 +23,17 @@ struct Options {
 impl Options {
     fn read() -> Self {
         let mut given = common::Options::new(
-            "Writes assembled WGSL modules to a folder, for reading and for tools: all stages, the products by blocks of a network, and fused kernels of small ones.",
+            "Writes complete WGSL modules to a folder, to read or to process: all stages, the blocked products of a network, and some fused kernels.",
         );
         let options = Self {
             layers: given.value(
                 "--layers",
                 "784,512,512,10",
                 common::numbers,
-                "The network: its inputs, and then the units of each layer",
+                "The network: the number of inputs, then the units of each layer",
             ),
-            batch: given.value("--batch", "256", common::at_least_one, "The rows of data in a step"),
-            folder: given.path("FOLDER", "Where to; a file that is there already and differs is not overwritten"),
+            batch: given.value("--batch", "256", common::at_least_one, "Rows in a step"),
+            folder: given.path("FOLDER", "The folder to write to; an existing file with other content is not overwritten"),
         };
         given.end();
         options
@@ -47,9 +47,11 @@ fn main() -> ExitCode {
 
 fn write(options: &Options) -> Result<(), Box<dyn Error>> {
     let at = |error: std::io::Error, path: &PathBuf| format!("{}: {error}; choose another folder", path.display());
-    let folder = options.folder.as_ref().ok_or("no folder: expected where to, got nothing; give it")?;
+    let folder = options.folder.as_ref().ok_or("no folder given")?;
     fs::create_dir_all(folder).map_err(|error| at(error, folder))?;
-    let [inputs, units @ ..] = &options.layers[..] else { return Err("expected --layers as 784,128,10".into()) };
+    let [inputs, units @ ..] = &options.layers[..] else {
+        return Err("--layers: expected at least the inputs and one layer, such as 784,128,10".into());
+    };
     let network = units.iter().fold(Network::new(*inputs), |network, units| network.dense(*units, Activation::Sigmoid));
     let mut kernels = Kernel::all();
     kernels.extend(Fused::some().into_iter().map(|fused| Kernel::Fused(Box::new(fused))));

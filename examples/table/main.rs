@@ -1,4 +1,4 @@
-//! A table with words, numbers and holes, from CSV to a confusion matrix.
+//! A table with text, numbers and missing values, from CSV to a confusion matrix.
 
 use shaderprop::*;
 
@@ -9,7 +9,7 @@ fn main() -> std::process::ExitCode {
     common::run(|| {
         let table = Table::read_csv(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/table/coffee.csv"), &Csv::new())?;
         let parts = Split::new(table.rows()).hold_out(0.25)?;
-        // What stands for holes, the categories and the scales are learned from the training rows alone.
+        // Replacements for missing values, categories and scales are learned from the training rows only.
         let columns = Columns::classes("grade").drop(["lot"]).missing(Missing::Median);
         let preprocessing = Preprocessing::fit(&table.select(&parts.train), &columns)?;
         let train = preprocessing.transform(&table.select(&parts.train))?;

@@ -1,4 +1,4 @@
-//! XOR, as the tutorials train it: 2-2-1, sigmoid, NumPy's seed 42, learning rate 0.1, 10,000 epochs of all four rows.
+//! XOR as the tutorials train it: 2-2-1, sigmoid, NumPy's seed 42, learning rate 0.1, 10,000 epochs of all four rows.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use shaderprop::{Activation, DeviceKind, EngineChoice, Fit, History, Init, Log, 
 #[path = "../common/mod.rs"]
 mod common;
 
-/// What is asked for.
+/// The command line's options.
 struct Options {
     order: Order,
     device: Option<String>,
@@ -22,32 +22,32 @@ struct Options {
 
 impl Options {
     fn read() -> Self {
-        let mut given = common::Options::new("Trains XOR on a GPU and prints what the tutorial prints.");
+        let mut given = common::Options::new("Trains XOR on a GPU, and prints what the tutorial prints.");
         let options = Self {
             order: given.value(
                 "--order",
                 "weights-then-biases",
                 order,
-                "In which order the tensors draw from NumPy's stream: the first tutorial's, or the third's, layer-by-layer",
+                "The order in which tensors draw NumPy's random numbers: weights-then-biases (first tutorial) or layer-by-layer (third)",
             ),
             device: given.device(),
             engine: given.optional(
                 "--engine",
                 engine,
-                "What trains: one command buffer an epoch (staged), all epochs in one dispatch (fused), or the CPU in f64 (cpu)",
+                "The engine: one command buffer per epoch (staged), all epochs in one dispatch (fused), or the CPU in f64 (cpu)",
             ),
-            epochs: given.value("--epochs", "10000", common::number, "How often all four rows are gone through"),
+            epochs: given.value("--epochs", "10000", common::number, "Passes over the four rows"),
             log_every: given.value(
                 "--log-every",
                 "1000",
                 common::number,
-                "Print the loss of epoch 1 and then of every so many epochs",
+                "Print the loss of epoch 1, and then of one epoch in that many",
             ),
             seed: given.value("--seed", "42", common::number, "NumPy's seed"),
             explain: given.optional(
                 "--explain",
                 common::number,
-                "Print that epoch stage by stage, as its command buffer runs it, instead of training to the end",
+                "Print that epoch stage by stage, in the order of its command buffer, instead of training to the end",
             ),
         };
         given.end();
@@ -89,13 +89,16 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let targets = [[0.0], [1.0], [1.0], [0.0]];
     let cpu = match (options.engine, options.device.as_deref()) {
         (Some(Engine::Cpu), Some(device)) if device != "cpu" => {
-            return Err(format!("--engine cpu: expected no --device, or cpu, got {device}; leave one out").into());
+            return Err(format!("--engine cpu contradicts --device {device}; leave out one of the two").into());
         }
         (engine, _) => engine == Some(Engine::Cpu),
     };
     let device = common::open_device(if cpu { Some("cpu") } else { options.device.as_deref() })?;
     if matches!(options.engine, Some(Engine::Staged | Engine::Fused)) && device.info().kind == DeviceKind::Cpu {
-        return Err("--engine: expected a device that runs shaders, or cpu, got the CPU engine; choose another device".into());
+        return Err(
+            "--engine: staged and fused need a device that runs shaders, and the CPU engine runs none; choose another device"
+                .into(),
+        );
     }
     let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
     let start = Init::NumPy { seed: options.seed, order: options.order };
@@ -119,7 +122,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
         common::print(&common::digits(f64::from(predictions.row(row)[0])));
     }
     if options.engine.is_none() && device.info().kind != DeviceKind::Cpu {
-        // Compiled beforehand, by an epoch of another model.
+        // Train an epoch of a copy beforehand, so that compiling is not measured.
         let mut model = Model::new(&device, &network, &start)?;
         let fused = fit.engine(EngineChoice::Fused);
         model.clone().fit(&inputs, &targets, &fused.clone().epochs(1))?;
@@ -127,7 +130,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
         let again = model.fit(&inputs, &targets, &fused)?;
         let seconds = begun.elapsed().as_secs_f64();
         eprintln!(
-            "the fused engine: the same {} epochs in {:.4} s, once compiled; largest difference of a loss {:.1e}",
+            "the fused engine: the same {} epochs in {:.4} s, without compiling; the losses differ by at most {:.1e}",
             options.epochs,
             seconds,
             largest_difference(&history, &again)

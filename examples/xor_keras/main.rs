@@ -1,4 +1,4 @@
-//! The Keras network of the third tutorial, from eight of Keras's own random starts: where each ends, beside where Keras ends.
+//! The Keras network of the third tutorial, from eight sets of initial weights that Keras drew: where each training ends, next to Keras's.
 
 use std::error::Error;
 use std::f64::consts::LN_2;
@@ -10,7 +10,7 @@ use shaderprop::{Activation, Fit, Init, Loss, Model, Network, Tensor};
 #[path = "../common/mod.rs"]
 mod common;
 
-/// What is asked for.
+/// The command line's options.
 struct Options {
     device: Option<String>,
     epochs: usize,
@@ -20,15 +20,15 @@ struct Options {
 impl Options {
     fn read() -> Self {
         let mut given = common::Options::new(
-            "Trains the third tutorial's Keras network on a GPU, from eight of Keras's starts, and prints where each ends beside Keras.",
+            "Trains the third tutorial's Keras network on a GPU from eight of Keras's starts, and prints where each ends, next to Keras's results.",
         );
         let options = Self {
             device: given.device(),
-            epochs: given.value("--epochs", "10000", common::number, "How often all four rows are gone through"),
+            epochs: given.value("--epochs", "10000", common::number, "Passes over the four rows"),
             explain: given.optional(
                 "--explain",
                 common::number,
-                "Print that epoch of start 0 stage by stage, as its command buffer runs it, instead of training to the end",
+                "Print that epoch of start 0 stage by stage, in the order of its command buffer, instead of training to the end",
             ),
         };
         given.end();
@@ -83,26 +83,26 @@ fn line(loss: f64, accuracy: f64, predictions: &[f64]) -> String {
     format!("loss {} accuracy {accuracy} predictions {}", common::digits(loss), predictions.join(" "))
 }
 
-/// Whether the loss has hardly moved for a thousand epochs: on the way it may pass near the minimum of another end.
+/// Whether the loss has hardly changed for a thousand epochs. A training that is still moving may pass near a minimum.
 fn stands_still(losses: &[f64]) -> bool {
     losses.iter().rev().nth(1000).is_some_and(|before| (before - losses[losses.len() - 1]).abs() < 1e-4)
 }
 
-/// The local minima of this network on XOR: what the best losses are that it can reach without telling all four rows apart.
+/// The local minima of this network on XOR: the best losses that it can reach without separating all four rows.
 fn local_minimum(loss: f64) -> Option<&'static str> {
     [
-        // One row right; of the other three one differs, and each gets the share of ones among them, a third or two thirds.
+        // One row is right. The other three share one prediction, the share of ones among them: a third or two thirds.
         ((2.0 * 1.5f64.ln() + 3f64.ln()) / 4.0, "(2 ln 1.5 + ln 3)/4 = 0.4773856, the document's 0.4775"),
-        // A half for each row.
+        // Every row is predicted as a half.
         (LN_2, "ln 2 = 0.6931472: a half for every row"),
-        // Two rows right, a half for each of the other two.
+        // Two rows are right, the other two are predicted as a half.
         (LN_2 / 2.0, "(ln 2)/2 = 0.3465736: two rows right, a half for the others"),
     ]
     .into_iter()
     .find_map(|(minimum, name)| ((loss - minimum).abs() < 1e-3).then_some(name))
 }
 
-/// The start's tensors, by the names that the network has for them.
+/// The initial weights as tensors, under the network's names.
 fn start(values: &Value) -> Result<Vec<Tensor>, Box<dyn Error>> {
     let shapes: [(&str, &[usize]); 4] =
         [("layers.0.weight", &[2, 2]), ("layers.0.bias", &[2]), ("layers.1.weight", &[2, 1]), ("layers.1.bias", &[1])];

@@ -1,4 +1,4 @@
-//! Where XOR networks end: thousands of them, from different starts over a grid of learning rates, all trained at once.
+//! Where XOR networks end: thousands of networks, from different starts and over a range of learning rates, all trained at once.
 
 use std::error::Error;
 use std::f64::consts::LN_2;
@@ -13,7 +13,7 @@ mod picture;
 #[path = "../common/mod.rs"]
 mod common;
 
-/// What is asked for.
+/// The command line's options.
 struct Options {
     networks: usize,
     epochs: usize,
@@ -27,14 +27,14 @@ impl Options {
             "Trains thousands of XOR networks of the tutorials' two kinds at once, and counts how many solve XOR and where the others end.",
         );
         let options = Self {
-            networks: given.value("--networks", "10000", common::at_least_one, "How many networks of each kind"),
-            epochs: given.value("--epochs", "10000", common::at_least_one, "How often all four rows are gone through"),
+            networks: given.value("--networks", "10000", common::at_least_one, "The number of networks of each kind"),
+            epochs: given.value("--epochs", "10000", common::at_least_one, "Passes over the four rows"),
             device: given.device(),
             picture: given.value(
                 "--picture",
                 "xor_landscape.svg",
                 picture::path,
-                "Where the picture goes, an SVG file; a number is added to the name of a file that is there",
+                "The picture to write, an SVG file; if it exists, a number is added to its name",
             ),
         };
         given.end();
@@ -45,10 +45,10 @@ impl Options {
 const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 const TARGETS: [[f32; 1]; 4] = [[0.0], [1.0], [1.0], [0.0]];
 
-/// From every start a network with each of these.
+/// Each start is trained with each of these.
 const LEARNING_RATES: [f64; 10] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 
-/// A loss is at a minimum if it is this near.
+/// How near a loss must be to a minimum to count as being there.
 const NEAR: f64 = 1e-3;
 
 fn main() -> ExitCode {
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     common::run(|| explore(&options))
 }
 
-/// A kind of network: the activation of its hidden layer, its loss, its starts, and the loss of each end that does not solve XOR.
+/// A kind of network: the activation of its hidden layer, its loss, its initialiser, and the loss of each local minimum.
 struct Kind {
     name: &'static str,
     hidden: Activation,
@@ -65,7 +65,7 @@ struct Kind {
     minima: [(f64, &'static str); 3],
 }
 
-/// The local minima are what the best losses are that a network can reach without telling all four rows apart.
+/// The local minima are the best losses that a network can reach without separating all four rows.
 fn kinds() -> [Kind; 2] {
     [
         Kind {
@@ -110,7 +110,7 @@ fn explore(options: &Options) -> Result<(), Box<dyn Error>> {
         let (ends, seconds) = train(&device, &kind, options)?;
         let rate = options.networks as f64 * options.epochs as f64 / seconds;
         report(&kind, &ends);
-        eprintln!("{:.2} s, {rate:.3e} network-epochs a second", seconds);
+        eprintln!("{:.2} s, {rate:.3e} network-epochs per second", seconds);
         if kind.loss == Loss::SquaredError {
             common::print(&format!("network_epochs_per_second={rate:.0}"));
         }
@@ -121,7 +121,7 @@ fn explore(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Trains a kind's networks, and gives where each ended, and how long that took.
+/// Trains the networks of a kind; returns where each ended, and the seconds that it took.
 fn train(device: &Device, kind: &Kind, options: &Options) -> Result<(Vec<End>, f64), Box<dyn Error>> {
     let network = Network::new(2).dense(2, kind.hidden.clone()).dense(1, Activation::Sigmoid);
     let member = |k: usize| {
@@ -129,7 +129,7 @@ fn train(device: &Device, kind: &Kind, options: &Options) -> Result<(Vec<End>, f
         Member::new(start).learning_rate(LEARNING_RATES[k % LEARNING_RATES.len()])
     };
     let mut sweep = Sweep::new(device, &network, (0..options.networks).map(member))?;
-    // A loss on the way tells which have come to rest.
+    // An earlier loss shows which networks have come to rest.
     let late = (options.epochs - options.epochs.div_ceil(10)).max(1);
     let fit = Fit::new().loss(kind.loss).epochs(options.epochs).log_every(late);
     // Compiles the kernel.
@@ -137,10 +137,10 @@ fn train(device: &Device, kind: &Kind, options: &Options) -> Result<(Vec<End>, f
     let begun = Instant::now();
     let history = sweep.fit(&INPUTS, &TARGETS, &fit)?;
     let seconds = begun.elapsed().as_secs_f64();
-    eprintln!("{} networks of {} kind, engine: {}", options.networks, kind.name, history.engine);
+    eprintln!("{} networks of {} kind; engine: {}", options.networks, kind.name, history.engine);
     let mut ends = Vec::with_capacity(options.networks);
     for (k, member) in history.members.iter().enumerate() {
-        // One at the last epoch tells nothing.
+        // A log at the last epoch says nothing about rest.
         let before = member.logged.iter().zip(&history.logged).rev().find(|(_, epoch)| **epoch < options.epochs);
         ends.push(end(kind, member, before.map(|(loss, _)| *loss), &sweep.weights_of(k)?));
     }
@@ -159,7 +159,7 @@ fn end(kind: &Kind, member: &MemberHistory, before: Option<f64>, weights: &[Tens
     minimum.filter(|_| rests).map_or(End::Moving, End::Minimum)
 }
 
-/// The sum before the last sigmoid, which says yes above 0.
+/// The sum before the last sigmoid. The network answers 1 where it is above 0.
 fn sum(hidden: &Activation, weights: &[Tensor], row: &[f32; 2]) -> f64 {
     let value = |tensor: usize, at: usize| f64::from(weights[tensor].values[at]);
     let unit = |j: usize| hidden.value(value(1, j) + f64::from(row[0]) * value(0, j) + f64::from(row[1]) * value(0, 2 + j));
@@ -178,7 +178,7 @@ fn by_rate(ends: &[End]) -> impl Iterator<Item = (f64, Vec<End>)> {
         .map(|(i, rate)| (*rate, ends.iter().skip(i).step_by(LEARNING_RATES.len()).copied().collect()))
 }
 
-/// The share that solves XOR with each learning rate; none for one that no network had.
+/// The share that solves XOR with each learning rate; none for a rate that no network had.
 fn shares(ends: &[End]) -> Vec<Option<f64>> {
     by_rate(ends).map(|(_, ends)| (!ends.is_empty()).then(|| share(&ends, End::Solves))).collect()
 }
@@ -191,7 +191,7 @@ fn report(kind: &Kind, ends: &[End]) {
     for (i, (minimum, name)) in kind.minima.iter().enumerate() {
         line(count(End::Minimum(i)), &format!("end in the local minimum {minimum:.5}: {name}"));
     }
-    line(count(End::Moving), "are elsewhere, or still moving");
+    line(count(End::Moving), "are elsewhere or still moving");
     line(count(End::Diverged), "diverged");
     common::print("learning rate   solve XOR");
     for (rate, ends) in by_rate(ends).filter(|(_, ends)| !ends.is_empty()) {

@@ -1,4 +1,4 @@
-//! The picture, as SVG: the share of networks that solve XOR against the learning rate.
+//! The picture, as SVG: the share of networks that solve XOR, by learning rate.
 
 use std::error::Error;
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 600.0;
 
-/// The name of the picture's file.
+/// Reads the name of the picture file.
 pub fn path(text: &str) -> Result<PathBuf, String> {
     match Path::new(text).extension() {
         Some(end) if end == "svg" => Ok(text.into()),
@@ -16,25 +16,22 @@ pub fn path(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Refuses, before anything is trained, a place where no file can be.
+/// Checks before the training that the picture's folder exists.
 pub fn check(path: &Path) -> Result<(), Box<dyn Error>> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match path.file_name() {
         Some(_) if folder.is_dir() => Ok(()),
-        _ => {
-            Err(format!("{}: expected the name of a file in a folder that is there; choose another by --picture", path.display())
-                .into())
-        }
+        _ => Err(format!("{}: not a file name in an existing folder; choose another with --picture", path.display()).into()),
     }
 }
 
-/// Draws a curve for each kind of network; gives where the picture is.
+/// Draws a curve for each kind of network; returns the picture's path.
 pub fn draw(path: &Path, rates: &[f64], curves: &[(&str, Vec<Option<f64>>)]) -> Result<PathBuf, Box<dyn Error>> {
     let (mut file, path) = create_new(path)?;
     file.write_all(svg(rates, curves).as_bytes()).map_err(|error| {
-        // Nothing half-written stays.
+        // Remove the incomplete file.
         let _ = std::fs::remove_file(&path);
-        format!("{}: {error}; choose another place by --picture", path.display())
+        format!("{}: {error}; choose another with --picture", path.display())
     })?;
     Ok(path)
 }
@@ -80,7 +77,7 @@ fn svg(rates: &[f64], curves: &[(&str, Vec<Option<f64>>)]) -> String {
     )
 }
 
-/// A new file of that name, or with the first number after it that is free.
+/// Creates a file of that name; if it exists, with the first free number added.
 fn create_new(path: &Path) -> Result<(File, PathBuf), Box<dyn Error>> {
     let mut candidate = path.to_owned();
     let mut number = 2;
@@ -96,7 +93,7 @@ fn create_new(path: &Path) -> Result<(File, PathBuf), Box<dyn Error>> {
                 }
                 number += 1;
             }
-            Err(error) => return Err(format!("{}: {error}; choose another place by --picture", candidate.display()).into()),
+            Err(error) => return Err(format!("{}: {error}; choose another with --picture", candidate.display()).into()),
         }
     }
 }

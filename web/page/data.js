@@ -1,6 +1,6 @@
 // The data sets: rows, targets, and the network and settings that suit each.
 
-/** Numbers from 0 to 1, always the same for a seed: mulberry32. */
+/** Random numbers from 0 to 1 by a seed: mulberry32. */
 function random(seed) {
     let state = seed >>> 0;
     return () => {
@@ -11,7 +11,7 @@ function random(seed) {
     };
 }
 
-/** Points of two classes around where `place` puts them. */
+/** Noisy points of two classes; `place` gives their positions. */
 function points(count, noise, place) {
     const next = random(7);
     const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
@@ -30,7 +30,7 @@ const xor = () => ({ rows: [[0, 0], [0, 1], [1, 0], [1, 1]], targets: [[0], [1],
 const tutorial = { hidden: '2', activation: 'sigmoid', loss: 'squared_error', optimizer: 'sgd', rate: '0.1', seed: '42', epochs: '10000', batch: '' };
 const playful = { activation: 'tanh', loss: 'binary_cross_entropy', optimizer: 'adam', init: 'glorot_uniform', seed: '0', batch: '' };
 
-/** By the name that the page's address has. */
+/** By their names in the page's address. */
 export const problems = {
     xor: { load: xor, last: 'sigmoid', settings: { ...tutorial, init: 'numpy' } },
     xor_by_layer: { load: xor, last: 'sigmoid', settings: { ...tutorial, init: 'numpy_by_layer' } },
@@ -74,7 +74,7 @@ async function digits() {
 async function fetched() {
     const response = await fetch('digits.csv.gz').catch((error) => ({ ok: false, status: error.message }));
     if (!response.ok) {
-        throw new Error(`the digits: expected digits.csv.gz beside the page, got ${response.status}; put it there, or try again`);
+        throw new Error(`cannot fetch digits.csv.gz (${response.status}); put it next to the page, or try again`);
     }
     const unpacked = await new Response(response.body.pipeThrough(new DecompressionStream('gzip'))).text();
     const all = unpacked.trim().split('\n').map((line) => line.split(',').map(Number));

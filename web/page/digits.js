@@ -1,4 +1,4 @@
-// The field in which a digit is drawn, and what a network takes of it.
+// The field to draw a digit in, and the pixels for the network.
 
 const SIZE = 32;
 
@@ -14,7 +14,7 @@ export class Field {
             this.last = null;
             this.stroke(event);
         });
-        // A stroke begins in the field, and goes on wherever the pointer does.
+        // A stroke begins in the field, and may leave it.
         canvas.addEventListener('pointermove', (event) => canvas.hasPointerCapture(event.pointerId) && this.stroke(event));
         canvas.addEventListener('pointerup', () => this.changed(this));
         canvas.addEventListener('keydown', (event) => this.key(event));
@@ -31,7 +31,7 @@ export class Field {
         return !this.ink.includes(1);
     }
 
-    /** Ink on a line from where the pointer was. */
+    /** Draws a line from the pointer's last position. */
     stroke(event) {
         const { left, top, width, height } = this.canvas.getBoundingClientRect();
         const to = [((event.clientX - left) / width) * SIZE, ((event.clientY - top) / height) * SIZE];
@@ -85,7 +85,7 @@ export class Field {
         }
     }
 
-    /** As the digits of the data set are: the ink's box fills 8 × 8 cells in height, each the share of ink in it. */
+    /** As in the data set: the ink's box fills 8 × 8 cells, each with its share of ink. */
     pixels() {
         const places = [...this.ink.keys()].filter((i) => this.ink[i]);
         const columns = places.map((i) => i % SIZE);

@@ -1,4 +1,4 @@
-// The page: what is chosen, trained and shown.
+// The page: settings, training and pictures.
 
 import { Network, Table, open, sweep } from './shaderprop.js';
 import { problems } from './data.js';
@@ -14,44 +14,44 @@ const count = (number) => number.toLocaleString('en');
 /** The points of the plane that are predicted: so many in each direction. */
 const SIDE = 64;
 
-/** Milliseconds between two looks at a training. */
+/** Milliseconds between two updates of the page. */
 const LOOK = 60;
 
-/** The starts that are trained at once; between them somebody may stop it. */
+/** The starts that are trained at once; between them one can stop. */
 const AT_ONCE = 1024;
 
 let device;
-/** What is trained: the data, the network, and all that was seen of it. */
+/** The current run: data, network, losses and weights. */
 let run;
-/** The table that was dropped. */
+/** The opened table. */
 let table = null;
-/** What the page is busy with; it ends as soon as it can once it is not `wanted` any more. */
+/** The current work; it stops soon after `wanted` becomes false. */
 let busy = null;
 let wanted = false;
-/** Whether training begins again by itself, on another device; and how often it may. */
+/** Whether to resume on a new device, and how often still. */
 let again = false;
 let recoveries = 3;
 
-const idle = 'Train, then draw: with the pointer, or with arrow keys (shift draws) and space.';
-const says = { beginning: '', training: 'Training …', explaining: 'Training up to that epoch …', sweeping: 'Training them …', saving: '', predicting: '', reading: 'Reading …' };
+const idle = 'Train, then draw with the pointer, or with arrow keys (shift draws) and space.';
+const says = { beginning: '', training: 'Training …', explaining: 'Training up to that epoch …', sweeping: 'Training …', saving: '', predicting: '', reading: 'Reading …' };
 
-/** Says what went wrong, in the page. */
+/** Shows an error in the page. */
 function tell(error) {
     find('problem').textContent = error instanceof Error ? error.message : String(error);
     find('problem').hidden = false;
     find('problem').scrollIntoView({ block: 'nearest' });
 }
 
-/** Says how it stands. */
+/** Shows the status. */
 const say = (text) => (find('status').textContent = text);
 
-/** Does something that may go wrong; one thing at a time. */
+/** Runs work that may fail, one at a time. */
 async function doing(what, work) {
-    // What is on the device is in the page too, and can be saved without it.
+    // Saving needs no device.
     if (busy || (!device && what !== 'saving')) return;
     [busy, wanted] = [what, true];
     const focused = document.activeElement;
-    // What was said of a lost device stands while training goes on.
+    // The message about a lost device stays while training continues.
     find('problem').hidden = !again;
     again = false;
     say(says[what]);
@@ -65,14 +65,14 @@ async function doing(what, work) {
     } finally {
         busy = null;
         buttons();
-        // A button that is disabled loses the keyboard's focus.
+        // A disabled button loses the focus.
         if (document.activeElement === document.body && focused?.isConnected) focused.focus({ preventScroll: true });
         again &&= wanted;
         if (again) start(true);
     }
 }
 
-/** Does something instead of what the page is busy with. */
+/** Stops the current work, then runs other work. */
 async function instead(what, work) {
     wanted = false;
     while (busy) await frame();
@@ -81,7 +81,7 @@ async function instead(what, work) {
 
 function buttons() {
     const stoppable = ['training', 'explaining', 'sweeping'].includes(busy);
-    find('train').textContent = !run?.losses.length ? 'Train' : run.loaded ? 'Go on' : run.finished || !same() ? 'Train anew' : 'Go on';
+    find('train').textContent = !run?.losses.length ? 'Train' : run.loaded ? 'Continue' : run.finished || !same() ? 'Train again' : 'Continue';
     find('train').disabled = !device || busy !== null;
     find('pause').disabled = !stoppable;
     find('pause').textContent = busy === 'explaining' || busy === 'sweeping' ? 'Stop' : 'Pause';
@@ -96,7 +96,7 @@ function buttons() {
     find('reset').disabled = !device || (busy !== null && !stoppable);
 }
 
-/** A new device instead of a lost one; training goes on from what was seen last. */
+/** Opens a new device; training resumes from the last known weights. */
 async function recover(error) {
     device = null;
     buttons();
@@ -107,21 +107,21 @@ async function recover(error) {
     }
     if (run) {
         const { network, weights, losses, seen } = run;
-        // The network as it is, which need not be the form's, on the other device.
+        // The network as it is, whatever the form says.
         const other = Network.load(device, 'model.safetensors', network.save('model.safetensors'));
         if (weights) other.setWeights(weights);
-        // The losses between two looks went with the device.
+        // The losses since the last log are lost.
         const unknown = new Array(Math.max(0, (seen ?? 0) - losses.length)).fill(NaN);
         await watch({ ...run, network: other, losses: [...losses, ...unknown] });
     } else {
         await begin();
     }
     again = Boolean(run?.going) && wanted && recoveries-- > 0;
-    const rest = again ? 'training goes on from the last weights that were seen' : 'it has the last weights that were seen; press the button again';
-    tell(`${error.message}. Another one was opened: ${run?.weights ? rest : 'press the button again'}.`);
+    const rest = again ? 'training continues from the last known weights' : 'the network has its last known weights; press the button again';
+    tell(`${error.message}. A new device was opened: ${run?.weights ? rest : 'press the button again'}.`);
 }
 
-/** The chosen network, not trained yet. */
+/** Makes the chosen network. */
 async function begin() {
     const name = form.elements.network.value;
     const problem = problems[name] ?? { load: () => table.data, last: table.last };
@@ -131,7 +131,7 @@ async function begin() {
     await watch({ chosen: name, data, last: problem.last, network, ...settings });
 }
 
-/** Shows a network from its first look on, or again where it has losses. */
+/** Shows a network, new or with losses. */
 async function watch({ data, network, losses = [], points = [], ...rest }) {
     const before = run;
     const next = { finished: false, going: false, from: 0, ...rest, data, network, losses, points, plane: null };
@@ -141,14 +141,14 @@ async function watch({ data, network, losses = [], points = [], ...rest }) {
     }
     next.sample = await network.predictor(firstRows(data));
     run = next;
-    // The memory on the device is not left to the garbage collector.
+    // Free device memory without waiting for the garbage collector.
     for (const old of [before?.plane, before?.sample, before?.network]) {
         if (old !== network) old?.free();
     }
     find('boundary-section').hidden = !next.plane;
     find('draw-section').hidden = data.inputs !== 64 || data.outputs !== 10;
     find('accuracy-box').hidden = !data.test;
-    find('accuracy-name').textContent = data.outputs > 1 ? 'Right, of rows held out' : 'Loss, of rows held out';
+    find('accuracy-name').textContent = data.outputs > 1 ? 'Held-out accuracy' : 'Held-out loss';
     find('starts-section').hidden = !rest.chosen.startsWith('xor');
     find('losses').tBodies[0].replaceChildren();
     for (const id of ['loss', 'speed', 'engine', 'accuracy']) {
@@ -171,7 +171,7 @@ function bounds(rows) {
     return { low: low - margin, high: high + margin };
 }
 
-/** The plane's points, row by row from above. */
+/** The plane's points, row by row from the top. */
 function grid({ low, high }) {
     const points = new Float32Array(2 * SIDE * SIDE);
     const place = (i) => low + ((i + 0.5) / SIDE) * (high - low);
@@ -187,7 +187,7 @@ function firstRows({ rows, inputs }) {
     return rows instanceof Float32Array ? rows.slice(0, inputs * Math.min(12, rows.length / inputs)) : rows.slice(0, 12);
 }
 
-/** Looks at a network that has those weights: on the device, what it answers; here, the numbers. */
+/** Predicts with those weights, and shows everything. */
 async function look(weights) {
     const current = run;
     current.weights = weights;
@@ -200,12 +200,12 @@ async function look(weights) {
 
 let painted = 0;
 
-/** Draws what is known, at the next frame. */
+/** Draws at the next frame. */
 function paint() {
     if (painted) return;
     painted = requestAnimationFrame(() => {
         painted = 0;
-        // A network that is being made has not been looked at yet.
+        // A new network has no predictions yet.
         if (!run?.activations) return;
         drawCurve(find('curve'), run.points, Math.max(run.epochs ?? 1, run.losses.length));
         if (run.plane && run.values) {
@@ -217,18 +217,18 @@ function paint() {
 
 function drawLayers() {
     const pictures = [];
-    const within = (values) => (values.every(Number.isFinite) ? `within ±${largest(values).toPrecision(3)}` : 'some are no numbers: grey');
+    const within = (values) => (values.every(Number.isFinite) ? `within ±${largest(values).toPrecision(3)}` : 'grey: not finite');
     const weights = run.weights.filter(({ shape }) => shape.length === 2);
     weights.forEach(({ name, shape: [ins, outs], values }, layer) => {
         if (layer === 0 && ins === 64 && run.data.inputs === 64) {
-            // Each unit's weights are a picture, of the pixels that it looks for.
+            // A unit's weights are a picture of the pixels it reacts to.
             pictures.push([`${name}: ${outs} units of 8 × 8`, 8 * Math.ceil(outs / 8), 64, unitPictures(values, outs)]);
         } else {
             pictures.push([`${name} (${ins} × ${outs}), ${within(values)}`, ins, outs, values]);
         }
         const outputs = run.activations[layer];
         if (outputs) {
-            pictures.push([`layers.${layer}.output of ${outputs.length / outs} rows, ${within(outputs)}`, outputs.length / outs, outs, outputs]);
+            pictures.push([`layers.${layer}.output for ${outputs.length / outs} rows, ${within(outputs)}`, outputs.length / outs, outs, outputs]);
         }
     });
     const list = find('layers');
@@ -241,7 +241,7 @@ function drawLayers() {
     });
 }
 
-/** The first layer of a network for 8 × 8 pixels: eight units side by side, each a square. */
+/** A first layer for 8 × 8 pixels: a square for each unit, eight in a line. */
 function unitPictures(values, units) {
     const height = 8 * Math.ceil(units / 8);
     const picture = new Float32Array(64 * height);
@@ -256,7 +256,7 @@ function unitPictures(values, units) {
 
 const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
-/** Trains for so many epochs, or until somebody stops it. */
+/** Trains that many epochs, unless stopped. */
 async function train(epochs) {
     const current = run;
     const { data, network, settings, slow } = current;
@@ -275,7 +275,7 @@ async function train(epochs) {
     };
     const history = await network.fit(data.rows, data.targets, { ...settings, epochs, ...pace, logWeights: true, onLog }).catch(async (error) => {
         if (error.needsNewDevice) throw error;
-        // What diverged is over; it has its last good weights, and nobody knows which losses.
+        // A diverged run has ended, with its last good weights and unknown losses.
         Object.assign(current, { finished: true, going: false });
         current.losses.push(...new Array(Math.max(0, (current.seen ?? 0) - before)).fill(NaN));
         await look(network.weights());
@@ -288,7 +288,7 @@ async function train(epochs) {
     find('engine').textContent = history.engine;
     find('epoch').textContent = count(done);
     find('loss').textContent = digits(current.losses[done - 1]);
-    // Now that all losses are known, the curve need not be drawn through those that were looked at.
+    // Now the curve can show all losses.
     current.points = current.losses.map((loss, i) => [i + 1, loss]).filter(([, loss]) => !Number.isNaN(loss));
     tabulate();
     await look(network.weights());
@@ -296,11 +296,11 @@ async function train(epochs) {
         const { accuracy, loss } = await network.evaluate(...data.test, settings.loss);
         find('accuracy').textContent = data.outputs > 1 ? `${(100 * accuracy).toFixed(2)} %` : digits(loss);
     }
-    say(`${current.finished ? 'Trained' : 'Paused after'} ${count(done)} epochs: a loss of ${digits(current.losses[done - 1])}.`);
+    say(`${current.finished ? 'Trained' : 'Paused after'} ${count(done)} epochs: loss ${digits(current.losses[done - 1])}.`);
     if (!find('draw-section').hidden) await recognise();
 }
 
-/** Ten losses, as the tutorials print them. */
+/** Ten losses, like the tutorials. */
 function tabulate() {
     const every = Math.max(1, Math.ceil(run.epochs / 10));
     const lines = [];
@@ -317,7 +317,7 @@ function tabulate() {
     find('losses').tBodies[0].replaceChildren(...lines);
 }
 
-/** Whether the form describes the network that there is; a half-written form says nothing. */
+/** Whether the form, if valid, describes the current network. */
 function same() {
     try {
         return JSON.stringify(read(form, run.data, run.last).description) === JSON.stringify(run.description);
@@ -326,16 +326,16 @@ function same() {
     }
 }
 
-/** Makes the network that the form describes, unless it is there already, and takes the settings. */
+/** Makes the form's network if it is new, and applies the settings. */
 async function ready(anew) {
     if (!run || (!run.loaded && (anew || !same()))) return begin();
     const { settings, epochs, slow } = read(form, run.data, run.last);
-    // What came out of a file and has come to its end goes on for as many epochs again.
+    // A finished network from a file trains for as many epochs again.
     const from = run.loaded && run.finished ? run.losses.length : run.from;
     Object.assign(run, { settings, slow, from, epochs: from + epochs, finished: false });
 }
 
-/** Trains what the form describes; or what there is, after a loss. */
+/** Trains the form's network; after a lost device, the current one. */
 const start = (recovered = false) =>
     doing('training', async () => {
         remember(form);
@@ -371,7 +371,7 @@ form.elements.network.addEventListener('change', () => {
         try {
             await begin();
         } catch (error) {
-            // What is shown is still the data from before.
+            // The old data is still shown.
             if (run) {
                 form.elements.network.value = run.chosen;
                 suit(form, problems[run.chosen] ?? table);
@@ -385,9 +385,9 @@ form.elements.network.addEventListener('change', () => {
 form.addEventListener('change', () => remember(form));
 form.addEventListener('input', buttons);
 
-/** What the form describes: to be looked at, or trained from many starts. */
+/** The form's network, to explain or to sweep. */
 function described() {
-    if (run.loaded) throw new Error('the network: expected one that begins here, got one out of a file; press Reset first');
+    if (run.loaded) throw new Error('this network comes from a file; press Reset first');
     return { ...read(form, run.data, run.last), data: run.data };
 }
 
@@ -397,7 +397,7 @@ find('explain').addEventListener('submit', (event) => {
     doing('explaining', async () => {
         const epoch = Number(event.target.elements.epoch.value);
         const { data, description, settings, epochs } = described();
-        if (epoch > epochs) throw new Error(`the epoch to show: expected one from 1 to ${epochs}, got ${epoch}; change it, or the epochs`);
+        if (epoch > epochs) throw new Error(`the epoch to show: expected 1 to ${epochs}, got ${epoch}`);
         const fresh = new Network(device, description, data.table);
         find('explained').textContent = '';
         try {
@@ -443,7 +443,7 @@ find('starts').addEventListener('submit', (event) => {
             const diverged = losses.filter((loss) => !Number.isFinite(loss)).length;
             result.textContent =
                 `${count(solved)} of ${count(losses.length)} starts solve XOR (a loss below 0.05 after ${count(epochs)} epochs), in ${seconds.toFixed(2)} s. ` +
-                `Each square is a start: orange is a loss near 0, blue one of 0.25 or more${diverged ? `, grey one of ${count(diverged)} that diverged` : ''}.`;
+                `Each square is a start: orange for a loss near 0, blue for 0.25 or more${diverged ? `, grey for the ${count(diverged)} that diverged` : ''}.`;
         } catch (error) {
             result.textContent = '';
             throw error;
@@ -452,7 +452,7 @@ find('starts').addEventListener('submit', (event) => {
 });
 
 const field = new Field(find('draw'), () => {
-    if (busy === 'training') find('recognised').textContent = 'It is recognised as soon as training pauses.';
+    if (busy === 'training') find('recognised').textContent = 'It is recognised once training pauses.';
     doing('predicting', recognise);
 });
 find('clear').addEventListener('click', () => {
@@ -465,7 +465,7 @@ async function recognise() {
     const shares = await run.network.predict(field.pixels());
     const ranked = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
     const percent = (i) => `${(100 * shares[i]).toFixed(1)} %`;
-    find('recognised').textContent = `It is a ${ranked[0]} (${percent(ranked[0])}), or else a ${ranked[1]} (${percent(ranked[1])}).`;
+    find('recognised').textContent = `It is a ${ranked[0]} (${percent(ranked[0])}), or a ${ranked[1]} (${percent(ranked[1])}).`;
 }
 
 for (const button of document.querySelectorAll('[data-save]')) {
@@ -482,13 +482,13 @@ for (const button of document.querySelectorAll('[data-save]')) {
 
 /** Opens tables and models, one after the other. */
 async function take(files) {
-    if (!device) return tell('opening a file: expected a GPU to put it on, got none; reload the page');
+    if (!device) return tell('opening a file needs a GPU; reload the page');
     for (const file of files) {
         await instead('reading', async () => {
             const ending = file.name.match(/\.([^.]+)$/)?.[1].toLowerCase();
             const opens = { csv: takeTable, tsv: takeTable, txt: takeTable, safetensors: takeModel, npz: takeModel };
             if (!opens[ending]) {
-                throw new Error(`${file.name}: expected a table (.csv, .tsv, .txt) or a model (.safetensors, .npz), got another ending; open one of these`);
+                throw new Error(`${file.name}: not a table (.csv, .tsv, .txt) or a model (.safetensors, .npz)`);
             }
             await opens[ending](file.name, new Uint8Array(await file.arrayBuffer()));
         });
@@ -498,7 +498,7 @@ async function take(files) {
 const tableSettings = { hidden: '16', activation: 'relu', optimizer: 'adam', rate: '0.01', init: 'he_uniform', seed: '0', epochs: '200', batch: '32', pace: 'full' };
 
 async function takeTable(name, bytes) {
-    // Of a handful of rows none can be spared.
+    // With few rows, none are held out.
     const few = bytes.filter((byte) => byte === 10).length < 10;
     const read = new Table(bytes, few ? { heldOut: 0 } : {});
     const loss = read.classes ? 'categorical_cross_entropy' : 'mean_squared_error';
@@ -513,11 +513,11 @@ async function takeTable(name, bytes) {
     const others = read.columns.filter((column) => column !== read.target);
     const named = others.slice(0, 6).join(', ') + (others.length > 6 ? `, and ${others.length - 6} more` : '');
     find('opened').textContent =
-        `${name}: ${count(read.rows)} rows; it learns “${read.target}” (${learned}) from ${named} (${read.inputs} inputs). ` +
-        `The columns’ names are the first row${few ? '; no rows are held out' : ''}.`;
+        `${name}: ${count(read.rows)} rows; target “${read.target}” (${learned}) from ${named} (${read.inputs} inputs). ` +
+        `The first row names the columns${few ? '; no rows are held out' : ''}.`;
 }
 
-/** A table as data: what is held out is measured. */
+/** A table as data, with its held-out rows as the test. */
 function dataOf(table) {
     const [rows, targets] = table.trainData;
     return { rows, targets, test: table.testData, inputs: table.inputs, outputs: table.outputs, classes: table.classes, table };
@@ -531,15 +531,15 @@ async function takeModel(name, bytes) {
     let { data } = run;
     if (target !== null || data.table) {
         if (!data.table || target === null) {
-            const [expected, got] = target === null ? ['made for a table', 'without one'] : ['for the chosen data', `for a table whose column “${target}” it learned`];
-            throw new Error(`${name}: expected a model ${expected}, got one ${got}; ${target === null ? 'choose other data' : 'open its CSV file'} first`);
+            const of = target === null ? 'not for a table; choose other data' : `for a table with the target “${target}”; open its CSV file`;
+            throw new Error(`${name}: this model is ${of} first`);
         }
-        // Its rows are scaled as those were that the model was made for.
+        // Scale the rows as the model's own table was.
         data = dataOf(network.table(table.source));
     }
     if (data.inputs !== inputs || data.outputs !== outputs) {
         const of = (inputs, outputs) => `${inputs} inputs and ${outputs} outputs`;
-        throw new Error(`${name}: expected a model for the chosen data, ${of(data.inputs, data.outputs)}, got ${of(inputs, outputs)}; choose other data first`);
+        throw new Error(`${name}: expected ${of(data.inputs, data.outputs)} for this data, got ${of(inputs, outputs)}; choose other data first`);
     }
     form.elements.hidden.value = layers.slice(0, -1).map(({ units }) => units).join(', ');
     if (layers.length > 1) form.elements.activation.value = layers[0].activation;
@@ -567,14 +567,14 @@ addEventListener('drop', (event) => {
     document.body.classList.remove('dropping');
     take([...event.dataTransfer.files]);
 });
-// A module that ends in the middle of a call leaves a promise that is never kept.
+// A module that fails inside a call leaves its promise pending.
 addEventListener('error', ({ error }) => {
-    if (error instanceof WebAssembly.RuntimeError) tell(`the module: expected it to run, got ${error.message}; reload the page, and try a smaller network`);
+    if (error instanceof WebAssembly.RuntimeError) tell(`the module failed: ${error.message}; reload the page, and try a smaller network`);
 });
 addEventListener('resize', paint);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', paint);
 
-// For tests, and for whoever is curious in the console.
+// For tests and the console.
 window.shaderprop = {
     get device() {
         return device;

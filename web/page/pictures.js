@@ -1,13 +1,13 @@
-// What the page draws: the curve of losses, the answers over a plane, weights and activations.
+// The page's pictures: loss curve, predictions over the plane, weights and activations.
 
-/** A colour of the style sheet, as a canvas takes it: the scheme's own, which a variable's text does not say. */
+/** A style sheet's colour for a canvas, resolved for light or dark. */
 const style = (name) => {
     probe.style.color = `var(${name})`;
     return getComputedStyle(probe).color;
 };
 const probe = document.head.appendChild(document.createElement('i'));
 
-/** From blue over white to orange, for a value from 0 to 1; grey for what is no number. */
+/** Blue, white, orange for values from 0 to 1; grey if not finite. */
 export function colour(value) {
     if (!Number.isFinite(value)) return [136, 136, 136];
     const v = Math.min(1, Math.max(0, value));
@@ -15,7 +15,7 @@ export function colour(value) {
     return v < 0.5 ? mix([47, 111, 208], [243, 243, 238], 2 * v) : mix([243, 243, 238], [224, 123, 24], 2 * v - 1);
 }
 
-/** Makes a canvas as sharp as the screen, and gives its context and its size in CSS pixels. */
+/** Sets a canvas to the screen's resolution; returns its context and size in CSS pixels. */
 function prepare(canvas) {
     const { clientWidth: width, clientHeight: height } = canvas;
     const ratio = window.devicePixelRatio || 1;
@@ -67,7 +67,7 @@ export function drawCurve(canvas, points, epochs) {
     context.lineWidth = 2;
     context.beginPath();
     let drawn = false;
-    // As many points as there are pixels are enough.
+    // About one point per pixel is enough.
     const every = Math.max(1, Math.floor(points.length / (2 * width)));
     points.forEach(([epoch, loss], i) => {
         if (!(loss > 0 && loss < Infinity) || (i % every !== 0 && i !== points.length - 1)) return;
@@ -78,7 +78,7 @@ export function drawCurve(canvas, points, epochs) {
     context.lineWidth = 1;
 }
 
-/** The outputs over a square of `side` × `side` points, the line where they are a half, and the data. */
+/** The outputs at `side` × `side` points, the line where they are ½, and the data. */
 export function drawBoundary(canvas, { side, bounds, values }, data) {
     const { context, width } = prepare(canvas);
     const image = new ImageData(side, side);
@@ -104,7 +104,7 @@ export function drawBoundary(canvas, { side, bounds, values }, data) {
     });
 }
 
-/** The line where the values are a half: through each square of four points, straight. */
+/** The line where the values are ½: straight within each square of four points. */
 function drawHalf(context, side, values, width) {
     const scale = width / side;
     const at = (row, column) => values[row * side + column] - 0.5;
@@ -132,7 +132,7 @@ function drawHalf(context, side, values, width) {
     context.stroke();
 }
 
-/** A matrix as coloured cells; `range` is what is orange, and its negative blue. */
+/** A matrix as coloured cells: `range` is orange, its negative blue. */
 export function drawMatrix(canvas, rows, columns, values, range) {
     const most = 128;
     const [shownRows, shownColumns] = [Math.min(rows, most), Math.min(columns, most)];
@@ -153,7 +153,7 @@ export function drawMatrix(canvas, rows, columns, values, range) {
     context.drawImage(small, 0, 0, canvas.width, canvas.height);
 }
 
-/** Many starts: a square each, by its last loss. */
+/** A square for each start, by its final loss. */
 export function drawStarts(canvas, losses) {
     const columns = Math.min(losses.length, 50);
     const cell = Math.max(2, Math.min(12, Math.floor(600 / columns)));
@@ -167,7 +167,7 @@ export function drawStarts(canvas, losses) {
     });
 }
 
-/** The largest distance from 0, of those that are numbers. */
+/** The largest absolute value, of the finite ones. */
 export function largest(values) {
     let most = 0;
     for (const value of values) {

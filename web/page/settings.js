@@ -1,4 +1,4 @@
-// The settings: the form, and the page's address, which keeps them.
+// The settings in the form and in the page's address.
 
 import { problems } from './data.js';
 
@@ -10,7 +10,7 @@ const choices = {
 };
 const kept = ['hidden', 'activation', 'loss', 'optimizer', 'rate', 'init', 'seed', 'epochs', 'batch', 'pace'];
 
-/** Fills the form: the choices, then what suits the data, then what the address says of it. Returns what is wrong with the address, if anything is. */
+/** Fills the form: choices, defaults of the data, settings from the address. Returns an error in the address, if any. */
 export function fill(form, search) {
     for (const [name, values] of Object.entries(choices)) {
         form.elements[name].replaceChildren(...values.map((value) => new Option(value.replaceAll('_', ' '), value)));
@@ -20,9 +20,9 @@ export function fill(form, search) {
     form.elements.network.value = known ? network : 'xor';
     suit(form, problems[form.elements.network.value]);
     if (!known) {
-        // The other settings were meant for it.
-        const open = network === 'csv' ? 'open the CSV file again' : 'choose one';
-        return `the address: expected data that the page has, got ${JSON.stringify(network)}; ${open}`;
+        // The other settings belong to that data.
+        const open = network === 'csv' ? 'open the CSV file again' : 'choose other data';
+        return `the address: no data ${JSON.stringify(network)} here; ${open}`;
     }
     for (const name of kept) {
         const value = search.get(name);
@@ -34,7 +34,7 @@ export function fill(form, search) {
     return null;
 }
 
-/** Sets what suits the chosen data. */
+/** Sets the defaults of the data. */
 export function suit(form, { settings, last }) {
     for (const [name, value] of Object.entries(settings)) {
         form.elements[name].value = value;
@@ -42,7 +42,7 @@ export function suit(form, { settings, last }) {
     offer(form, last);
 }
 
-/** Offers the losses that a last layer can be trained by. */
+/** Offers the losses that fit the last layer. */
 export function offer(form, last) {
     for (const option of form.elements.loss.options) {
         option.disabled = (last === 'softmax') !== (option.value === 'categorical_cross_entropy') || (last === 'identity' && option.value === 'binary_cross_entropy');
@@ -52,7 +52,7 @@ export function offer(form, last) {
     }
 }
 
-/** The address of these settings: what differs from what suits the data. */
+/** Puts settings that differ from the data's defaults into the address. */
 export function remember(form) {
     const network = form.elements.network.value;
     const search = new URLSearchParams({ network });
@@ -68,7 +68,7 @@ export function remember(form) {
 const number = (form, name, what) => {
     const { value } = form.elements[name];
     if (value.trim() === '' || !Number.isFinite(Number(value))) {
-        throw new Error(`${what}: expected a number, got ${JSON.stringify(value)}; change it`);
+        throw new Error(`${what}: expected a number, got ${JSON.stringify(value)}`);
     }
     return Number(value);
 };
@@ -76,17 +76,17 @@ const number = (form, name, what) => {
 const whole = (form, name, what, least, most = Number.MAX_SAFE_INTEGER) => {
     const value = number(form, name, what);
     if (!Number.isInteger(value) || value < least || value > most) {
-        throw new Error(`${what}: expected a whole number from ${least}${most < 2 ** 50 ? ` to ${most}` : ' on'}, got ${value}; change it`);
+        throw new Error(`${what}: expected a whole number from ${least}${most < 2 ** 50 ? ` to ${most}` : ' on'}, got ${value}`);
     }
     return value;
 };
 
-/** What the form says of the network for that data, and of its training. */
+/** The form's network for that data, and its training. */
 export function read(form, data, last) {
     const words = form.elements.hidden.value.split(/[\s,]+/).filter(Boolean);
     const hidden = words.map((word) => {
         if (!/^\d+$/.test(word) || Number(word) === 0) {
-            throw new Error(`hidden layers: expected numbers of units, such as 16, 16, got ${JSON.stringify(word)}; change it`);
+            throw new Error(`hidden layers: expected numbers of units, such as 16, 16, got ${JSON.stringify(word)}`);
         }
         return Number(word);
     });

@@ -1,4 +1,4 @@
-// One epoch stage by stage: the WGSL of each beside what went in and what came out.
+// One epoch stage by stage: each with its WGSL, inputs and outputs.
 
 const MOST = 8;
 
@@ -8,7 +8,7 @@ const element = (name, attributes = {}, ...children) => {
     return made;
 };
 
-/** A list item for each stage, in their order. */
+/** A list item for each stage, in order. */
 export function show(list, stages) {
     list.replaceChildren(
         ...stages.map(({ label, formula, source, inputs, outputs }, i) => {
@@ -35,7 +35,7 @@ function tensors(way, list) {
     });
 }
 
-/** As many digits as a number of the device has. */
+/** A number with the digits of an f32. */
 export function digits(value) {
     if (value === null || !Number.isFinite(value)) return String(value);
     const size = Math.abs(value);

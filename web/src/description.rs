@@ -46,7 +46,7 @@ impl Description {
         self.init_with(self.seed)
     }
 
-    /// The same initialiser from another seed.
+    /// The same initialiser with another seed.
     pub fn init_with(&self, seed: u32) -> Result<Init, JsValue> {
         let wide = u64::from(seed);
         Ok(match self.init.as_deref().unwrap_or("glorot_uniform") {
@@ -69,7 +69,7 @@ impl Description {
     }
 }
 
-/// The names of initialisers.
+/// The names of the initialisers.
 const INITS: [&str; 10] = [
     "glorot_uniform",
     "glorot_normal",

@@ -22,7 +22,7 @@ use settings::Settings;
 pub use sweep::sweep;
 pub use table::Table;
 
-/// The GPU that the browser gives.
+/// The browser's GPU.
 #[wasm_bindgen]
 pub struct Device(shaderprop::Device);
 
@@ -33,12 +33,12 @@ impl Device {
         shaderprop::Device::open_async(&DeviceChoice::Auto).await.map(Self).map_err(thrown)
     }
 
-    /// Gives it back to the browser: whatever uses it fails from then on.
+    /// Destroys the device: every later call that uses it fails.
     pub fn destroy(&self) {
         self.0.destroy();
     }
 
-    /// What is wrong with it for good, if anything is: an error that came before may have come of it.
+    /// The error that made the device unusable, if any. It may be the cause of an earlier error.
     pub fn fault(&self) -> Option<js_sys::Error> {
         Some(thrown(self.0.fault()?).into())
     }
@@ -52,7 +52,7 @@ pub struct Network {
 
 #[wasm_bindgen]
 impl Network {
-    /// A network of that description, on that device.
+    /// A network with that description, on that device.
     #[wasm_bindgen(constructor)]
     pub fn new(device: &Device, description: &str) -> Result<Network, JsValue> {
         let description = Description::parse(description)?;
@@ -60,13 +60,13 @@ impl Network {
         Ok(Self { model })
     }
 
-    /// The same with what was fitted of a table's columns, which goes with the model.
+    /// The same with a table's preprocessing, which the model keeps.
     pub fn for_table(device: &Device, description: &str, table: &Table) -> Result<Network, JsValue> {
         let Self { model } = Self::new(device, description)?;
         Ok(Self { model: model.with_preprocessing(table.preprocessing().clone()).map_err(thrown)? })
     }
 
-    /// Trains. `on_log` is called at log points with an object, and awaited; where it answers `false`, training stops.
+    /// Trains. `on_log` is called with an object at each log point, and awaited. Training stops if it returns `false`.
     pub async fn fit(
         &mut self,
         inputs: Vec<f32>,
@@ -83,7 +83,7 @@ impl Network {
             fit = fit.validation_data(inputs, targets);
         }
         let (inputs, targets) = matrices(self.model.network(), inputs, targets, settings.loss()?)?;
-        // A fault in the page's own function ends training, and is the page's to hear of.
+        // An exception in the page's function ends training, and is thrown to the page.
         let mut thrown_by_page = None;
         let call = async |log: &Log| {
             let Some(function) = &on_log else { return std::ops::ControlFlow::Continue(()) };
@@ -109,14 +109,14 @@ impl Network {
         Ok(outputs.values().to_vec())
     }
 
-    /// The network's answers for the rows of a CSV table as they are, by what goes with the model: how likely each class is, or numbers in the
-    /// target's units.
+    /// The predictions for a CSV table's raw rows, with the model's preprocessing: the probability of each class, or numbers in the target's
+    /// units.
     pub async fn predict_table(&self, bytes: &[u8]) -> Result<Vec<f32>, JsValue> {
         let predictions = self.model.predict_table_async(&table::parsed(bytes)?).await.map_err(thrown)?;
         Ok(match predictions {
             Predictions::Classes { probabilities, .. } => probabilities.values().to_vec(),
             Predictions::Numbers(numbers) => numbers.iter().map(|number| *number as f32).collect(),
-            other => return Err(js_sys::Error::new(&format!("predicting: expected classes or numbers, got {other:?}")).into()),
+            other => return Err(js_sys::Error::new(&format!("unknown kind of prediction: {other:?}")).into()),
         })
     }
 
@@ -135,12 +135,12 @@ impl Network {
         Ok(stages.iter().map(stage_object).collect())
     }
 
-    /// The bytes of a file of that name, whose ending is the format.
+    /// The bytes of a file of that name, whose extension decides the format.
     pub fn save(&self, name: &str) -> Result<Vec<u8>, JsValue> {
         self.model.to_bytes(name, &Save::new()).map_err(thrown)
     }
 
-    /// A model out of the bytes of a file of that name.
+    /// A model from the bytes of a file of that name.
     pub fn load(device: &Device, name: &str, bytes: &[u8]) -> Result<Network, JsValue> {
         Model::from_bytes(&device.0, name, bytes, &Load::new()).map(|model| Self { model }).map_err(thrown)
     }
@@ -150,7 +150,7 @@ impl Network {
         tensors(&self.model.weights())
     }
 
-    /// What it is: as it was described, with its parameters, its epochs and its classes, as JSON.
+    /// The network's description, parameters, epochs and classes, as JSON.
     pub fn describe(&self) -> String {
         let network = self.model.network();
         let layers: Vec<_> =
@@ -182,7 +182,7 @@ impl Network {
     }
 }
 
-/// Inputs and targets of a network: one class index a row where there are as many targets as rows.
+/// Inputs and targets of a network: one class index per row if there are as many targets as rows.
 fn matrices(
     network: &shaderprop::Network,
     inputs: Vec<f32>,
@@ -194,7 +194,7 @@ fn matrices(
     Ok((inputs, matrix(targets, if classes { 1 } else { network.outputs() })?))
 }
 
-/// The same rows predicted again and again, while the network that it was made of trains.
+/// Predicts the same rows repeatedly, while the network that it was made from trains.
 #[wasm_bindgen]
 pub struct Predictor(shaderprop::Predictor);
 
@@ -206,13 +206,13 @@ impl Predictor {
         shaderprop::Predictor::new_async(&network.model, rows).await.map(Self).map_err(thrown)
     }
 
-    /// The outputs with those weights, which a log has.
+    /// The outputs with those weights, for example a log's.
     pub async fn predict(&mut self, weights: Array) -> Result<Vec<f32>, JsValue> {
         self.0.set_weights(&given(&weights)?).map_err(thrown)?;
         Ok(self.0.predict_async().await.map_err(thrown)?.values().to_vec())
     }
 
-    /// What each layer gives with those weights: an array of Float32Array.
+    /// Each layer's outputs with those weights: an array of Float32Array.
     pub async fn activations(&mut self, weights: Array) -> Result<Array, JsValue> {
         self.0.set_weights(&given(&weights)?).map_err(thrown)?;
         let layers = self.0.activations_async().await.map_err(thrown)?;
@@ -220,7 +220,7 @@ impl Predictor {
     }
 }
 
-/// Tells the page of a log point, and waits for its answer: whether training goes on.
+/// Tells the page about a log point, and waits for its answer: whether training continues.
 async fn told(function: &Function, log: &Log) -> Result<bool, JsValue> {
     let metrics = |metrics: &BTreeMap<String, f64>| object(metrics.iter().map(|(name, value)| (name.as_str(), (*value).into())));
     let mut properties = vec![
@@ -264,7 +264,7 @@ fn object<'a>(properties: impl IntoIterator<Item = (&'a str, JsValue)>) -> Objec
     object
 }
 
-/// The same back, of objects whose properties `shaderprop.js` has looked at.
+/// Tensors from objects whose properties `shaderprop.js` has checked.
 fn given(objects: &Array) -> Result<Vec<Tensor>, JsValue> {
     let tensor = |object: JsValue| {
         let get = |name: &str| Reflect::get(&object, &name.into());
@@ -318,7 +318,7 @@ fn stage_object(stage: &Stage) -> Object {
     ])
 }
 
-/// An error as JavaScript throws it: `needsNewDevice` says whether the device is of no use any more.
+/// An error as JavaScript throws it: `needsNewDevice` says whether the device is unusable from now on.
 fn thrown(error: shaderprop::Error) -> JsValue {
     let lost = error.needs_new_device();
     let object = js_sys::Error::new(&error.to_string());
@@ -327,14 +327,14 @@ fn thrown(error: shaderprop::Error) -> JsValue {
     object.into()
 }
 
-/// What was handed in as JSON, or which of its properties is wrong.
+/// Parses JSON; an error names the property that is wrong.
 fn parsed<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, JsValue> {
     serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json)).map_err(|error| {
         let place = match error.path().to_string().as_str() {
             "." => what.to_owned(),
             path => format!("{what}.{path}"),
         };
-        // Nobody has seen the JSON, in whose lines the fault is.
+        // The user has not seen the JSON, so its line numbers say nothing.
         let said = error.inner().to_string();
         let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
         let text = match said.split_once(", expected ") {
@@ -345,7 +345,7 @@ fn parsed<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, JsValue> {
                 format!("{place}: expected {expected}, got {got}; see shaderprop.d.ts")
             }
             // A field that is missing.
-            None => format!("{place}: expected all that it takes, got {said}; see shaderprop.d.ts"),
+            None => format!("{place}: {said}; see shaderprop.d.ts"),
         };
         js_sys::Error::new(&text).into()
     })

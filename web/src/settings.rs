@@ -1,4 +1,4 @@
-//! The settings of a training, as JSON: those of `Fit`, in JavaScript's spelling.
+//! The settings of a training, as JSON: those of `Fit`, with JavaScript's names.
 
 use std::time::Duration;
 
@@ -122,7 +122,7 @@ fn metric(name: &str) -> Result<Metric, JsValue> {
     all.iter().find(|metric| metric.name() == name).copied().ok_or_else(|| unknown("metric", name, names()))
 }
 
-/// A name that nothing has.
+/// The error for an unknown name.
 pub fn unknown(what: &str, got: &str, known: Vec<String>) -> JsValue {
     js_sys::Error::new(&format!("{what}: expected one of {}, got {got:?}; choose one of these", known.join(", "))).into()
 }

@@ -1,4 +1,4 @@
-//! One network from many starts at once: a sweep, of which the last losses come back.
+//! A sweep of one network from many starts, which returns the final losses.
 
 use shaderprop::{Member, Sweep};
 use wasm_bindgen::prelude::*;
@@ -7,7 +7,7 @@ use crate::description::Description;
 use crate::settings::Settings;
 use crate::{Device, matrices, thrown};
 
-/// Trains that network from so many seeds, the description's and those after it, and gives the last loss of each.
+/// Trains the network from that many seeds, the description's and the ones after it; returns the final loss of each.
 #[wasm_bindgen]
 pub async fn sweep(
     device: &Device,

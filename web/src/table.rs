@@ -1,4 +1,4 @@
-//! A CSV table: read, split into rows to train on and rows to measure on, and turned into numbers by what the first ones show.
+//! A CSV table: read, split into training and held-out rows, and converted to numbers by a preprocessing fitted to the training rows.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,13 +8,13 @@ use wasm_bindgen::prelude::*;
 
 use crate::{Network, thrown};
 
-/// Up to so many different numbers of a target are taken for classes, if they are whole.
+/// A numeric target is inferred to be classes if it has at most this many different values, all of them whole.
 const MOST_CLASSES: usize = 20;
 
 #[wasm_bindgen]
 pub struct Table {
     source: shaderprop::Table,
-    /// The rows to train on, and those held out.
+    /// The training rows and the held-out rows.
     parts: (Vec<usize>, Vec<usize>),
     preprocessing: Preprocessing,
     train: Dataset,
@@ -23,8 +23,8 @@ pub struct Table {
 
 #[wasm_bindgen]
 impl Table {
-    /// Reads CSV. The target is a column's name, else the last; it is learned as classes or as numbers as `classes` says, else by what is in it. So
-    /// large a share of the rows is held out.
+    /// Reads CSV. `target` is a column's name, by default the last column's. `classes` says whether the target is a class; by default this is inferred.
+    /// `held_out` is the share of rows that is held out.
     pub fn read(bytes: &[u8], target: Option<String>, classes: Option<bool>, held_out: f64, seed: u32) -> Result<Table, JsValue> {
         let source = parsed(bytes)?;
         let column = match target {
@@ -41,19 +41,18 @@ impl Table {
         Self::of(source, parts, preprocessing)
     }
 
-    /// The same rows as that network takes them: scaled as the rows were that it was made for.
+    /// The same rows with the network's scales and categories.
     pub fn for_network(&self, network: &Network) -> Result<Table, JsValue> {
         match network.preprocessing() {
             Some(preprocessing) => Self::of(self.source.clone(), self.parts.clone(), preprocessing.clone()),
             None => {
-                let text =
-                    "a table for a network: expected one that was made for a table, got one without its columns; give it rows";
+                let text = "this network was not made for a table; give it rows";
                 Err(js_sys::Error::new(text).into())
             }
         }
     }
 
-    /// What it is, as JSON.
+    /// The table's description, as JSON.
     pub fn describe(&self) -> String {
         json!({
             "rows": self.source.rows(),
@@ -96,12 +95,12 @@ impl Table {
     }
 }
 
-/// A table out of CSV.
+/// Parses CSV.
 pub fn parsed(bytes: &[u8]) -> Result<shaderprop::Table, JsValue> {
     shaderprop::Table::from_csv(std::io::Cursor::new(bytes.to_vec()), &Csv::guess()).map_err(thrown)
 }
 
-/// The rows to train on and those held out: of classes each has the same shares, and none is held out alone.
+/// The training rows and the held-out rows. For classes the split is stratified, and every class has a training row.
 fn parts(
     source: &shaderprop::Table,
     classes: Option<usize>,
@@ -126,7 +125,7 @@ fn parts(
     Ok((parts.train, test))
 }
 
-/// Whether a column has words, or few numbers, all whole.
+/// Whether a column has text, or few numbers, all of them whole.
 fn looks_like_classes(table: &shaderprop::Table, column: usize) -> bool {
     let mut seen = HashSet::new();
     for row in 0..table.rows() {
@@ -134,7 +133,7 @@ fn looks_like_classes(table: &shaderprop::Table, column: usize) -> bool {
         match cell.trim().parse::<f64>() {
             Ok(number) if number.fract() != 0.0 => return false,
             Ok(number) => seen.insert(number.to_bits()),
-            // A hole says nothing.
+            // A missing value says nothing.
             Err(_) if cell.trim().is_empty() => false,
             Err(_) => return true,
         };

@@ -180,7 +180,7 @@ describe('the page', { timeout: 600_000 }, () => {
             await page.click('#train');
             assert.match(await problem(page), /training diverged: expected .+ to be finite/);
             await idle(page);
-            assert.equal(await page.textContent('#train'), 'Train anew');
+            assert.equal(await page.textContent('#train'), 'Train again');
             assert.ok(await page.evaluate(() => window.shaderprop.run.weights.every(({ values }) => values.every(Number.isFinite))));
             await page.fill('[name=rate]', '0.1');
             await page.click('#train');
@@ -197,7 +197,7 @@ describe('the page', { timeout: 600_000 }, () => {
                 await page.waitForFunction((epochs) => window.shaderprop.run.losses.length === epochs, epochs, patience);
                 await idle(page);
             }
-            assert.match(await page.textContent('#status'), /Paused after 3 epochs: a loss of 0\./);
+            assert.match(await page.textContent('#status'), /Paused after 3 epochs: loss 0\./);
             await page.focus('[name=rate]');
             await page.keyboard.press('Enter');
             await trained(page);
@@ -285,7 +285,7 @@ describe('the page', { timeout: 600_000 }, () => {
         writeFileSync(table, csv);
         await on('', async (page) => {
             await page.setInputFiles('#file', table);
-            await page.waitForFunction(() => /learns “kind” \(2 classes\)/.test(document.getElementById('opened').textContent), null, patience);
+            await page.waitForFunction(() => /target “kind” \(2 classes\) from/.test(document.getElementById('opened').textContent), null, patience);
             await idle(page);
             await page.click('#train');
             await trained(page);
@@ -329,7 +329,7 @@ describe('the page', { timeout: 600_000 }, () => {
                 await page.waitForFunction((words) => new RegExp(words).test(document.getElementById('opened').textContent), words, patience);
                 await idle(page);
             };
-            await opened(small, 'small.csv: 6 rows; it learns “z” \\(numbers\\) from x, y .*first row; no rows are held out');
+            await opened(small, 'small.csv: 6 rows; target “z” \\(numbers\\) from x, y .*first row names the columns; no rows are held out');
             assert.match(page.url(), /network=csv/);
             await page.click('#train');
             await trained(page);
@@ -358,7 +358,7 @@ describe('the page', { timeout: 600_000 }, () => {
             }
             assert.equal(await page.evaluate(() => window.shaderprop.run.losses.length), 10);
             await page.setInputFiles('#file', join(folder, 'none.xlsx'));
-            assert.match(await problem(page), /none.xlsx: expected a table .*, got another ending/);
+            assert.match(await problem(page), /none.xlsx: not a table \(.*\) or a model/);
         });
     });
 });
@@ -410,7 +410,7 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
                 window.shaderprop.device.destroy();
                 return Number(document.getElementById('loss').textContent);
             });
-            assert.match(await problem(page), /lost.*goes on from the last weights/);
+            assert.match(await problem(page), /lost.*continues from the last known weights/);
             // By itself: the epochs that were seen are not trained again, and the loss goes on where it was.
             await trained(page);
             const { epochs, next, last, units } = await page.evaluate(() => {
@@ -431,7 +431,7 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
             const before = await page.evaluate(() => window.shaderprop.run.weights.map(({ values }) => Array.from(values)));
             await page.evaluate(() => window.shaderprop.device.destroy());
             await page.click('#explain button');
-            assert.match(await problem(page), /lost.*last weights that were seen; press the button again/);
+            assert.match(await problem(page), /lost.*last known weights; press the button again/);
             await idle(page);
             assert.deepEqual(await page.evaluate(() => window.shaderprop.run.weights.map(({ values }) => Array.from(values))), before);
             await page.click('#explain button');
@@ -441,10 +441,10 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
 
     test('addresses that nobody wrote', async () => {
         for (const [query, words] of [
-            ['?network=constructor&hidden=5', /the address: expected data that the page has, got "constructor"/],
+            ['?network=constructor&hidden=5', /the address: no data "constructor" here/],
             ['?network=csv&loss=categorical_cross_entropy&batch=32', /open the CSV file again/],
             ['?hidden=0', /hidden layers: expected numbers/],
-            ['?seed=-1', /the seed: expected a whole number from 0 to 4294967295, got -1; change it/],
+            ['?seed=-1', /the seed: expected a whole number from 0 to 4294967295, got -1$/],
         ]) {
             await on(query, async (page) => {
                 assert.match(await problem(page), words);
@@ -513,7 +513,7 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
                 return { said, losses, loss: Array.from(loss), ended, swept: swept[0], typed: Array.from(typed), plain: Array.from(plain), epochs: network.epochs };
             });
             for (const message of said.said) {
-                assert.match(message, /^.+: expected .+, got .+; .+/, 'what, expected, got, what to do');
+                assert.match(message, /^.+(: expected .+, got .+| was freed| is predicting|: missing field .+); .+/, 'what is wrong, what to do');
             }
             assert.match(said.said[7], /^settings\.epochs: expected a whole number from 0 to 4294967295, got floating point `2\.5`/);
             assert.match(said.said[8], /learning_rate/);
@@ -531,7 +531,7 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
             const { page, said } = await openPage(without);
             await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
             await page.goto(server.address);
-            assert.match(await problem(page), /no WebGPU: expected .*current Chrome/);
+            assert.match(await problem(page), /no WebGPU: open .*current Chrome/);
             assert.deepEqual(said, []);
         } finally {
             await without.close();
