@@ -116,7 +116,7 @@ impl Model {
     /// let mut model = Model::new(&Device::cpu(), &network, &Init::default())?;
     /// let fit = Fit::new().checkpoint(Checkpoint::new(&path).overwrite(true));
     /// model.fit(&inputs, &targets, &fit.clone().epochs(10))?;
-    /// // In another process, perhaps.
+    /// // This can be another process.
     /// let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros)?;
     /// let history = model.resume(&path, &inputs, &targets, &fit.epochs(20))?;
     /// assert_eq!(history.loss.len(), 20);
@@ -158,8 +158,8 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Setting`] if no training was interrupted by an error that [needs a new
-    /// device](Error::needs_new_device); the errors of [`Device::reopen`] and [`resume`](Self::resume). It can then be
-    /// called again.
+    /// device](Error::needs_new_device); the errors of [`Device::reopen`](crate::Device::reopen) and
+    /// [`resume`](Self::resume). It can then be called again.
     ///
     /// ```
     /// use shaderprop::{Activation, Checkpoint, Device, Error, Fit, Init, Model, Network};
