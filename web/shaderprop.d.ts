@@ -52,9 +52,9 @@ export interface Settings {
     metrics?: Metric[];
     /** Stops after that many epochs without improvement, and restores the best weights; never by default. */
     patience?: number;
-    /** Logs epoch 1, and then one epoch in that many; 1 by default if there is an `onLog`. */
+    /** Epochs between logs, starting with epoch 1; 1 by default if there is an `onLog`. */
     logEvery?: number;
-    /** Logs the first and the last epoch, and about every that many milliseconds between them. Not together with `logEvery`. */
+    /** About how many milliseconds lie between logs; the first and the last epoch are always logged. Not together with `logEvery`. */
     logInterval?: number;
     /** Whether logs include the weights; false by default. */
     logWeights?: boolean;

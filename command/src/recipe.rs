@@ -72,7 +72,7 @@ pub struct How {
     /// How the learning rate changes: constant, step:EPOCHS:FACTOR, exponential:FACTOR, cosine[:MINIMUM] or plateau[:FACTOR[:PATIENCE]]
     #[arg(long, value_parser = schedule, default_value = "constant", help_heading = "Training")]
     pub schedule: Plan,
-    /// Rows in a step [default: a twentieth of all rows, as a power of two from 8 to 256]
+    /// Rows in a step [default: a twentieth of the training rows, as a power of two from 8 to 256]
     #[arg(long, value_name = "ROWS", value_parser = options::at_least_one, help_heading = "Training")]
     pub batch_size: Option<usize>,
     /// Passes over the data, at most

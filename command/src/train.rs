@@ -67,7 +67,7 @@ pub struct Options {
     /// Overwrite existing files
     #[arg(long, help_heading = "Files")]
     force: bool,
-    /// Log epoch 1, and then one epoch in that many [default: a twentieth of all epochs]
+    /// Epochs between log lines, starting with epoch 1 [default: a twentieth of all epochs]
     #[arg(long, value_name = "EPOCHS", value_parser = options::at_least_one, help_heading = "Output")]
     log_every: Option<usize>,
     /// Print JSON instead of a table: one object for each logged epoch, and one with the result

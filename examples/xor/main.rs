@@ -41,7 +41,7 @@ impl Options {
                 "--log-every",
                 "1000",
                 common::number,
-                "Print the loss of epoch 1, and then of one epoch in that many",
+                "Epochs between printed losses, starting with epoch 1",
             ),
             seed: given.value("--seed", "42", common::number, "NumPy's seed"),
             explain: given.optional(
