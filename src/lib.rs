@@ -67,7 +67,7 @@ pub use data::{
     Table, TableReader,
 };
 pub use engine::{Engine, EngineReport};
-pub use error::Error;
+pub use error::{Cause, Error};
 pub use file::{Format, Load, Save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use gpu::devices;

@@ -25,7 +25,7 @@ pub struct Load {
     pub(crate) allow_non_finite: bool,
 }
 
-/// What a model is saved as, which the end of the file's name says.
+/// The formats in which a model is saved; the end of the file's name says which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
@@ -125,19 +125,12 @@ impl Format {
     }
 }
 
-/// A path that cannot be read as what it should be.
-pub fn refused(path: &Path, expected: &str, message: String) -> Error {
-    Error::File { path: path.display().to_string(), expected: expected.into(), message }
-}
-
 /// Refuses the name of what is written for other programs alone.
 pub fn refuse_exported(path: &Path) -> Result<(), Error> {
     match Format::of(path) {
-        Ok(Format::Onnx | Format::Json | Format::C) => Err(refused(
-            path,
-            "a model in safetensors or NPZ",
-            "a name of what is written for other programs, and not read".into(),
-        )),
+        Ok(Format::Onnx | Format::Json | Format::C) => {
+            Err(Error::file(path, "a model in safetensors or NPZ", "a name of what is written for other programs, and not read"))
+        }
         _ => Ok(()),
     }
 }

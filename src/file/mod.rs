@@ -18,7 +18,6 @@ mod tensors;
 mod write;
 
 pub use self::contents::{Loaded, Saved};
-pub(crate) use self::format::refused;
 pub use self::format::{Format, Load, Save};
 pub use self::model::{EXPECTED, open_model, read_model_from, read_weights, write_model};
 pub use self::write::{Existing, Target, write};

@@ -11,6 +11,7 @@ use super::safetensors::{LONGEST_HEADER, MOST_TENSORS, open_plain};
 use super::tensors::expect_names;
 use crate::data::{Array, read_npy};
 use crate::display::{brief, shown};
+use crate::error::Refusal;
 use crate::network::{Layout, Tensor};
 
 /// How many times its length an archive may unpack to, and how much more: compressed weights hardly get shorter.
@@ -57,9 +58,9 @@ pub fn archive(description: &str, tensors: &[Tensor]) -> io::Result<Vec<u8>> {
 pub const EXPECTED: &str = "a model in NPZ";
 
 /// The parameters of a network of that layout, flat.
-pub fn weights(path: &Path, layout: &Layout) -> Result<Vec<f64>, String> {
+pub fn weights(path: &Path, layout: &Layout) -> Result<Vec<f64>, Refusal> {
     let (file, length) = open_plain(path)?;
-    Archive::new(file, length)?.parameters(layout)
+    Ok(Archive::new(file, length)?.parameters(layout)?)
 }
 
 /// An archive, of which nothing is unpacked but what is asked for.

@@ -1,6 +1,6 @@
 //! Which device to open.
 
-/// Which device to open.
+/// Which device to open: for [`Device::open`](crate::Device::open).
 ///
 /// ```
 /// use shaderprop::DeviceChoice;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What is known of a device.
+/// Describes a device, as its driver does: for lists of devices, and to choose one by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceInfo {
@@ -18,7 +18,7 @@ pub struct DeviceInfo {
     pub limits: Option<DeviceLimits>,
 }
 
-/// What a device allows, as far as training needs it.
+/// The limits of a device that decide how large networks and batches may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceLimits {
@@ -36,7 +36,7 @@ pub struct DeviceLimits {
     pub clock: bool,
 }
 
-/// What a device is.
+/// Tells GPUs from what computes on the CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeviceKind {
     /// A GPU.

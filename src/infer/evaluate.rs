@@ -11,7 +11,7 @@ use crate::settings::{Counts, Measured, Metric, Scale, Scores, confusion};
 /// The most classes whose confusion an evaluation counts.
 const LARGEST_CONFUSION: usize = 1024;
 
-/// What [`evaluate`](crate::Model::evaluate) returns.
+/// The loss and the metrics of a model over some rows, as [`evaluate`](crate::Model::evaluate) returns them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Evaluation {

@@ -12,7 +12,7 @@ use crate::plan::{Dispatch, Operand};
 use crate::settings::{EngineChoice, Fit};
 use crate::train::{self, Start, Trained};
 
-/// One dispatch of a step, as [`explain`](crate::Model::explain) saw it. It prints itself.
+/// One dispatch of a step, with what went in and what came out: what [`explain`](crate::Model::explain) returns. It prints itself.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Stage {

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::gpu::Device;
 use crate::network::{Layout, Network, Tensor};
 
-/// What a network says of rows that stay the same, while its weights change: to look at it as it trains, by the weights that a
+/// Predicts the same rows again and again while the weights change: to look at a network as it trains, by the weights that a
 /// [`Log`](crate::Log) has.
 ///
 /// ```

@@ -9,7 +9,7 @@ use crate::network::{Init, Network};
 use crate::settings::Fit;
 use crate::train::{Ended, History};
 
-/// What a fold of [`cross_validate`] gave.
+/// The result of one fold of [`cross_validate`]: its model, and how it was measured.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Fold {

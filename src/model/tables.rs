@@ -7,7 +7,7 @@ use crate::infer::Evaluation;
 use crate::network::Loss;
 
 impl Model {
-    /// The model with what was fitted of a table's columns: it then predicts from raw rows.
+    /// Gives the model what was fitted of a table's columns, so that it predicts from raw rows.
     ///
     /// # Errors
     /// [`Error::Shape`] if the network has not as many inputs or outputs.
@@ -25,12 +25,12 @@ impl Model {
         Ok(self)
     }
 
-    /// What was fitted of a table's columns, if anything.
+    /// The preprocessing of a table's columns that goes with the model, if any.
     pub fn preprocessing(&self) -> Option<&Preprocessing> {
         self.preprocessing.as_ref()
     }
 
-    /// What the network says of a table's rows, as they are: they go through the [`Preprocessing`] first, and its outputs back.
+    /// Predicts for the raw rows of a table: they go through the [`Preprocessing`] first, and the outputs back through it.
     ///
     /// # Errors
     /// [`Error::Setting`] without preprocessing; [`Error::UnknownColumn`] and [`Error::Cell`]; and as [`predict`](Self::predict).
@@ -52,7 +52,7 @@ impl Model {
         preprocessing.interpret(self.predicting(preprocessing.transform_inputs(table)?).await?)
     }
 
-    /// [`evaluate`](Self::evaluate) for a table's rows as they are, by categorical cross-entropy for classes and by the mean squared error of
+    /// Evaluates on the raw rows of a table, by categorical cross-entropy for classes and by the mean squared error of
     /// scaled numbers otherwise. Metrics that are errors are in the target's own units.
     ///
     /// # Errors
