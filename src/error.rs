@@ -1,6 +1,12 @@
-//! Everything that can go wrong, as one type; each message says what, what was expected, what came, and what to do.
+//! Everything that can go wrong, as one type; each message is a sentence that says what is wrong, and what to do.
 
 use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
 
 /// What went wrong.
 ///
@@ -14,21 +20,20 @@ pub enum Error {
     #[cfg_attr(
         not(target_arch = "wasm32"),
         error(
-            "no GPU adapter: expected one that Vulkan, Metal or DX12 reaches, found none; install the GPU's driver \
-             (a software one on Debian: apt-get install mesa-vulkan-drivers) or choose the device `cpu`"
+            "no GPU adapter was found through Vulkan, Metal or DX12; install the GPU's driver (on Debian, for a software one: \
+             apt-get install mesa-vulkan-drivers), or choose the device `cpu`"
         )
     )]
     #[cfg_attr(
         target_arch = "wasm32",
         error(
-            "no GPU adapter: expected one that WebGPU reaches, found none; update the GPU's driver, or allow hardware acceleration in the \
-             browser's settings"
+            "no GPU adapter was found through WebGPU; update the GPU's driver, or allow hardware acceleration in the browser's settings"
         )
     )]
     NoAdapter,
 
     /// A device name that fits no adapter.
-    #[error("unknown device `{}`: expected auto, hardware, software, cpu or a part of the name of an adapter, of which there are: {}; choose one of these", quoted(.name), or_none(.known))]
+    #[error("unknown device `{}`; choose auto, hardware, software, cpu or part of the name of an adapter ({})", quoted(.name), or_none(.known))]
     UnknownDevice {
         /// What was asked for.
         name: String,
@@ -72,7 +77,7 @@ pub enum Error {
     },
 
     /// A tensor name that the network does not have.
-    #[error("unknown tensor `{}`: expected one of {}; choose one of these", quoted(.name), .known.join(", "))]
+    #[error("unknown tensor `{}`; choose one of {}", quoted(.name), .known.join(", "))]
     UnknownTensor {
         /// What was asked for.
         name: String,
@@ -81,16 +86,17 @@ pub enum Error {
     },
 
     /// What is wrong with one network of a sweep.
-    #[error("network {member} of the sweep, counted from 0: {error}")]
+    #[error("network {member} of the sweep, counting from 0: {error}")]
     Member {
         /// Which.
         member: usize,
         /// What is wrong with it.
+        #[source]
         error: Box<Error>,
     },
 
     /// A column that a table does not have.
-    #[error("unknown column `{}`: expected one of {}, which has {}; choose one of these", quoted(.name), quoted(.table), or_none(.known))]
+    #[error("unknown column `{}` in {}; choose one that is there ({})", quoted(.name), quoted(.table), or_none(.known))]
     UnknownColumn {
         /// What was asked for.
         name: String,
@@ -102,7 +108,7 @@ pub enum Error {
 
     /// A cell of a table that has no meaning.
     #[error(
-        "{}, {}row {row}, column `{}`: expected {}, got `{}`; correct it, or choose another treatment of the column",
+        "{}, {}row {row}, column `{}`: expected {}, got `{}`; correct it, or treat the column in another way",
         quoted(.table), .line.map(|line| format!("line {line}, ")).unwrap_or_default(), quoted(.column), quoted(.expected), quoted(.got)
     )]
     Cell {
@@ -121,35 +127,39 @@ pub enum Error {
     },
 
     /// A file that cannot be read.
-    #[error("{}: expected {expected}, got: {}; check the file", quoted(.path), quoted(.message))]
+    #[error("{}: {}", quoted(.path), unreadable(.expected, .message, .cause.as_ref()))]
     File {
         /// Its path.
         path: String,
         /// What it should be.
         expected: String,
-        /// What it is.
+        /// What it is, or what the system says.
         message: String,
+        /// The system's error, if that is why.
+        #[source]
+        cause: Option<Cause>,
     },
 
     /// A place that cannot be written. What was there before is as it was, unless the system failed to sync the folder at last: then the new file is
     /// there whole.
-    #[error("{}: expected a place that can be written, got: {message}; choose another, or make room", quoted(.path))]
+    #[error("{}: cannot be written: {cause}; {}", quoted(.path), how_to_write(.cause))]
     Write {
         /// Its path.
         path: String,
-        /// What it is, or the system's words.
-        message: String,
+        /// Why: [`Error::io_kind`] tells a full disk from a forbidden folder.
+        #[source]
+        cause: Cause,
     },
 
     /// A file that would be overwritten.
-    #[error("{}: expected no file there yet, got one; choose another name, or allow overwriting", quoted(.path))]
+    #[error("{}: there is a file of that name already; choose another name, or allow overwriting", quoted(.path))]
     Exists {
         /// Its path.
         path: String,
     },
 
     /// A checkpoint of another training than the one that should go on.
-    #[error("{}: expected a checkpoint of this training, got {}; give it what it was begun with, or begin anew", quoted(.path), quoted(.message))]
+    #[error("{}: a checkpoint of another training, {}; resume with what that one was started with, or start a new training", quoted(.path), quoted(.message))]
     OtherTraining {
         /// Its path.
         path: String,
@@ -158,7 +168,7 @@ pub enum Error {
     },
 
     /// What a format for other programs has no words for.
-    #[error("{}: expected what it can say, got {}; change the network or the preprocessing, or choose another format", quoted(.format), quoted(.what))]
+    #[error("{} cannot represent {}; change the network or the preprocessing, or choose another format", quoted(.format), quoted(.what))]
     Export {
         /// The format.
         format: String,
@@ -178,7 +188,7 @@ pub enum Error {
     },
 
     /// What the CPU engine cannot do, because it runs no shaders.
-    #[error("{what}: expected a device that runs shaders, got the CPU engine; choose a GPU or a software adapter")]
+    #[error("{what} needs shaders, which the CPU engine does not run; choose a GPU or a software adapter")]
     NeedsAdapter {
         /// What was asked for.
         what: String,
@@ -187,8 +197,8 @@ pub enum Error {
     /// Training left the finite numbers, as was found at a log point. The model keeps the weights of the one before, else those that it had
     /// before the training.
     #[error(
-        "training diverged: expected {what} to be finite, got {value} by epoch {epoch}; lower the learning rate \
-         ({learning_rate}) or scale the inputs (the model keeps the weights of the log point before, else those it had before)"
+        "training diverged: {what} was {value} by epoch {epoch}; lower the learning rate ({learning_rate}) or scale the inputs \
+         (the model keeps the weights of the previous log point, or those from before the training)"
     )]
     Diverged {
         /// `a loss`, or the name of a tensor.
@@ -202,9 +212,7 @@ pub enum Error {
     },
 
     /// A shader that did not compile.
-    #[error(
-        "shader {label}, line {line}: expected WGSL that compiles, got `{code}`, of which the compiler says: {message}; correct it"
-    )]
+    #[error("shader {label}, line {line}: `{code}` does not compile: {message}; correct the WGSL")]
     Shader {
         /// The shader's file, with the functions chosen for it.
         label: String,
@@ -217,16 +225,21 @@ pub enum Error {
     },
 
     /// The driver would not open the adapter.
-    #[error("adapter {adapter}: expected it to open, got: {message}; update its driver or choose another device")]
+    #[error("the adapter {adapter} cannot be opened: {message}; update its driver, or choose another device")]
     DeviceRequest {
         /// The adapter's name.
         adapter: String,
         /// The driver's words.
         message: String,
+        /// The driver's error, if it gave one.
+        #[source]
+        cause: Option<Cause>,
     },
 
     /// The device, or this process, has not enough memory. What was allocated for the call is freed; a smaller one can follow.
-    #[error("{what}: expected {bytes} bytes of free memory, got {taken} of them; use fewer rows or narrower layers")]
+    #[error(
+        "out of memory for {what}: {bytes} bytes are needed, and {taken} of them could be allocated; use fewer rows or narrower layers"
+    )]
     OutOfMemory {
         /// What was to be allocated.
         what: String,
@@ -237,30 +250,36 @@ pub enum Error {
     },
 
     /// The driver refused a call.
-    #[error("{what}: expected the driver to accept the call, got: {message}; update the driver or choose another device")]
+    #[error("{what}: the driver refused the call: {message}; update the driver, or choose another device")]
     Driver {
         /// What the call was for.
         what: String,
         /// The driver's words.
         message: String,
+        /// The driver's error, if it gave one.
+        #[source]
+        cause: Option<Cause>,
     },
 
     /// The device is gone: removed, reset by a watchdog, or its driver crashed.
-    #[error("device lost: expected it to stay, got: {message}; open a new device")]
+    #[error("device lost: {message}; reopen it, or call `Model::recover`")]
     DeviceLost {
         /// The driver's words.
         message: String,
     },
 
     /// The driver refused something that no call was waiting for, so that what the device holds is unknown.
-    #[error("device failed: expected it to take all that it is given, got: {message}; open a new device")]
+    #[error("device failed: {message}; reopen it, or call `Model::recover`")]
     DeviceFailed {
         /// The driver's words.
         message: String,
+        /// The driver's error, if it gave one.
+        #[source]
+        cause: Option<Cause>,
     },
 
     /// The device did not answer in time.
-    #[error("{what}: expected an answer within {seconds} s, got none; open a new device")]
+    #[error("{what} was not done within {seconds} s; reopen the device, or call `Model::recover`")]
     Timeout {
         /// What was waited for.
         what: String,
@@ -269,7 +288,7 @@ pub enum Error {
     },
 
     /// A panic below this library, caught.
-    #[error("{what}: expected it to return, it panicked: {message}; open a new device")]
+    #[error("{what} panicked: {message}; reopen the device, or call `Model::recover`")]
     Panicked {
         /// The call that panicked.
         what: String,
@@ -278,7 +297,101 @@ pub enum Error {
     },
 }
 
+/// What is behind an [`Error`]: what the system or the driver said. [`Error::source`](std::error::Error::source) gives it as what it is, such as an
+/// [`std::io::Error`].
+#[derive(Clone)]
+pub struct Cause(Arc<dyn StdError + Send + Sync>);
+
+impl Cause {
+    /// That error as a cause.
+    pub(crate) fn new(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl Deref for Cause {
+    type Target = dyn StdError + Send + Sync;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl PartialEq for Cause {
+    /// Causes of the same words are the same.
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+/// Why a file is refused: what it is, or what the system says.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    message: String,
+    cause: Option<Cause>,
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self { message, cause: None }
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self { message: error.to_string(), cause: Some(Cause::new(error)) }
+    }
+}
+
 impl Error {
+    /// A file that cannot be read as what it should be.
+    pub(crate) fn file(path: &Path, expected: &str, why: impl Into<Refusal>) -> Self {
+        let Refusal { message, cause } = why.into();
+        Self::File { path: path.display().to_string(), expected: expected.into(), message, cause }
+    }
+
+    /// A place that cannot be written.
+    pub(crate) fn write(path: &Path, error: io::Error) -> Self {
+        Self::Write { path: path.display().to_string(), cause: Cause::new(error) }
+    }
+
+    /// What the system said, if it is behind this: so a full disk is told from a forbidden folder.
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use shaderprop::{Device, Load, Model};
+    /// let error = Model::load(&Device::cpu(), "no such file.safetensors", &Load::new()).expect_err("no such file");
+    /// assert_eq!(error.io_kind(), Some(ErrorKind::NotFound));
+    /// ```
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        let mut behind: Option<&(dyn StdError + 'static)> = Some(self);
+        while let Some(error) = behind {
+            if let Some(error) = error.downcast_ref::<io::Error>() {
+                return Some(error.kind());
+            }
+            behind = error.source();
+        }
+        None
+    }
+
     /// Whether the device is of no use any more: it answers every later call with this error, and has to be opened anew, as
     /// [`Model::recover`](crate::Model::recover) does.
     ///
@@ -290,6 +403,32 @@ impl Error {
     pub fn needs_new_device(&self) -> bool {
         matches!(self, Self::DeviceLost { .. } | Self::DeviceFailed { .. } | Self::Timeout { .. } | Self::Panicked { .. })
     }
+}
+
+/// Why a file cannot be read, and what to do about it.
+fn unreadable(expected: &str, message: &str, cause: Option<&Cause>) -> String {
+    let message = quoted(message);
+    match kind_of(cause) {
+        None => format!("expected {expected}, got: {message}; check the file"),
+        Some(io::ErrorKind::NotFound) => format!("cannot be read: {message}; check the path"),
+        Some(io::ErrorKind::PermissionDenied) => format!("cannot be read: {message}; change its permissions"),
+        Some(_) => format!("cannot be read: {message}; check the file and its disk"),
+    }
+}
+
+/// What to do about a place that cannot be written.
+fn how_to_write(cause: &Cause) -> &'static str {
+    use io::ErrorKind as Kind;
+    match kind_of(Some(cause)) {
+        Some(Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge) => "make room there, or choose another place",
+        Some(Kind::NotFound | Kind::NotADirectory) => "create its folder, or choose another place",
+        Some(Kind::PermissionDenied | Kind::ReadOnlyFilesystem) => "change the permissions, or choose another place",
+        _ => "choose another place",
+    }
+}
+
+fn kind_of(cause: Option<&Cause>) -> Option<io::ErrorKind> {
+    cause?.downcast_ref::<io::Error>().map(io::Error::kind)
 }
 
 fn or_none(names: &[String]) -> String {
@@ -317,10 +456,27 @@ mod tests {
 
     #[test]
     fn what_is_quoted_stays_on_the_line() {
-        let error =
-            Error::File { path: "a\nb".into(), expected: "a table".into(), message: format!("\u{1b}[31m{}", "x".repeat(1000)) };
+        let error = Error::file(Path::new("a\nb"), "a table", format!("\u{1b}[31m{}", "x".repeat(1000)));
         let text = error.to_string();
         assert!(!text.contains(char::is_control) && text.len() < 600, "{text}");
         assert!(text.starts_with("a b: expected a table, got:  [31mxxx"), "{text}");
+    }
+
+    #[test]
+    fn causes_are_told_apart() {
+        let full = || Error::write(Path::new("a"), io::ErrorKind::StorageFull.into());
+        let forbidden = Error::write(Path::new("a"), io::ErrorKind::PermissionDenied.into());
+        assert!(full() == full() && full() != forbidden);
+        assert_eq!(full().io_kind(), Some(io::ErrorKind::StorageFull));
+        let source = full().source().and_then(|source| source.downcast_ref::<io::Error>().map(io::Error::kind));
+        assert_eq!(source, Some(io::ErrorKind::StorageFull), "as what it is");
+        // Also behind another error.
+        assert_eq!(Error::Member { member: 1, error: Box::new(forbidden) }.io_kind(), Some(io::ErrorKind::PermissionDenied));
+        assert_eq!(Error::NoAdapter.io_kind(), None);
+        for (error, advice) in
+            [(full(), "make room"), (Error::write(Path::new("a"), io::ErrorKind::NotFound.into()), "create its folder")]
+        {
+            assert!(error.to_string().contains(advice), "{error}");
+        }
     }
 }

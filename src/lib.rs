@@ -73,7 +73,7 @@ pub use data::{
     Table, TableReader,
 };
 pub use engine::{Engine, EngineReport};
-pub use error::Error;
+pub use error::{Cause, Error};
 #[cfg(not(target_arch = "wasm32"))]
 pub use file::AtomicFile;
 pub use file::{Format, Load, Save};

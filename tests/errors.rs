@@ -4,7 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::device;
+use common::{check_message, device};
 use shaderprop::EngineChoice;
 use shaderprop::internals::{Limits, gpu, limited};
 use shaderprop::{
@@ -17,13 +17,6 @@ const Y: [[f32; 1]; 3] = [[0.0], [1.0], [1.0]];
 
 fn network() -> Network {
     Network::new(2).dense(3, Activation::Tanh).dense(1, Activation::Sigmoid)
-}
-
-/// One sentence that says what was expected, what came, and what to do.
-fn check_message(error: &Error) {
-    let text = error.to_string();
-    assert!(!text.contains('\n'), "{text}");
-    assert!(text.contains("expected") && text.contains(';'), "{text}");
 }
 
 /// The kind of an error, without its fields.

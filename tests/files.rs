@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -298,8 +298,12 @@ fn nothing_is_overwritten_nor_half_written() {
     fs::create_dir(folder.join("folder.npz")).expect("a folder");
     for path in [folder.join("folder.npz"), folder.join("none").join("a.npz")] {
         for save in [Save::new(), Save::new().overwrite(true)] {
-            assert!(matches!(model.save(&path, &save), Err(Error::Write { .. })), "{}", path.display());
-            assert!(matches!(save.check(&path), Err(Error::Write { .. })), "{}", path.display());
+            for result in [model.save(&path, &save), save.check(&path)] {
+                assert!(matches!(result, Err(Error::Write { .. })), "{}: {result:?}", path.display());
+                let kind = if path.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::NotFound };
+                assert_eq!(result.as_ref().err().and_then(Error::io_kind), Some(kind), "{}: {result:?}", path.display());
+                refused(result, &[]);
+            }
         }
     }
     // A device is no place for a file, and not replaced by one.
@@ -316,6 +320,19 @@ fn nothing_is_overwritten_nor_half_written() {
         model.save(&link, &Save::new().overwrite(true)).expect("it is asked for");
         assert!(link.is_symlink() && fs::read(&real).expect("the file").starts_with(b"PK"));
         assert_eq!(fs::metadata(&real).expect("the file").permissions().mode() & 0o777, 0o640);
+    }
+    // A folder that forbids it, which a program with all rights is not forbidden.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let forbidden = folder.join("forbidden");
+        fs::create_dir(&forbidden).expect("a folder");
+        fs::set_permissions(&forbidden, fs::Permissions::from_mode(0o500)).expect("permissions");
+        if fs::write(forbidden.join("tried"), "").is_err() {
+            let result = model.save(forbidden.join("a.npz"), &Save::new());
+            assert_eq!(result.as_ref().err().and_then(Error::io_kind), Some(ErrorKind::PermissionDenied));
+            refused(result, &["change the permissions"]);
+        }
     }
     refused(Model::load(&Device::cpu(), &folder, &Load::new()), &["a folder"]);
     refused(Model::load(&Device::cpu(), folder.join("none.npz"), &Load::new()), &["none.npz"]);
@@ -424,6 +441,7 @@ fn a_full_disk_leaves_what_was_there() {
     assert!(Command::new("umount").arg(&folder).status().expect("umount").success());
     for result in results {
         assert!(matches!(result, Err(Error::Write { .. })), "{result:?}");
+        assert_eq!(result.as_ref().err().and_then(Error::io_kind), Some(ErrorKind::StorageFull));
         refused(result, &["No space left", "make room"]);
     }
     assert_eq!(weights.expect("the old one"), small.weights());

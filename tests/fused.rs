@@ -477,7 +477,7 @@ fn bad_sweeps_are_refused() {
     let other = Model::new(&device, &Network::new(3).dense(1, Activation::Tanh), &Init::default()).expect("a model").weights();
     let shapes = Sweep::new(&device, &network, [start(), start(), Member::new(Init::Values(other))]).map(drop);
     assert!(matches!(&shapes, Err(Error::Member { member: 2, .. })), "{shapes:?}");
-    assert!(said(shapes).starts_with("network 2 of the sweep, counted from 0: layers.0.weight: expected shape [2, 2]"));
+    assert!(said(shapes).starts_with("network 2 of the sweep, counting from 0: layers.0.weight: expected shape [2, 2]"));
     let fit = Fit::new().epochs(2);
     let refused = |members: Vec<Member>, fit: &Fit| {
         let mut sweep = sweep_of(&device, &network, members);
@@ -495,7 +495,7 @@ fn bad_sweeps_are_refused() {
         (start().rows(vec![]), "its rows: expected rows whose weights add up to more than 0, got 0"),
     ] {
         let error = refused(vec![start(), bad], &fit);
-        assert_eq!(error, format!("network 1 of the sweep, counted from 0: {what}; change it"));
+        assert_eq!(error, format!("network 1 of the sweep, counting from 0: {what}; change it"));
     }
     for fit in [
         fit.clone().validation_split(0.5),

@@ -863,7 +863,7 @@ fn devices_are_listed_and_doctor_finds_them_well() {
 fn bad_input_is_one_sentence() {
     let folder = folder("bad");
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file");
-    fails(&folder, &["train", "none.csv"], 1, &["none.csv", "expected a file"]);
+    fails(&folder, &["train", "none.csv"], 1, &["none.csv: cannot be read: No such file", "; check the path"]);
     write("empty.csv", "");
     fails(&folder, &["train", "empty.csv"], 1, &["empty.csv", "no rows"]);
     write("header.csv", "a,b\n");

@@ -127,19 +127,12 @@ impl Format {
     }
 }
 
-/// The error for a file that is not what was expected.
-pub fn refused(path: &Path, expected: &str, message: String) -> Error {
-    Error::File { path: path.display().to_string(), expected: expected.into(), message }
-}
-
 /// Refuses to load a format that is only for export.
 pub fn refuse_exported(path: &Path) -> Result<(), Error> {
     match Format::of(path) {
-        Ok(Format::Onnx | Format::Json | Format::C) => Err(refused(
-            path,
-            "a model in safetensors or NPZ",
-            "a name of what is written for other programs, and not read".into(),
-        )),
+        Ok(Format::Onnx | Format::Json | Format::C) => {
+            Err(Error::file(path, "a model in safetensors or NPZ", "a name of what is written for other programs, and not read"))
+        }
         _ => Ok(()),
     }
 }

@@ -22,7 +22,6 @@ mod write;
 #[cfg(not(target_arch = "wasm32"))]
 pub use self::atomic::AtomicFile;
 pub use self::contents::{Loaded, Saved};
-pub(crate) use self::format::refused;
 pub use self::format::{Format, Load, Save};
 pub use self::model::{EXPECTED, open_model, read_model_from, read_weights, write_model};
 pub use self::write::write;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::contents::{Loaded, Saved};
 use super::description::{Description, KEY, NetworkText};
-use super::format::{Format, Load, Save, refuse_exported, refused};
+use super::format::{Format, Load, Save, refuse_exported};
 use super::progress::{self, Progress};
 use super::safetensors::{self, Type};
 use super::tensors::{check_finite, expect_names, layout_of, parameters, tensors};
@@ -64,7 +64,7 @@ pub fn write_model(
 pub fn open_model(path: &Path, load: &Load) -> Result<Loaded, Error> {
     refuse_exported(path)?;
     let expected = if Format::of(path) == Ok(Format::Npz) { npz::EXPECTED } else { EXPECTED };
-    let (file, length) = safetensors::open_plain(path).map_err(|message| refused(path, expected, message))?;
+    let (file, length) = safetensors::open_plain(path).map_err(|why| Error::file(path, expected, why))?;
     read_model(path, (file, length), load)
 }
 
@@ -76,11 +76,11 @@ pub fn read_model_from(name: &Path, bytes: &[u8], load: &Load) -> Result<Loaded,
 
 /// Loads a model of that length in bytes. The path selects the format and is named in messages.
 fn read_model(path: &Path, (mut file, length): (impl Read + Seek, u64), load: &Load) -> Result<Loaded, Error> {
-    let refuse = |message| refused(path, EXPECTED, message);
-    if is_npz(path, &mut file).map_err(|error| refuse(error.to_string()))? {
+    let refuse = |message: String| Error::file(path, EXPECTED, message);
+    if is_npz(path, &mut file).map_err(|error| Error::file(path, EXPECTED, error))? {
         return read_npz(path, (file, length), load);
     }
-    let contents = safetensors::read_from(file, length).map_err(refuse)?;
+    let contents = safetensors::read_from(file, length).map_err(|why| Error::file(path, EXPECTED, why))?;
     let described = contents.metadata.get(KEY);
     let described = described.ok_or_else(|| {
         refuse("one without a description of a network; make a Model of that network, and use Model::load_weights".into())
@@ -104,7 +104,7 @@ fn read_model(path: &Path, (mut file, length): (impl Read + Seek, u64), load: &L
 
 /// Loads a model from an NPZ file of that length in bytes. The path is named in messages.
 fn read_npz(path: &Path, (file, length): (impl Read + Seek, u64), load: &Load) -> Result<Loaded, Error> {
-    let refuse = |message| refused(path, npz::EXPECTED, message);
+    let refuse = |message: String| Error::file(path, npz::EXPECTED, message);
     let mut archive = npz::Archive::new(file, length).map_err(refuse)?;
     let described = archive.description().map_err(refuse)?.ok_or_else(|| {
         refuse("one without a description of a network; make a Model of that network, and use Model::load_weights".into())
@@ -124,7 +124,7 @@ fn assemble(
     description: &mut Description,
     take: impl FnOnce(&Network) -> Result<(Vec<f64>, Layout), String>,
 ) -> Result<Loaded, Error> {
-    let refuse = |message| refused(path, expected, message);
+    let refuse = |message: String| Error::file(path, expected, message);
     let network = description.network.network(&load.custom).map_err(refuse)?;
     let preprocessing = description.preprocessing().map_err(refuse)?;
     let (parameters, layout) = take(&network).map_err(refuse)?;
@@ -140,14 +140,14 @@ fn assemble(
 /// The parameters for a network of that layout from any safetensors or NPZ file, whichever program wrote it.
 pub fn read_weights(path: &Path, network: &Network, layout: &Layout, load: &Load) -> Result<Vec<f64>, Error> {
     let expected = format!("weights of a network {}", NetworkText::of(network).sizes());
-    let refuse = |message| refused(path, &expected, message);
+    let refuse = |message: String| Error::file(path, &expected, message);
     refuse_exported(path)?;
     // A file that cannot be opened is refused below.
     let npz = safetensors::open_plain(path).is_ok_and(|(mut file, _)| is_npz(path, &mut file).unwrap_or(false));
     let parameters = if npz {
-        npz::weights(path, layout).map_err(refuse)?
+        npz::weights(path, layout).map_err(|why| Error::file(path, &expected, why))?
     } else {
-        let contents = safetensors::read(path).map_err(refuse)?;
+        let contents = safetensors::read(path).map_err(|why| Error::file(path, &expected, why))?;
         expect_names(contents.names(), "", layout, &[]).map_err(refuse)?;
         parameters(&contents, "", layout, &[Type::F32]).map_err(refuse)?
     };

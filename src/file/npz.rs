@@ -11,6 +11,7 @@ use super::safetensors::{LONGEST_HEADER, MOST_TENSORS, open_plain};
 use super::tensors::expect_names;
 use crate::data::{Array, read_npy};
 use crate::display::{brief, shown};
+use crate::error::Refusal;
 use crate::network::{Layout, Tensor};
 
 /// The limit for unpacked data: this many times the archive's length, plus this many bytes. Weights hardly compress.
@@ -57,9 +58,9 @@ pub fn archive(description: &str, tensors: &[Tensor]) -> io::Result<Vec<u8>> {
 pub const EXPECTED: &str = "a model in NPZ";
 
 /// The parameters of a network of that layout, flat.
-pub fn weights(path: &Path, layout: &Layout) -> Result<Vec<f64>, String> {
+pub fn weights(path: &Path, layout: &Layout) -> Result<Vec<f64>, Refusal> {
     let (file, length) = open_plain(path)?;
-    Archive::new(file, length)?.parameters(layout)
+    Ok(Archive::new(file, length)?.parameters(layout)?)
 }
 
 /// An archive. Only the requested entries are unpacked.

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::display::{brief, shown};
+use crate::error::Refusal;
 
 /// The maximum length of a header, in bytes.
 pub const LONGEST_HEADER: usize = 1 << 20;
@@ -134,24 +135,23 @@ pub fn write(file: &mut dyn Write, header: &str, tensors: &[Tensor]) -> io::Resu
 }
 
 /// Reads an untrusted file. Sizes in it are checked against its length before anything of that size is allocated.
-pub fn read(path: &Path) -> Result<Contents, String> {
+pub fn read(path: &Path) -> Result<Contents, Refusal> {
     let (file, length) = open_plain(path)?;
     read_from(file, length)
 }
 
 /// Reads from any reader of that length in bytes.
-pub fn read_from(mut file: impl Read, file_length: u64) -> Result<Contents, String> {
-    let message = |error: io::Error| error.to_string();
+pub fn read_from(mut file: impl Read, file_length: u64) -> Result<Contents, Refusal> {
     let header = read_header(&mut file, file_length)?;
     let (metadata, entries) = parse(&header)?;
     let length = check(&entries)?;
     let rest = file_length - 8 - header.len() as u64;
     if rest != length as u64 {
-        return Err(format!("{rest} bytes of tensors where its header says {length}"));
+        return Err(format!("{rest} bytes of tensors where its header says {length}").into());
     }
     let mut data = Vec::new();
     data.try_reserve_exact(length).map_err(|_| format!("{length} bytes, for which there is no memory"))?;
-    file.take(length as u64).read_to_end(&mut data).map_err(message)?;
+    file.take(length as u64).read_to_end(&mut data)?;
     if data.len() != length {
         return Err("a file that became shorter while it was read".into());
     }
@@ -159,19 +159,19 @@ pub fn read_from(mut file: impl Read, file_length: u64) -> Result<Contents, Stri
 }
 
 /// Opens a regular file and returns its length. Anything else is not opened, since a pipe could block.
-pub fn open_plain(path: &Path) -> Result<(File, u64), String> {
-    let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
+pub fn open_plain(path: &Path) -> Result<(File, u64), Refusal> {
+    let about = std::fs::metadata(path)?;
     if !about.is_file() {
         return Err(if about.is_dir() { "a folder".into() } else { "something that is no plain file".into() });
     }
-    Ok((File::open(path).map_err(|error| error.to_string())?, about.len()))
+    Ok((File::open(path)?, about.len()))
 }
 
-fn read_header(file: &mut impl Read, length: u64) -> Result<Vec<u8>, String> {
+fn read_header(file: &mut impl Read, length: u64) -> Result<Vec<u8>, Refusal> {
     let mut size = [0; 8];
     let ends = |error: io::Error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => "a file that ends in its header".to_owned(),
-        _ => error.to_string(),
+        io::ErrorKind::UnexpectedEof => Refusal::from("a file that ends in its header"),
+        _ => error.into(),
     };
     file.read_exact(&mut size).map_err(ends)?;
     if size.starts_with(b"PK\x03\x04") {
@@ -181,7 +181,8 @@ fn read_header(file: &mut impl Read, length: u64) -> Result<Vec<u8>, String> {
     if size > LONGEST_HEADER as u64 {
         return Err(format!(
             "another kind of file: its first bytes promise a header of {size} bytes, of at most {LONGEST_HEADER}"
-        ));
+        )
+        .into());
     }
     // Some systems report a length that is shorter than the content.
     if length.checked_sub(8).is_none_or(|rest| size > rest) {

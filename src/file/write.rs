@@ -24,10 +24,6 @@ pub fn write(path: &Path, existing: Existing, content: impl FnOnce(&mut dyn Writ
     Target::new(path, existing)?.write(existing, content)
 }
 
-fn refused(path: &Path, error: &io::Error) -> Error {
-    Error::Write { path: path.display().to_string(), message: error.to_string() }
-}
-
 /// The destination of a file.
 #[derive(Debug)]
 pub struct Target {
@@ -55,13 +51,13 @@ impl Target {
     pub fn checked(path: &Path, existing: Existing) -> Result<Self, Error> {
         let target = Self::new(path, existing)?;
         let tried = target.create().and_then(|partial| fs::remove_file(&partial.path));
-        tried.map_err(|error| refused(path, &error))?;
+        tried.map_err(|error| Error::write(path, error))?;
         Ok(target)
     }
 
     /// Writes the file completely, or returns an error with nothing changed.
     pub fn write(&self, existing: Existing, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-        let partial = self.create().map_err(|error| refused(&self.path, &error))?;
+        let partial = self.create().map_err(|error| Error::write(&self.path, error))?;
         let written = self.fill(&partial, content).and_then(|()| self.place(&partial, existing));
         if written.is_err() {
             // The file is useless; the error to report is the one that caused this.
@@ -69,12 +65,11 @@ impl Target {
         }
         written.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => Error::Exists { path: self.path.display().to_string() },
-            _ => refused(&self.path, &error),
+            _ => Error::write(&self.path, error),
         })
     }
 
     fn new(path: &Path, existing: Existing) -> Result<Self, Error> {
-        let refuse = |message: &str| Error::Write { path: path.display().to_string(), message: message.into() };
         // A symbolic link is kept and its target is replaced. The folder is resolved once, so that it does not depend
         // on later changes of the working directory.
         let path = fs::canonicalize(path).unwrap_or_else(|_| {
@@ -85,15 +80,19 @@ impl Target {
             }
         });
         if path.is_dir() {
-            return Err(refuse("a folder"));
+            return Err(Error::write(&path, io::Error::new(ErrorKind::IsADirectory, "it is a folder")));
         }
-        let Some(name) = path.file_name() else { return Err(refuse("no name of a file")) };
+        let Some(name) = path.file_name() else {
+            return Err(Error::write(&path, io::Error::new(ErrorKind::InvalidInput, "no file has such a name")));
+        };
         let prefix = format!(".shaderprop-{:08x}-", crc32fast::hash(name.as_encoded_bytes()));
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         remove_leftovers(&folder, &prefix);
         match fs::symlink_metadata(&path) {
             Ok(_) if existing == Existing::Refused => return Err(Error::Exists { path: path.display().to_string() }),
-            Ok(metadata) if !metadata.is_file() => return Err(refuse("something that is no plain file")),
+            Ok(metadata) if !metadata.is_file() => {
+                return Err(Error::write(&path, io::Error::new(ErrorKind::InvalidInput, "it is no plain file")));
+            }
             _ => (),
         }
         Ok(Self { path, folder, prefix })

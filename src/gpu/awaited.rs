@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::guard::{guard, one_line};
+use super::guard::{guard, said};
 use crate::error::Error;
 
 /// How long the device may take to answer; a browser has a patience of its own. A submission is meant to take a quarter of a second, so this is a
@@ -48,7 +48,10 @@ pub fn wait_for(device: &wgpu::Device, awaited: &Awaited, longest: Duration) -> 
         // Or the driver has given up before its time: it is asked again.
         Ok(Err(wgpu::PollError::Timeout)) if since.is_some_and(|since| since.elapsed() < PATIENCE) => Ok(false),
         Ok(Err(wgpu::PollError::Timeout)) => Err(overdue()),
-        Ok(Err(error)) => Err(Error::DeviceFailed { message: one_line(&error.to_string()) }),
+        Ok(Err(error)) => {
+            let (message, cause) = said(error);
+            Err(Error::DeviceFailed { message, cause })
+        }
         Err(panicked) => Err(panicked),
     }
 }

@@ -1,7 +1,7 @@
 //! Guards calls of the driver, which can fail in three ways: with an error that an error scope catches, with a panic,
 //! or because the device has had a fault.
 
-use super::guard::{guard, one_line};
+use super::guard::{guard, said};
 use super::opening::Gpu;
 use crate::error::Error;
 
@@ -43,7 +43,10 @@ impl Gpu {
         match error {
             None => Ok(result),
             Some(wgpu::Error::OutOfMemory { .. }) if bytes > 0 => Err(Error::OutOfMemory { what: what.into(), bytes, taken: 0 }),
-            Some(error) => Err(Error::Driver { what: what.into(), message: one_line(&error.to_string()) }),
+            Some(error) => {
+                let (message, cause) = said(error);
+                Err(Error::Driver { what: what.into(), message, cause })
+            }
         }
     }
 

@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_first_fault_is_kept_but_a_loss_is_the_cause_of_refused_calls() {
-        let refused = || Error::DeviceFailed { message: "no".into() };
+        let refused = || Error::DeviceFailed { message: "no".into(), cause: None };
         let panicked = || Error::Panicked { what: "a call".into(), message: "no".into() };
         let lost = || Error::DeviceLost { message: "gone".into() };
         let faults = Faults::default();

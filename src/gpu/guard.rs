@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use crate::error::Error;
+use crate::error::{Cause, Error};
 
 thread_local! {
     /// Whether a panic on this thread will be caught by [`guard`].
@@ -82,6 +82,18 @@ impl<T> Drop for Guarded<T> {
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// What a driver's error says, and the error itself.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn said(error: impl std::error::Error + Send + Sync + 'static) -> (String, Option<Cause>) {
+    (one_line(&error.to_string()), Some(Cause::new(error)))
+}
+
+/// What a driver's error says. In a browser it is a value of the page's, which no other thread may have.
+#[cfg(target_arch = "wasm32")]
+pub fn said(error: impl std::fmt::Display) -> (String, Option<Cause>) {
+    (one_line(&error.to_string()), None)
 }
 
 pub fn one_line(text: &str) -> String {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use super::adapters::{features, is_software};
 use super::faults::Faults;
-use super::guard::{Guarded, guarded, lock, one_line};
+use super::guard::{Guarded, guarded, lock, said};
 use super::pace::{Pace, SUBMISSIONS};
 #[cfg(not(target_arch = "wasm32"))]
 use super::poller::Poller;
@@ -65,12 +65,16 @@ impl Gpu {
                 .await
         })
         .await?
-        .map_err(|error| Error::DeviceRequest { adapter: info.name.clone(), message: one_line(&error.to_string()) })?;
+        .map_err(|error| {
+            let (message, cause) = said(error);
+            Error::DeviceRequest { adapter: info.name.clone(), message, cause }
+        })?;
 
         let gpu = Self::new(device, queue, false);
         let faults = gpu.faults.clone();
         gpu.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            faults.fail(Error::DeviceFailed { message: one_line(&error.to_string()) });
+            let (message, cause) = said(error);
+            faults.fail(Error::DeviceFailed { message, cause });
         }));
         let faults = gpu.faults.clone();
         gpu.device.set_device_lost_callback(move |reason, message| faults.lose(&format!("{reason:?} {message}")));
@@ -82,7 +86,7 @@ impl Gpu {
                 error => error.to_string(),
             };
             std::mem::forget(gpu);
-            return Err(Error::DeviceRequest { adapter: info.name, message });
+            return Err(Error::DeviceRequest { adapter: info.name, message, cause: None });
         }
         Ok(gpu)
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use futures_intrusive::channel::shared::oneshot_channel;
 
-use super::guard::one_line;
+use super::guard::said;
 use super::opening::Gpu;
 use crate::error::Error;
 
@@ -57,10 +57,10 @@ impl Gpu {
         let mut pending = Pending { gpu: self, staging: Some(staging) };
         let answer = self.answer(READBACK, index, mapped).await;
         pending.staging = None;
-        let refused = |message: String| Error::Driver { what: READBACK.into(), message };
+        let refused = |(message, cause)| Error::Driver { what: READBACK.into(), message, cause };
         let bytes = answer.and_then(|result| {
-            result.map_err(|error| refused(one_line(&error.to_string())))?;
-            let view = staging.get_mapped_range(..total).map_err(|error| refused(one_line(&error.to_string())))?;
+            result.map_err(|error| refused(said(error)))?;
+            let view = staging.get_mapped_range(..total).map_err(|error| refused(said(error)))?;
             let mut rest = &view[..];
             Ok(regions
                 .iter()

@@ -56,8 +56,7 @@ impl Model {
         // The maximum length of the notes of a training.
         noted.note("notes of its training", "\"".repeat(2048));
         file::write_model(&noted.saved(), path, save, |content| {
-            content(&mut std::io::sink())
-                .map_err(|error| Error::Write { path: path.display().to_string(), message: error.to_string() })
+            content(&mut std::io::sink()).map_err(|error| Error::write(path, error))
         })
     }
 
@@ -77,7 +76,7 @@ impl Model {
     /// ```
     pub fn to_bytes(&self, name: impl AsRef<Path>, save: &Save) -> Result<Vec<u8>, Error> {
         let (name, mut bytes) = (name.as_ref(), Vec::new());
-        let failed = |error: std::io::Error| Error::Write { path: name.display().to_string(), message: error.to_string() };
+        let failed = |error| Error::write(name, error);
         file::write_model(&self.saved(), name, save, |content| content(&mut bytes).map_err(failed))?;
         Ok(bytes)
     }
@@ -136,7 +135,7 @@ impl Model {
         model.notes = loaded.notes;
         match loaded.preprocessing {
             Some(preprocessing) => {
-                let refuse = |error: Error| file::refused(path, file::EXPECTED, error.to_string());
+                let refuse = |error: Error| Error::file(path, file::EXPECTED, error.to_string());
                 model.with_preprocessing(preprocessing).map_err(refuse)
             }
             None => Ok(model),

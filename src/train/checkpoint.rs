@@ -16,7 +16,7 @@ use crate::file::checkpoint::{
     CHECKSUM, Contents, Description, Existing, KEY, MOST_COUNTED, NetworkText, PREFIXES, Progress, Target, Tensor, Type,
     check_finite, edge_shape, expect_names, parameters, tensors, verify,
 };
-use crate::file::{self, Format, refused};
+use crate::file::{self, Format};
 use crate::gpu::Device;
 use crate::network::{Activation, Layout, Place};
 use crate::plan;
@@ -227,8 +227,8 @@ fn columns(history: &History) -> Vec<(String, &[f64])> {
 /// Reads a checkpoint of a training with these settings.
 pub fn read(path: &Path, start: &Start<'_>, settings: &BTreeMap<String, String>, fit: &Fit) -> Result<Resumed, Error> {
     let expected = "a checkpoint of this training";
-    let refuse = |message: String| refused(path, expected, message);
-    let contents = file::checkpoint::read(path).map_err(refuse)?;
+    let refuse = |message: String| Error::file(path, expected, message);
+    let contents = file::checkpoint::read(path).map_err(|why| Error::file(path, expected, why))?;
     let described = contents.metadata.get(KEY).ok_or_else(|| refuse("a file that shaderprop did not write".into()))?;
     let mut description = Description::parse(described).map_err(refuse)?;
     let progress = description.training.take().ok_or_else(|| refuse("a model, which Model::load loads".into()))?;

@@ -64,7 +64,7 @@ impl Readback {
     /// will not arrive because the command buffer was dropped or the device was lost.
     #[must_use]
     pub fn take(&self) -> Option<Result<Vec<Tensor>, Error>> {
-        let refused = |message: String| Error::Driver { what: "weights read back".into(), message };
+        let refused = |message: String| Error::Driver { what: "weights read back".into(), message, cause: None };
         let mut state = lock(&self.state);
         let mapped = match std::mem::replace(&mut *state, Mapped::Taken) {
             Mapped::Back(mapped) => mapped,

@@ -5,6 +5,7 @@
 mod cases;
 mod folder;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 pub use cases::{Cases, Key, by, mod4, mod4s};
@@ -141,13 +142,65 @@ pub fn change_agrees_within(what: &str, start: &Tensor, got: &Tensor, expected: 
     assert!(off <= 1e-3 * norm + roundings * U * size, "{what}: {}: its change is off by {off:e}, of {norm:e}", start.name);
 }
 
+/// What each kind of error says: values that were compared, else what is wrong, and behind a semicolon what to do about it.
+fn said(error: &Error) -> &'static [&'static str] {
+    match error {
+        Error::Shape { .. } | Error::Setting { .. } | Error::NotFinite { .. } | Error::Cell { .. } => {
+            &["expected ", ", got ", "; "]
+        }
+        Error::TooLarge { .. } => &["expected at most ", ", got ", "; use smaller batches"],
+        Error::NoAdapter => &["no GPU adapter", "; install", "driver"],
+        Error::UnknownDevice { .. } => &["unknown device `", "; choose auto, hardware, software, cpu or "],
+        Error::UnknownTensor { .. } => &["unknown tensor `", "; choose one of layers.0"],
+        Error::UnknownColumn { .. } => &["unknown column `", "; choose one that is there ("],
+        Error::Member { error, .. } => said(error),
+        Error::File { cause: None, .. } => &[": expected ", ", got: ", "; check the file"],
+        Error::File { .. } => match error.io_kind() {
+            Some(ErrorKind::NotFound) => &["cannot be read: ", "; check the path"],
+            Some(ErrorKind::PermissionDenied) => &["cannot be read: ", "; change its permissions"],
+            _ => &["cannot be read: ", "; check the file and its disk"],
+        },
+        Error::Write { .. } => match error.io_kind() {
+            Some(ErrorKind::StorageFull) => &["cannot be written: ", "; make room there"],
+            Some(ErrorKind::NotFound) => &["cannot be written: ", "; create its folder"],
+            Some(ErrorKind::PermissionDenied) => &["cannot be written: ", "; change the permissions"],
+            _ => &["cannot be written: ", "choose another place"],
+        },
+        Error::Exists { .. } => &["there is a file of that name already", "; choose another name, or allow overwriting"],
+        Error::OtherTraining { .. } => &["a checkpoint of another training, ", "; resume with ", "or start a new training"],
+        Error::Export { .. } => &["cannot represent ", "; change the network or the preprocessing"],
+        Error::NeedsAdapter { .. } => &["needs shaders", "; choose a GPU or a software adapter"],
+        Error::Diverged { .. } => &["training diverged: ", "; lower the learning rate (", "scale the inputs"],
+        Error::Shader { .. } => &["shader ", ", line ", "does not compile: ", "; correct the WGSL"],
+        Error::DeviceRequest { .. } => &["cannot be opened: ", "; update its driver"],
+        Error::Driver { .. } => &["the driver refused the call: ", "; update the driver"],
+        Error::OutOfMemory { .. } => &["out of memory for ", " bytes are needed", "; use fewer rows"],
+        Error::DeviceLost { .. } => &["device lost: ", "; reopen it, or call `Model::recover`"],
+        Error::DeviceFailed { .. } => &["device failed: ", "; reopen it, or call `Model::recover`"],
+        Error::Timeout { .. } => &["was not done within ", "; reopen the device, or call `Model::recover`"],
+        Error::Panicked { .. } => &["panicked: ", "; reopen the device, or call `Model::recover`"],
+        other => panic!("what does it say? {other:?}"),
+    }
+}
+
+/// One sentence that says what is wrong and what to do.
+#[track_caller]
+pub fn check_message(error: &Error) {
+    let message = error.to_string();
+    assert!(!message.contains('\n') && message.len() < 1000, "{message}");
+    let mut rest = message.as_str();
+    for part in said(error) {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("no `{part}`, or not in its place, in: {message}")).1;
+    }
+    assert!(!message.ends_with("; "), "{message}");
+}
+
 /// The message of a refusal: one sentence, with these words in it.
 #[track_caller]
 pub fn refused<T>(result: Result<T, Error>, words: &[&str]) {
     let Err(error) = result else { panic!("accepted, expected an error about {words:?}") };
+    check_message(&error);
     let message = error.to_string();
-    assert!(message.contains("expected") && message.contains(';') && !message.contains('\n'), "{message}");
-    assert!(message.len() < 1000, "{message}");
     for word in words {
         assert!(message.contains(word), "no `{word}` in: {message}");
     }

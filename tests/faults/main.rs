@@ -110,9 +110,12 @@ mod common {
         Ok(Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) })
     }
 
-    /// Whether that is an error of the library's, in its sentence.
+    /// Whether that is an error of the library's: a sentence that ends in what to do.
     pub fn is_sentence(line: &str) -> bool {
-        line.contains(": expected ") && line.contains(';')
+        let advice =
+            ["use fewer rows", "update ", "reopen ", "choose another", "make room", "create ", "change ", "install ", "check "];
+        line.rsplit_once("; ")
+            .is_some_and(|(wrong, then)| wrong.contains(": ") && advice.iter().any(|advice| then.starts_with(advice)))
     }
 
     /// A folder of this run's own.

@@ -29,7 +29,7 @@ impl Array {
     /// [`Error::File`] if the file cannot be read or is not IDX.
     pub fn read_idx(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        idx::read(open(path)?).map_err(|message| refused(path, "an IDX file", message))
+        idx::read(open(path)?).map_err(|message| Error::file(path, "an IDX file", message))
     }
 
     /// Reads an NPY file of real numbers, that is integers, floats or booleans, plain or gzipped.
@@ -38,7 +38,7 @@ impl Array {
     /// [`Error::File`] if the file cannot be read or is not NPY.
     pub fn read_npy(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        npy::read(open(path)?, |_| Ok(())).map_err(|message| refused(path, "an NPY file of real numbers", message))
+        npy::read(open(path)?, |_| Ok(())).map_err(|message| Error::file(path, "an NPY file of real numbers", message))
     }
 
     /// Converts to a matrix with one row for each element of the first dimension. Images become rows of pixels; a list
@@ -71,11 +71,7 @@ pub(crate) fn read_npy(file: impl Read, accept: impl FnOnce(&[usize]) -> Result<
 
 /// Opens a file, and unpacks it while reading if it is gzipped. The first two bytes decide, not the name.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
-    let failed = |error: std::io::Error| Error::File {
-        path: path.display().to_string(),
-        expected: "a file that can be read".into(),
-        message: error.to_string(),
-    };
+    let failed = |error: std::io::Error| Error::file(path, "a file that can be read", error);
     let mut file = File::open(path).map_err(failed)?;
     let mut magic = Vec::new();
     file.by_ref().take(2).read_to_end(&mut magic).map_err(failed)?;
@@ -83,10 +79,6 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
     // A pipe cannot be rewound.
     let file = BufReader::new(Cursor::new(magic).chain(file));
     Ok(if gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
-}
-
-pub(crate) fn refused(path: &Path, expected: &str, message: String) -> Error {
-    Error::File { path: path.display().to_string(), expected: expected.into(), message }
 }
 
 /// The type of an element in the file.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::lines::{Counted, Lines};
 use super::{Place, Table};
-use crate::data::read::{open, refused};
+use crate::data::read::open;
 use crate::error::Error;
 
 /// Describes how a CSV file is written. By default it has a header and commas.
@@ -115,7 +115,6 @@ impl TableReader {
     }
 
     fn begin(text: Box<dyn Read>, csv: &Csv, source: String) -> Result<Self, Error> {
-        let refuse = |message: String| refused(Path::new(&source), "a table", message);
         if let Some(delimiter) = csv.delimiter.filter(|delimiter| !delimiter.is_ascii() || b"\"\r\n".contains(delimiter)) {
             return Err(Error::Setting {
                 what: "the delimiter of a table".into(),
@@ -125,7 +124,7 @@ impl TableReader {
         }
         let mut text = Uninterrupted(text);
         let known = csv.header.is_some() && csv.delimiter.is_some();
-        let head = head(&mut text, known, csv.delimiter).map_err(|error| refuse(error.to_string()))?;
+        let head = head(&mut text, known, csv.delimiter).map_err(|error| Error::file(Path::new(&source), "a table", error))?;
         let delimiter = csv.delimiter.unwrap_or_else(|| likely_delimiter(&head));
         let header = csv.header.unwrap_or_else(|| !first_record(&head, delimiter).iter().any(is_finite_number));
         let lines = Lines::default();
@@ -232,7 +231,7 @@ impl TableReader {
     }
 
     fn refuse(&self, message: String) -> Error {
-        refused(Path::new(&self.source), "a table", message)
+        Error::file(Path::new(&self.source), "a table", message)
     }
 }
 

@@ -17,7 +17,7 @@ pub use self::csv::{Csv, TableReader};
 pub(crate) use self::preprocessing::{BEYOND_F32, Feature, FeatureKind, Goal};
 pub use self::preprocessing::{Dataset, Predictions, Preprocessing};
 use super::matrix::Matrix;
-use super::read::{Array, refused};
+use super::read::Array;
 use crate::error::Error;
 
 /// A table of named columns and rows of cells. [`Columns`] describes what the columns mean.
@@ -69,13 +69,13 @@ impl Table {
     /// The same as [`read_csv`](Self::read_csv).
     pub fn from_csv(mut text: impl Read, csv: &Csv) -> Result<Self, Error> {
         let mut whole = Vec::new();
-        text.read_to_end(&mut whole).map_err(|error| refused(Path::new("table"), "a table", error.to_string()))?;
+        text.read_to_end(&mut whole).map_err(|error| Error::file(Path::new("table"), "a table", error))?;
         Self::all(TableReader::new(std::io::Cursor::new(whole), csv)?)
     }
 
     fn all(mut reader: TableReader) -> Result<Self, Error> {
         let all = reader.read(usize::MAX)?;
-        all.ok_or_else(|| refused(Path::new(reader.source()), "a table", "none: it has no rows".into()))
+        all.ok_or_else(|| Error::file(Path::new(reader.source()), "a table", "none: it has no rows"))
     }
 
     /// Creates a table from arrays. The columns of the inputs are called `0`, `1` and so on. Optional targets, one
