@@ -373,8 +373,9 @@ fn a_predictor_says_what_the_model_says() {
 fn bytes_are_what_files_have() {
     let (network, ..) = task();
     let model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
+    let folder = common::folder("bytes");
     for name in ["model.safetensors", "model.npz", "model.onnx", "model.json", "model.c"] {
-        let path = std::env::temp_dir().join(format!("shaderprop-bytes-{}-{name}", std::process::id()));
+        let path = folder.join(name);
         let bytes = model.to_bytes(&path, &Save::new()).expect("bytes");
         model.save(&path, &Save::new().overwrite(true)).expect("a file");
         assert_eq!(std::fs::read(&path).expect("the file"), bytes, "{name}");

@@ -5,7 +5,7 @@ mod common;
 
 use std::ops::ControlFlow;
 
-use common::{change_agrees, device, numbers, open};
+use common::{Cases, by, change_agrees, device, numbers, open};
 use shaderprop::internals::{Limits, gpu, limited};
 use shaderprop::{
     Activation, Cancel, ClassWeights, Device, EarlyStopping, Ended, Error, Fit, History, Init, Loss, Matrix, Metric, Model,
@@ -63,40 +63,46 @@ fn close(what: &str, got: &[f64], expected: &[f64], bound: f64) {
 #[test]
 fn ten_steps_of_every_optimizer_with_everything_on() {
     let (inputs, targets) = data();
+    let mut cases = Cases::new();
     for optimizer in Optimizer::ALL {
         for clipped in [true, false] {
-            let mut fit = everything(*optimizer).epochs(2);
-            if !clipped {
-                // Large enough never to be reached.
-                fit = fit.clip_norm(1e9);
-            }
-            let train = |device: &Device| {
-                let mut model = Model::new(device, &network(), &Init::PyTorch { seed: 3 }).expect("a model");
-                let start = model.weights();
-                (start, model.fit(&inputs, &targets, &fit).expect("a training"), model.weights())
-            };
-            let (start, got, weights) = train(&device());
-            let (_, expected, expected_weights) = train(&Device::cpu());
+            let keys = [by("optimizer", optimizer.name()), by("clipped", clipped)];
             let what = format!("{} clipped {clipped}", optimizer.name());
-            close(&what, &got.loss, &expected.loss, 1e-4);
-            assert_eq!(got.metrics["accuracy"], expected.metrics["accuracy"], "{what}");
-            assert_eq!(got.metrics["top_2_accuracy"], expected.metrics["top_2_accuracy"], "{what}");
-            close(&what, &got.metrics["f1"], &expected.metrics["f1"], 1e-12);
-            close(&what, &got.metrics["root_mean_squared_error"], &expected.metrics["root_mean_squared_error"], 1e-4);
-            assert_eq!(got.learning_rate, expected.learning_rate);
-            for (i, ((start, got), expected)) in start.iter().zip(&weights).zip(&expected_weights).enumerate() {
-                match i / 2 == 2 {
-                    true => assert_eq!(got, start, "{what}: a frozen layer moved"),
-                    false => change_agrees(&what, start, got, expected),
+            cases.case(keys, &what, || {
+                let mut fit = everything(*optimizer).epochs(2);
+                if !clipped {
+                    // Large enough never to be reached.
+                    fit = fit.clip_norm(1e9);
                 }
-            }
+                let train = |device: &Device| {
+                    let mut model = Model::new(device, &network(), &Init::PyTorch { seed: 3 }).expect("a model");
+                    let start = model.weights();
+                    (start, model.fit(&inputs, &targets, &fit).expect("a training"), model.weights())
+                };
+                let (start, got, weights) = train(&device());
+                let (_, expected, expected_weights) = train(&Device::cpu());
+                close(&what, &got.loss, &expected.loss, 1e-4);
+                assert_eq!(got.metrics["accuracy"], expected.metrics["accuracy"], "{what}");
+                assert_eq!(got.metrics["top_2_accuracy"], expected.metrics["top_2_accuracy"], "{what}");
+                close(&what, &got.metrics["f1"], &expected.metrics["f1"], 1e-12);
+                close(&what, &got.metrics["root_mean_squared_error"], &expected.metrics["root_mean_squared_error"], 1e-4);
+                assert_eq!(got.learning_rate, expected.learning_rate);
+                for (i, ((start, got), expected)) in start.iter().zip(&weights).zip(&expected_weights).enumerate() {
+                    match i / 2 == 2 {
+                        true => assert_eq!(got, start, "{what}: a frozen layer moved"),
+                        false => change_agrees(&what, start, got, expected),
+                    }
+                }
+            });
         }
     }
+    cases.finish();
 }
 
 /// The same for a network that is worth products by blocks, where optimizers are in the products unless gradients are clipped.
 #[test]
 fn ten_steps_of_every_optimizer_in_products_by_blocks() {
+    let mut cases = Cases::new();
     let (rows, ins) = (150, 64);
     let inputs = Matrix::new(rows, ins, numbers(5, rows * ins)).expect("a matrix");
     let targets = Matrix::column((0..rows).map(|row| f32::from(inputs.row(row)[0] > 0.0)).collect::<Vec<_>>());
@@ -104,25 +110,30 @@ fn ten_steps_of_every_optimizer_in_products_by_blocks() {
         Network::new(ins).dense(96, Activation::Elu).dropout(0.25).dense(65, Activation::Softplus).dense(2, Activation::Softmax);
     for optimizer in Optimizer::ALL {
         for clip in [None, Some(0.1)] {
-            let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(*optimizer).learning_rate(0.003).batch_size(64);
-            let mut fit = fit.weight_decay(0.1).epochs(4).seed(1);
-            if let Some(norm) = clip {
-                fit = fit.clip_norm(norm);
-            }
-            let train = |device: &Device| {
-                let mut model = Model::new(device, &network, &Init::default()).expect("a model");
-                let start = model.weights();
-                (start, model.fit(&inputs, &targets, &fit).expect("a training").loss, model.weights())
-            };
-            let (start, got, weights) = train(&device());
-            let (_, expected, expected_weights) = train(&Device::cpu());
+            let keys = [by("optimizer", optimizer.name()), by("clip", format!("{clip:?}"))];
             let what = format!("{} clip {clip:?}", optimizer.name());
-            close(&what, &got, &expected, 1e-4);
-            for ((start, got), expected) in start.iter().zip(&weights).zip(&expected_weights) {
-                change_agrees(&what, start, got, expected);
-            }
+            cases.case(keys, &what, || {
+                let fit =
+                    Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(*optimizer).learning_rate(0.003).batch_size(64);
+                let mut fit = fit.weight_decay(0.1).epochs(4).seed(1);
+                if let Some(norm) = clip {
+                    fit = fit.clip_norm(norm);
+                }
+                let train = |device: &Device| {
+                    let mut model = Model::new(device, &network, &Init::default()).expect("a model");
+                    let start = model.weights();
+                    (start, model.fit(&inputs, &targets, &fit).expect("a training").loss, model.weights())
+                };
+                let (start, got, weights) = train(&device());
+                let (_, expected, expected_weights) = train(&Device::cpu());
+                close(&what, &got, &expected, 1e-4);
+                for ((start, got), expected) in start.iter().zip(&weights).zip(&expected_weights) {
+                    change_agrees(&what, start, got, expected);
+                }
+            });
         }
     }
+    cases.finish();
 }
 
 fn train_on(device: &Device, fit: &Fit, calls: usize) -> (Vec<History>, Vec<Tensor>) {
@@ -166,15 +177,21 @@ fn data_in_pieces_and_from_the_host_give_the_same_bits() {
 /// Two calls of two epochs are one of four, to the bit, with all that a training remembers.
 #[test]
 fn fit_again_goes_on_where_it_stopped() {
+    let mut cases = Cases::new();
     for device in [device(), Device::cpu()] {
         for optimizer in Optimizer::ALL {
-            let (twice, weights) = train_on(&device, &everything(*optimizer).epochs(2), 2);
-            let (once, expected) = train_on(&device, &everything(*optimizer).epochs(4), 1);
-            assert_eq!(weights, expected, "{} on {}", optimizer.name(), device.info().name);
-            assert_eq!([twice[0].loss.clone(), twice[1].loss.clone()].concat(), once[0].loss);
-            assert_eq!([twice[0].learning_rate.clone(), twice[1].learning_rate.clone()].concat(), once[0].learning_rate);
+            let keys = [by("device", &device.info().name), by("optimizer", optimizer.name())];
+            let what = format!("{} on {}", optimizer.name(), device.info().name);
+            cases.case(keys, &what, || {
+                let (twice, weights) = train_on(&device, &everything(*optimizer).epochs(2), 2);
+                let (once, expected) = train_on(&device, &everything(*optimizer).epochs(4), 1);
+                assert_eq!(weights, expected, "{} on {}", optimizer.name(), device.info().name);
+                assert_eq!([twice[0].loss.clone(), twice[1].loss.clone()].concat(), once[0].loss);
+                assert_eq!([twice[0].learning_rate.clone(), twice[1].learning_rate.clone()].concat(), once[0].learning_rate);
+            });
         }
     }
+    cases.finish();
 }
 
 /// Orders differ from epoch to epoch and by seed; without shuffling there is one; a batch larger than the data is all of it.

@@ -1,8 +1,8 @@
-//! The comparison that all other tests stand on can fail.
+//! What all other tests stand on: the comparison and the loops over cases can fail, and folders come and go.
 
 mod common;
 
-use common::close;
+use common::{Cases, by, close, folder, mod4, mod4s, shared};
 
 #[test]
 fn accepts_what_is_within_its_bound() {
@@ -27,4 +27,103 @@ fn rejects_a_nan_and_an_infinity() {
     assert!(close(&[f32::INFINITY], &[1.0], |_| 1e30).is_err());
     assert!(close(&[1.0], &[f64::NAN], |_| 1e30).is_err());
     assert!(close(&[1.0], &[1.0], |_| f64::NAN).is_err());
+}
+
+/// Products of all sizes up to 8, of which some fail: one layout at one width, and another at one size.
+fn some_fail() -> Cases {
+    let mut cases = Cases::new();
+    cases.stops = false;
+    for (m, k, n) in (1..9).flat_map(|m| (1..9).flat_map(move |k| (1..9).map(move |n| (m, k, n)))) {
+        for layout in ["Plain", "TransposedA", "TransposedB"] {
+            let keys = mod4s((m, k, n)).into_iter().chain([by("layout", layout)]);
+            let what = format!("{layout} {m}×{k}×{n}");
+            cases.case(keys, &what, || {
+                assert!(layout != "TransposedB" || n % 4 != 1, "{what}: element {}: NaN, expected 0.5", n - 1);
+                assert_eq!((layout, m * k * n), (layout, if layout == "Plain" && m * k * n == 512 { 0 } else { m * k * n }));
+            });
+        }
+    }
+    cases
+}
+
+/// What a function panics with.
+fn message(fails: impl FnOnce()) -> String {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(fails)).expect_err("it fails");
+    panic.downcast::<String>().map_or_else(|panic| (*panic.downcast::<&str>().expect("text")).into(), |text| *text)
+}
+
+/// A loop whose cases fail goes on, counts them, and shows the pattern: what it says is kept in tests/snapshots.
+#[test]
+fn cases_that_fail_show_their_pattern() {
+    let said = message(|| {
+        some_fail().finish();
+    });
+    // Where this file has its lines is not kept.
+    let said: Vec<String> = said
+        .lines()
+        .map(|line| match line.split_once("comparison.rs:") {
+            Some((before, rest)) => {
+                format!("{before}comparison.rs:{}", rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':'))
+            }
+            None => line.to_owned(),
+        })
+        .collect();
+    let kept = std::fs::read_to_string("tests/snapshots/cases.txt").unwrap_or_default();
+    assert!(said.iter().map(String::as_str).eq(kept.lines()), "tests/snapshots/cases.txt: expected it, got\n{}", said.join("\n"));
+}
+
+#[test]
+fn cases_fail_as_they_should() {
+    let mut good = Cases::new();
+    good.case([mod4("size mod 4", 5)], "it holds", || ());
+    good.case([mod4("size mod 4", 6)], "it holds too", || ());
+    assert_eq!(good.finish(), 2);
+    let none = message(|| {
+        Cases::new().finish();
+    });
+    assert_eq!(none, "expected cases, there was none");
+    assert_eq!(message(|| drop(some_fail())), "expected that Cases::finish is called, it was not");
+    // One of many is enough, and what is no text is told too.
+    let one = message(|| {
+        let mut cases = Cases::new();
+        cases.stops = false;
+        (0..1000).for_each(|i| cases.case([], i, || assert_ne!(i, 999)));
+        cases.case([], "no text", || std::panic::panic_any(7));
+        cases.finish();
+    });
+    assert!(one.starts_with("2 of 1001 cases failed\n") && one.contains("\n  999: tests/comparison.rs:"), "{one}");
+    assert!(one.trim_end().ends_with("a panic without a message"), "{one}");
+    // As tests/mutants.py runs them: the first failure is the test's.
+    let first = message(|| {
+        let mut cases = Cases::new();
+        cases.stops = true;
+        (0..1000).for_each(|i| cases.case([], i, || assert!(i < 3, "{i} is too large")));
+        cases.finish();
+    });
+    assert_eq!(first, "3 is too large");
+    // After it, other panics are reported as they always are.
+    let hooked = message(|| panic!("outside"));
+    assert_eq!(hooked, "outside");
+}
+
+/// A folder of this process, empty, is gone when the thread that asked for it ends; unless a test failed there.
+#[test]
+fn folders_go_with_their_test() {
+    let run = |work: fn()| std::thread::spawn(move || (folder("comparison"), work()).0).join();
+    let there = folder("comparison-here");
+    std::fs::write(there.join("file"), "x").expect("a file");
+    assert_eq!(std::fs::read_dir(folder("comparison-here")).expect("the folder").count(), 0);
+    if std::env::var_os("SHADERPROP_TESTS").is_some() {
+        return;
+    }
+    assert!(there.to_str().is_some_and(|path| path.contains(&std::process::id().to_string())), "{}", there.display());
+    let gone = run(|| ()).expect("it passes");
+    assert!(!gone.exists() && there.exists());
+    assert!(run(|| panic!("it fails")).is_err());
+    assert!(gone.exists());
+    // Two threads share it: it goes with the last one.
+    let shared_folder = shared("comparison-shared");
+    std::thread::spawn(|| shared("comparison-shared")).join().expect("a folder");
+    assert!(shared_folder.exists());
+    std::fs::remove_dir_all(gone).expect("it is left");
 }

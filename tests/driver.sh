@@ -6,6 +6,9 @@ cd "$(dirname "$0")/.."
 folder="$PWD/target/drivers"
 mkdir -p "$folder/lists/partial"
 cd "$folder"
+# Another one may be unpacking: it is waited for where there is flock.
+exec 9>lock
+flock 9 2>/dev/null || true
 case "$1" in
     mesa25)
         if [ ! -f mesa25.json ]; then

@@ -1,6 +1,7 @@
 //! Models for other programs: what gcc makes of the C source predicts the same, and the files that other engines are given.
 //!
-//! Files and what they should predict stay in the tests' folder, where tests/onnx (a Rust engine) and tests/exports.py (onnxruntime, PyTorch) find them.
+//! With `SHADERPROP_TESTS`, files and what they should predict stay in `exports` there, where tests/onnx (a Rust engine) and tests/exports.py
+//! (onnxruntime, PyTorch) are sent by tests/run.sh.
 
 mod common;
 
@@ -9,7 +10,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use common::{device, numbers};
+use common::{Cases, by, device, numbers};
 use serde_json::{Value, json};
 use shaderprop::{
     Activation, Column, Columns, Csv, Device, Error, Fit, Init, Loss, Matrix, Missing, Model, Network, Optimizer, Predictions,
@@ -18,9 +19,7 @@ use shaderprop::{
 
 /// The tests' folder of exported files.
 fn folder() -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("exports");
-    fs::create_dir_all(&path).expect("a folder");
-    path
+    common::shared("exports")
 }
 
 /// A row of a table as exported models take it.
@@ -310,6 +309,7 @@ fn every_activation_is_the_same_in_c() {
         println!("{name} in C: {:e}", agree(&name, &got, &expected, bound));
     }
     // Each alone, to the last digits.
+    let mut cases = Cases::new();
     for activation in &hidden {
         let network = Network::new(1).dense(1, activation.clone());
         let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model");
@@ -331,11 +331,14 @@ fn every_activation_is_the_same_in_c() {
         let xs: Vec<f32> = (-400..=400).map(|i| i as f32 / 20.0).chain([-88.0, 88.0, -1e30, 1e30]).collect();
         let printed = compile_and_run(&name, &program, &xs.iter().map(|x| format!("{x:?}\n")).collect::<String>());
         for (x, y) in xs.iter().zip(printed.lines()) {
-            let (y, expected): (f64, f64) = (y.parse().expect("a number"), activation.value(f64::from(*x)));
-            // An f32's rounding, of numbers that an f32 tells from 0.
-            assert!((y - expected).abs() <= 4e-6 * expected.abs() + 1e-7, "{}({x}): {y}, expected {expected}", activation.name());
+            cases.case([by("activation", activation.name())], format!("{}({x})", activation.name()), || {
+                let (y, expected): (f64, f64) = (y.parse().expect("a number"), activation.value(f64::from(*x)));
+                // An f32's rounding, of numbers that an f32 tells from 0.
+                assert!((y - expected).abs() <= 4e-6 * expected.abs() + 1e-7, "{y}, expected {expected}");
+            });
         }
     }
+    cases.finish();
 }
 
 #[test]

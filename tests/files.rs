@@ -16,10 +16,7 @@ use shaderprop::{
 
 /// An empty folder for a test.
 fn folder(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("files-{name}"));
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).expect("a folder");
-    path
+    common::folder(&format!("files-{name}"))
 }
 
 /// The names of what is in a folder, hidden or not.

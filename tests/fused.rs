@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{change_agrees, change_agrees_within, device, numbers, targets};
+use common::{Cases, by, change_agrees, change_agrees_within, device, mod4, numbers, targets};
 use shaderprop::internals::{Limits, Products, gpu, limited};
 use shaderprop::{
     Activation, Device, Engine, EngineChoice, Error, Fit, History, Init, Loss, Matrix, Member, Model, Network, Optimizer,
@@ -63,95 +63,119 @@ fn all_activations() -> impl Iterator<Item = &'static Activation> {
 #[test]
 fn every_activation_and_loss_in_one_lane() {
     let [(_, device), _] = devices();
+    let mut cases = Cases::new();
     for activation in all_activations() {
         for loss in Loss::ALL {
-            let hidden = if *activation == Activation::Softmax { Activation::Tanh } else { activation.clone() };
-            let network = Network::new(3).dense(3, hidden).dense(2, activation.clone());
-            let (inputs, targets) = data(&network, *loss, 5);
-            let fit = Fit::new().loss(*loss).learning_rate(0.05).epochs(6);
-            agrees(&format!("{} with {}", activation.name(), loss.name()), &device, &network, (&inputs, &targets), &fit);
+            let keys = [by("activation", activation.name()), by("loss", loss.name())];
+            let what = format!("{} with {}", activation.name(), loss.name());
+            cases.case(keys, &what, || {
+                let hidden = if *activation == Activation::Softmax { Activation::Tanh } else { activation.clone() };
+                let network = Network::new(3).dense(3, hidden).dense(2, activation.clone());
+                let (inputs, targets) = data(&network, *loss, 5);
+                let fit = Fit::new().loss(*loss).learning_rate(0.05).epochs(6);
+                agrees(&what, &device, &network, (&inputs, &targets), &fit);
+            });
         }
     }
+    cases.finish();
 }
 
 /// Batches with a shorter last one, shuffled; layers wider and narrower than the lanes.
 #[test]
 fn every_activation_and_loss_in_many_lanes() {
+    let mut cases = Cases::new();
     for (way, device) in devices() {
         for (i, activation) in all_activations().enumerate() {
             for (j, loss) in Loss::ALL.iter().enumerate() {
                 // Each pair on one shape, all shapes for some.
                 let shape = [[5, 9, 3], [2, 17, 12], [9, 3, 2]][(i + j) % 3];
-                let hidden = if *activation == Activation::Softmax { Activation::Sigmoid } else { activation.clone() };
-                let network = Network::new(shape[0]).dense(shape[1], hidden).dense(shape[2], activation.clone());
-                let (inputs, targets) = data(&network, *loss, 17);
-                // A cross-entropy after an activation that is not its own has gradients like 1 / y.
-                let steep = match loss {
-                    Loss::BinaryCrossEntropy => *activation != Activation::Sigmoid,
-                    Loss::CategoricalCrossEntropy => *activation != Activation::Softmax,
-                    _ => false,
-                };
-                // And that of a sum is as many times larger than a mean's.
-                let rate = if steep {
-                    0.002
-                } else if *loss == Loss::SquaredError {
-                    0.01
-                } else {
-                    0.2
-                };
-                let fit = Fit::new().loss(*loss).learning_rate(rate).epochs(3).batch_size(5).seed(7);
+                let keys = [
+                    by("lanes", way),
+                    by("activation", activation.name()),
+                    by("loss", loss.name()),
+                    by("layers", format!("{shape:?}")),
+                ];
                 let what = format!("{way}: {} with {} on {shape:?}", activation.name(), loss.name());
-                agrees(&what, &device, &network, (&inputs, &targets), &fit);
+                cases.case(keys, &what, || {
+                    let hidden = if *activation == Activation::Softmax { Activation::Sigmoid } else { activation.clone() };
+                    let network = Network::new(shape[0]).dense(shape[1], hidden).dense(shape[2], activation.clone());
+                    let (inputs, targets) = data(&network, *loss, 17);
+                    // A cross-entropy after an activation that is not its own has gradients like 1 / y.
+                    let steep = match loss {
+                        Loss::BinaryCrossEntropy => *activation != Activation::Sigmoid,
+                        Loss::CategoricalCrossEntropy => *activation != Activation::Softmax,
+                        _ => false,
+                    };
+                    // And that of a sum is as many times larger than a mean's.
+                    let rate = if steep {
+                        0.002
+                    } else if *loss == Loss::SquaredError {
+                        0.01
+                    } else {
+                        0.2
+                    };
+                    let fit = Fit::new().loss(*loss).learning_rate(rate).epochs(3).batch_size(5).seed(7);
+                    agrees(&what, &device, &network, (&inputs, &targets), &fit);
+                });
             }
         }
     }
+    cases.finish();
 }
 
 /// With decay, weights, a schedule, a warm-up, a frozen layer and a layer's own decay, alone and together.
 #[test]
 fn every_optimizer_with_all_that_the_engine_takes() {
+    let mut cases = Cases::new();
     for (way, device) in devices() {
         for optimizer in Optimizer::ALL {
             for variant in 0..8 {
-                let mut network = Network::new(4).dense(7, Activation::Tanh);
-                if variant == 1 {
-                    network = network.frozen();
-                }
-                network = network.dense(6, Activation::Silu);
-                if variant == 2 {
-                    network = network.weight_decay(0.2);
-                }
-                network = network.dense(3, Activation::Softmax);
-                if variant == 3 {
-                    network = network.frozen();
-                }
-                let loss = Loss::CategoricalCrossEntropy;
-                let rows = 14;
-                let (inputs, targets) = data(&network, loss, rows);
-                let mut fit = Fit::new().loss(loss).optimizer(*optimizer).learning_rate(0.01).epochs(4).batch_size(4 + variant);
-                // Variants 1 to 3 have all of them.
-                if matches!(variant, 1..=4) {
-                    fit = fit.weight_decay(0.05);
-                }
-                if matches!(variant, 1..=3 | 5) {
-                    // So small that their products with a gradient are nothing to an f32.
-                    let scale = if variant == 5 { 1e-36 } else { 1.0 };
-                    fit = fit.sample_weights(numbers(5, rows).iter().map(|weight| scale * weight.abs()).collect::<Vec<_>>());
-                }
-                if matches!(variant, 1..=3 | 6) {
-                    fit = fit.schedule(Schedule::Cosine { epochs: 3, minimum: 0.001 });
-                }
-                if matches!(variant, 1..=3 | 7) {
-                    fit = fit.warm_up(3);
-                }
-                agrees(&format!("{way}: {} {variant}", optimizer.name()), &device, &network, (&inputs, &targets), &fit);
+                let keys = [by("lanes", way), by("optimizer", optimizer.name()), by("variant", variant)];
+                let what = format!("{way}: {} {variant}", optimizer.name());
+                cases.case(keys, &what, || {
+                    let mut network = Network::new(4).dense(7, Activation::Tanh);
+                    if variant == 1 {
+                        network = network.frozen();
+                    }
+                    network = network.dense(6, Activation::Silu);
+                    if variant == 2 {
+                        network = network.weight_decay(0.2);
+                    }
+                    network = network.dense(3, Activation::Softmax);
+                    if variant == 3 {
+                        network = network.frozen();
+                    }
+                    let loss = Loss::CategoricalCrossEntropy;
+                    let rows = 14;
+                    let (inputs, targets) = data(&network, loss, rows);
+                    let mut fit =
+                        Fit::new().loss(loss).optimizer(*optimizer).learning_rate(0.01).epochs(4).batch_size(4 + variant);
+                    // Variants 1 to 3 have all of them.
+                    if matches!(variant, 1..=4) {
+                        fit = fit.weight_decay(0.05);
+                    }
+                    if matches!(variant, 1..=3 | 5) {
+                        // So small that their products with a gradient are nothing to an f32.
+                        let scale = if variant == 5 { 1e-36 } else { 1.0 };
+                        fit = fit.sample_weights(numbers(5, rows).iter().map(|weight| scale * weight.abs()).collect::<Vec<_>>());
+                    }
+                    if matches!(variant, 1..=3 | 6) {
+                        fit = fit.schedule(Schedule::Cosine { epochs: 3, minimum: 0.001 });
+                    }
+                    if matches!(variant, 1..=3 | 7) {
+                        fit = fit.warm_up(3);
+                    }
+                    agrees(&what, &device, &network, (&inputs, &targets), &fit);
+                });
             }
         }
     }
+    cases.finish();
 }
 
 #[test]
 fn shapes_from_one_unit_to_many() {
+    let mut cases = Cases::new();
     for (way, device) in devices() {
         for (sizes, rows, batch) in [
             (vec![1, 1], 1, 1),
@@ -166,13 +190,19 @@ fn shapes_from_one_unit_to_many() {
             (vec![4, 2, 2, 2, 2, 2], 20, 7),
             (vec![70, 3, 33], 4, 4),
         ] {
-            let network =
-                sizes[1..].iter().fold(Network::new(sizes[0]), |network, units| network.dense(*units, Activation::Tanh));
-            let (inputs, targets) = data(&network, Loss::MeanSquaredError, rows);
-            let fit = Fit::new().learning_rate(0.1).epochs(3).batch_size(batch);
-            agrees(&format!("{way}: {sizes:?}, {rows} rows, batches of {batch}"), &device, &network, (&inputs, &targets), &fit);
+            let keys =
+                [by("lanes", way), mod4("inputs mod 4", sizes[0]), by("layers", sizes.len() - 1), mod4("rows mod 4", rows)];
+            let what = format!("{way}: {sizes:?}, {rows} rows, batches of {batch}");
+            cases.case(keys, &what, || {
+                let network =
+                    sizes[1..].iter().fold(Network::new(sizes[0]), |network, units| network.dense(*units, Activation::Tanh));
+                let (inputs, targets) = data(&network, Loss::MeanSquaredError, rows);
+                let fit = Fit::new().learning_rate(0.1).epochs(3).batch_size(batch);
+                agrees(&what, &device, &network, (&inputs, &targets), &fit);
+            });
         }
     }
+    cases.finish();
 }
 
 const XOR: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
@@ -342,19 +372,23 @@ fn a_member_taken_out_goes_on() {
 /// Two fits of a model are one, and a fit with many log points is one with none.
 #[test]
 fn a_fused_run_goes_on_to_the_bit() {
+    let mut cases = Cases::new();
     for (what, device, network, (inputs, targets), fit) in kinds() {
         for optimizer in Optimizer::ALL {
-            let fit = fit.clone().optimizer(*optimizer).learning_rate(0.01).engine(EngineChoice::Fused);
-            let (whole, history) = train(&device, &network, &Init::default(), (&inputs, &targets), &fit.clone().epochs(9));
-            let (logged, _) =
-                train(&device, &network, &Init::default(), (&inputs, &targets), &fit.clone().epochs(9).log_every(2));
-            let (mut parts, _) = train(&device, &network, &Init::default(), (&inputs, &targets), &fit.clone().epochs(2));
-            parts.fit(&inputs, &targets, &fit.clone().epochs(7)).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(history.engine, Engine::Fused);
-            assert_eq!(whole.weights(), parts.weights(), "{what}: {} in two calls", optimizer.name());
-            assert_eq!(whole.weights(), logged.weights(), "{what}: {} with log points", optimizer.name());
+            cases.case([by("lanes", what), by("optimizer", optimizer.name())], format!("{what}: {}", optimizer.name()), || {
+                let fit = fit.clone().optimizer(*optimizer).learning_rate(0.01).engine(EngineChoice::Fused);
+                let (whole, history) = train(&device, &network, &Init::default(), (&inputs, &targets), &fit.clone().epochs(9));
+                let (logged, _) =
+                    train(&device, &network, &Init::default(), (&inputs, &targets), &fit.clone().epochs(9).log_every(2));
+                let (mut parts, _) = train(&device, &network, &Init::default(), (&inputs, &targets), &fit.clone().epochs(2));
+                parts.fit(&inputs, &targets, &fit.clone().epochs(7)).unwrap_or_else(|error| panic!("{error}"));
+                assert_eq!(history.engine, Engine::Fused);
+                assert_eq!(whole.weights(), parts.weights(), "{what}: {} in two calls", optimizer.name());
+                assert_eq!(whole.weights(), logged.weights(), "{what}: {} with log points", optimizer.name());
+            });
         }
     }
+    cases.finish();
 }
 
 /// What the fused engine does not take, a sweep trains one by one, with the numbers of models.

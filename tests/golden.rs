@@ -40,12 +40,9 @@ fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "golden: {what}");
 }
 
-/// An empty folder for a test of this process.
+/// An empty folder for a test.
 fn folder(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("golden-{}-{name}", std::process::id()));
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).expect("a folder");
-    path
+    common::folder(&format!("golden-{name}"))
 }
 
 /// The golden file of that name. Where it is missing, and they are to be written, it becomes what `make` makes.

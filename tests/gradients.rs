@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{numbers, wide};
+use common::{Cases, by, numbers, wide};
 use shaderprop::internals::reference::{Batch, Chance, Reference};
 use shaderprop::{Activation, Loss, Network};
 
@@ -67,14 +67,24 @@ fn check(loss: Loss, hidden: &Activation, last: &Activation, weights: Option<&[f
 
 #[test]
 fn every_activation_and_loss() {
+    let mut cases = Cases::new();
     for loss in Loss::ALL {
         for hidden in Activation::ALL {
             for last in Activation::ALL.iter().chain([&Activation::Softmax]) {
-                check(*loss, hidden, last, None);
-                check(*loss, hidden, last, Some(&[1.0, 0.25, 0.0, 2.0, 0.5]));
+                for weights in [None, Some(&[1.0, 0.25, 0.0, 2.0, 0.5][..])] {
+                    let keys = [
+                        by("loss", loss.name()),
+                        by("hidden", hidden.name()),
+                        by("last", last.name()),
+                        by("weights", weights.is_some()),
+                    ];
+                    let what = format!("{}, {}, {}", loss.name(), hidden.name(), last.name());
+                    cases.case(keys, what, || check(*loss, hidden, last, weights));
+                }
             }
         }
     }
+    cases.finish();
 }
 
 /// With dropout before every layer: the elements that are left out are the same in each pass of a step.

@@ -219,7 +219,7 @@ class Copy:
             modules = "".join(f'#[path = "{test}.rs"]\nmod {test};\n' for test in group if test != "lib")
             (self.root / "tests" / f"{name}.rs").write_text(modules)
             self.programs.append((["--lib"] if "lib" in group else []) + ["--test", name])
-        self.env = dict(os.environ, CARGO_TARGET_DIR=str(self.target), RUST_BACKTRACE="0")
+        self.env = dict(os.environ, CARGO_TARGET_DIR=str(self.target), RUST_BACKTRACE="0", SHADERPROP_FIRST_FAILURE="1")
         # What makes tests long, or puts programs elsewhere.
         for name in ("SHADERPROP_LONG", "RUSTFLAGS", "CARGO_BUILD_TARGET"):
             self.env.pop(name, None)

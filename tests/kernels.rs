@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{U, ULP, assert_close, find, g, numbers, open, run, wide};
+use common::{Cases, U, ULP, assert_close, by, find, g, mod4, mod4s, numbers, open, run, wide};
 use std::sync::Arc;
 
 use shaderprop::internals::Update as PlannedUpdate;
@@ -135,6 +135,7 @@ fn matmul(layouts: Layouts, (m, k, n): (usize, usize, usize), limits: &Limits) -
 #[test]
 fn matmul_of_all_awkward_sizes_in_three_layouts() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     let mut shapes = Vec::new();
     for m in SIZES {
         for k in SIZES {
@@ -149,30 +150,41 @@ fn matmul_of_all_awkward_sizes_in_three_layouts() {
         let magnitude = |values: &[f64]| values.iter().map(|value| value.abs()).collect::<Vec<_>>();
         let magnitudes = twin::matmul(&magnitude(&a64), &magnitude(&b64), (m, k, n));
         for layouts in [Layouts::Plain, Layouts::TransposedA, Layouts::TransposedB] {
-            let narrow = |values: Vec<f64>| values.iter().map(|value| *value as f32).collect::<Vec<_>>();
-            let a = if layouts == Layouts::TransposedA { narrow(twin::transpose(&a64, m, k)) } else { a.clone() };
-            let b = if layouts == Layouts::TransposedB { narrow(twin::transpose(&b64, k, n)) } else { b.clone() };
-            let c = run(&gpu, matmul(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b), ("c", &nan(m * n))], &["c"]);
-            assert_close(&format!("{layouts:?} {m}×{k}×{n}"), &c[0], &expected, |i| g(k) * magnitudes[i]);
+            let keys = mod4s((m, k, n)).into_iter().chain([by("layout", format!("{layouts:?}"))]);
+            let what = format!("{layouts:?} {m}×{k}×{n}");
+            cases.case(keys, &what, || {
+                let narrow = |values: Vec<f64>| values.iter().map(|value| *value as f32).collect::<Vec<_>>();
+                let a = if layouts == Layouts::TransposedA { narrow(twin::transpose(&a64, m, k)) } else { a.clone() };
+                let b = if layouts == Layouts::TransposedB { narrow(twin::transpose(&b64, k, n)) } else { b.clone() };
+                let c = run(&gpu, matmul(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b), ("c", &nan(m * n))], &["c"]);
+                assert_close(&what, &c[0], &expected, |i| g(k) * magnitudes[i]);
+            });
         }
     }
+    cases.finish();
 }
 
 /// Sums on both sides of the longest loop, and of the 65,535 rounds after which some drivers stop.
 #[test]
 fn long_sums_are_whole() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for k in [LONGEST_LOOP - 1, LONGEST_LOOP, LONGEST_LOOP + 1, 65_534, 65_535, 65_536, 65_537, 70_000, 2_000_000] {
         let (m, n) = (2, 3);
         for layouts in [Layouts::Plain, Layouts::TransposedA, Layouts::TransposedB] {
-            let (a, b) = (vec![1.0; m * k], vec![1.0; k * n]);
-            let c = run(&gpu, matmul(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b), ("c", &nan(m * n))], &["c"]);
-            assert_eq!(c[0], [k as f32; 6], "{layouts:?} {k}");
+            cases.case([mod4("k mod 4", k), by("kernel", format!("matmul {layouts:?}"))], format!("{layouts:?} {k}"), || {
+                let (a, b) = (vec![1.0; m * k], vec![1.0; k * n]);
+                let c = run(&gpu, matmul(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b), ("c", &nan(m * n))], &["c"]);
+                assert_eq!(c[0], [k as f32; 6], "{layouts:?} {k}");
+            });
         }
-        let c =
-            run(&gpu, bias_gradient(k, 3, &limits), 1, &[("deltas", &vec![1.0; 3 * k]), ("gradient", &nan(3))], &["gradient"]);
-        assert_eq!(c[0], [k as f32; 3], "bias_gradient {k}");
+        cases.case([mod4("k mod 4", k), by("kernel", "bias_gradient")], format!("bias_gradient {k}"), || {
+            let plan = bias_gradient(k, 3, &limits);
+            let c = run(&gpu, plan, 1, &[("deltas", &vec![1.0; 3 * k]), ("gradient", &nan(3))], &["gradient"]);
+            assert_eq!(c[0], [k as f32; 3], "bias_gradient {k}");
+        });
     }
+    cases.finish();
 }
 
 /// A dispatch that is cut, by its workgroups or its time, computes what the whole one does, to the bit.
@@ -202,22 +214,26 @@ fn cutting_changes_no_bit() {
 #[test]
 fn neighbours_stay_untouched() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for size in SIZES {
-        let mut plan = Plan::new(limits);
-        let a = plan.tensor("a", size, 3).expect("a tensor");
-        let b = plan.tensor("b", 3, size).expect("a tensor");
-        let len = (size * size).next_multiple_of(64);
-        let flat = plan.buffer("flat", 64 + len + 64).expect("a buffer");
-        plan.view("flat", flat, 0, 1, 64 + len + 64);
-        let c = plan.view("c", flat, 64, size, size);
-        plan.matmul(Factors { layouts: Layouts::Plain, a, b }, c);
-        let canary = vec![7.25f32; 64 + len + 64];
-        let (a, b) = (vec![1.0; size * 3], vec![1.0; size * 3]);
-        let read = run(&gpu, plan, 1, &[("a", &a), ("b", &b), ("flat", &canary)], &["flat"]).remove(0);
-        let expected: Vec<f32> =
-            (0..canary.len()).map(|i| if (64..64 + size * size).contains(&i) { 3.0 } else { 7.25 }).collect();
-        assert_eq!(read, expected, "{size}");
+        cases.case([mod4("size mod 4", size)], size, || {
+            let mut plan = Plan::new(limits);
+            let a = plan.tensor("a", size, 3).expect("a tensor");
+            let b = plan.tensor("b", 3, size).expect("a tensor");
+            let len = (size * size).next_multiple_of(64);
+            let flat = plan.buffer("flat", 64 + len + 64).expect("a buffer");
+            plan.view("flat", flat, 0, 1, 64 + len + 64);
+            let c = plan.view("c", flat, 64, size, size);
+            plan.matmul(Factors { layouts: Layouts::Plain, a, b }, c);
+            let canary = vec![7.25f32; 64 + len + 64];
+            let (a, b) = (vec![1.0; size * 3], vec![1.0; size * 3]);
+            let read = run(&gpu, plan, 1, &[("a", &a), ("b", &b), ("flat", &canary)], &["flat"]).remove(0);
+            let expected: Vec<f32> =
+                (0..canary.len()).map(|i| if (64..64 + size * size).contains(&i) { 3.0 } else { 7.25 }).collect();
+            assert_eq!(read, expected, "{size}");
+        });
     }
+    cases.finish();
 }
 
 /// A piece of a stage that was cut touches its own elements: the middle one of three leaves both others as they were.
@@ -297,32 +313,42 @@ fn bias_activation(activation: &Activation, rows: usize, columns: usize, limits:
 #[test]
 fn bias_activation_of_awkward_sizes() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     let shapes = SIZES.iter().flat_map(|rows| SIZES.map(|columns| (*rows, columns))).chain([(1757, 3), (3, 1757)]);
     for (rows, columns) in shapes {
         for activation in Activation::ALL {
-            let sums: Vec<f32> = numbers(1, rows * columns).iter().map(|sum| 5.0 * sum).collect();
-            let bias = numbers(2, columns);
-            let (x, y) = twin::bias_activation(activation, &wide(&sums), &wide(&bias));
-            let plan = bias_activation(activation, rows, columns, &limits);
-            let read =
-                run(&gpu, plan, 1, &[("sums", &sums), ("bias", &bias), ("outputs", &nan(sums.len()))], &["sums", "outputs"]);
+            let keys = [mod4("rows mod 4", rows), mod4("columns mod 4", columns), by("activation", activation.name())];
             let what = format!("{} {rows}×{columns}", activation.name());
-            assert_close(&format!("{what}: x"), &read[0], &x, |i| U * x[i].abs());
-            // The rounding of x, carried on by a slope of at most 1.
-            assert_close(&format!("{what}: y"), &read[1], &y, |i| U * x[i].abs() + activation_bound(activation, x[i]));
+            cases.case(keys, &what, || {
+                let sums: Vec<f32> = numbers(1, rows * columns).iter().map(|sum| 5.0 * sum).collect();
+                let bias = numbers(2, columns);
+                let (x, y) = twin::bias_activation(activation, &wide(&sums), &wide(&bias));
+                let plan = bias_activation(activation, rows, columns, &limits);
+                let read =
+                    run(&gpu, plan, 1, &[("sums", &sums), ("bias", &bias), ("outputs", &nan(sums.len()))], &["sums", "outputs"]);
+                assert_close(&format!("{what}: x"), &read[0], &x, |i| U * x[i].abs());
+                // The rounding of x, carried on by a slope of at most 1.
+                assert_close(&format!("{what}: y"), &read[1], &y, |i| U * x[i].abs() + activation_bound(activation, x[i]));
+            });
         }
     }
+    cases.finish();
 }
 
 #[test]
 fn activations_of_extremes() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for activation in Activation::ALL {
-        let plan = bias_activation(activation, EXTREMES.len(), 1, &limits);
-        let read = run(&gpu, plan, 1, &[("sums", &EXTREMES), ("bias", &[0.0]), ("outputs", &nan(EXTREMES.len()))], &["outputs"]);
-        let (x, y) = twin::bias_activation(activation, &wide(&EXTREMES), &[0.0]);
-        assert_close(activation.name(), &read[0], &y, |i| activation_bound(activation, x[i]));
+        cases.case([by("activation", activation.name())], activation.name(), || {
+            let plan = bias_activation(activation, EXTREMES.len(), 1, &limits);
+            let read =
+                run(&gpu, plan, 1, &[("sums", &EXTREMES), ("bias", &[0.0]), ("outputs", &nan(EXTREMES.len()))], &["outputs"]);
+            let (x, y) = twin::bias_activation(activation, &wide(&EXTREMES), &[0.0]);
+            assert_close(activation.name(), &read[0], &y, |i| activation_bound(activation, x[i]));
+        });
     }
+    cases.finish();
 }
 
 /// The same numbers through the stages that multiply and add: what comes out is the number, rounded, or flushed where subnormal.
@@ -379,6 +405,7 @@ fn extremes_pass_through_the_other_stages() {
 #[test]
 fn what_is_not_finite_is_found() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     let look = |values: &[f32], limits: &Limits| {
         let mut plan = Plan::new(*limits);
         let buffer = plan.buffer("parameters", values.len()).expect("a buffer");
@@ -395,26 +422,33 @@ fn what_is_not_finite_is_found() {
     for count in [1, 2, 63, 64, 65, 4095, 4096, 4097, 8192, 10_007] {
         let values: Vec<f32> = good.iter().copied().cycle().take(count).collect();
         for limits in [&limits, &cut] {
-            assert_eq!(look(&values, limits), 0, "{count} numbers");
-            for (i, bad) in bad.into_iter().enumerate() {
-                let at = [0, count - 1, count / 2, count.min(4096) - 1, count.min(64) - 1, count.min(4097) - 1, count / 3][i];
-                let mut values = values.clone();
-                values[at] = bad;
-                assert_eq!(look(&values, limits), 1, "{bad} ({:#x}) at {at} of {count}", bad.to_bits());
-            }
+            cases.case([mod4("count mod 4", count), by("binding", limits.binding)], format!("{count} numbers"), || {
+                assert_eq!(look(&values, limits), 0, "{count} numbers");
+                for (i, bad) in bad.into_iter().enumerate() {
+                    let at = [0, count - 1, count / 2, count.min(4096) - 1, count.min(64) - 1, count.min(4097) - 1, count / 3][i];
+                    let mut values = values.clone();
+                    values[at] = bad;
+                    assert_eq!(look(&values, limits), 1, "{bad} ({:#x}) at {at} of {count}", bad.to_bits());
+                }
+            });
         }
     }
+    cases.finish();
 }
 
 /// A NaN is passed on, not hidden in a number.
 #[test]
 fn activations_of_nan_are_nan() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for activation in Activation::ALL {
-        let plan = bias_activation(activation, 1, 1, &limits);
-        let read = run(&gpu, plan, 1, &[("sums", &[f32::NAN]), ("bias", &[0.0]), ("outputs", &[0.5])], &["outputs"]);
-        assert!(read[0][0].is_nan(), "{}: {}", activation.name(), read[0][0]);
+        cases.case([by("activation", activation.name())], activation.name(), || {
+            let plan = bias_activation(activation, 1, 1, &limits);
+            let read = run(&gpu, plan, 1, &[("sums", &[f32::NAN]), ("bias", &[0.0]), ("outputs", &[0.5])], &["outputs"]);
+            assert!(read[0][0].is_nan(), "{}: {}", activation.name(), read[0][0]);
+        });
     }
+    cases.finish();
 }
 
 /// x, y and t for a last layer: y is the activation of x, t between 0 and 1.
@@ -432,29 +466,40 @@ fn outputs(plan: &mut Plan, rows: usize, columns: usize) -> Outputs {
 #[test]
 fn output_delta_of_every_loss_and_activation() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for (rows, columns) in [(1, 1), (2, 3), (15, 17), (64, 1), (65, 2), (129, 127), (1757, 3), (3, 1757)] {
         for loss in Loss::ALL {
             for activation in Activation::ALL {
-                let (x, y, t) = last_layer(activation, rows * columns);
-                let mut plan = Plan::new(limits);
-                let from = outputs(&mut plan, rows, columns);
-                let deltas = plan.tensor("deltas", rows, columns).expect("a tensor");
-                plan.output_delta(&unweighted(*loss, activation, from), deltas);
-                let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("deltas", &nan(y.len()))];
-                let read = run(&gpu, plan, 1, &write, &["deltas"]);
-                let (x, y, t) = (wide(&x), wide(&y), wide(&t));
-                let expected = twin::output_delta(*loss, activation, (&x, &y, &t), columns, None);
-                // Behind the identity there is the error alone.
-                let error = twin::output_delta(*loss, &Activation::Identity, (&x, &y, &t), columns, None);
-                // Each of at most eight operations rounds by U, divisions by 2.5 ULP; the derivative is as good as it is.
-                let bound = |i: usize| {
-                    let slope = if loss_is_fused(*loss, activation) { 0.0 } else { derivative_bound(activation, x[i], y[i]) };
-                    expected[i].abs() * (8.0 * U + 5.0 * ULP) + error[i].abs() * slope + f64::from(f32::MIN_POSITIVE)
-                };
-                assert_close(&format!("{} {} {rows}×{columns}", loss.name(), activation.name()), &read[0], &expected, bound);
+                let keys = [
+                    mod4("rows mod 4", rows),
+                    mod4("columns mod 4", columns),
+                    by("loss", loss.name()),
+                    by("activation", activation.name()),
+                ];
+                let what = format!("{} {} {rows}×{columns}", loss.name(), activation.name());
+                cases.case(keys, &what, || {
+                    let (x, y, t) = last_layer(activation, rows * columns);
+                    let mut plan = Plan::new(limits);
+                    let from = outputs(&mut plan, rows, columns);
+                    let deltas = plan.tensor("deltas", rows, columns).expect("a tensor");
+                    plan.output_delta(&unweighted(*loss, activation, from), deltas);
+                    let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("deltas", &nan(y.len()))];
+                    let read = run(&gpu, plan, 1, &write, &["deltas"]);
+                    let (x, y, t) = (wide(&x), wide(&y), wide(&t));
+                    let expected = twin::output_delta(*loss, activation, (&x, &y, &t), columns, None);
+                    // Behind the identity there is the error alone.
+                    let error = twin::output_delta(*loss, &Activation::Identity, (&x, &y, &t), columns, None);
+                    // Each of at most eight operations rounds by U, divisions by 2.5 ULP; the derivative is as good as it is.
+                    let bound = |i: usize| {
+                        let slope = if loss_is_fused(*loss, activation) { 0.0 } else { derivative_bound(activation, x[i], y[i]) };
+                        expected[i].abs() * (8.0 * U + 5.0 * ULP) + error[i].abs() * slope + f64::from(f32::MIN_POSITIVE)
+                    };
+                    assert_close(&what, &read[0], &expected, bound);
+                });
             }
         }
     }
+    cases.finish();
 }
 
 fn loss_is_fused(loss: Loss, activation: &Activation) -> bool {
@@ -464,25 +509,31 @@ fn loss_is_fused(loss: Loss, activation: &Activation) -> bool {
 #[test]
 fn hidden_delta_of_awkward_sizes() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for count in SIZES.into_iter().chain([1757]) {
         for activation in Activation::ALL {
-            let (x, y, _) = last_layer(activation, count);
-            let error = numbers(7, count);
-            let mut plan = Plan::new(limits);
-            let mut tensor = |name| plan.tensor(name, count, 1).expect("a tensor");
-            let (sums, outputs, deltas) = (tensor("sums"), tensor("outputs"), tensor("deltas"));
-            plan.hidden_delta(activation, sums, outputs, deltas);
-            let read = run(&gpu, plan, 1, &[("sums", &x), ("outputs", &y), ("deltas", &error)], &["deltas"]);
-            let (x, y, error) = (wide(&x), wide(&y), wide(&error));
-            let expected = twin::hidden_delta(activation, &error, &x, &y);
-            let bound = |i: usize| {
-                error[i].abs() * derivative_bound(activation, x[i], y[i])
-                    + 2.0 * U * expected[i].abs()
-                    + f64::from(f32::MIN_POSITIVE)
-            };
-            assert_close(&format!("{} {count}", activation.name()), &read[0], &expected, bound);
+            let keys = [mod4("count mod 4", count), by("activation", activation.name())];
+            let what = format!("{} {count}", activation.name());
+            cases.case(keys, &what, || {
+                let (x, y, _) = last_layer(activation, count);
+                let error = numbers(7, count);
+                let mut plan = Plan::new(limits);
+                let mut tensor = |name| plan.tensor(name, count, 1).expect("a tensor");
+                let (sums, outputs, deltas) = (tensor("sums"), tensor("outputs"), tensor("deltas"));
+                plan.hidden_delta(activation, sums, outputs, deltas);
+                let read = run(&gpu, plan, 1, &[("sums", &x), ("outputs", &y), ("deltas", &error)], &["deltas"]);
+                let (x, y, error) = (wide(&x), wide(&y), wide(&error));
+                let expected = twin::hidden_delta(activation, &error, &x, &y);
+                let bound = |i: usize| {
+                    error[i].abs() * derivative_bound(activation, x[i], y[i])
+                        + 2.0 * U * expected[i].abs()
+                        + f64::from(f32::MIN_POSITIVE)
+                };
+                assert_close(&what, &read[0], &expected, bound);
+            });
         }
     }
+    cases.finish();
 }
 
 fn bias_gradient(rows: usize, columns: usize, limits: &Limits) -> Plan {
@@ -496,16 +547,20 @@ fn bias_gradient(rows: usize, columns: usize, limits: &Limits) -> Plan {
 #[test]
 fn bias_gradient_of_awkward_sizes() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     let shapes = SIZES.iter().flat_map(|rows| SIZES.map(|columns| (*rows, columns))).chain([(1757, 3), (3, 1757)]);
     for (rows, columns) in shapes {
-        let deltas = numbers(8, rows * columns);
-        let plan = bias_gradient(rows, columns, &limits);
-        let read = run(&gpu, plan, 1, &[("deltas", &deltas), ("gradient", &nan(columns))], &["gradient"]);
-        let deltas = wide(&deltas);
-        let magnitudes = twin::bias_gradient(&deltas.iter().map(|delta| delta.abs()).collect::<Vec<_>>(), columns);
-        let expected = twin::bias_gradient(&deltas, columns);
-        assert_close(&format!("{rows}×{columns}"), &read[0], &expected, |i| g(rows) * magnitudes[i]);
+        cases.case([mod4("rows mod 4", rows), mod4("columns mod 4", columns)], format!("{rows}×{columns}"), || {
+            let deltas = numbers(8, rows * columns);
+            let plan = bias_gradient(rows, columns, &limits);
+            let read = run(&gpu, plan, 1, &[("deltas", &deltas), ("gradient", &nan(columns))], &["gradient"]);
+            let deltas = wide(&deltas);
+            let magnitudes = twin::bias_gradient(&deltas.iter().map(|delta| delta.abs()).collect::<Vec<_>>(), columns);
+            let expected = twin::bias_gradient(&deltas, columns);
+            assert_close(&format!("{rows}×{columns}"), &read[0], &expected, |i| g(rows) * magnitudes[i]);
+        });
     }
+    cases.finish();
 }
 
 /// Runs a plan that reads the step table.
@@ -552,6 +607,7 @@ fn update(rule: &Rule, count: usize, clipped: bool, limits: &Limits) -> Plan {
 #[test]
 fn updates_of_awkward_sizes_whole_and_in_pieces() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     // The second can bind 128 parameters at a time.
     for limits in [limits, Limits { binding: 128 * 4 + 100, ..limits }] {
         for optimizer in Optimizer::ALL {
@@ -560,37 +616,42 @@ fn updates_of_awkward_sizes_whole_and_in_pieces() {
             {
                 let rule = Rule::of(optimizer, decay);
                 let what = format!("{} of {count}, decay {decay}, clip {clip:?}", rule.name);
-                let plan = update(&rule, count, clip.is_some(), &limits);
-                let Kernel::Update { width, .. } = plan.dispatches[0].kernel else { panic!("{what}") };
-                assert_eq!(width, if count >= 1024 && count % 4 == 0 { 4 } else { 1 }, "{what}");
-                let how = Update { optimizer: *optimizer, learning_rate: 0.25, weight_decay: decay, step: 3 };
-                let step = Step { learning_rate: 0.25, corrections: [0.271, 0.002_997_001], ..Step::default() };
-                let (before, gradient) = (numbers(1, count), numbers(2, count));
-                // What is kept of squares is not negative.
-                let slots = [numbers(3, count), numbers(4, count)].map(|slot| slot.iter().map(|x| x.abs()).collect::<Vec<_>>());
-                let mut write: Vec<(&str, &[f32])> = vec![("parameters", &before), ("gradients", &gradient)];
-                write.extend(rule.slots.iter().zip(&slots).map(|(name, values)| (*name, values.as_slice())));
-                let factor = clip.unwrap_or(1.0f32);
-                if clip.is_some() {
-                    write.push(("clip", std::slice::from_ref(&factor)));
-                }
-                let names = [&["parameters"], rule.slots].concat();
-                let read = run_steps(&gpu, plan, &[step], &write, &names);
+                let keys = [mod4("count mod 4", count), by("optimizer", optimizer.name()), by("binding", limits.binding)];
+                cases.case(keys, &what, || {
+                    let plan = update(&rule, count, clip.is_some(), &limits);
+                    let Kernel::Update { width, .. } = plan.dispatches[0].kernel else { panic!("{what}") };
+                    assert_eq!(width, if count >= 1024 && count % 4 == 0 { 4 } else { 1 }, "{what}");
+                    let how = Update { optimizer: *optimizer, learning_rate: 0.25, weight_decay: decay, step: 3 };
+                    let step = Step { learning_rate: 0.25, corrections: [0.271, 0.002_997_001], ..Step::default() };
+                    let (before, gradient) = (numbers(1, count), numbers(2, count));
+                    // What is kept of squares is not negative.
+                    let slots =
+                        [numbers(3, count), numbers(4, count)].map(|slot| slot.iter().map(|x| x.abs()).collect::<Vec<_>>());
+                    let mut write: Vec<(&str, &[f32])> = vec![("parameters", &before), ("gradients", &gradient)];
+                    write.extend(rule.slots.iter().zip(&slots).map(|(name, values)| (*name, values.as_slice())));
+                    let factor = clip.unwrap_or(1.0f32);
+                    if clip.is_some() {
+                        write.push(("clip", std::slice::from_ref(&factor)));
+                    }
+                    let names = [&["parameters"], rule.slots].concat();
+                    let read = run_steps(&gpu, plan, &[step], &write, &names);
 
-                let gradient: Vec<f64> = gradient.iter().map(|g| f64::from(factor) * f64::from(*g)).collect();
-                let (mut expected, mut kept) = (wide(&before), slots.clone().map(|slot| wide(&slot)));
-                twin::update(&mut expected, &mut kept, &gradient, &how);
-                // Nothing here is above 2 but what is divided by a root of squares, which are above 1e-3 times a gradient's; and a
-                // root, a division and a handful of roundings are within 16 ULP together.
-                for (i, (slot, expected)) in read[1..].iter().zip(&kept).enumerate() {
-                    assert_close(&format!("{what}: slot {i}"), slot, expected, |i| 8.0 * U * (1.0 + expected[i].abs()));
-                }
-                let before = wide(&before);
-                let bound = |i: usize| 16.0 * ULP * (1.0 + (expected[i] - before[i]).abs());
-                assert_close(&what, &read[0], &expected, bound);
+                    let gradient: Vec<f64> = gradient.iter().map(|g| f64::from(factor) * f64::from(*g)).collect();
+                    let (mut expected, mut kept) = (wide(&before), slots.clone().map(|slot| wide(&slot)));
+                    twin::update(&mut expected, &mut kept, &gradient, &how);
+                    // Nothing here is above 2 but what is divided by a root of squares, which are above 1e-3 times a gradient's; and a
+                    // root, a division and a handful of roundings are within 16 ULP together.
+                    for (i, (slot, expected)) in read[1..].iter().zip(&kept).enumerate() {
+                        assert_close(&format!("{what}: slot {i}"), slot, expected, |i| 8.0 * U * (1.0 + expected[i].abs()));
+                    }
+                    let before = wide(&before);
+                    let bound = |i: usize| 16.0 * ULP * (1.0 + (expected[i] - before[i]).abs());
+                    assert_close(&what, &read[0], &expected, bound);
+                });
             }
         }
     }
+    cases.finish();
 }
 
 /// The learning rate is that of the step at the cursor, and only as many parameters move as are counted.
@@ -620,36 +681,42 @@ fn loss(loss: Loss, activation: &Activation, rows: usize, columns: usize, slots:
 #[test]
 fn loss_of_every_kind_over_awkward_sizes() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for count in SIZES.into_iter().chain([1757]) {
         for kind in Loss::ALL {
             for activation in Activation::ALL {
-                let (x, y, t) = last_layer(activation, count);
-                let plan = loss(*kind, activation, count, 1, 1, &limits);
-                let step = Step::default();
-                let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("losses", &[f32::NAN])];
-                let read = run_steps(&gpu, plan, &[step], &write, &["losses"]).remove(0);
-                let (x, y, t) = (wide(&x), wide(&y), wide(&t));
-                let expected = twin::loss(*kind, activation, (&x, &y, &t), 1, None) / count as f64;
-                let element = |i: usize| match kind {
-                    // From x: the products and differences round by U; the logarithm is of e^-|x|, which is off by
-                    // 3 + 2|x| ULP, and a series of some fifteen operations.
-                    Loss::BinaryCrossEntropy if loss_is_fused(*kind, activation) => {
-                        3.0 * U * x[i].abs() + (-x[i].abs()).exp().ln_1p() * ((3.0 + 2.0 * x[i].abs()) * ULP + 20.0 * U)
-                    }
-                    // log is good to 3 ULP, or to 2⁻²¹ near 1; the two terms are weighted by t and 1 - t.
-                    Loss::BinaryCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
-                    Loss::SquaredError | Loss::MeanSquaredError => 4.0 * U * (y[i] - t[i]) * (y[i] - t[i]),
-                    Loss::MeanAbsoluteError => 2.0 * U * (y[i] - t[i]).abs(),
-                    Loss::Huber => 4.0 * U * (y[i] - t[i]).abs() * (1.0 + (y[i] - t[i]).abs()),
-                    Loss::CategoricalCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
-                    other => panic!("{} needs a bound, derived as above", other.name()),
-                };
-                let roundings = (0..count).map(element).sum::<f64>() / count as f64;
-                let bound = roundings + g(count + 8) * expected;
-                assert_close(&format!("{} {} {count}", kind.name(), activation.name()), &read, &[expected], |_| bound);
+                let keys = [mod4("count mod 4", count), by("loss", kind.name()), by("activation", activation.name())];
+                let what = format!("{} {} {count}", kind.name(), activation.name());
+                cases.case(keys, &what, || {
+                    let (x, y, t) = last_layer(activation, count);
+                    let plan = loss(*kind, activation, count, 1, 1, &limits);
+                    let step = Step::default();
+                    let write: [(&str, &[f32]); 4] = [("sums", &x), ("outputs", &y), ("targets", &t), ("losses", &[f32::NAN])];
+                    let read = run_steps(&gpu, plan, &[step], &write, &["losses"]).remove(0);
+                    let (x, y, t) = (wide(&x), wide(&y), wide(&t));
+                    let expected = twin::loss(*kind, activation, (&x, &y, &t), 1, None) / count as f64;
+                    let element = |i: usize| match kind {
+                        // From x: the products and differences round by U; the logarithm is of e^-|x|, which is off by
+                        // 3 + 2|x| ULP, and a series of some fifteen operations.
+                        Loss::BinaryCrossEntropy if loss_is_fused(*kind, activation) => {
+                            3.0 * U * x[i].abs() + (-x[i].abs()).exp().ln_1p() * ((3.0 + 2.0 * x[i].abs()) * ULP + 20.0 * U)
+                        }
+                        // log is good to 3 ULP, or to 2⁻²¹ near 1; the two terms are weighted by t and 1 - t.
+                        Loss::BinaryCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
+                        Loss::SquaredError | Loss::MeanSquaredError => 4.0 * U * (y[i] - t[i]) * (y[i] - t[i]),
+                        Loss::MeanAbsoluteError => 2.0 * U * (y[i] - t[i]).abs(),
+                        Loss::Huber => 4.0 * U * (y[i] - t[i]).abs() * (1.0 + (y[i] - t[i]).abs()),
+                        Loss::CategoricalCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
+                        other => panic!("{} needs a bound, derived as above", other.name()),
+                    };
+                    let roundings = (0..count).map(element).sum::<f64>() / count as f64;
+                    let bound = roundings + g(count + 8) * expected;
+                    assert_close(&what, &read, &[expected], |_| bound);
+                });
             }
         }
     }
+    cases.finish();
 }
 
 /// Logits of ±10⁴, right and wrong.
@@ -674,24 +741,28 @@ fn binary_cross_entropy_of_large_logits_is_finite_and_right() {
 #[test]
 fn a_loss_in_parts_is_the_loss() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for limits in [limits, Limits { workgroups: 1, ..limits }] {
         for count in [4096, 4097, 10_001, 300_001] {
-            let x = numbers(5, count);
-            let t: Vec<f32> = numbers(6, count).iter().map(|t| t.abs()).collect();
-            let plan = loss(Loss::BinaryCrossEntropy, &Activation::Sigmoid, count, 1, 1, &limits);
-            let parts = plan.dispatches.iter().filter(|dispatch| matches!(dispatch.kernel, Kernel::PartialLoss(..))).count();
-            assert_eq!(
-                parts,
-                if count == 4096 { 0 } else { count.div_ceil(4096).min(if limits.workgroups == 1 { usize::MAX } else { 1 }) }
-            );
-            let write: [(&str, &[f32]); 2] = [("sums", &x), ("targets", &t)];
-            let got = run_steps(&gpu, plan, &[Step::default()], &write, &["losses"]).remove(0);
-            let (x, t) = (wide(&x), wide(&t));
-            let expected = twin::loss(Loss::BinaryCrossEntropy, &Activation::Sigmoid, (&x, &x, &t), 1, None) / count as f64;
-            // Terms of the order of 1, some hundred additions deep.
-            assert_close(&format!("{count}"), &got, &[expected], |_| 1e-5 * expected);
+            cases.case([mod4("count mod 4", count), by("workgroups", limits.workgroups)], count, || {
+                let x = numbers(5, count);
+                let t: Vec<f32> = numbers(6, count).iter().map(|t| t.abs()).collect();
+                let plan = loss(Loss::BinaryCrossEntropy, &Activation::Sigmoid, count, 1, 1, &limits);
+                let parts = plan.dispatches.iter().filter(|dispatch| matches!(dispatch.kernel, Kernel::PartialLoss(..))).count();
+                assert_eq!(
+                    parts,
+                    if count == 4096 { 0 } else { count.div_ceil(4096).min(if limits.workgroups == 1 { usize::MAX } else { 1 }) }
+                );
+                let write: [(&str, &[f32]); 2] = [("sums", &x), ("targets", &t)];
+                let got = run_steps(&gpu, plan, &[Step::default()], &write, &["losses"]).remove(0);
+                let (x, t) = (wide(&x), wide(&t));
+                let expected = twin::loss(Loss::BinaryCrossEntropy, &Activation::Sigmoid, (&x, &x, &t), 1, None) / count as f64;
+                // Terms of the order of 1, some hundred additions deep.
+                assert_close(&format!("{count}"), &got, &[expected], |_| 1e-5 * expected);
+            });
         }
     }
+    cases.finish();
 }
 
 /// Very many elements: the parts add up, and the step is counted once.

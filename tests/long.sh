@@ -22,11 +22,12 @@ suite() {
 # The modules of tests/shaders.rs through SPIR-V's own validator.
 modules() {
     command -v spirv-val >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install -y -qq spirv-tools >/dev/null; } || { echo "spirv-val is missing: install spirv-tools"; return 1; }
-    cargo test --quiet --locked --release --workspace --test shaders >/dev/null || return 1
-    cargo run --locked --quiet --manifest-path tests/naga/Cargo.toml --target-dir target/naga -- target/tmp/modules || return 1
-    local bad=0 module
-    for module in target/tmp/modules/*.spv; do spirv-val --target-env vulkan1.1 "$module" || { bad=$((bad + 1)); echo "$module"; }; done
-    echo "$(ls target/tmp/modules/*.spv | wc -l) modules, $bad of them refused by spirv-val"
+    local folder=$PWD/target/tmp/suite.$$ bad=0 module
+    SHADERPROP_TESTS=$folder cargo test --quiet --locked --release --workspace --test shaders >/dev/null || return 1
+    cargo run --locked --quiet --manifest-path tests/naga/Cargo.toml --target-dir target/naga -- "$folder/modules" || return 1
+    for module in "$folder"/modules/*.spv; do spirv-val --target-env vulkan1.1 "$module" || { bad=$((bad + 1)); echo "$module"; }; done
+    echo "$(ls "$folder"/modules/*.spv | wc -l) modules, $bad of them refused by spirv-val"
+    rm -rf "$folder"
     [ $bad = 0 ]
 }
 bad=0

@@ -134,7 +134,7 @@ def noticed(program, before, after, place):
         sys.exit("expected each shader in each program; build them anew")
     place.write_bytes(program.replace(before, after))
     place.chmod(0o755)
-    env = dict(os.environ, RUST_BACKTRACE="0", MESA_SHADER_CACHE_DISABLE="true")
+    env = dict(os.environ, RUST_BACKTRACE="0", MESA_SHADER_CACHE_DISABLE="true", SHADERPROP_FIRST_FAILURE="1")
     running = subprocess.Popen([place, "--nocapture"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     # A program that does not end is noticed as well.
     clock = threading.Timer(LONGEST, running.kill)
@@ -159,7 +159,7 @@ def noticed(program, before, after, place):
 def main():
     pattern = sys.argv[1] if len(sys.argv) > 1 else ""
     tests = programs()
-    place = ROOT / "target" / "mutant"
+    place = ROOT / "target" / f"mutant.{os.getpid()}"
     for name, program in zip(TESTS, tests):
         if noticed(program, b"// matmul", b"// matmul", place):
             sys.exit(f"expected the tests {name} to pass as they are; mend them first")

@@ -1,5 +1,8 @@
 //! The planner keeps every limit, for any network and any device; no GPU is needed.
 
+mod common;
+
+use common::{Cases, by, mod4, mod4s};
 use rand::Rng;
 use shaderprop::internals::{
     Counts, Dispatch, Ending, Epilogue, EpochOrder, Factors, Kernel, LONGEST_LOOP, Layouts, Limits, Plan, Products, Scores,
@@ -36,6 +39,7 @@ fn ten_thousand_random_networks_and_limits() {
     let mut stream = Philox::new(1, 1, 0, 0);
     let mut pick = |from: usize, to: usize| from + stream.next_u32() as usize % (to - from);
     let (mut planned, mut refused, mut blocks, mut sliced) = (0, 0, 0, 0);
+    let mut cases = Cases::new();
     for _ in 0..10_000 {
         let activation = |i: usize| Activation::ALL[i % Activation::ALL.len()].clone();
         let network = (0..pick(1, 5)).fold(Network::new(pick(1, 300)), |network, i| network.dense(pick(1, 300), activation(i)));
@@ -72,31 +76,42 @@ fn ten_thousand_random_networks_and_limits() {
             }
         };
         planned += 1;
-        let is = |wanted: fn(&Kernel) -> bool| plan.dispatches.iter().any(|dispatch| wanted(&dispatch.kernel));
-        blocks += usize::from(is(|kernel| matches!(kernel, Kernel::Product(_))));
-        sliced += usize::from(is(|kernel| matches!(kernel, Kernel::SumSlices { .. })));
-        for buffer in &plan.buffers {
-            assert!(buffer.len as u64 * 4 <= limits.buffer);
-        }
-        for dispatch in &plan.dispatches {
-            assert!(dispatch.workgroups.iter().all(|count| (1..=limits.workgroups).contains(count)), "{}", dispatch.formula);
-            assert!(dispatch.nanoseconds <= 250_000_000, "{}", dispatch.formula);
-            for operand in &dispatch.operands {
-                let tensor = &plan.tensors[operand.tensor.0];
-                assert!((tensor.rows * tensor.columns) as u64 * 4 <= limits.binding, "{}", tensor.name);
-                assert_eq!(tensor.offset % 64, 0, "{}: WebGPU's coarsest offset alignment is 256 bytes", tensor.name);
-                assert!(tensor.offset + tensor.rows * tensor.columns <= plan.buffers[tensor.buffer].len, "{}", tensor.name);
+        let keys = [
+            mod4("rows mod 4", rows),
+            by("products", format!("{:?}", limits.products)),
+            by("loss", loss.name()),
+            by("optimizer", training.optimizer.name()),
+        ];
+        let what = format!("{training:?}, {limits:?}");
+        cases.case(keys, &what, || {
+            let is = |wanted: fn(&Kernel) -> bool| plan.dispatches.iter().any(|dispatch| wanted(&dispatch.kernel));
+            blocks += usize::from(is(|kernel| matches!(kernel, Kernel::Product(_))));
+            sliced += usize::from(is(|kernel| matches!(kernel, Kernel::SumSlices { .. })));
+            for buffer in &plan.buffers {
+                assert!(buffer.len as u64 * 4 <= limits.buffer);
             }
-            // No buffer is read in one binding and written in another of the same dispatch.
-            for written in dispatch.operands.iter().filter(|operand| operand.written) {
-                let buffer = |id: shaderprop::internals::Id| plan.tensors[id.0].buffer;
-                let same = dispatch.operands.iter().filter(|operand| buffer(operand.tensor) == buffer(written.tensor)).count();
-                assert_eq!(same, 1, "{}", dispatch.formula);
+            for dispatch in &plan.dispatches {
+                assert!(dispatch.workgroups.iter().all(|count| (1..=limits.workgroups).contains(count)), "{}", dispatch.formula);
+                assert!(dispatch.nanoseconds <= 250_000_000, "{}", dispatch.formula);
+                for operand in &dispatch.operands {
+                    let tensor = &plan.tensors[operand.tensor.0];
+                    assert!((tensor.rows * tensor.columns) as u64 * 4 <= limits.binding, "{}", tensor.name);
+                    assert_eq!(tensor.offset % 64, 0, "{}: WebGPU's coarsest offset alignment is 256 bytes", tensor.name);
+                    assert!(tensor.offset + tensor.rows * tensor.columns <= plan.buffers[tensor.buffer].len, "{}", tensor.name);
+                }
+                // No buffer is read in one binding and written in another of the same dispatch.
+                for written in dispatch.operands.iter().filter(|operand| operand.written) {
+                    let buffer = |id: shaderprop::internals::Id| plan.tensors[id.0].buffer;
+                    let same =
+                        dispatch.operands.iter().filter(|operand| buffer(operand.tensor) == buffer(written.tensor)).count();
+                    assert_eq!(same, 1, "{}", dispatch.formula);
+                }
             }
-        }
+        });
     }
     assert!(planned > 1000 && refused > 1000, "{planned} planned, {refused} refused: both must be tested");
     assert!(blocks > 300 && sliced > 100, "{blocks} by blocks, {sliced} in slices: all must be tested");
+    cases.finish();
 }
 
 /// What a dispatch loops over, and which elements it computes: from its parameters, by their names.
@@ -112,6 +127,7 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
     let mut stream = Philox::new(2, 1, 0, 0);
     let mut pick = |from: usize, to: usize| from + stream.next_u32() as usize % (to - from);
     let mut cut = 0;
+    let mut cases = Cases::new();
     for _ in 0..400 {
         let network = Network::new(pick(1, 3000)).dense(pick(1, 3000), Activation::Tanh).dense(pick(1, 40), Activation::Sigmoid);
         let limits = Limits {
@@ -122,78 +138,85 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
             ..limits()
         };
         let rows = pick(1, 200_000);
-        let plan =
-            Plan::training(&TrainingStep::new(&network, Loss::BinaryCrossEntropy, rows), TABLE, limits).expect("a plan").plan;
-        let mut rest = plan.dispatches.as_slice();
-        while let Some(first) = rest.first() {
-            let pieces =
-                rest.iter().take_while(|dispatch| dispatch.formula == first.formula && dispatch.kernel == first.kernel).count();
-            let (stage, after) = rest.split_at(pieces);
-            rest = after;
-            let names = first.kernel.row().params;
-            cut += usize::from(pieces > 1);
-            // Terms of the sums, elements, both from 0 without a gap; terms change slowest.
-            let (mut terms_end, mut elements_end, mut whole, mut counted) = (0, 0, None, 0);
-            for dispatch in stage {
-                assert!(dispatch.nanoseconds <= 250_000_000, "{}: {} ns", dispatch.formula, dispatch.nanoseconds);
-                assert!(dispatch.workgroups[0] <= limits.workgroups);
-                let terms = field(dispatch, &names, "k_first").zip(field(dispatch, &names, "k_end"));
-                let terms =
-                    terms.or(field(dispatch, &names, "row_first").zip(field(dispatch, &names, "row_end"))).unwrap_or((0, 1));
-                assert!(terms.1 - terms.0 <= LONGEST_LOOP, "{}: {terms:?}", dispatch.formula);
-                if let Kernel::Loss(..) | Kernel::TotalLoss = dispatch.kernel {
-                    let elements = rows * network.outputs();
-                    let parts = if dispatch.kernel == Kernel::TotalLoss { elements.div_ceil(4096) } else { elements };
-                    assert_eq!((pieces, field(dispatch, &names, "count")), (1, Some(parts)));
-                    assert!(parts.div_ceil(64) + 6 <= LONGEST_LOOP);
-                    continue;
+        let keys = [mod4("rows mod 4", rows), mod4("inputs mod 4", network.inputs()), by("software", limits.software)];
+        let what = format!("{rows} rows, {network:?}, {limits:?}");
+        cases.case(keys, &what, || {
+            let plan =
+                Plan::training(&TrainingStep::new(&network, Loss::BinaryCrossEntropy, rows), TABLE, limits).expect("a plan").plan;
+            let mut rest = plan.dispatches.as_slice();
+            while let Some(first) = rest.first() {
+                let pieces = rest
+                    .iter()
+                    .take_while(|dispatch| dispatch.formula == first.formula && dispatch.kernel == first.kernel)
+                    .count();
+                let (stage, after) = rest.split_at(pieces);
+                rest = after;
+                let names = first.kernel.row().params;
+                cut += usize::from(pieces > 1);
+                // Terms of the sums, elements, both from 0 without a gap; terms change slowest.
+                let (mut terms_end, mut elements_end, mut whole, mut counted) = (0, 0, None, 0);
+                for dispatch in stage {
+                    assert!(dispatch.nanoseconds <= 250_000_000, "{}: {} ns", dispatch.formula, dispatch.nanoseconds);
+                    assert!(dispatch.workgroups[0] <= limits.workgroups);
+                    let terms = field(dispatch, &names, "k_first").zip(field(dispatch, &names, "k_end"));
+                    let terms =
+                        terms.or(field(dispatch, &names, "row_first").zip(field(dispatch, &names, "row_end"))).unwrap_or((0, 1));
+                    assert!(terms.1 - terms.0 <= LONGEST_LOOP, "{}: {terms:?}", dispatch.formula);
+                    if let Kernel::Loss(..) | Kernel::TotalLoss = dispatch.kernel {
+                        let elements = rows * network.outputs();
+                        let parts = if dispatch.kernel == Kernel::TotalLoss { elements.div_ceil(4096) } else { elements };
+                        assert_eq!((pieces, field(dispatch, &names, "count")), (1, Some(parts)));
+                        assert!(parts.div_ceil(64) + 6 <= LONGEST_LOOP);
+                        continue;
+                    }
+                    let Some((start, end)) = field(dispatch, &names, "first").zip(field(dispatch, &names, "end")) else {
+                        // The update, piece by piece of the flat buffer.
+                        let width = if let Kernel::Update { width, .. } = dispatch.kernel { width as usize } else { 1 };
+                        let count = field(dispatch, &names, "count").expect("a count") * width;
+                        let piece =
+                            &plan.tensors[dispatch.operands.iter().rfind(|operand| operand.written).expect("an output").tensor.0];
+                        assert_eq!((piece.offset, piece.columns), (counted, count));
+                        assert!(count <= 64 * width * dispatch.workgroups[0] as usize);
+                        counted += count;
+                        continue;
+                    };
+                    match dispatch.kernel {
+                        Kernel::PartialLoss(..) => assert_eq!((end - start).div_ceil(4096), dispatch.workgroups[0] as usize),
+                        _ => assert!(end - start <= 64 * dispatch.workgroups[0] as usize),
+                    }
+                    if terms.0 == terms_end && start == 0 {
+                        assert!(whole.is_none_or(|whole| whole == elements_end), "{}: a gap at the end", dispatch.formula);
+                        whole = (terms_end > 0).then_some(elements_end).or(whole);
+                        (terms_end, elements_end) = (terms.1, 0);
+                    }
+                    assert_eq!((terms.1, start), (terms_end, elements_end), "{}: a gap", dispatch.formula);
+                    elements_end = end;
                 }
-                let Some((start, end)) = field(dispatch, &names, "first").zip(field(dispatch, &names, "end")) else {
-                    // The update, piece by piece of the flat buffer.
-                    let width = if let Kernel::Update { width, .. } = dispatch.kernel { width as usize } else { 1 };
-                    let count = field(dispatch, &names, "count").expect("a count") * width;
-                    let piece =
-                        &plan.tensors[dispatch.operands.iter().rfind(|operand| operand.written).expect("an output").tensor.0];
-                    assert_eq!((piece.offset, piece.columns), (counted, count));
-                    assert!(count <= 64 * width * dispatch.workgroups[0] as usize);
-                    counted += count;
-                    continue;
+                let written = first.operands.iter().rfind(|operand| operand.written).expect("an output").tensor;
+                let output = &plan.tensors[written.0];
+                let expected = match first.kernel {
+                    Kernel::Update { .. } => {
+                        assert_eq!(counted, plan.buffers[output.buffer].len);
+                        continue;
+                    }
+                    Kernel::Loss(..) | Kernel::TotalLoss => continue,
+                    Kernel::PartialLoss(..) => rows * network.outputs(),
+                    _ => output.rows * output.columns,
                 };
-                match dispatch.kernel {
-                    Kernel::PartialLoss(..) => assert_eq!((end - start).div_ceil(4096), dispatch.workgroups[0] as usize),
-                    _ => assert!(end - start <= 64 * dispatch.workgroups[0] as usize),
-                }
-                if terms.0 == terms_end && start == 0 {
-                    assert!(whole.is_none_or(|whole| whole == elements_end), "{}: a gap at the end", dispatch.formula);
-                    whole = (terms_end > 0).then_some(elements_end).or(whole);
-                    (terms_end, elements_end) = (terms.1, 0);
-                }
-                assert_eq!((terms.1, start), (terms_end, elements_end), "{}: a gap", dispatch.formula);
-                elements_end = end;
+                assert_eq!(elements_end, expected, "{}", first.formula);
+                let read = &plan.tensors[first.operands[0].tensor.0];
+                let terms = match first.kernel {
+                    // a is of shape (M, K) or (K, M), and c of (M, N).
+                    Kernel::Matmul => read.rows * read.columns / output.rows,
+                    Kernel::BiasGradient => rows,
+                    _ => 1,
+                };
+                assert_eq!(terms_end, terms, "{}: not all terms", first.formula);
             }
-            let written = first.operands.iter().rfind(|operand| operand.written).expect("an output").tensor;
-            let output = &plan.tensors[written.0];
-            let expected = match first.kernel {
-                Kernel::Update { .. } => {
-                    assert_eq!(counted, plan.buffers[output.buffer].len);
-                    continue;
-                }
-                Kernel::Loss(..) | Kernel::TotalLoss => continue,
-                Kernel::PartialLoss(..) => rows * network.outputs(),
-                _ => output.rows * output.columns,
-            };
-            assert_eq!(elements_end, expected, "{}", first.formula);
-            let read = &plan.tensors[first.operands[0].tensor.0];
-            let terms = match first.kernel {
-                // a is of shape (M, K) or (K, M), and c of (M, N).
-                Kernel::Matmul => read.rows * read.columns / output.rows,
-                Kernel::BiasGradient => rows,
-                _ => 1,
-            };
-            assert_eq!(terms_end, terms, "{}: not all terms", first.formula);
-        }
+        });
     }
     assert!(cut > 1000, "only {cut} stages were cut: little was tested");
+    cases.finish();
 }
 
 /// Products by blocks cover every element once, in rectangles within all limits; their slices cover all terms, in loops that are short
@@ -203,6 +226,7 @@ fn products_are_covered_once_and_keep_the_limits() {
     let mut stream = Philox::new(3, 1, 0, 0);
     let mut pick = |from: usize, to: usize| from + stream.next_u32() as usize % (to - from);
     let (mut cut, mut sliced) = (0, 0);
+    let mut cases = Cases::new();
     for round in 0..3000 {
         let products = PRODUCTS[1 + round % 3];
         let limits = Limits { software: pick(0, 2) == 0, workgroups: pick(200, 65_536) as u32, products, ..limits() };
@@ -221,47 +245,53 @@ fn products_are_covered_once_and_keep_the_limits() {
             continue;
         }
         let family = products.family(shape).expect("a family");
-        let (mut covered, mut rounds) = (0, 0);
-        // Where the next rectangle begins: slices go on fastest, then rows, then columns.
-        let (mut next_column, mut next_row, mut next_slice) = (0, 0, 0);
-        let product = plan.dispatches.iter().find(|dispatch| !matches!(dispatch.kernel, Kernel::SumSlices { .. }));
-        let kernel = &product.expect("a product").kernel;
-        let names = kernel.row().params;
-        for dispatch in &plan.dispatches {
-            assert!(dispatch.workgroups.iter().all(|count| (1..=limits.workgroups).contains(count)), "{m}×{k}×{n}");
-            assert!(dispatch.nanoseconds <= 250_000_000, "{m}×{k}×{n}: {} ns", dispatch.nanoseconds);
-            if matches!(dispatch.kernel, Kernel::SumSlices { .. }) {
-                continue;
+        let keys =
+            mod4s((m, k, n)).into_iter().chain([by("products", format!("{products:?}")), by("family", format!("{family:?}"))]);
+        let what = format!("{m}×{k}×{n}");
+        cases.case(keys, &what, || {
+            let (mut covered, mut rounds) = (0, 0);
+            // Where the next rectangle begins: slices go on fastest, then rows, then columns.
+            let (mut next_column, mut next_row, mut next_slice) = (0, 0, 0);
+            let product = plan.dispatches.iter().find(|dispatch| !matches!(dispatch.kernel, Kernel::SumSlices { .. }));
+            let kernel = &product.expect("a product").kernel;
+            let names = kernel.row().params;
+            for dispatch in &plan.dispatches {
+                assert!(dispatch.workgroups.iter().all(|count| (1..=limits.workgroups).contains(count)), "{m}×{k}×{n}");
+                assert!(dispatch.nanoseconds <= 250_000_000, "{m}×{k}×{n}: {} ns", dispatch.nanoseconds);
+                if matches!(dispatch.kernel, Kernel::SumSlices { .. }) {
+                    continue;
+                }
+                assert_eq!(dispatch.kernel, *kernel);
+                let get = |name| field(dispatch, &names, name).expect("a parameter");
+                let [down, across, slices] = dispatch.workgroups.map(|count| count as usize);
+                let rows = get("row_end") - get("row_first");
+                assert_eq!((get("row_first") % family.rows() as usize, get("column_first") % family.columns() as usize), (0, 0));
+                assert_eq!(rows.div_ceil(family.rows() as usize), down);
+                let columns = (n - get("column_first")).min(across * family.columns() as usize);
+                let (terms, first) = (get("slice_terms"), get("slice_first"));
+                assert_eq!(terms % family.depth() as usize, 0);
+                // The last slice ends with the last term, the others before it.
+                let end = ((first + slices) * terms).min(k);
+                assert!(end > (first + slices - 1) * terms, "{k} terms: an empty slice");
+                covered += rows * columns * (end - first * terms);
+                assert_eq!((get("column_first"), get("row_first"), first), (next_column, next_row, next_slice), "{m}×{k}×{n}");
+                next_slice += slices;
+                if end == k {
+                    (next_slice, next_row) = (0, get("row_end"));
+                }
+                if end == k && next_row == shape.all_rows() {
+                    (next_row, next_column) = (0, next_column + columns);
+                }
+                rounds = terms / family.depth() as usize + family.finishing_rounds() as usize;
+                sliced += usize::from(slices > 1);
             }
-            assert_eq!(dispatch.kernel, *kernel);
-            let get = |name| field(dispatch, &names, name).expect("a parameter");
-            let [down, across, slices] = dispatch.workgroups.map(|count| count as usize);
-            let rows = get("row_end") - get("row_first");
-            assert_eq!((get("row_first") % family.rows() as usize, get("column_first") % family.columns() as usize), (0, 0));
-            assert_eq!(rows.div_ceil(family.rows() as usize), down);
-            let columns = (n - get("column_first")).min(across * family.columns() as usize);
-            let (terms, first) = (get("slice_terms"), get("slice_first"));
-            assert_eq!(terms % family.depth() as usize, 0);
-            // The last slice ends with the last term, the others before it.
-            let end = ((first + slices) * terms).min(k);
-            assert!(end > (first + slices - 1) * terms, "{k} terms: an empty slice");
-            covered += rows * columns * (end - first * terms);
-            assert_eq!((get("column_first"), get("row_first"), first), (next_column, next_row, next_slice), "{m}×{k}×{n}");
-            next_slice += slices;
-            if end == k {
-                (next_slice, next_row) = (0, get("row_end"));
-            }
-            if end == k && next_row == shape.all_rows() {
-                (next_row, next_column) = (0, next_column + columns);
-            }
-            rounds = terms / family.depth() as usize + family.finishing_rounds() as usize;
-            sliced += usize::from(slices > 1);
-        }
-        assert_eq!(covered, shape.all_rows() * n * k, "{m}×{k}×{n}");
-        assert!(rounds <= LONGEST_LOOP);
-        cut += usize::from(plan.dispatches.len() > 2);
+            assert_eq!(covered, shape.all_rows() * n * k, "{m}×{k}×{n}");
+            assert!(rounds <= LONGEST_LOOP);
+            cut += usize::from(plan.dispatches.len() > 2);
+        });
     }
     assert!(cut > 100 && sliced > 100, "{cut} were cut and {sliced} sliced: little was tested");
+    cases.finish();
 }
 
 /// A product that would take longer than its estimate allows is cut into rows; on slow adapters sooner.

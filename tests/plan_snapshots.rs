@@ -1,6 +1,8 @@
 //! Plans read as they did when somebody last looked at them: what is allocated, what each dispatch is, how it was cut, and what is refused.
 //! Where that is meant to change, the message says how to keep the new ones; their diff is then to be read.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
@@ -80,8 +82,7 @@ fn written<I>(name: &'static str, planned: Result<Planned<I>, Error>) -> Written
 fn plans_are_as_in_the_snapshots() {
     let plans = [small_networks(), wide_networks(), cut_stages(), vec![refused()]].concat();
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/plans");
-    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plans");
-    fs::create_dir_all(&made).expect("a folder");
+    let made = common::folder("plans");
     let mut differing = Vec::new();
     for (name, text) in &plans {
         fs::write(made.join(name), text).expect("the plan");

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::{Arc, LazyLock};
 
-use common::{U, ULP, assert_close, find, g, numbers, run, wide};
+use common::{Cases, Key, U, ULP, assert_close, by, find, g, mod4, mod4s, numbers, run, wide};
 use shaderprop::internals::reference as twin;
 use shaderprop::internals::{
     Ending, Epilogue, Factors, Family, Gpu, Id, Kernel, Layouts, Limits, Plan, Planned, Products, RowBlocks, Rule, Shape, Staged,
@@ -103,8 +103,20 @@ fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     twin::transpose(&wide(values), rows, columns).iter().map(|value| *value as f32).collect()
 }
 
+/// What the cases of a layout and a family have in common.
+fn keys(layouts: Layouts, family: impl std::fmt::Debug, shape: (usize, usize, usize)) -> impl Iterator<Item = Key> {
+    mod4s(shape).into_iter().chain([by("layout", format!("{layouts:?}")), by("family", format!("{family:?}"))])
+}
+
+/// The same for what a product ends with.
+fn finished(shape: (usize, usize, usize), family: Family, activation: &Activation) -> impl Iterator<Item = Key> {
+    let name = activation.name().to_owned();
+    mod4s(shape).into_iter().chain([by("activation", name), by("family", format!("{family:?}"))])
+}
+
 /// Runs the product in the three layouts and checks each element and both canaries.
-fn check(gpu: &Arc<Gpu>, limits: &Limits, (m, k, n): (usize, usize, usize), case: &Case) {
+fn check(cases: &mut Cases, gpu: &Arc<Gpu>, limits: &Limits, (m, k, n): (usize, usize, usize)) {
+    let case = case((m, k, n));
     let mut flat = vec![f32::NAN; 64 + m * n + 64];
     flat[..64].fill(CANARY);
     flat[64 + m * n..].fill(CANARY);
@@ -112,12 +124,17 @@ fn check(gpu: &Arc<Gpu>, limits: &Limits, (m, k, n): (usize, usize, usize), case
         let a = if layouts == Layouts::TransposedA { transposed(&case.a, m, k) } else { case.a.clone() };
         let b = if layouts == Layouts::TransposedB { transposed(&case.b, k, n) } else { case.b.clone() };
         let plan = product(layouts, (m, k, n), limits);
-        let what = format!("{layouts:?} {m}×{k}×{n} {}", plan.dispatches[0].kernel.label());
-        let read = run(gpu, plan, 1, &[("a", &a), ("b", &b), ("flat", &flat)], &["flat"]).remove(0);
-        let (before, rest) = read.split_at(64);
-        let (c, after) = rest.split_at(m * n);
-        assert_close(&what, c, &case.expected, |i| g(k) * case.magnitudes[i]);
-        assert!(before.iter().chain(after).all(|value| *value == CANARY), "{what}: beside c");
+        let kernel = &plan.dispatches[0].kernel;
+        let family = if let Kernel::Product(product) = kernel { format!("{:?}", product.family) } else { kernel.label() };
+        let what = format!("{layouts:?} {m}×{k}×{n} {}", kernel.label());
+        let keys = mod4s((m, k, n)).into_iter().chain([by("layout", format!("{layouts:?}")), by("family", family)]);
+        cases.case(keys, &what, || {
+            let read = run(gpu, plan, 1, &[("a", &a), ("b", &b), ("flat", &flat)], &["flat"]).remove(0);
+            let (before, rest) = read.split_at(64);
+            let (c, after) = rest.split_at(m * n);
+            assert_close("c", c, &case.expected, |i| g(k) * case.magnitudes[i]);
+            assert!(before.iter().chain(after).all(|value| *value == CANARY), "beside c");
+        });
     }
 }
 
@@ -125,16 +142,15 @@ fn check(gpu: &Arc<Gpu>, limits: &Limits, (m, k, n): (usize, usize, usize), case
 #[test]
 fn every_triple_of_edge_sizes() {
     let (gpu, limits) = open();
-    let mut products = 0;
+    let mut cases = Cases::new();
     for m in EDGES {
         for k in EDGES {
             for n in EDGES {
-                check(&gpu, &limits, (m, k, n), &case((m, k, n)));
-                products += 3;
+                check(&mut cases, &gpu, &limits, (m, k, n));
             }
         }
     }
-    assert_eq!(products, 17_496);
+    assert_eq!(cases.finish(), 17_496);
 }
 
 #[test]
@@ -158,12 +174,14 @@ fn every_family_at_awkward_sizes() {
         (129, 130, 131),
         (132, 36, 260),
     ];
+    let mut cases = Cases::new();
     for family in families(&limits) {
         let limits = Limits { products: Products::Always(family), ..limits };
         for shape in shapes {
-            check(&gpu, &limits, shape, &case(shape));
+            check(&mut cases, &gpu, &limits, shape);
         }
     }
+    cases.finish();
 }
 
 /// Sums on both sides of the 65,535 rounds after which some drivers stop, in as many slices as the device takes.
@@ -171,18 +189,23 @@ fn every_family_at_awkward_sizes() {
 fn long_sums_are_whole() {
     let (gpu, limits) = open();
     let tiles = Limits { products: Products::Tiles, ..limits };
+    let mut cases = Cases::new();
     for k in [65_534, 65_535, 65_536, 65_537, 70_000, 131_072, 131_073, 2_000_000] {
         for limits in [limits, tiles] {
             for layouts in LAYOUTS {
                 // Where c has 64 elements nothing lies between its last slice and the end of the slices, in which one more would be all zeros.
                 for (m, n) in [(2, 3), (8, 8)].into_iter().filter(|(m, _)| *m == 2 || k < 100_000) {
-                    let plan = product(layouts, (m, k, n), &limits);
-                    let c = run(&gpu, plan, 1, &[("a", &vec![1.0; m * k]), ("b", &vec![1.0; k * n])], &["c"]).remove(0);
-                    assert_eq!(c, vec![k as f32; m * n], "{layouts:?} {k} {:?}", limits.products);
+                    let products = limits.products;
+                    cases.case(keys(layouts, products, (m, k, n)), format!("{layouts:?} {m}×{k}×{n} {products:?}"), || {
+                        let plan = product(layouts, (m, k, n), &limits);
+                        let c = run(&gpu, plan, 1, &[("a", &vec![1.0; m * k]), ("b", &vec![1.0; k * n])], &["c"]).remove(0);
+                        assert_eq!(c, vec![k as f32; m * n]);
+                    });
                 }
             }
         }
     }
+    cases.finish();
 }
 
 /// A product with so many columns that its sums are in one slice for as long as that is allowed: the longest slice, and one term more.
@@ -190,6 +213,7 @@ fn long_sums_are_whole() {
 fn the_longest_slice_is_whole() {
     let (gpu, limits) = open();
     let narrow = |family: &Family| matches!(family, Family::Rows(RowBlocks { width: 1, .. }));
+    let mut cases = Cases::new();
     for family in families(&limits).into_iter().filter(narrow) {
         let limits = Limits { products: Products::Always(family), ..limits };
         let (m, n) = (1, 17 * family.columns() as usize);
@@ -204,11 +228,14 @@ fn the_longest_slice_is_whole() {
             *(if slices(middle) { &mut too_long } else { &mut longest }) = middle;
         }
         for k in [longest, too_long] {
-            let plan = product(Layouts::Plain, (m, k, n), &limits);
-            let c = run(&gpu, plan, 1, &[("a", &vec![1.0; k]), ("b", &vec![1.0; k * n])], &["c"]).remove(0);
-            assert!(c.iter().all(|value| *value == k as f32), "{family:?} {k}");
+            cases.case(keys(Layouts::Plain, family, (m, k, n)), format!("{family:?} {k}"), || {
+                let plan = product(Layouts::Plain, (m, k, n), &limits);
+                let c = run(&gpu, plan, 1, &[("a", &vec![1.0; k]), ("b", &vec![1.0; k * n])], &["c"]).remove(0);
+                assert!(c.iter().all(|value| *value == k as f32));
+            });
         }
     }
+    cases.finish();
 }
 
 /// A product that is cut, by its workgroups or its time, in rows and in columns, computes what the whole one does, to the bit.
@@ -216,21 +243,24 @@ fn the_longest_slice_is_whole() {
 fn cutting_changes_no_bit() {
     let (gpu, limits) = open();
     let sums = |kernel: &Kernel| matches!(kernel, Kernel::SumSlices { .. });
-    let mut sliced = 0;
+    let (mut sliced, mut cases) = (0, Cases::new());
     for family in families(&limits) {
         let limits = Limits { products: Products::Always(family), ..limits };
         let few = Limits { workgroups: 2, ..limits };
         for (m, k, n) in [(3 * family.rows() as usize + 1, 70, 3 * family.columns() as usize + 1), (5, 7, 500), (4, 2048, 36)] {
             for layouts in LAYOUTS {
-                let (whole, cut) = (product(layouts, (m, k, n), &limits), product(layouts, (m, k, n), &few));
-                assert!(cut.dispatches.len() > whole.dispatches.len(), "{family:?}");
-                sliced += usize::from(cut.dispatches.iter().filter(|dispatch| sums(&dispatch.kernel)).count() > 1);
-                let (a, b) = (numbers(1, m * k), numbers(2, k * n));
-                let c = |plan| run(&gpu, plan, 1, &[("a", &a), ("b", &b), ("c", &vec![f32::NAN; m * n])], &["c"]).remove(0);
-                assert_eq!(c(whole), c(cut), "{family:?} {layouts:?}");
+                cases.case(keys(layouts, family, (m, k, n)), format!("{family:?} {layouts:?} {m}×{k}×{n}"), || {
+                    let (whole, cut) = (product(layouts, (m, k, n), &limits), product(layouts, (m, k, n), &few));
+                    assert!(cut.dispatches.len() > whole.dispatches.len(), "it is not cut");
+                    sliced += usize::from(cut.dispatches.iter().filter(|dispatch| sums(&dispatch.kernel)).count() > 1);
+                    let (a, b) = (numbers(1, m * k), numbers(2, k * n));
+                    let c = |plan| run(&gpu, plan, 1, &[("a", &a), ("b", &b), ("c", &vec![f32::NAN; m * n])], &["c"]).remove(0);
+                    assert_eq!(c(whole), c(cut));
+                });
             }
         }
     }
+    cases.finish();
     assert!(sliced > 10, "the sums of {sliced} products in slices were cut");
 }
 
@@ -238,19 +268,23 @@ fn cutting_changes_no_bit() {
 #[test]
 fn the_same_bits_every_time() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for family in families(&limits) {
         let limits = Limits { products: Products::Always(family), ..limits };
         let (m, k, n) = (65, 1031, 67);
-        let (a, b) = (numbers(1, m * k), numbers(2, k * n));
-        let c = || {
-            let plan = product(Layouts::TransposedA, (m, k, n), &limits);
-            run(&gpu, plan, 1, &[("a", &a), ("b", &b)], &["c"]).remove(0)
-        };
-        let first = c();
-        for _ in 0..5 {
-            assert_eq!(c(), first, "{family:?}");
-        }
+        cases.case([by("family", format!("{family:?}"))], format!("{family:?}"), || {
+            let (a, b) = (numbers(1, m * k), numbers(2, k * n));
+            let c = || {
+                let plan = product(Layouts::TransposedA, (m, k, n), &limits);
+                run(&gpu, plan, 1, &[("a", &a), ("b", &b)], &["c"]).remove(0)
+            };
+            let first = c();
+            for _ in 0..5 {
+                assert_eq!(c(), first);
+            }
+        });
     }
+    cases.finish();
 }
 
 /// Where the finish's operands are, and which shapes: rows that are and are no multiple of four, one slice and several.
@@ -259,6 +293,7 @@ const FINISHED: [(usize, usize, usize); 6] = [(5, 3, 4), (33, 17, 10), (64, 64, 
 #[test]
 fn sums_are_finished_by_bias_and_activation() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for family in families(&limits) {
         let limits = Limits { products: Products::Always(family), ..limits };
         for (m, k, n) in FINISHED {
@@ -266,119 +301,136 @@ fn sums_are_finished_by_bias_and_activation() {
             let activations = activations();
             let all = || activations.iter().flat_map(|activation| [(activation, false), (activation, true)]);
             for (activation, keeps) in all().take(if n == 10 || n == 64 { usize::MAX } else { 1 }) {
-                let Case { a, b, expected, magnitudes } = case((m, k, n));
-                let bias = numbers(3, n);
-                let mut plan = Plan::new(limits);
-                let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
-                let (ai, bi, ci) = (tensor("a", m, k), tensor("b", k, n), tensor("bias", 1, n));
-                let (sums, outputs) = (tensor("sums", m, n), tensor("outputs", m, n));
-                let epilogue = Epilogue::BiasActivation { activation: activation.clone(), sums: keeps };
-                let operands = [("bias", ci), ("sums", sums), ("outputs", outputs)];
-                let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-                let factors = Factors { layouts: Layouts::Plain, a: ai, b: bi };
-                plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias: 0 }, "y").expect("a plan");
-                let nan = vec![f32::NAN; m * n];
-                let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("bias", &bias), ("sums", &nan), ("outputs", &nan)];
-                let read = run(&gpu, plan, 1, &write, &["sums", "outputs"]);
+                let keys = finished((m, k, n), family, activation);
                 let what = format!("{family:?} {} {m}×{k}×{n}", activation.name());
-                let (x, y) = twin::bias_activation(activation, &expected, &wide(&bias));
-                let rounding = |i: usize| g(k + 1) * (magnitudes[i] + f64::from(bias[i % n].abs()));
-                if keeps {
-                    assert_close(&format!("{what}: x"), &read[0], &x, rounding);
-                }
-                // No slope is above 1.1; the formula of the activation itself is bounded in tests/kernels.rs.
-                assert_close(&format!("{what}: y"), &read[1], &y, |i| 1.1 * rounding(i) + 1e-5);
+                cases.case(keys, &what, || {
+                    let Case { a, b, expected, magnitudes } = case((m, k, n));
+                    let bias = numbers(3, n);
+                    let mut plan = Plan::new(limits);
+                    let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
+                    let (ai, bi, ci) = (tensor("a", m, k), tensor("b", k, n), tensor("bias", 1, n));
+                    let (sums, outputs) = (tensor("sums", m, n), tensor("outputs", m, n));
+                    let epilogue = Epilogue::BiasActivation { activation: activation.clone(), sums: keeps };
+                    let operands = [("bias", ci), ("sums", sums), ("outputs", outputs)];
+                    let shape = Shape { rows: m, columns: n, terms: k, ones: false };
+                    let factors = Factors { layouts: Layouts::Plain, a: ai, b: bi };
+                    plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias: 0 }, "y").expect("a plan");
+                    let nan = vec![f32::NAN; m * n];
+                    let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("bias", &bias), ("sums", &nan), ("outputs", &nan)];
+                    let read = run(&gpu, plan, 1, &write, &["sums", "outputs"]);
+                    let (x, y) = twin::bias_activation(activation, &expected, &wide(&bias));
+                    let rounding = |i: usize| g(k + 1) * (magnitudes[i] + f64::from(bias[i % n].abs()));
+                    if keeps {
+                        assert_close(&format!("{what}: x"), &read[0], &x, rounding);
+                    }
+                    // No slope is above 1.1; the formula of the activation itself is bounded in tests/kernels.rs.
+                    assert_close(&format!("{what}: y"), &read[1], &y, |i| 1.1 * rounding(i) + 1e-5);
+                });
             }
         }
     }
+    cases.finish();
 }
 
 #[test]
 fn sums_are_finished_by_the_derivative() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for family in families(&limits) {
         let limits = Limits { products: Products::Always(family), ..limits };
         for (m, k, n) in FINISHED {
             for activation in activations().iter().take(if n == 10 || n == 64 { usize::MAX } else { 1 }) {
-                let Case { a, b, expected, magnitudes } = case((m, k, n));
-                let x: Vec<f32> = numbers(5, m * n).iter().map(|x| 4.0 * x).collect();
-                let y: Vec<f32> = x.iter().map(|x| activation.value(f64::from(*x)) as f32).collect();
-                let mut plan = Plan::new(limits);
-                let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
-                let (ai, bi) = (tensor("a", m, k), tensor("b", n, k));
-                let operands =
-                    [("sums", tensor("sums", m, n)), ("outputs", tensor("outputs", m, n)), ("deltas", tensor("deltas", m, n))];
-                let shape = Shape { rows: m, columns: n, terms: k, ones: false };
-                let epilogue = Epilogue::Derivative(activation.clone());
-                let factors = Factors { layouts: Layouts::TransposedB, a: ai, b: bi };
-                plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias: 0 }, "delta").expect("a plan");
-                let (b, nan) = (transposed(&b, k, n), vec![f32::NAN; m * n]);
-                let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("sums", &x), ("outputs", &y), ("deltas", &nan)];
-                let read = run(&gpu, plan, 1, &write, &["deltas"]).remove(0);
-                let (x, y) = (wide(&x), wide(&y));
-                let delta = twin::hidden_delta(activation, &expected, &x, &y);
-                // The custom one's formula has a division, and the rounding of y in it.
-                let slope = |i: usize| match activation {
-                    Activation::Custom(_) => 1e-6 * expected[i].abs() * (1.0 + x[i].abs()),
-                    _ => 0.0,
-                };
-                let bound = |i: usize| (g(k) * magnitudes[i] + 4.0 * U * expected[i].abs()) * (1.0 + y[i] * y[i]) + slope(i);
-                assert_close(&format!("{family:?} {} {m}×{k}×{n}", activation.name()), &read, &delta, bound);
+                let keys = finished((m, k, n), family, activation);
+                let what = format!("{family:?} {} {m}×{k}×{n}", activation.name());
+                cases.case(keys, &what, || {
+                    let Case { a, b, expected, magnitudes } = case((m, k, n));
+                    let x: Vec<f32> = numbers(5, m * n).iter().map(|x| 4.0 * x).collect();
+                    let y: Vec<f32> = x.iter().map(|x| activation.value(f64::from(*x)) as f32).collect();
+                    let mut plan = Plan::new(limits);
+                    let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
+                    let (ai, bi) = (tensor("a", m, k), tensor("b", n, k));
+                    let operands = [
+                        ("sums", tensor("sums", m, n)),
+                        ("outputs", tensor("outputs", m, n)),
+                        ("deltas", tensor("deltas", m, n)),
+                    ];
+                    let shape = Shape { rows: m, columns: n, terms: k, ones: false };
+                    let epilogue = Epilogue::Derivative(activation.clone());
+                    let factors = Factors { layouts: Layouts::TransposedB, a: ai, b: bi };
+                    plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias: 0 }, "delta").expect("a plan");
+                    let (b, nan) = (transposed(&b, k, n), vec![f32::NAN; m * n]);
+                    let write: [(&str, &[f32]); 5] = [("a", &a), ("b", &b), ("sums", &x), ("outputs", &y), ("deltas", &nan)];
+                    let read = run(&gpu, plan, 1, &write, &["deltas"]).remove(0);
+                    let (x, y) = (wide(&x), wide(&y));
+                    let delta = twin::hidden_delta(activation, &expected, &x, &y);
+                    // The custom one's formula has a division, and the rounding of y in it.
+                    let slope = |i: usize| match activation {
+                        Activation::Custom(_) => 1e-6 * expected[i].abs() * (1.0 + x[i].abs()),
+                        _ => 0.0,
+                    };
+                    let bound = |i: usize| (g(k) * magnitudes[i] + 4.0 * U * expected[i].abs()) * (1.0 + y[i] * y[i]) + slope(i);
+                    assert_close(&what, &read, &delta, bound);
+                });
             }
         }
     }
+    cases.finish();
 }
 
 /// The gradient of weight and bias and the update in one: the row of ones, its place, and nothing between and behind.
 #[test]
 fn sums_are_finished_by_the_update() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for family in families(&limits) {
         let limits = Limits { products: Products::Always(family), ..limits };
         for (m, k, n) in FINISHED {
-            let Case { a, b, expected, magnitudes } = case((m, k, n));
-            let bias = (m * n).next_multiple_of(64);
-            let len = bias + n + 64;
-            let before = numbers(4, len);
-            let mut plan = Plan::new(limits);
-            let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
-            let (ai, bi) = (tensor("a", k, m), tensor("b", k, n));
-            let (steps, cursor, losses) = (tensor("steps", 4096, 8), tensor("cursor", 1, 1), tensor("losses", 1, 1));
-            let table = StepTable { steps, cursor, losses };
-            let flat = plan.buffer("flat", len).expect("a buffer");
-            plan.view("flat", flat, 0, 1, len);
-            let parameters: Id = plan.view("parameters", flat, 0, 1, bias + n);
-            let operands = [("steps", steps), ("cursor", cursor), ("parameters", parameters)];
-            let shape = Shape { rows: m, columns: n, terms: k, ones: true };
-            let factors = Factors { layouts: Layouts::TransposedA, a: ai, b: bi };
-            let epilogue = Epilogue::Update(Rule::of(&Optimizer::Sgd, 0.0));
-            plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias }, "w").expect("a plan");
-            let got = gpu
-                .block_on(async {
-                    let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
-                    staged.write(ai, &transposed(&a, m, k))?;
-                    staged.write(bi, &b)?;
-                    staged.write(find(&staged.plan, "flat"), &before)?;
-                    staged.run(&table, &[Step { learning_rate: 0.5, ..Step::default() }], &[0], None).await?;
-                    let id = find(&staged.plan, "flat");
-                    Ok(staged.read(&[(id, len)]).await?.remove(0))
-                })
-                .unwrap_or_else(|error| panic!("{error}"));
-            let columns = |values: &[f64]| twin::bias_gradient(values, n);
-            let (sums, absolute) = (columns(&wide(&b)), columns(&wide(&b).iter().map(|b| b.abs()).collect::<Vec<_>>()));
-            let gradient = |i: usize| match i {
-                _ if i < m * n => (expected[i], magnitudes[i]),
-                _ if (bias..bias + n).contains(&i) => (sums[i - bias], absolute[i - bias]),
-                _ => (0.0, 0.0),
-            };
-            let after: Vec<f64> = (0..len).map(|i| f64::from(before[i]) - 0.5 * gradient(i).0).collect();
-            let bound = |i: usize| match gradient(i) {
-                (0.0, 0.0) => 0.0,
-                (_, magnitude) => 0.5 * g(k) * magnitude + ULP * after[i].abs(),
-            };
-            assert_close(&format!("{family:?} {m}×{k}×{n}"), &got, &after, bound);
+            cases.case(keys(Layouts::TransposedA, family, (m, k, n)), format!("{family:?} {m}×{k}×{n}"), || {
+                let Case { a, b, expected, magnitudes } = case((m, k, n));
+                let bias = (m * n).next_multiple_of(64);
+                let len = bias + n + 64;
+                let before = numbers(4, len);
+                let mut plan = Plan::new(limits);
+                let mut tensor = |name, rows, columns| plan.tensor(name, rows, columns).expect("a tensor");
+                let (ai, bi) = (tensor("a", k, m), tensor("b", k, n));
+                let (steps, cursor, losses) = (tensor("steps", 4096, 8), tensor("cursor", 1, 1), tensor("losses", 1, 1));
+                let table = StepTable { steps, cursor, losses };
+                let flat = plan.buffer("flat", len).expect("a buffer");
+                plan.view("flat", flat, 0, 1, len);
+                let parameters: Id = plan.view("parameters", flat, 0, 1, bias + n);
+                let operands = [("steps", steps), ("cursor", cursor), ("parameters", parameters)];
+                let shape = Shape { rows: m, columns: n, terms: k, ones: true };
+                let factors = Factors { layouts: Layouts::TransposedA, a: ai, b: bi };
+                let epilogue = Epilogue::Update(Rule::of(&Optimizer::Sgd, 0.0));
+                plan.product(factors, shape, &Ending { epilogue, operands: &operands, bias }, "w").expect("a plan");
+                let got = gpu
+                    .block_on(async {
+                        let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
+                        staged.write(ai, &transposed(&a, m, k))?;
+                        staged.write(bi, &b)?;
+                        staged.write(find(&staged.plan, "flat"), &before)?;
+                        staged.run(&table, &[Step { learning_rate: 0.5, ..Step::default() }], &[0], None).await?;
+                        let id = find(&staged.plan, "flat");
+                        Ok(staged.read(&[(id, len)]).await?.remove(0))
+                    })
+                    .unwrap_or_else(|error| panic!("{error}"));
+                let columns = |values: &[f64]| twin::bias_gradient(values, n);
+                let (sums, absolute) = (columns(&wide(&b)), columns(&wide(&b).iter().map(|b| b.abs()).collect::<Vec<_>>()));
+                let gradient = |i: usize| match i {
+                    _ if i < m * n => (expected[i], magnitudes[i]),
+                    _ if (bias..bias + n).contains(&i) => (sums[i - bias], absolute[i - bias]),
+                    _ => (0.0, 0.0),
+                };
+                let after: Vec<f64> = (0..len).map(|i| f64::from(before[i]) - 0.5 * gradient(i).0).collect();
+                let bound = |i: usize| match gradient(i) {
+                    (0.0, 0.0) => 0.0,
+                    (_, magnitude) => 0.5 * g(k) * magnitude + ULP * after[i].abs(),
+                };
+                assert_close(&format!("{family:?} {m}×{k}×{n}"), &got, &after, bound);
+            });
         }
     }
+    cases.finish();
 }
 
 /// Three steps by blocks are three steps in plain stages, for layers that are no multiple of anything, for few rows and for a batch so
@@ -386,6 +438,7 @@ fn sums_are_finished_by_the_update() {
 #[test]
 fn steps_by_blocks_are_the_plain_steps() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     let network = Network::new(100)
         .dense(33, Activation::Tanh)
         .dense(35, Activation::Relu)
@@ -425,43 +478,50 @@ fn steps_by_blocks_are_the_plain_steps() {
         for products in
             [limits.products, Products::Rows { lanes, most: 16 }, Products::Rows { lanes: None, most: 16 }, Products::Tiles]
         {
-            let blocks = train(products);
-            // Both round by some 1e-7 in each of a few hundred additions.
-            for (got, expected) in blocks.iter().zip(&plain) {
-                assert_close(&format!("{products:?} {rows}"), got, &wide(expected), |i| {
-                    2e-6 + 2e-6 * f64::from(expected[i].abs())
-                });
-            }
-            assert_ne!(blocks[1], numbers(1, blocks[1].len()), "nothing was trained");
+            let keys = [mod4("rows mod 4", rows), by("products", format!("{products:?}"))];
+            let what = format!("{products:?} {rows}");
+            cases.case(keys, &what, || {
+                let blocks = train(products);
+                // Both round by some 1e-7 in each of a few hundred additions.
+                for (got, expected) in blocks.iter().zip(&plain) {
+                    assert_close(&what, got, &wide(expected), |i| 2e-6 + 2e-6 * f64::from(expected[i].abs()));
+                }
+                assert_ne!(blocks[1], numbers(1, blocks[1].len()), "nothing was trained");
+            });
         }
     }
+    cases.finish();
 }
 
 /// Not a number stays where it belongs: in the row of a, the column of b, and in no other.
 #[test]
 fn a_nan_spoils_its_own_row_and_column_only() {
     let (gpu, limits) = open();
+    let mut cases = Cases::new();
     for family in families(&limits) {
         let limits = Limits { products: Products::Always(family), ..limits };
         for (m, k, n) in [(19, 7, 37), (40, 18, 40), (64, 18, 64)] {
             for layouts in LAYOUTS {
-                let mut stream = Philox::new(9, 1, 0, 0);
-                let mut pick = |below: usize| (stream.uniform() * below as f32) as usize;
-                // The first term of a's next row is where the last round of this one would reach; the last ones of all are where what lies
-                // behind them is looked for.
-                for (row, column, ka, kb) in [(1 + pick(m - 1), pick(n), 0, pick(k)), (m - 1, n - 1, k - 1, k - 1)] {
-                    let (mut a, mut b) = (numbers(1, m * k), numbers(2, k * n));
-                    a[row * k + ka] = f32::NAN;
-                    b[kb * n + column] = f32::INFINITY;
-                    let a = if layouts == Layouts::TransposedA { transposed(&a, m, k) } else { a };
-                    let b = if layouts == Layouts::TransposedB { transposed(&b, k, n) } else { b };
-                    let c = run(&gpu, product(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b)], &["c"]).remove(0);
-                    for (i, value) in c.iter().enumerate() {
-                        let spoilt = i / n == row || i % n == column;
-                        assert_eq!(value.is_finite(), !spoilt, "{family:?} {layouts:?} {m}×{k}×{n}: element {i}, {value}");
+                cases.case(keys(layouts, family, (m, k, n)), format!("{family:?} {layouts:?} {m}×{k}×{n}"), || {
+                    let mut stream = Philox::new(9, 1, 0, 0);
+                    let mut pick = |below: usize| (stream.uniform() * below as f32) as usize;
+                    // The first term of a's next row is where the last round of this one would reach; the last ones of all are where what lies
+                    // behind them is looked for.
+                    for (row, column, ka, kb) in [(1 + pick(m - 1), pick(n), 0, pick(k)), (m - 1, n - 1, k - 1, k - 1)] {
+                        let (mut a, mut b) = (numbers(1, m * k), numbers(2, k * n));
+                        a[row * k + ka] = f32::NAN;
+                        b[kb * n + column] = f32::INFINITY;
+                        let a = if layouts == Layouts::TransposedA { transposed(&a, m, k) } else { a };
+                        let b = if layouts == Layouts::TransposedB { transposed(&b, k, n) } else { b };
+                        let c = run(&gpu, product(layouts, (m, k, n), &limits), 1, &[("a", &a), ("b", &b)], &["c"]).remove(0);
+                        for (i, value) in c.iter().enumerate() {
+                            let spoilt = i / n == row || i % n == column;
+                            assert_eq!(value.is_finite(), !spoilt, "{family:?} {layouts:?} {m}×{k}×{n}: element {i}, {value}");
+                        }
                     }
-                }
+                });
             }
         }
     }
+    cases.finish();
 }

@@ -1,5 +1,7 @@
 //! The example programs, as a user runs them: what they print, where, and how they end.
 
+mod common;
+
 use std::process::{Command, Output};
 
 use shaderprop::internals::Kernel;
@@ -30,9 +32,7 @@ fn text(bytes: &[u8]) -> &str {
 /// Killed with a checkpoint every epoch, 50 times at random moments: it always goes on, and ends bit by bit as without.
 #[test]
 fn a_killed_training_goes_on_from_its_checkpoint() {
-    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("killed");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = common::folder("killed");
     let deps = std::env::current_exe().expect("a path");
     let release = deps.parent().and_then(|deps| deps.parent()).expect("the folder of the build");
     let program = release.join("examples").join(format!("resume{}", std::env::consts::EXE_SUFFIX));
@@ -108,10 +108,7 @@ fn pixels(path: &std::path::Path, width: usize) -> Vec<u8> {
 /// Training between frames: pictures of a boundary that moves, and weights that come back.
 #[test]
 fn an_application_trains_between_its_frames() {
-    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("embed");
-    for old in [folder.clone(), folder.with_file_name("embed-2")] {
-        let _ = std::fs::remove_dir_all(old);
-    }
+    let folder = common::folder("embed").join("frames");
     let out = folder.to_str().expect("a path");
     let output = example("embed", &["--frames", "200", "--budget", "20", "--out", out], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -137,7 +134,7 @@ fn an_application_trains_between_its_frames() {
     // Another run takes another folder; a bad budget or place is one line.
     let output = example("embed", &["--frames", "3", "--out", out], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(folder.with_file_name("embed-2").join("frame-00003.png").exists());
+    assert!(folder.with_file_name("frames-2").join("frame-00003.png").exists());
     for args in [&["--budget", "0"][..], &["--out", "/nonexistent/folder"], &["--frames", "0"]] {
         let output = example("embed", args, &[]);
         assert!(!output.status.success() && !text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
@@ -245,9 +242,7 @@ fn xor_trains_by_the_engine_that_it_is_told() {
 /// replace it.
 #[test]
 fn xor_landscape_counts_and_draws() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("landscape");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = common::folder("landscape");
     let picture = folder.join("xor.svg");
     let picture = picture.to_str().expect("UTF-8");
     let run = |networks: &str, epochs: &str| {
@@ -408,7 +403,7 @@ fn xor_keras_ends_where_keras_does() {
 /// All modules are written; a second time nothing changes, and a file that differs is not overwritten.
 #[test]
 fn shaders_are_written_and_nothing_is_overwritten() {
-    let folder = std::env::temp_dir().join(format!("shaderprop-test-{}", std::process::id()));
+    let folder = common::folder("shaders").join("new");
     let path = folder.to_str().expect("UTF-8");
     let first = example("shaders", &[path], &[]);
     assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
@@ -425,7 +420,6 @@ fn shaders_are_written_and_nothing_is_overwritten() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("matmul.wgsl"), "{}", text(&refused.stderr));
     assert_eq!(std::fs::read_to_string(&changed).expect("a file"), "mine");
-    std::fs::remove_dir_all(&folder).expect("to remove it");
 }
 
 /// The benchmark's lines, in both of its forms; what it cannot do is one sentence.

@@ -17,7 +17,7 @@ use shaderprop::{
 const EPOCHS: usize = 40;
 
 fn path(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let path = common::shared("recover").join(name);
     let _ = std::fs::remove_file(&path);
     path
 }

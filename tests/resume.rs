@@ -14,7 +14,7 @@ use shaderprop::{
 };
 
 fn path(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("resume-{name}"));
+    let path = common::shared("resume").join(name);
     let _ = fs::remove_file(&path);
     path
 }

@@ -2,7 +2,8 @@
 # tests/run.sh [--all]: runs the tests. Needs Rust, gcc, git, Node.js and a Vulkan driver; on Debian it installs a software one where none is.
 # --all also runs them on two other software drivers, checks the fixtures with NumPy, PyTorch, scikit-learn and Keras, and exported models with
 # onnxruntime and PyTorch, which it installs under target/.
-# Its last line says what was not run.
+# Its last line says what was not run, and the lines before it what each part took.
+# Two of them may run at once in one clone: what the tests write is in a folder of each run's own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 all=no
@@ -33,10 +34,15 @@ fi
 # The Vulkan loader complains on stderr without it.
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 
+# What this run writes, beside what cargo builds. The tests know it by that name (tests/common/folder.rs). It stays where something failed.
+export SHADERPROP_TESTS=$PWD/target/tmp/suite.$$
+mkdir -p "$SHADERPROP_TESTS"
+ended() { if [ "$1" = 0 ]; then rm -rf "$SHADERPROP_TESTS"; else echo "what the tests wrote is in $SHADERPROP_TESTS" >&2; fi; }
+trap 'ended $?' EXIT
+
 took=()
 # The seconds of CPU that the commands so far have used. (In a subshell, `times` would tell of that alone.)
-spent=$(mktemp)
-trap 'rm -f "$spent"' EXIT
+spent=$SHADERPROP_TESTS/spent
 count_cpu() {
     times >"$spent"
     cpu=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, part, "m"); sum += part[1] * 60 + part[2] } print int(sum) }' "$spent")
@@ -62,23 +68,28 @@ part "commands of the documents" tests/docs.sh
 # The page, in a browser.
 part "page in a browser" web/test.sh
 # The modules that the tests have assembled, in the languages of other backends.
-part "modules for other backends" cargo run --locked --quiet --manifest-path tests/naga/Cargo.toml --target-dir target/naga -- target/tmp/modules
+part "modules for other backends" cargo run --locked --quiet --manifest-path tests/naga/Cargo.toml --target-dir target/naga -- "$SHADERPROP_TESTS/modules"
 # The models that the tests have exported, in an ONNX engine of Rust's.
-part "exported models" cargo run --locked --quiet --manifest-path tests/onnx/Cargo.toml --target-dir target/onnx -- target/tmp/exports
+part "exported models" cargo run --locked --quiet --manifest-path tests/onnx/Cargo.toml --target-dir target/onnx -- "$SHADERPROP_TESTS/exports"
 
 [ "$(id -u)" = 0 ] || [ "$(uname)" != Linux ] || skipped+=("saving to a full disk, for want of the right to mount one")
 [ "$(uname)" = Linux ] || skipped+=("faults of the driver, the disk and memory, which are made by means of Linux")
 [ -n "${SHADERPROP_MNIST-}" ] || skipped+=("training on MNIST, for want of its folder in SHADERPROP_MNIST")
 if [ "$all" = yes ]; then
-    if python3 -m venv target/python && target/python/bin/pip install -q numpy torch keras jax scikit-learn onnx onnxruntime safetensors; then
+    # Another run may be at it: it is waited for where there is flock.
+    if (
+        flock 9 2>/dev/null || true
+        python3 -m venv target/python && target/python/bin/pip install -q numpy torch keras jax scikit-learn onnx onnxruntime safetensors
+    ) 9>target/python.lock; then
         echo "exported models in onnxruntime and PyTorch"
-        target/python/bin/python tests/exports.py target/tmp/exports
+        target/python/bin/python tests/exports.py "$SHADERPROP_TESTS/exports"
         echo "a table beside scikit-learn"
         target/python/bin/python tests/sklearn_table.py target/release/shaderprop
         for program in tests/fixtures/*.py; do
             echo "making again what $program made"
-            target/python/bin/python "$program" target/fixture.json >target/fixture.log 2>&1 || { cat target/fixture.log; exit 1; }
-            target/python/bin/python tests/same_numbers.py "${program%.py}.json" target/fixture.json
+            made=$SHADERPROP_TESTS/fixture
+            target/python/bin/python "$program" "$made.json" >"$made.log" 2>&1 || { cat "$made.log"; exit 1; }
+            target/python/bin/python tests/same_numbers.py "${program%.py}.json" "$made.json"
         done
     else
         skipped+=("the fixtures and onnxruntime, for want of Python with NumPy, PyTorch, scikit-learn, Keras and onnxruntime")

@@ -1,7 +1,10 @@
 //! Every module that can be assembled is valid WGSL; no GPU is needed. That naga writes them in other languages is tested by tests/naga.
 
+mod common;
+
 use std::collections::BTreeSet;
 
+use common::{Cases, by};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
 use shaderprop::internals::{
@@ -122,12 +125,10 @@ fn every_file_is_a_kernel_or_a_part() {
     }
 }
 
-/// For other tools: tests/naga, and SPIR-V's validator in tests/long.sh.
+/// For other tools, which find them in `SHADERPROP_TESTS`: tests/naga, and SPIR-V's validator in tests/long.sh.
 #[test]
 fn modules_are_written_to_a_folder() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("modules");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = common::folder("modules");
     for kernel in kernels() {
         let name = format!("{:08x}.wgsl", crc32fast::hash(kernel.source().as_bytes()));
         std::fs::write(folder.join(name), kernel.source()).expect("a module");
@@ -137,10 +138,16 @@ fn modules_are_written_to_a_folder() {
 /// The row of each kernel in the table says what naga reads in its module.
 #[test]
 fn the_table_says_what_naga_reads() {
-    let kernels = kernels();
-    let wrong: Vec<_> = kernels.iter().filter_map(|kernel| declared(kernel).err()).collect();
-    let shown: Vec<_> = wrong.iter().take(5).map(String::as_str).collect();
-    assert!(wrong.is_empty(), "{} of {} kernels have a wrong row:\n{}", wrong.len(), kernels.len(), shown.join("\n"));
+    let mut cases = Cases::new();
+    for kernel in kernels() {
+        let family = match &kernel {
+            Kernel::Product(product) => format!("{:?}", product.family),
+            Kernel::Fused(_) => "fused".into(),
+            other => other.file().unwrap_or("emitted").into(),
+        };
+        cases.case([by("family", family)], kernel.label(), || declared(&kernel).unwrap_or_else(|wrong| panic!("{wrong}")));
+    }
+    cases.finish();
 }
 
 /// Compares a kernel's row with naga's reflection: entry point, parameters, bindings, access, and the functions that are appended.
@@ -250,9 +257,10 @@ fn emitted_modules_are_as_in_the_snapshots() {
         ("fused_memory.wgsl", Kernel::Fused(Box::new(Fused::some().swap_remove(3)))),
         ("sum_slices.wgsl", Kernel::SumSlices { epilogue: Epilogue::Derivative(Activation::Tanh), ones: false }),
     ];
+    let folder = common::folder("snapshots");
     for (name, kernel) in snapshots {
         let kept = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
-        let emitted = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let emitted = folder.join(name);
         std::fs::write(&emitted, kernel.source()).expect("the emitted module");
         let same = std::fs::read_to_string(&kept).is_ok_and(|kept| kept == kernel.source());
         assert!(

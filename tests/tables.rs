@@ -19,7 +19,7 @@ fn table(text: &str) -> Table {
 
 /// A file of that name in the tests' folder.
 fn file(name: &str, bytes: &[u8]) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tables-{name}"));
+    let path = common::shared("tables").join(name);
     std::fs::write(&path, bytes).expect("a file");
     path
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{change_agrees, device, numbers, targets, wide};
+use common::{Cases, by, change_agrees, device, numbers, targets, wide};
 use serde_json::Value;
 use shaderprop::internals::gpu;
 use shaderprop::internals::reference::{Batch, Chance, Reference, Update};
@@ -35,13 +35,19 @@ fn agree(device: &Device, network: &Network, loss: Loss, rows: usize, learning_r
 #[test]
 fn ten_steps_of_several_networks() {
     let device = device();
+    let mut cases = Cases::new();
     for loss in Loss::ALL {
         for activation in Activation::ALL {
-            let network =
-                Network::new(7).dense(17, activation.clone()).dense(5, activation.clone()).dense(3, Activation::Sigmoid);
-            agree(&device, &network, *loss, 13, 0.1, 10);
+            let keys = [by("loss", loss.name()), by("activation", activation.name())];
+            let what = format!("{} {}", loss.name(), activation.name());
+            cases.case(keys, &what, || {
+                let network =
+                    Network::new(7).dense(17, activation.clone()).dense(5, activation.clone()).dense(3, Activation::Sigmoid);
+                agree(&device, &network, *loss, 13, 0.1, 10);
+            });
         }
     }
+    cases.finish();
     agree(&device, &Network::new(1).dense(1, Activation::Identity), Loss::MeanSquaredError, 1, 0.1, 10);
     agree(&device, &Network::new(65).dense(129, Activation::Tanh).dense(1, Activation::Tanh), Loss::SquaredError, 127, 0.01, 10);
     agree(

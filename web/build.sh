@@ -1,8 +1,9 @@
 #!/bin/bash
-# web/build.sh: builds the page and the module into web/dist, to be served by any static server. Needs Rust; gets the wasm target from rustup, or
+# web/build.sh [FOLDER]: builds the page and the module into web/dist, or that folder, to be served by any static server. Needs Rust; gets the wasm target from rustup, or
 # builds the standard library from source where that cannot be fetched.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+dist=${1:-web/dist}
 target=wasm32-unknown-unknown
 flags=()
 has_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; }
@@ -13,6 +14,9 @@ if ! has_target; then
     if [ ! -e "$root/complete" ]; then
         echo "no standard library for $target: building it from Debian's source"
         command -v apt-get >/dev/null || { echo "no apt-get: run 'rustup target add $target' where there is a network" >&2; exit 1; }
+        # In a folder of this process's own: another may be at it.
+        complete=$root
+        root=$root.$$
         rm -rf "$root" && mkdir -p "$root/packages"
         version=$(apt-cache policy rustc-web | sed -n 's/ *Candidate: \([0-9]*\.[0-9]*\)\..*/\1/p')
         [ -n "$version" ] || { echo "no package rustc-web: run apt-get update, or 'rustup target add $target'" >&2; exit 1; }
@@ -22,6 +26,9 @@ if ! has_target; then
         rm -rf "$root/packages"
         [ -d "$root/usr/lib/rustlib/src/rust/library" ] || { echo "rust-web-src: expected the library's source in usr/lib/rustlib/src/rust" >&2; exit 1; }
         touch "$root/complete"
+        [ -e "$complete/complete" ] || { rm -rf "$complete" && mv -T "$root" "$complete"; } || true
+        rm -rf "$root"
+        root=$complete
     fi
     linker=$(find "$(rustc --print sysroot)" -name rust-lld -type f | head -1)
     export LD_LIBRARY_PATH="$root/usr/lib:$root/usr/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
@@ -36,11 +43,11 @@ generator=target/tools/bin/wasm-bindgen
 if [ "$("$generator" --version 2>/dev/null)" != "wasm-bindgen $version" ]; then
     env -u RUSTC -u RUSTC_BOOTSTRAP -u RUSTFLAGS -u LD_LIBRARY_PATH cargo install --quiet wasm-bindgen-cli --version "$version" --root target/tools --target-dir target/wasm-bindgen-cli
 fi
-rm -rf web/dist
-mkdir -p web/dist
-"$generator" --target web --no-typescript --remove-name-section --remove-producers-section --out-dir web/dist \
+rm -rf "$dist"
+mkdir -p "$dist"
+"$generator" --target web --no-typescript --remove-name-section --remove-producers-section --out-dir "$dist" \
     target/web/$target/release/shaderprop_web.wasm
-cp web/shaderprop.js web/shaderprop.d.ts web/page/* web/dist/
-cp examples/digits/digits.csv.gz web/dist/
-bytes=$(cat web/dist/*.wasm web/dist/*.js | gzip -9 | wc -c)
-echo "web/dist: wasm and JavaScript are $((bytes / 1000)) kB gzipped"
+cp web/shaderprop.js web/shaderprop.d.ts web/page/* "$dist/"
+cp examples/digits/digits.csv.gz "$dist/"
+bytes=$(cat "$dist"/*.wasm "$dist"/*.js | gzip -9 | wc -c)
+echo "$dist: wasm and JavaScript are $((bytes / 1000)) kB gzipped"

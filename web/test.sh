@@ -1,6 +1,7 @@
 #!/bin/bash
 # web/test.sh: builds the page and tries it in a headless Chromium whose WebGPU computes on the CPU. Needs Rust, Node.js and the program in
-# target/release; on Debian it installs the browser where there is none.
+# target/release; on Debian it installs the browser where there is none. Two of them may run at once: each builds into a folder of its own, and serves it
+# at a port that is free.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 has_browser() { [ -x /usr/bin/chromium ] || [ -x /usr/bin/chromium-browser ] || [ -x /usr/bin/google-chrome ]; }
@@ -15,9 +16,22 @@ has_browser || install chromium
 command -v npm >/dev/null || install npm
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 [ -x target/release/shaderprop ] || cargo build --locked --release --package shaderprop-cli
-web/build.sh
+export SHADERPROP_DIST=$PWD/target/web-dist.$$
+trap 'rm -rf "$SHADERPROP_DIST"' EXIT
+web/build.sh "$SHADERPROP_DIST"
 # Where the target came from rustup, clippy knows it too.
 if [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]; then
     cargo clippy --quiet --locked --release --manifest-path web/Cargo.toml --target wasm32-unknown-unknown --target-dir target/web -- -D warnings
 fi
-(cd web && npm ci --silent --no-audit --no-fund && npx tsc --noEmit --strict --lib es2022,dom --target es2022 --module esnext --moduleResolution bundler tests/types.ts && npm test)
+# npm ci empties node_modules first: where these are the packages of the lock file, they stay, for another run may use them.
+if ! cmp -s web/package-lock.json web/node_modules/installed-lock.json; then
+    (
+        flock 9 2>/dev/null || true
+        cd web
+        if ! cmp -s package-lock.json node_modules/installed-lock.json; then
+            npm ci --silent --no-audit --no-fund
+            cp package-lock.json node_modules/installed-lock.json
+        fi
+    ) 9>target/npm.lock
+fi
+(cd web && npx tsc --noEmit --strict --lib es2022,dom --target es2022 --module esnext --moduleResolution bundler tests/types.ts && npm test)

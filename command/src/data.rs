@@ -1,4 +1,4 @@
-//! What is trained on: a CSV file, a pair of arrays, or a folder of MNIST's files; and its rows in parts.
+//! The data: a CSV file, a pair of arrays, or a folder with MNIST's files; and its split into training, validation and test rows.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -9,44 +9,44 @@ use crate::options::Format;
 use crate::recipe::Task;
 use crate::talk::{Failure, Talk, short};
 
-/// A table, and what is known of it beside.
+/// A table and its source.
 pub struct Data {
     pub table: Table,
-    /// Rows that are to be measured on, where the data has some of its own.
+    /// The test rows, if the data comes with its own.
     pub test: Option<Table>,
     pub kind: Kind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// CSV, with a header or without.
+    /// CSV, with or without a header.
     Text { header: bool },
     /// Arrays of numbers.
     Numbers,
-    /// Pixels.
+    /// Images.
     Images,
 }
 
-/// The rows of three parts, by their places in the table.
+/// The rows of the three parts, as indices into the table.
 pub struct Parts {
     pub train: Vec<usize>,
     pub validation: Vec<usize>,
     pub test: Vec<usize>,
 }
 
-/// The most classes that are learned.
+/// The largest number of classes that a target may have.
 const MOST_CLASSES: usize = 1000;
 
-/// Numbers are taken for classes if there are no more different ones than this, and all are whole.
+/// A numeric target is inferred to be classes if it has at most this many different values, all of them whole.
 const FEW: usize = 20;
 
-/// How an array is written.
+/// The format of an array file.
 enum Stored {
     Npy,
     Idx,
 }
 
-/// What a file of that name is, if it is no CSV.
+/// The format that a file's name stands for; none for CSV.
 fn array_kind(path: &Path) -> Option<Stored> {
     let name = path.file_name()?.to_string_lossy().to_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
@@ -62,13 +62,13 @@ fn array(path: &Path) -> Result<(Array, Kind), Failure> {
         Some(Stored::Npy) => Ok((Array::read_npy(path)?, Kind::Numbers)),
         Some(Stored::Idx) => Ok((Array::read_idx(path)?, Kind::Images)),
         None => Err(Failure::Arguments(format!(
-            "{}: expected an array, whose name ends in .npy, .idx or -ubyte (or these and .gz), beside another file; give one CSV file, or two arrays",
+            "{}: not an array file (.npy, .idx or -ubyte, or these with .gz); give one CSV file or two array files",
             path.display()
         ))),
     }
 }
 
-/// Reads data: one CSV file, or inputs and targets as arrays, or a folder.
+/// Reads the data: one CSV file, or inputs and targets as arrays, or a folder.
 pub fn read(paths: &[PathBuf], format: &Format) -> Result<Data, Failure> {
     match paths {
         [folder] if folder.is_dir() => mnist(folder),
@@ -81,7 +81,7 @@ pub fn read(paths: &[PathBuf], format: &Format) -> Result<Data, Failure> {
             Ok(Data { table: Table::from_arrays(inputs.display().to_string(), inputs_of, None)?, test: None, kind })
         }
         [inputs, targets, ..] => pair(inputs, targets).map(|(table, kind)| Data { table, test: None, kind }),
-        [] => Err(Failure::Arguments("DATA: expected a file, got none; give one".into())),
+        [] => Err(Failure::Arguments("DATA: no file given".into())),
     }
 }
 
@@ -90,10 +90,7 @@ fn csv(path: &Path, csv: &Csv) -> Result<(Table, bool), Failure> {
     let header = reader.has_header();
     match reader.read(usize::MAX)? {
         Some(table) => Ok((table, header)),
-        None => Err(Failure::Run(format!(
-            "{}: expected rows below the header, got none; check the file, or give --header no",
-            path.display()
-        ))),
+        None => Err(Failure::Run(format!("{}: no rows below the header; check the file, or give --header no", path.display()))),
     }
 }
 
@@ -102,14 +99,14 @@ fn pair(inputs: &Path, targets: &Path) -> Result<(Table, Kind), Failure> {
     Ok((Table::from_arrays(inputs.display().to_string(), inputs_of, Some(targets_of))?, kind))
 }
 
-/// A folder with the files of MNIST, or of a set that goes by the same names.
+/// A folder with MNIST's files, or with another data set under the same names.
 fn mnist(folder: &Path) -> Result<Data, Failure> {
     let find = |name: &str| {
         let ways = [name.to_owned(), name.replacen("-idx", ".idx", 1)];
         let mut ways = ways.iter().flat_map(|name| [folder.join(name), folder.join(format!("{name}.gz"))]);
         ways.find(|path| path.is_file()).ok_or_else(|| {
             Failure::Run(format!(
-                "{}: expected a file, or a folder with MNIST's files, got a folder without {name} (or {name}.gz); name the file itself",
+                "{}: this folder has no {name} or {name}.gz; give a file, or a folder with MNIST's four files",
                 folder.display()
             ))
         })
@@ -119,7 +116,7 @@ fn mnist(folder: &Path) -> Result<Data, Failure> {
     Ok(Data { table, test: Some(test), kind })
 }
 
-/// A column by its name, or by its place if none is called so.
+/// A column by its name, or by its position if no column has that name.
 pub fn column(table: &Table, text: &str) -> Result<Column, Failure> {
     if !table.names().iter().any(|name| name == text)
         && let Ok(index) = text.parse::<usize>()
@@ -131,15 +128,15 @@ pub fn column(table: &Table, text: &str) -> Result<Column, Failure> {
     Ok(text.into())
 }
 
-/// What the cells of the target are.
+/// The target column.
 pub struct Target {
     pub place: usize,
     pub task: Task,
-    /// Which class each row is of; empty for numbers.
+    /// The class of each row; empty for numbers.
     pub labels: Vec<usize>,
 }
 
-/// Finds out what is to be learned.
+/// Reads the target's labels, and infers the task unless it is given.
 pub fn target(table: &Table, place: usize, task: Option<Task>) -> Result<Target, Failure> {
     let mut classes = BTreeMap::new();
     let (mut labels, mut numbers, mut whole) = (Vec::with_capacity(table.rows()), true, true);
@@ -157,12 +154,13 @@ pub fn target(table: &Table, place: usize, task: Option<Task>) -> Result<Target,
     if task == Task::Classify && classes.len() < 2 {
         let got = short(classes.keys().next().map_or("", String::as_str), 60);
         return Err(Failure::Arguments(format!(
-            "the target `{name}`: expected at least 2 classes, got `{got}` in all rows; choose another column by --target"
+            "the target `{name}`: at least 2 classes are needed, but all rows have `{got}`; choose another column with --target"
         )));
     }
     if task == Task::Classify && classes.len() > MOST_CLASSES.min(table.rows() / 2).max(FEW) {
         let (most, got) = (MOST_CLASSES.min(table.rows() / 2).max(FEW), classes.len());
-        let advice = if numbers { "its cells are numbers: give --task regress" } else { "choose another column by --target" };
+        let advice =
+            if numbers { "its cells are numbers, so give --task regress" } else { "choose another column with --target" };
         return Err(Failure::Arguments(format!(
             "the target `{name}`: expected at most {most} classes in {} rows, got {got}; {advice}",
             table.rows()
@@ -180,7 +178,7 @@ pub fn target(table: &Table, place: usize, task: Option<Task>) -> Result<Target,
     Ok(Target { place, task, labels })
 }
 
-/// The rows whose target is there: those without one teach nothing.
+/// Leaves out the rows whose target is missing.
 pub fn with_target(table: Table, place: usize, talk: Talk) -> Table {
     let missing =
         |cell: &str| cell.is_empty() || ["na", "n/a", "nan", "null", "none", "?"].contains(&cell.to_lowercase().as_str());
@@ -188,11 +186,11 @@ pub fn with_target(table: Table, place: usize, talk: Talk) -> Table {
     if rows.is_empty() || rows.len() == table.rows() {
         return table;
     }
-    talk.say(format!("{} rows without `{}` are left out", table.rows() - rows.len(), short(&table.names()[place], 60)));
+    talk.say(format!("left out {} rows without `{}`", table.rows() - rows.len(), short(&table.names()[place], 60)));
     table.select(&rows)
 }
 
-/// Parts of the rows by the seed; of classes each has the same shares, and the part that is trained on has all of them.
+/// Splits the rows at random, by the seed. For classes the split is stratified, and every class has a training row.
 pub fn parts(rows: usize, labels: &[usize], (test, validation): (f64, f64), seed: u64) -> Result<Parts, Failure> {
     let hold_out = |rows: Vec<usize>, share: f64| -> Result<(Vec<usize>, Vec<usize>), Failure> {
         if share == 0.0 {
@@ -208,7 +206,7 @@ pub fn parts(rows: usize, labels: &[usize], (test, validation): (f64, f64), seed
     };
     let (rest, test) = hold_out((0..rows).collect(), test)?;
     let (mut train, validation) = hold_out(rest, validation)?;
-    // A class with a row or two may be in one part alone.
+    // A class with one or two rows may have no training row yet.
     let mut known: HashSet<usize> = train.iter().filter_map(|row| labels.get(*row)).copied().collect();
     let mut keep = |rows: Vec<usize>| -> Vec<usize> {
         rows.into_iter()
@@ -226,7 +224,7 @@ pub fn parts(rows: usize, labels: &[usize], (test, validation): (f64, f64), seed
     Ok(Parts { train, validation, test })
 }
 
-/// What the columns mean, by the options.
+/// The treatment of the columns that the options ask for.
 pub fn columns(target: &Target, kind: Kind, missing: Missing, (categorical, dropped): (&[Column], &[Column])) -> Columns {
     let columns = match target.task {
         Task::Classify => Columns::classes(target.place),
@@ -236,7 +234,7 @@ pub fn columns(target: &Target, kind: Kind, missing: Missing, (categorical, drop
     columns.drop(dropped.iter().cloned()).categorical(categorical.iter().cloned()).missing(missing).scaling(scaling)
 }
 
-/// Whether that is the name of an array's file.
+/// Whether a file's name is that of an array file.
 pub fn is_array(path: &Path) -> bool {
     array_kind(path).is_some()
 }

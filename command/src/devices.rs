@@ -1,4 +1,4 @@
-//! `devices`: what there is to compute on, and what would.
+//! `devices`: which devices there are, and which one would be used.
 
 use clap::Args;
 use serde_json::json;
@@ -7,7 +7,7 @@ use shaderprop::{DeviceInfo, DeviceKind};
 use crate::options::OnDevice;
 use crate::talk::{self, Failure, Talk};
 
-/// Lists the devices that there are, and says which one would be used
+/// Lists the devices, and says which one would be used and why
 ///
 /// Example:
 ///   shaderprop devices
@@ -16,7 +16,7 @@ use crate::talk::{self, Failure, Talk};
 pub struct Options {
     #[command(flatten)]
     device: OnDevice,
-    /// An object for each device
+    /// Print one JSON object per device
     #[arg(long)]
     json: bool,
 }
@@ -38,12 +38,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
                 (least, most) => format!("{least} to {most}"),
             };
             talk::print(&format!(
-                "      buffers up to {} MiB, {} MiB of one at a time; workgroups of up to {}, {} KiB shared; subgroups of {lanes}; {}",
+                "      buffers up to {} MiB, bindings up to {} MiB; workgroups up to {} invocations, {} KiB of memory; subgroups of {lanes}; {}",
                 mib(limits.buffer),
                 mib(limits.binding),
                 limits.workgroup_invocations,
                 limits.workgroup_memory >> 10,
-                if limits.clock { "a clock" } else { "no clock" }
+                if limits.clock { "timestamps" } else { "no timestamps" }
             ))?;
         }
     }
@@ -52,10 +52,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let asked =
         asked.or_else(|| std::env::var_os("SHADERPROP_DEVICE").filter(|name| !name.is_empty()).map(|_| "SHADERPROP_DEVICE"));
     let why = match (asked, device.info().kind) {
-        (Some(asked), _) => format!("{asked} asks for it"),
-        (None, DeviceKind::Hardware) => "it is the first GPU, discrete ones before integrated ones".into(),
-        (None, DeviceKind::Software) => "there is no GPU, and it is the first software adapter".into(),
-        (None, DeviceKind::Cpu) => "no adapter opens".into(),
+        (Some(asked), _) => format!("{asked} selects it"),
+        (None, DeviceKind::Hardware) => "it is the first GPU, with discrete GPUs before integrated ones".into(),
+        (None, DeviceKind::Software) => "there is no GPU, and this is the first software adapter".into(),
+        (None, DeviceKind::Cpu) => "no adapter could be opened".into(),
     };
     let talk = Talk { quiet: false };
     talk.say(format!("* would be used: {why}"));

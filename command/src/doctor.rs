@@ -1,4 +1,4 @@
-//! `doctor`: whether a driver computes what it should, and how fast.
+//! `doctor`: whether a driver computes correctly, and how fast.
 
 use clap::Args;
 use shaderprop::doctor::{self, Report, Speed};
@@ -7,9 +7,9 @@ use shaderprop::{Device, Error};
 use crate::options::OnDevice;
 use crate::talk::{self, Failure, Talk};
 
-/// Checks the driver: every kernel against the reference, gradients against differences, equal bits, and speed
+/// Checks the driver: every kernel against the reference, gradients against finite differences, equal bits, and speed
 ///
-/// Exit code 1 if something is wrong. With --report a row for docs/drivers.md is printed.
+/// The exit code is 1 if a result is wrong.
 ///
 /// Example:
 ///   shaderprop doctor
@@ -18,10 +18,10 @@ use crate::talk::{self, Failure, Talk};
 pub struct Options {
     #[command(flatten)]
     device: OnDevice,
-    /// Print a row for docs/drivers.md instead
+    /// Print one row for docs/inside/drivers.md instead
     #[arg(long)]
     report: bool,
-    /// Say nothing on stderr but errors
+    /// Print only errors to stderr
     #[arg(short, long)]
     quiet: bool,
 }
@@ -34,13 +34,13 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if !options.report {
         talk::print(&report.to_string())?;
     }
-    // With a software driver's own threads.
+    // On a software driver, with the driver's own threads.
     let speed = doctor::speed(&options.device.open(usize::MAX)?)?;
     talk::print(&if options.report { row(&report, &speed) } else { format!("ok     {speed}") })?;
     match report.passed() {
         true => Ok(()),
         false => Err(Failure::Run(format!(
-            "{}: expected what the reference computes, got something else in {}; update the driver, and report it with `shaderprop doctor --report`",
+            "{}: wrong results in {}; update the driver, and report this with `shaderprop doctor --report`",
             report.device.name,
             report.wrong().join("; ")
         ))),
@@ -54,9 +54,9 @@ fn check(device: &Device, talk: Talk) -> Result<Report, Failure> {
         }
     });
     let report = report.map_err(|error| match error {
-        Error::NeedsAdapter { .. } => {
-            Failure::Run("doctor: expected a device that runs shaders, got the CPU engine; choose another by --device".into())
-        }
+        Error::NeedsAdapter { .. } => Failure::Run(
+            "doctor needs a device that runs shaders, and the CPU engine runs none; choose another with --device".into(),
+        ),
         error => error.into(),
     })?;
     for (training, error) in &report.failures {
@@ -65,7 +65,7 @@ fn check(device: &Device, talk: Talk) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// A row for docs/drivers.md.
+/// A row for docs/inside/drivers.md.
 fn row(report: &Report, speed: &Speed) -> String {
     let info = &report.device;
     let cells = [

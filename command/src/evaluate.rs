@@ -1,4 +1,4 @@
-//! `evaluate`: how good a model is on rows whose target is known.
+//! `evaluate`: measures a model on rows whose target is known.
 
 use std::path::PathBuf;
 
@@ -23,28 +23,28 @@ use crate::talk::{self, Failure, Talk};
 pub struct Options {
     /// A model or a checkpoint that `train` wrote: .safetensors or .npz
     model: PathBuf,
-    /// Rows with the target's column, as `train` takes them; of a folder of MNIST its test images
+    /// Rows with the target column, in any form that `train` takes; for MNIST's folder, its test images
     #[arg(required = true, num_args = 1..=2, value_name = "DATA")]
     data: Vec<PathBuf>,
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
     device: OnDevice,
-    /// Where a picture goes, .png or .svg: the confusion matrix, or predictions against what is
+    /// Draw the confusion matrix, or predictions against actual values: .png or .svg
     #[arg(long, value_name = "FILE", value_parser = picture::file, help_heading = "Files")]
     plot: Option<PathBuf>,
-    /// Replace a file that is there already
+    /// Overwrite an existing file
     #[arg(long, help_heading = "Files")]
     force: bool,
-    /// An object with all numbers on stdout instead of text
+    /// Print one JSON object instead of text
     #[arg(long, help_heading = "Output")]
     json: bool,
-    /// Say nothing on stderr but errors
+    /// Print only errors to stderr
     #[arg(short, long, help_heading = "Output")]
     quiet: bool,
 }
 
-/// The most classes that an evaluation has a confusion matrix of.
+/// The largest number of classes for which an evaluation has a confusion matrix.
 const MOST_DRAWN: usize = 1024;
 
 pub fn run(options: &Options) -> Result<(), Failure> {
@@ -96,27 +96,24 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is, and what the model says.
+/// The actual value and the prediction of each row.
 fn points(model: &Model, table: &Table, column: usize) -> Result<Vec<(f64, f64)>, Failure> {
     let Predictions::Numbers(numbers) = model.predict_table(table)? else { return Ok(Vec::new()) };
     let is = |row: usize| table.cell(row, column).parse().unwrap_or(f64::NAN);
     Ok(numbers.into_iter().enumerate().map(|(row, predicted)| (is(row), predicted)).collect())
 }
 
-/// Loads a model to a device, for so many rows at once.
+/// Loads a model onto a device, for batches of that many rows.
 pub fn load(path: &PathBuf, device: &OnDevice, rows: usize) -> Result<Model, Failure> {
-    // What it is decides how the device is opened; and a bad file is told first.
+    // The network's size decides how the device is opened. It also reports a bad file before that.
     let known = Model::load(&shaderprop::Device::cpu(), path, &Load::new())?;
     let device = device.open(recipe::work(known.network(), rows))?;
     Ok(Model::load(&device, path, &Load::new())?)
 }
 
-/// What is known of the columns that a model takes.
+/// A model's preprocessing, which every model that `train` saves has.
 pub fn fitted<'a>(model: &'a Model, path: &std::path::Path) -> Result<&'a shaderprop::Preprocessing, Failure> {
     model.preprocessing().ok_or_else(|| {
-        Failure::Run(format!(
-            "{}: expected a model that knows a table's columns, got one without; train it by `shaderprop train`",
-            path.display()
-        ))
+        Failure::Run(format!("{}: this model has no table columns; use a model that `shaderprop train` saved", path.display()))
     })
 }

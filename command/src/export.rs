@@ -1,4 +1,4 @@
-//! `export`: a trained model for other programs.
+//! `export`: writes a trained model for other programs.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use shaderprop::{Device, Load, Model, Save};
 use crate::options::{self, Place};
 use crate::talk::{Failure, Talk};
 
-/// Writes a model for other programs: ONNX, NPZ, JSON or C, by the ends of the names
+/// Exports a model to ONNX, NPZ, JSON or C, as the files' extensions say
 ///
 /// Example:
 ///   shaderprop train examples/iris/iris.csv --out iris.safetensors
@@ -18,13 +18,13 @@ use crate::talk::{Failure, Talk};
 pub struct Options {
     /// A model or a checkpoint: .safetensors or .npz
     model: PathBuf,
-    /// Where it goes: .onnx, .npz, .json, .c or .safetensors
+    /// The files to write: .onnx, .npz, .json, .c or .safetensors
     #[arg(required = true, value_name = "OUT")]
     outs: Vec<PathBuf>,
-    /// Replace files that are there already
+    /// Overwrite existing files
     #[arg(long)]
     force: bool,
-    /// Say nothing on stderr but errors
+    /// Print only errors to stderr
     #[arg(short, long)]
     quiet: bool,
 }

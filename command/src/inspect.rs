@@ -1,4 +1,4 @@
-//! `inspect`: what is in a model's file.
+//! `inspect`: prints what is in a model's file.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use shaderprop::{Device, Fit, Load, Model};
 
 use crate::talk::{self, Failure, short};
 
-/// Prints what is in a model or a checkpoint: layers, parameters, columns, and how it was trained
+/// Prints the layers, parameters and columns of a model or a checkpoint, and how it was trained
 ///
 /// Example:
 ///   shaderprop train examples/iris/iris.csv --out iris.safetensors
@@ -22,7 +22,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<(), Failure> {
     let model = Model::load(&Device::cpu(), &options.file, &Load::new())?;
     let mut lines = vec![format!(
-        "{}: a model of {} inputs, trained for {} epochs",
+        "{}: a model with {} inputs, trained for {} epochs",
         options.file.display(),
         model.network().inputs(),
         model.epochs()
@@ -34,7 +34,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
     if !model.notes().is_empty() {
         lines.push("\nHow it was trained:".into());
-        // Notes of others may be anything.
+        // A file from elsewhere may have any text in its notes.
         let notes: Vec<_> = model.notes().iter().map(|(name, text)| (short(name, 60), short(text, 1000))).collect();
         let longest = notes.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         lines.extend(notes.iter().map(|(name, text)| format!("  {name:longest$}  {text}")));

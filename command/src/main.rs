@@ -1,4 +1,4 @@
-//! The command `shaderprop`: trains, measures and uses networks without a line of Rust.
+//! The command `shaderprop`: trains, measures and applies networks without any Rust code.
 
 mod data;
 mod devices;
@@ -26,7 +26,7 @@ use crate::talk::Failure;
 
 /// Trains neural networks on tables and images, on GPUs of any vendor.
 ///
-/// Results go to stdout, all else to stderr. Exit codes: 0 done, 1 it failed, 2 the arguments are wrong, 130 and 143 interrupted.
+/// Results go to stdout, everything else to stderr. Exit codes: 0 success, 1 failure, 2 wrong arguments, 130 and 143 interrupted.
 #[derive(Parser)]
 #[command(version, propagate_version = true, max_term_width = 100)]
 struct Arguments {
@@ -45,7 +45,7 @@ enum Command {
     Inspect(inspect::Options),
     Plot(plot::Options),
     Doctor(doctor::Options),
-    /// Prints what a shell completes this command with
+    /// Prints a shell's completion script for this command
     ///
     /// Example: shaderprop completions bash > ~/.local/share/bash-completion/completions/shaderprop
     #[command(verbatim_doc_comment)]

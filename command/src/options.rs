@@ -7,13 +7,13 @@ use shaderprop::{AtomicFile, Csv, Device, DeviceChoice, EngineChoice, Save};
 
 use crate::talk::Failure;
 
-/// How a table is written.
+/// The format of a CSV file.
 #[derive(Args, Clone, Debug)]
 pub struct Format {
-    /// Whether the first line of a CSV file has the columns' names; auto: unless there is a number in it
+    /// Whether the first line of a CSV file names the columns; auto: yes, unless one of its cells is a number
     #[arg(long, value_enum, default_value_t = Header::Auto, help_heading = "Data")]
     pub header: Header,
-    /// What stands between the cells of a CSV file [default: the most frequent of , ; | and tab in the first line]
+    /// The delimiter of a CSV file [default: the most frequent of , ; | and tab in the first line]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter, help_heading = "Data")]
     pub delimiter: Option<u8>,
 }
@@ -43,19 +43,19 @@ impl Format {
     }
 }
 
-/// Which device computes.
+/// The device to compute on.
 #[derive(Args, Clone, Debug)]
 pub struct OnDevice {
-    /// auto, hardware, software, cpu, or a part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
+    /// The device: auto, hardware, software, cpu, or part of an adapter's name [default: SHADERPROP_DEVICE, else auto]
     #[arg(long, help_heading = "Device")]
     pub device: Option<String>,
 }
 
-/// The multiply-adds of a step from which a software driver's threads gain more than they cost: docs/performance.md.
+/// From this many multiply-adds in a step, a software driver's threads gain more than they cost: docs/inside/performance.md.
 const WORTH_THREADS: usize = 1 << 24;
 
 impl OnDevice {
-    /// Opens it, for steps of about so many multiply-adds.
+    /// Opens it, for steps of about that many multiply-adds.
     pub fn open(&self, work: usize) -> Result<Device, Failure> {
         open(&self.choice(), work)
     }
@@ -65,20 +65,20 @@ impl OnDevice {
     }
 }
 
-/// Opens a device. Mesa's software driver hands each dispatch to a pool of threads, which for small ones takes many times longer than the work: it is
-/// told to use none for these, by a variable that it reads when it is opened, unless that is set already.
+/// Opens a device. Mesa's software driver hands each dispatch to a thread pool, which for a small dispatch takes many times longer than the work itself.
+/// For small steps this sets the variable that turns the pool off, which the driver reads when it is opened. A value that is already set stays.
 pub fn open(choice: &DeviceChoice, work: usize) -> Result<Device, Failure> {
     let threads = std::env::var("LP_NUM_THREADS").ok();
     let threads = threads.or_else(|| (work < WORTH_THREADS).then(|| "0".into()));
     Ok(temp_env::with_var("LP_NUM_THREADS", threads, || Device::open_or_cpu(choice))?)
 }
 
-/// What trains there.
+/// The device and the engine to train with.
 #[derive(Args, Clone, Debug)]
 pub struct OnEngine {
     #[command(flatten)]
     pub device: OnDevice,
-    /// What trains: a dispatch for each stage of a step (staged), many epochs in a dispatch (fused), or the CPU engine
+    /// The engine: one dispatch for each stage of a step (staged), many epochs in one dispatch (fused), or the CPU engine (cpu)
     #[arg(long, value_enum, default_value_t = Engine::Auto, help_heading = "Device")]
     pub engine: Engine,
 }
@@ -92,17 +92,20 @@ pub enum Engine {
 }
 
 impl OnEngine {
-    /// The device that is meant. The engine `cpu` is the device `cpu`; what contradicts it is an error.
+    /// The chosen device. The engine `cpu` means the device `cpu`; a contradiction is an error.
     pub fn choice(&self) -> Result<DeviceChoice, Failure> {
         let (choice, explicit) = (self.device.choice(), self.device.device.is_some());
         match self.engine {
             Engine::Cpu if explicit && choice != DeviceChoice::Cpu => {
-                Err(contradiction("cpu", "no --device, or cpu", self.device.device.as_deref().unwrap_or("another")))
+                let device = self.device.device.as_deref().unwrap_or_default();
+                Err(Failure::Arguments(format!("--engine cpu contradicts --device {device}; leave out one of the two")))
             }
             Engine::Cpu => Ok(DeviceChoice::Cpu),
             Engine::Staged | Engine::Fused if choice == DeviceChoice::Cpu => {
                 let name = if self.engine == Engine::Staged { "staged" } else { "fused" };
-                Err(contradiction(name, "a device that runs shaders", "the device cpu"))
+                Err(Failure::Arguments(format!(
+                    "--engine {name} needs a device that runs shaders, which cpu does not; leave out one of the two"
+                )))
             }
             _ => Ok(choice),
         }
@@ -122,29 +125,25 @@ impl OnEngine {
         if matches!(self.engine, Engine::Staged | Engine::Fused) && device.info().limits.is_none() {
             let why = device.notice().unwrap_or_else(|| "no adapter".into());
             return Err(Failure::Run(format!(
-                "--engine: expected a device that runs shaders, got none ({why}); leave the option out"
+                "--engine: no device that runs shaders could be opened ({why}); leave out the option"
             )));
         }
         Ok(device)
     }
 }
 
-fn contradiction(engine: &str, expected: &str, got: &str) -> Failure {
-    Failure::Arguments(format!("--engine {engine}: expected {expected}, got {got}; leave one of both out"))
-}
-
-/// A file that an option asks for.
+/// An output file that an option asks for.
 pub struct Place<'a> {
     pub option: &'static str,
     pub path: &'a Path,
-    /// Whether it will be a model, in a format that its name says.
+    /// Whether it will be a model, whose extension decides its format.
     pub model: bool,
-    /// Whether it is read first, and may be replaced for that.
+    /// Whether it is the checkpoint to resume from, which may be overwritten.
     pub resumed: bool,
 }
 
 impl<'a> Place<'a> {
-    /// Of an option that may be there.
+    /// The file of an option, if it is given.
     pub fn of(option: &'static str, path: Option<&'a PathBuf>) -> Option<Self> {
         path.map(|path| Self { option, path, model: false, resumed: false })
     }
@@ -154,7 +153,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Refuses places where files could not be written later, before there is anything to write.
+/// Checks that all output files can be written, before the work begins.
 pub fn check_places<'a>(places: impl IntoIterator<Item = Option<Place<'a>>>, force: bool) -> Result<(), Failure> {
     let mut taken: Vec<(&str, PathBuf)> = Vec::new();
     for Place { option, path, model, resumed } in places.into_iter().flatten() {
@@ -164,15 +163,13 @@ pub fn check_places<'a>(places: impl IntoIterator<Item = Option<Place<'a>>>, for
             false => AtomicFile::new(path).overwrite(force).check(),
         };
         checked.map_err(|error| place_failed(option, path, error))?;
-        // Two names of one file are two only as long as it is not there.
+        // Two names may stand for one file, for example through a link.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
         let whole = std::fs::canonicalize(path).unwrap_or_else(|_| folder.join(path.file_name().unwrap_or_default()));
         if let Some((other, _)) = taken.iter().find(|(_, other)| *other == whole) {
             let path = path.display();
-            return Err(Failure::Arguments(format!(
-                "{option} {path}: expected another file than that of {other}, got the same; change one of them"
-            )));
+            return Err(Failure::Arguments(format!("{option} {path}: {other} names the same file; change one of the two")));
         }
         taken.push((option, whole));
     }
@@ -183,13 +180,13 @@ fn place_failed(option: &str, path: &Path, error: shaderprop::Error) -> Failure 
     match error {
         shaderprop::Error::Exists { .. } => {
             let path = path.display();
-            Failure::Run(format!("{option} {path}: expected no file there yet, got one; choose another name, or give --force"))
+            Failure::Run(format!("{option} {path}: the file already exists; choose another name, or give --force"))
         }
         other => other.into(),
     }
 }
 
-/// Writes a file: all of it or nothing.
+/// Writes a file completely, or not at all.
 pub fn write(path: &Path, force: bool, content: &[u8]) -> Result<(), Failure> {
     Ok(AtomicFile::new(path).overwrite(force).write(|file| file.write_all(content))?)
 }
@@ -199,12 +196,12 @@ pub fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a whole number of at least 1".into())
 }
 
-/// A share, from 0 to below 1.
+/// A share: at least 0 and below 1.
 pub fn share(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|share| (0.0..1.0).contains(share))
-        .ok_or_else(|| "expected a share from 0 to below 1, as 0.2".into())
+        .ok_or_else(|| "expected a number from 0 to below 1, such as 0.2".into())
 }
 
 /// A number that is finite and not negative.
@@ -212,5 +209,5 @@ pub fn not_negative(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|number: &f64| number.is_finite() && *number >= 0.0)
-        .ok_or_else(|| "expected a finite number from 0 on".into())
+        .ok_or_else(|| "expected a finite number of at least 0".into())
 }

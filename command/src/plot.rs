@@ -1,4 +1,4 @@
-//! `plot`: pictures of histories, and of what a network of two inputs says of the plane.
+//! `plot`: pictures of histories, and of the predictions of a model with two inputs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::options::{self, Format, OnDevice, Place};
 use crate::picture::{self, boundary::Boundary, boundary::Row, boundary::Said, curves::Curves, curves::Run};
 use crate::talk::{Failure, Talk};
 
-/// Draws losses and metrics of one history or several, or what a model of two inputs says of each point
+/// Draws the losses and metrics of one or more histories, or the predictions of a model with two inputs over the plane
 ///
 /// Examples:
 ///   shaderprop train examples/iris/iris.csv --history iris.csv
@@ -22,28 +22,28 @@ use crate::talk::{Failure, Talk};
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub struct Options {
-    /// Histories (.csv or .json) that `train --history` wrote; or a model of two inputs, and rows to draw with it
+    /// Histories (.csv or .json) that `train --history` wrote; or a model with two inputs, and optionally rows to draw with it
     #[arg(required = true, value_name = "HISTORY")]
     files: Vec<PathBuf>,
-    /// Where the picture goes: .png or .svg
+    /// The picture to write: .png or .svg
     #[arg(short, long, value_name = "FILE", value_parser = picture::file)]
     out: PathBuf,
-    /// Its size in pixels
+    /// The picture's size in pixels
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = picture::size, default_value = "800x500")]
     size: (u32, u32),
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
     device: OnDevice,
-    /// Replace a file that is there already
+    /// Overwrite an existing file
     #[arg(long)]
     force: bool,
-    /// Say nothing on stderr but errors
+    /// Print only errors to stderr
     #[arg(short, long)]
     quiet: bool,
 }
 
-/// The points of the plane at which a network is asked.
+/// The number of points across and up at which the model predicts.
 const GRID: (usize, usize) = (200, 120);
 
 pub fn run(options: &Options) -> Result<(), Failure> {
@@ -67,7 +67,7 @@ fn history(path: &Path) -> Result<Run, Failure> {
     let refuse = |got: String| {
         let path = path.display();
         Failure::Run(format!(
-            "{path}: expected a history, as `train --history` writes them, got {got}; give one, or a model (.safetensors, .npz)"
+            "{path}: not a history: {got}; give a file that `train --history` wrote, or a model (.safetensors, .npz)"
         ))
     };
     let columns: BTreeMap<String, Vec<f64>> = if path.extension().is_some_and(|end| end == "json") {
@@ -82,29 +82,29 @@ fn history(path: &Path) -> Result<Run, Failure> {
         for (column, name) in table.names().iter().enumerate() {
             let number = |row: usize| table.cell(row, column).parse::<f64>();
             let values = (0..table.rows()).map(number).collect::<Result<Vec<_>, _>>();
-            columns.insert(name.clone(), values.map_err(|_| refuse(format!("a column `{name}` with words in it")))?);
+            columns.insert(name.clone(), values.map_err(|_| refuse(format!("its column `{name}` has text")))?);
         }
         columns
     };
     if !columns.contains_key("loss") || !columns.contains_key("epoch") {
-        return Err(refuse("a file without the columns `epoch` and `loss`".into()));
+        return Err(refuse("it does not have the columns `epoch` and `loss`".into()));
     }
     Ok(Run { name: path.file_stem().unwrap_or_default().to_string_lossy().into(), columns, best_epoch: None })
 }
 
-/// Draws what a model says of the plane of its two inputs.
+/// Draws a model's predictions over the plane of its two inputs.
 fn boundary(options: &Options, path: &Path, rows: Option<&PathBuf>) -> Result<(), Failure> {
     let model = load(&path.to_owned(), &options.device, GRID.0 * GRID.1)?;
     let columns = fitted(&model, path)?.numbers();
     let (&[(x, x_middle, x_scale), (y, y_middle, y_scale)], 2) = (&columns[..], model.network().inputs()) else {
         return Err(Failure::Run(format!(
-            "{}: expected a model of two columns of numbers, got one of {} inputs; draw histories instead",
+            "{}: only a model of two numeric columns can be drawn, and this one has {} inputs; draw its history instead",
             path.display(),
             model.network().inputs()
         )));
     };
     let table = rows.map(|rows| data::read(std::slice::from_ref(rows), &options.format)).transpose()?.map(|data| data.table);
-    // The rows with some room; without rows as far as most of those go that were trained on.
+    // With a margin around the rows. Without rows, the range of most training rows.
     let range = |name: &str, middle: f64, scale: f64| -> Result<(f64, f64), Failure> {
         let Some(table) = &table else { return Ok((middle - 2.5 * scale, middle + 2.5 * scale)) };
         let column = table.find(name)?;
@@ -121,7 +121,7 @@ fn boundary(options: &Options, path: &Path, rows: Option<&PathBuf>) -> Result<()
     let centre = |(from, to): (f64, f64), i: usize, count: usize| from + (to - from) * (i as f64 + 0.5) / count as f64;
     let mut text = csv::Writer::from_writer(Vec::new());
     let failed = |error: &dyn std::fmt::Display| {
-        Failure::Run(format!("the points of a picture: expected a table, got: {error}; report it"))
+        Failure::Run(format!("the points of the picture could not be predicted: {error}; please report this"))
     };
     text.write_record([x, y]).map_err(|error| failed(&error))?;
     for up in 0..GRID.1 {
@@ -148,7 +148,7 @@ fn boundary(options: &Options, path: &Path, rows: Option<&PathBuf>) -> Result<()
             let said: Vec<Said> = numbers.iter().map(|number| Said::Number((number - scale.0) / scale.1)).collect();
             (said, vec![picture::number(least), picture::number(greatest)], scale)
         }
-        _ => return Err(failed(&"another kind of prediction")),
+        _ => return Err(failed(&"unknown kind of prediction")),
     };
     let drawn = match &table {
         Some(table) => drawn_rows(&model, table, [x, y], scale)?,
@@ -158,7 +158,7 @@ fn boundary(options: &Options, path: &Path, rows: Option<&PathBuf>) -> Result<()
     picture::save(&options.out, options.force, options.size, &picture)
 }
 
-/// The rows of a table as they are drawn: by what they are, where it says so.
+/// The rows of a table that are drawn: those with a known target and finite inputs.
 fn drawn_rows(model: &Model, table: &Table, names: [&str; 2], scale: (f64, f64)) -> Result<Vec<Row>, Failure> {
     let Some(preprocessing) = model.preprocessing() else { return Ok(Vec::new()) };
     let (x, y) = (table.find(names[0])?, table.find(names[1])?);

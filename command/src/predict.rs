@@ -1,4 +1,4 @@
-//! `predict`: what a model says of rows, of CSV some at a time, so that their number is no limit.
+//! `predict`: applies a model to rows. CSV is read in chunks, so its length has no limit.
 
 use std::io::{BufWriter, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::evaluate::{fitted, load};
 use crate::options::{Format, OnDevice};
 use crate::talk::{Failure, Talk, stdout_failed};
 
-/// Predicts, and prints a CSV with a line for each row: `prediction`, and of classes `probability_CLASS` for each
+/// Applies a model to rows, and prints a CSV with one line for each row: `prediction`, and for classes `probability_CLASS` of each
 ///
 /// Example:
 ///   shaderprop train examples/iris/iris.csv --out iris.safetensors
@@ -21,18 +21,18 @@ use crate::talk::{Failure, Talk, stdout_failed};
 pub struct Options {
     /// A model or a checkpoint that `train` wrote: .safetensors or .npz
     model: PathBuf,
-    /// Rows as `train` takes them, with the target's column or without; `-` for CSV on stdin
+    /// Rows in any form that `train` takes, with or without the target column; `-` reads CSV from stdin
     data: PathBuf,
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
     device: OnDevice,
-    /// Say nothing on stderr but errors
+    /// Print only errors to stderr
     #[arg(short, long, help_heading = "Output")]
     quiet: bool,
 }
 
-/// Rows that are read and predicted at once.
+/// The number of CSV rows that are read and predicted at once.
 const ROWS: usize = 8192;
 
 pub fn run(options: &Options) -> Result<(), Failure> {
@@ -65,7 +65,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
                     probabilities.row(row).iter().for_each(|probability| line.push_field(&probability.to_string()));
                 }
                 Predictions::Numbers(numbers) => line.push_field(&numbers[row].to_string()),
-                _ => return Err(Failure::Run("predictions: expected classes or numbers, got another kind; report it".into())),
+                _ => return Err(Failure::Run("unknown kind of prediction; please report this".into())),
             }
             write(&mut out, &line)?;
         }
@@ -76,7 +76,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     out.flush().map_err(stdout_failed)
 }
 
-/// Where rows come from.
+/// The source of the rows.
 enum Rows {
     Read(Box<TableReader>),
     Whole(Option<Box<Table>>),
@@ -100,6 +100,6 @@ fn names(model: &Model) -> csv::StringRecord {
 fn write<W: Write>(out: &mut csv::Writer<W>, record: &csv::StringRecord) -> Result<(), Failure> {
     out.write_record(record).map_err(|error| match error.into_kind() {
         csv::ErrorKind::Io(error) => stdout_failed(error),
-        other => Failure::Run(format!("stdout: expected to write CSV, got: {other:?}; report it")),
+        other => Failure::Run(format!("cannot write CSV to stdout: {other:?}; please report this")),
     })
 }

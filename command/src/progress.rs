@@ -1,4 +1,4 @@
-//! How far a training is: a bar on a terminal, plain lines elsewhere, an object a line for other programs.
+//! The progress of a training: a bar on a terminal, plain lines elsewhere, and one JSON object per line for other programs.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use shaderprop::Log;
 
 use crate::talk::{self, Failure, Talk};
 
-/// Times a second that the bar is drawn.
+/// How often the bar is drawn per second.
 const DRAWN: u8 = 10;
 
 /// Shows the epochs of a training.
@@ -20,22 +20,22 @@ pub struct Progress {
     every: usize,
     epochs: usize,
     rows: usize,
-    /// When the first epoch ended that this run trained, and which it was: before it there is the compiling of shaders.
+    /// When this run's first epoch ended, and its number. The time before it includes compiling shaders.
     first: Option<(Instant, usize)>,
     last: Option<Log>,
     shown: usize,
-    /// Where a training that goes on stood, until that was said.
+    /// The epoch of the checkpoint to resume from, until it has been printed.
     resumed: Option<u64>,
-    /// The first failure of stdout.
+    /// The first failure to write to stdout.
     failed: Option<Failure>,
 }
 
 impl Progress {
-    /// Of a training of so many epochs on so many rows; every so many epochs are logged where there is no bar.
+    /// For a training of that many epochs on that many rows. Without a bar, one in `every` epochs is logged.
     pub fn new(talk: Talk, json: bool, (epochs, every): (usize, usize), rows: usize, resumed: Option<u64>) -> Self {
         let bar = (!talk.quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(Some(epochs as u64), ProgressDrawTarget::stderr_with_hz(DRAWN));
-            // The template is ours and right.
+            // The template is fixed and valid.
             let style = ProgressStyle::with_template("{bar:8.cyan/blue} epoch {pos}/{len} {wide_msg} {eta} left");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─"))
         });
@@ -46,7 +46,7 @@ impl Progress {
         Self { talk, bar, json, every, epochs, rows, first: None, last: None, shown: 0, resumed, failed: None }
     }
 
-    /// After an epoch.
+    /// Shows an epoch that has ended.
     pub fn epoch(&mut self, log: &Log) {
         self.tell_resumed();
         self.first.get_or_insert((Instant::now(), log.epoch));
@@ -61,21 +61,21 @@ impl Progress {
         self.last = Some(log.clone());
     }
 
-    /// Rows that were trained on in a second, since the first epoch ended.
+    /// Rows per second since the first epoch ended.
     fn speed(&self, log: &Log) -> Option<f64> {
         let (begun, first) = self.first?;
         let epochs = log.epoch.checked_sub(first).filter(|epochs| *epochs > 0)?;
         Some((self.rows * epochs) as f64 / begun.elapsed().as_secs_f64().max(1e-9))
     }
 
-    /// Once the checkpoint was accepted.
+    /// Prints where the training resumed, once the checkpoint has been accepted.
     fn tell_resumed(&mut self) {
         if let Some(epoch) = self.resumed.take() {
             self.beside(|| self.talk.say(format!("resumed at epoch {epoch}")));
         }
     }
 
-    /// Writes beside the bar, if there is one.
+    /// Writes without disturbing the bar, if there is one.
     fn beside<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.suspend(write),
@@ -83,7 +83,7 @@ impl Progress {
         }
     }
 
-    /// Says something in between.
+    /// Prints a line between those of epochs.
     pub fn say(&self, text: String) {
         self.beside(|| self.talk.say(text));
     }
@@ -99,7 +99,7 @@ impl Progress {
         }
     }
 
-    /// After the last one: shows it, and leaves the terminal as it was.
+    /// Shows the last epoch, and restores the terminal.
     pub fn end(mut self) -> Result<(), Failure> {
         self.tell_resumed();
         if let Some(last) = self.last.take().filter(|last| last.epoch != self.shown) {
@@ -117,7 +117,7 @@ impl Drop for Progress {
     }
 }
 
-/// An epoch's numbers, those of validation rows behind.
+/// An epoch's numbers, those of validation last.
 fn in_words(log: &Log) -> String {
     let mut words = vec![format!("loss {:.4}", log.loss)];
     words.extend(log.metrics.iter().map(|(name, value)| format!("{} {value:.4}", spaced(name))));
@@ -126,12 +126,12 @@ fn in_words(log: &Log) -> String {
     words.join(", ")
 }
 
-/// The same for a line that has little room: the loss, and what is watched.
+/// The same for a short line: the losses and the metric to watch.
 fn in_short(log: &Log) -> String {
     let mut words = vec![format!("loss {:.4}", log.loss)];
     words.extend(log.validation_loss.map(|loss| format!("val {loss:.4}")));
     let metrics = if log.validation_metrics.is_empty() { &log.metrics } else { &log.validation_metrics };
-    // As wide as one name of a metric may be.
+    // Only one metric, with a short name, fits.
     words.extend(
         metrics
             .iter()
@@ -141,7 +141,7 @@ fn in_short(log: &Log) -> String {
     words.join(" ")
 }
 
-/// A count in a few characters, as 158k.
+/// A count in a few characters, such as 158k.
 fn rounded(count: f64) -> String {
     match count {
         count if count >= 1e7 => format!("{:.0}M", count / 1e6),

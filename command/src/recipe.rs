@@ -1,4 +1,4 @@
-//! What is learned, by which network, and how: the options that `train` and `sweep` share, and what they become.
+//! The options that `train` and `sweep` share: the data, the network and the training; and the library's settings that they become.
 
 use std::path::PathBuf;
 
@@ -13,40 +13,40 @@ use crate::talk::{Failure, Talk, short};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Task {
-    /// Which class a row is of
+    /// Predict a class
     Classify,
-    /// A number
+    /// Predict a number
     Regress,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Holes {
-    /// The median of a column of numbers, the most frequent of words
+pub enum MissingValues {
+    /// Replace numbers by the column's median, and text by its most frequent category
     Median,
-    /// The most frequent of either
+    /// Replace both by the column's most frequent value
     Frequent,
-    /// Nothing: they are refused
+    /// Refuse missing values
     Error,
 }
 
-/// What is learned of which data.
+/// The data and its columns.
 #[derive(Args, Clone, Debug)]
 pub struct What {
     /// A CSV file (plain or gzipped); or inputs and targets as two NPY or IDX files; or a folder with MNIST's four files
     #[arg(required = true, num_args = 1..=2, value_name = "DATA")]
     pub data: Vec<PathBuf>,
-    /// The column to learn, by its name or its place from 0 [default: the last]
+    /// The column to learn, by name or by position counted from 0 [default: the last]
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub target: Option<String>,
-    /// Whether its cells are classes or numbers [default: classes if there are words, or few different whole numbers]
+    /// Whether the target is a class or a number [default: a class if it has text or few different whole numbers]
     #[arg(long, value_enum, help_heading = "Data")]
     pub task: Option<Task>,
-    /// Columns of categories; auto: those with words in them
+    /// Columns to treat as categories, besides those with text; auto: no others
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', default_value = "auto", help_heading = "Data")]
     pub categorical: Vec<String>,
-    /// What stands for missing cells: empty ones, NA, NaN, null, none and ?
-    #[arg(long, value_enum, default_value_t = Holes::Median, help_heading = "Data")]
-    pub missing: Holes,
+    /// How to treat missing values: empty cells, NA, n/a, NaN, null, none and ?
+    #[arg(long, value_enum, default_value_t = MissingValues::Median, help_heading = "Data")]
+    pub missing: MissingValues,
     /// Columns to leave out
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Data")]
     pub drop: Vec<String>,
@@ -54,37 +54,37 @@ pub struct What {
     pub format: Format,
 }
 
-/// By which network, and how.
+/// The network and its training.
 #[derive(Args, Clone, Debug)]
 pub struct How {
-    /// The units of the hidden layers, first to last; `none` for a linear model
+    /// The units of each hidden layer, first to last; `none` for a linear model
     #[arg(long, value_name = "UNITS", value_parser = hidden, default_value = "64,32", help_heading = "Network")]
     pub hidden: Hidden,
     /// The activation of hidden layers: sigmoid, tanh, relu, leaky_relu, elu, gelu, gelu_tanh, silu, softplus or identity
     #[arg(long, value_parser = activation, default_value = "relu", help_heading = "Network")]
     pub activation: Activation,
-    /// What is made small [default: categorical_cross_entropy for classes, mean_squared_error (or mean_absolute_error, huber) for numbers]
+    /// The loss to minimise: categorical_cross_entropy for classes; mean_squared_error (the default), mean_absolute_error or huber for numbers
     #[arg(long, value_parser = loss, help_heading = "Training")]
     pub loss: Option<Loss>,
-    /// sgd, momentum, nesterov, rmsprop, adam or adamw
+    /// The optimizer: sgd, momentum, nesterov, rmsprop, adam or adamw
     #[arg(long, value_parser = optimizer, default_value = "adam", help_heading = "Training")]
     pub optimizer: Optimizer,
-    /// How it changes: constant, step:EPOCHS:FACTOR, exponential:FACTOR, cosine[:MINIMUM] or plateau[:FACTOR[:PATIENCE]]
+    /// How the learning rate changes: constant, step:EPOCHS:FACTOR, exponential:FACTOR, cosine[:MINIMUM] or plateau[:FACTOR[:PATIENCE]]
     #[arg(long, value_parser = schedule, default_value = "constant", help_heading = "Training")]
     pub schedule: Plan,
-    /// The rows of a step [default: a twentieth of them, as a power of two from 8 to 256]
+    /// Rows in a step [default: a twentieth of all rows, as a power of two from 8 to 256]
     #[arg(long, value_name = "ROWS", value_parser = options::at_least_one, help_heading = "Training")]
     pub batch_size: Option<usize>,
-    /// How often all rows are gone through, at most
+    /// Passes over the data, at most
     #[arg(long, value_parser = options::at_least_one, default_value = "200", help_heading = "Training")]
     pub epochs: usize,
-    /// How strongly weights are drawn to 0 [default: 0.001; of adamw 0.01]
+    /// The weight decay [default: 0.01 for adamw, 0.001 for the others]
     #[arg(long, value_name = "DECAY", value_parser = options::not_negative, help_heading = "Training")]
     pub weight_decay: Option<f64>,
-    /// How much rows of a class count: balanced, or as no=1,yes=5
+    /// The weights of the classes in the loss: balanced, or a list such as no=1,yes=5
     #[arg(long, value_name = "WEIGHTS", help_heading = "Training")]
     pub class_weight: Option<String>,
-    /// What the split, the first weights and the order of the rows depend on
+    /// Determines the split, the initial weights and the order of the rows
     #[arg(long, default_value_t = 0, help_heading = "Training")]
     pub seed: u64,
 }
@@ -97,7 +97,7 @@ fn hidden(text: &str) -> Result<Hidden, String> {
         return Ok(Hidden(Vec::new()));
     }
     let units: Result<Vec<usize>, String> = text.split(',').map(|units| options::at_least_one(units.trim())).collect();
-    units.map(Hidden).map_err(|_| "expected units of at least 1, as 64,32, or none".into())
+    units.map(Hidden).map_err(|_| "expected units of at least 1 such as 64,32, or none".into())
 }
 
 fn activation(name: &str) -> Result<Activation, String> {
@@ -118,7 +118,7 @@ fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
     format!("expected one of {}", names.collect::<Vec<_>>().join(", "))
 }
 
-/// A schedule as it was given; some depend on how many epochs there are.
+/// A schedule as given; some depend on the number of epochs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Plan {
     As(Schedule),
@@ -161,10 +161,10 @@ impl Plan {
     }
 }
 
-/// So many categories are never too many.
-const FEW_WORDS: usize = 20;
+/// A text column with at most this many categories never looks like names.
+const FEW_CATEGORIES: usize = 20;
 
-/// Data of which it is known what is to be learned.
+/// The data and its target.
 pub struct Learned {
     pub table: Table,
     pub test: Option<Table>,
@@ -173,48 +173,48 @@ pub struct Learned {
 }
 
 impl What {
-    /// Reads the data, and finds out what is to be learned; says what was guessed.
+    /// Reads the data, infers what the options leave open, and prints what was inferred.
     pub fn read(&self, talk: Talk) -> Result<Learned, Failure> {
         let Data { table, test, kind } = data::read(&self.data, &self.format)?;
         let last = table.names().len() - 1;
         if !matches!(kind, Kind::Text { .. }) && self.data.len() == 1 && test.is_none() {
             return Err(Failure::Arguments(format!(
-                "{}: expected two arrays, of inputs and of targets, got one; give the targets' file too",
+                "{}: training needs two arrays, the inputs and the targets; give the targets' file too",
                 self.data[0].display()
             )));
         }
         let shown: Vec<_> = self.data.iter().map(|path| path.display().to_string()).collect();
         let names = match kind {
-            Kind::Text { header: false } => format!(" (no header: they are called 0 to {last})"),
+            Kind::Text { header: false } => format!(" (no header, so named 0 to {last})"),
             Kind::Text { header: true } | Kind::Numbers | Kind::Images => String::new(),
         };
-        talk.say(format!("data: {}, {} rows of {} columns{names}", shown.join(" and "), table.rows(), last + 1));
+        talk.say(format!("data: {}, {} rows, {} columns{names}", shown.join(" and "), table.rows(), last + 1));
         let place = match &self.target {
             Some(text) => table.find(data::column(&table, text)?)?,
             None => last,
         };
-        let table = if self.missing == Holes::Error { table } else { data::with_target(table, place, talk) };
+        let table = if self.missing == MissingValues::Error { table } else { data::with_target(table, place, talk) };
         let target = data::target(&table, place, self.task)?;
-        let guessed = match (&self.target, self.task) {
-            (None, None) => " (guessed: --target and --task tell)",
-            (None, Some(_)) => " (the last column: --target tells)",
-            (Some(_), None) => " (guessed: --task tells)",
+        let inferred = match (&self.target, self.task) {
+            (None, None) => " (inferred; --target and --task override this)",
+            (None, Some(_)) => " (the last column; --target overrides this)",
+            (Some(_), None) => " (inferred; --task overrides this)",
             (Some(_), Some(_)) => "",
         };
         let name = short(&table.names()[place], 60);
         match target.task {
             Task::Classify => {
                 let classes = target.labels.iter().max().map_or(0, |most| most + 1);
-                talk.say(format!("target: `{name}`, {classes} classes{guessed}"));
+                talk.say(format!("target: `{name}`, {classes} classes{inferred}"));
             }
-            Task::Regress => talk.say(format!("target: `{name}`, numbers{guessed}")),
+            Task::Regress => talk.say(format!("target: `{name}`, numbers{inferred}")),
         }
         let listed = |texts: &[String]| texts.iter().map(|text| data::column(&table, text)).collect::<Result<Vec<Column>, _>>();
         let categorical = if self.categorical == ["auto"] { Vec::new() } else { listed(&self.categorical)? };
         let missing = match self.missing {
-            Holes::Median => Missing::Median,
-            Holes::Frequent => Missing::MostFrequent,
-            Holes::Error => Missing::Error,
+            MissingValues::Median => Missing::Median,
+            MissingValues::Frequent => Missing::MostFrequent,
+            MissingValues::Error => Missing::Error,
         };
         let columns = data::columns(&target, kind, missing, (&categorical, &listed(&self.drop)?));
         Ok(Learned { table, test, target, columns })
@@ -222,23 +222,23 @@ impl What {
 }
 
 impl Learned {
-    /// What is learned of those rows' columns; says what they are, and which words look like none.
+    /// Fits the preprocessing to those rows; prints the columns, and a notice for text columns that look like names.
     pub fn fit(&self, rows: &Table, talk: Talk) -> Result<Preprocessing, Failure> {
         let preprocessing = Preprocessing::fit(rows, &self.columns)?;
         let categories = preprocessing.categories();
         let named: Vec<_> = categories.iter().map(|(name, words)| format!("`{}` ({})", short(name, 60), words.len())).collect();
-        let of_words = match (named.len(), named.get(..8)) {
+        let categorical = match (named.len(), named.get(..8)) {
             (0, _) => String::new(),
-            (count, Some(first)) => format!(", {count} of categories: {}, …", first.join(", ")),
-            (count, None) => format!(", {count} of categories: {}", named.join(", ")),
+            (count, Some(first)) => format!(", {count} categorical: {}, …", first.join(", ")),
+            (count, None) => format!(", {count} categorical: {}", named.join(", ")),
         };
-        talk.say(format!("columns: {} of numbers{of_words}", preprocessing.numbers().len()));
-        for (name, words) in categories.iter().filter(|(_, words)| words.len() > FEW_WORDS.max(rows.rows() / 3)) {
+        talk.say(format!("columns: {} numeric{categorical}", preprocessing.numbers().len()));
+        for (name, words) in categories.iter().filter(|(_, words)| words.len() > FEW_CATEGORIES.max(rows.rows() / 3)) {
             let example = words.iter().find(|word| word.contains(char::is_alphanumeric)).map_or("", String::as_str);
             let (name, example) = (short(name, 60), short(example, 60));
             talk.say(format!(
-                "notice: `{name}` has {} different categories in {} rows, such as `{example}`: if they are names, give --drop; if they are numbers, \
-                 write them as 1.5",
+                "notice: `{name}` has {} different categories in {} rows, such as `{example}`; if they are names, leave the column out with --drop; \
+                 if they are numbers, write them like 1.5",
                 words.len(),
                 rows.rows()
             ));
@@ -248,7 +248,7 @@ impl Learned {
 }
 
 impl How {
-    /// The network between what the preprocessing gives and takes.
+    /// The network, with the inputs and outputs of the preprocessing.
     pub fn network(&self, hidden: &[usize], dropout: f64, preprocessing: &Preprocessing) -> Network {
         let mut network = Network::new(preprocessing.inputs());
         for units in hidden {
@@ -261,13 +261,13 @@ impl How {
         network.dense(preprocessing.outputs(), last)
     }
 
-    /// The first weights of a network by a seed. Glorot's for every activation, as in Keras and scikit-learn: He's, which are larger, fit noise in tables of few
-    /// columns (docs/performance.md).
+    /// The initial weights from a seed. Glorot's initialiser serves every activation, as in Keras and scikit-learn: He's weights are larger, and fit noise in
+    /// tables of few columns (docs/inside/performance.md).
     pub fn init(&self, seed: u64) -> Init {
         Init::GlorotUniform { seed }
     }
 
-    /// The rows of a step.
+    /// The batch size.
     pub fn batch(&self, rows: usize) -> usize {
         self.batch_size.unwrap_or_else(|| (rows / 20).next_power_of_two().clamp(8, 256)).min(rows.max(1))
     }
@@ -276,7 +276,7 @@ impl How {
         self.weight_decay.unwrap_or(if matches!(self.optimizer, Optimizer::AdamW { .. }) { 0.01 } else { 1e-3 })
     }
 
-    /// The settings of a training on so many rows.
+    /// The settings of a training on that many rows.
     pub fn settings(&self, task: Task, preprocessing: &Preprocessing, rows: usize) -> Result<Fit, Failure> {
         let loss = self.loss.unwrap_or(match task {
             Task::Classify => Loss::CategoricalCrossEntropy,
@@ -291,7 +291,7 @@ impl How {
                 Task::Classify => "categorical_cross_entropy for classes",
                 Task::Regress => "mean_squared_error, mean_absolute_error or huber for numbers",
             };
-            return Err(Failure::Arguments(format!("--loss: expected {expected}, got {}; change it, or --task", loss.name())));
+            return Err(Failure::Arguments(format!("--loss: expected {expected}, got {}; change it or --task", loss.name())));
         }
         let mut fit = Fit::new()
             .loss(loss)
@@ -308,14 +308,14 @@ impl How {
     }
 }
 
-/// About how many multiply-adds a step of so many rows takes.
+/// About how many multiply-adds a step of that many rows takes.
 pub fn work(network: &Network, rows: usize) -> usize {
     let units = network.layers().iter().map(|layer| layer.units);
     let products = std::iter::once(network.inputs()).chain(units.clone()).zip(units).map(|(ins, outs)| ins.saturating_mul(outs));
     products.fold(0, usize::saturating_add).saturating_mul(3).saturating_mul(rows)
 }
 
-/// What a training measures beside the loss.
+/// The metric of a training, besides the loss.
 pub fn metric(task: Task) -> Metric {
     match task {
         Task::Classify => Metric::Accuracy,
@@ -324,10 +324,8 @@ pub fn metric(task: Task) -> Metric {
 }
 
 fn class_weights(text: &str, preprocessing: &Preprocessing) -> Result<ClassWeights, Failure> {
-    let refuse =
-        |got: &str, expected: &str| Failure::Arguments(format!("--class-weight: expected {expected}, got `{got}`; correct it"));
     let Some(classes) = preprocessing.classes() else {
-        return Err(refuse(text, "none, since numbers are learned"));
+        return Err(Failure::Arguments("--class-weight applies to classes, but the target is a number; leave it out".into()));
     };
     if text == "balanced" {
         return Ok(ClassWeights::Balanced);
@@ -340,7 +338,10 @@ fn class_weights(text: &str, preprocessing: &Preprocessing) -> Result<ClassWeigh
             Some((place, weight))
         });
         let (place, weight) = named.ok_or_else(|| {
-            refuse(pair, &format!("balanced, or a weight of some of {}, as {}=2", classes.join(", "), classes[0]))
+            let (all, first) = (classes.join(", "), &classes[0]);
+            Failure::Arguments(format!(
+                "--class-weight: expected balanced, or weights for some of {all}, such as {first}=2; got `{pair}`"
+            ))
         })?;
         weights[place] = weight;
     }

@@ -1,4 +1,4 @@
-//! How good a model is: its metrics on some rows, beside what it takes no network to reach.
+//! A model's metrics on some rows, next to those of trivial predictions.
 
 use std::collections::HashMap;
 
@@ -9,13 +9,13 @@ use crate::progress::spaced;
 use crate::recipe::Task;
 use crate::talk::short;
 
-/// A name, and its metrics by theirs.
+/// A model's name, and its metrics with their names.
 pub struct Score {
     pub name: String,
     pub values: Vec<(String, f64)>,
 }
 
-/// The metrics of results.
+/// The metrics that a result lists.
 fn metrics(task: Task) -> &'static [Metric] {
     match task {
         Task::Classify => &[Metric::Accuracy, Metric::Precision, Metric::Recall, Metric::F1],
@@ -33,13 +33,13 @@ impl Score {
         Value::Object(self.values.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<Map<_, _>>())
     }
 
-    /// The metric that results go by.
+    /// The main metric.
     pub fn first(&self) -> (&str, f64) {
         self.values.first().map_or(("loss", f64::NAN), |(name, value)| (name, *value))
     }
 }
 
-/// What the most frequent class of the rows trained on, or their mean, reaches on other rows. Their targets are there.
+/// The metrics, on other rows, of always predicting the training rows' most frequent class or their mean. No target may be missing.
 pub fn trivial(task: Task, train: &Table, other: &Table, column: usize) -> Score {
     match task {
         Task::Classify => majority(train, other, column),
@@ -54,7 +54,7 @@ fn majority(train: &Table, other: &Table, column: usize) -> Score {
     let most = most.map_or("", |(name, _)| name);
     let right = (0..other.rows()).filter(|row| other.cell(*row, column) == most).count() as f64;
     let (share, classes) = (right / other.rows() as f64, counts.len() as f64);
-    // As the library has them: the means over the classes, of which all but one are never answered.
+    // As the library computes them: means over the classes, all but one of which are never predicted.
     let values = [
         ("accuracy", share),
         ("precision", share / classes),
@@ -79,7 +79,7 @@ fn mean(train: &Table, other: &Table, column: usize) -> Score {
     Score { name: "always the mean".into(), values: values.map(|(name, value)| (name.to_owned(), value)).to_vec() }
 }
 
-/// Scores under each other; in a narrow terminal the last metrics are left out.
+/// A table of scores, one line each; in a narrow terminal the last metrics are left out.
 pub fn table(scores: &[Score]) -> String {
     let width = console::Term::stdout().size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
     let first = scores.iter().map(|score| score.name.chars().count()).max().unwrap_or(0);
@@ -88,7 +88,7 @@ pub fn table(scores: &[Score]) -> String {
     let fits = |count: usize| first + names[..count].iter().map(|name| column(name) + 2).sum::<usize>() <= width;
     let shown = (1..=names.len()).rev().find(|count| fits(*count)).unwrap_or(1).min(names.len());
     let number = |value: f64| match value.abs() {
-        // A metric of money has other digits than a share.
+        // Large values need fewer decimals.
         large if large >= 1e5 => format!("{value:.0}"),
         large if large >= 100.0 => format!("{value:.2}"),
         _ => format!("{value:.4}"),

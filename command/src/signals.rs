@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first is told to the training, the second ends the program at once.
+//! Ctrl-C and SIGTERM: the first one ends the training in order, the second one ends the program at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use signal_hook::flag;
 
 use crate::talk::{Failure, Talk};
 
-/// Listens from when it is made.
+/// Listens for signals from its creation.
 pub struct Signals {
     thrown: Arc<AtomicBool>,
     which: Arc<AtomicUsize>,
@@ -19,22 +19,22 @@ impl Signals {
     pub fn listen() -> Self {
         let (thrown, which) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal finds nothing thrown yet. Where one cannot be listened to it ends the program, as without us.
+            // The order matters: the first signal must not find the flag set. A signal that cannot be handled ends the program, as usual.
             let second = flag::register_conditional_shutdown(signal, 128 + signal, thrown.clone());
             let told = second.and_then(|_| flag::register_usize(signal, which.clone(), signal as usize));
             if let Err(error) = told.and_then(|_| flag::register(signal, thrown.clone())) {
-                log::warn!("signal {signal}: expected to listen to it, got: {error}; it ends the program without a checkpoint");
+                log::warn!("signal {signal} cannot be handled ({error}); it will end the program without a checkpoint");
             }
         }
         Self { thrown, which }
     }
 
-    /// What a training is told by.
+    /// The flag that cancels a training.
     pub fn cancel(&self) -> Cancel {
         self.thrown.clone().into()
     }
 
-    /// An error if one came; says that the command ends, and where it was.
+    /// Returns an error if a signal came, and prints where the command was interrupted.
     pub fn check(&self, talk: Talk, place: impl FnOnce() -> String) -> Result<(), Failure> {
         if !self.thrown.load(Ordering::SeqCst) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! `sweep`: learning rates, seeds and folds trained at once, a ranking of the rates, and the best saved.
+//! `sweep`: trains learning rates, seeds and folds at once, ranks the rates, and saves the best model.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -11,9 +11,9 @@ use crate::options::{self, OnEngine, Place};
 use crate::recipe::{self, How, Task, What, metric};
 use crate::talk::{self, Failure, Talk};
 
-/// Compares learning rates by cross-validation: every rate with every seed and fold, all trained at once
+/// Compares learning rates by cross-validation, training every rate with every seed and fold at once
 ///
-/// Scales and categories are learned of all rows. With --out the best rate's network that was trained on all rows is saved.
+/// Scales and categories are learned from all rows. --out saves the network of the best rate that was trained on all rows.
 ///
 /// Example:
 ///   shaderprop sweep examples/iris/iris.csv --learning-rates 0.001,0.01,0.1 --hidden 16
@@ -24,40 +24,40 @@ pub struct Options {
     what: What,
     #[command(flatten)]
     how: How,
-    /// The learning rates
+    /// The learning rates to compare
     #[arg(long, value_name = "RATES", value_delimiter = ',', value_parser = options::not_negative, default_value = "0.0003,0.001,0.003,0.01,0.03", help_heading = "Sweep")]
     learning_rates: Vec<f64>,
-    /// How many first weights are tried, from --seed on
+    /// The number of seeds per rate, from --seed on
     #[arg(long, value_name = "COUNT", value_parser = options::at_least_one, default_value = "1", help_heading = "Sweep")]
     seeds: usize,
-    /// In how many parts the rows are cut, each measured on once while the others are trained on
+    /// The number of folds; each is held out once while the others are trained on
     #[arg(long, value_name = "COUNT", value_parser = options::at_least_one, default_value = "5", help_heading = "Sweep")]
     folds: usize,
     #[command(flatten)]
     engine: OnEngine,
-    /// Where the best model goes: .safetensors, .npz, .onnx, .json or .c
+    /// Save the best model: .safetensors, .npz, .onnx, .json or .c
     #[arg(short, long, value_name = "FILE", help_heading = "Files")]
     out: Option<PathBuf>,
-    /// Replace a file that is there already
+    /// Overwrite an existing file
     #[arg(long, help_heading = "Files")]
     force: bool,
-    /// An object for each learning rate, the best first, instead of a table
+    /// Print one JSON object per learning rate, best first, instead of a table
     #[arg(long, help_heading = "Output")]
     json: bool,
-    /// Say nothing on stderr but errors
+    /// Print only errors to stderr
     #[arg(short, long, help_heading = "Output")]
     quiet: bool,
 }
 
-/// What a rate reached.
+/// The results of one learning rate.
 struct Ranked {
     rate: f64,
-    /// Of each network that was measured on rows it had not seen.
+    /// The metric of each network on the fold that it was not trained on.
     scores: Vec<f64>,
-    /// The sum of their losses.
+    /// The sum of the losses on these folds.
     loss: f64,
     diverged: usize,
-    /// The member that was trained on all rows, by the first seed.
+    /// The member that was trained on all rows, with the first seed.
     whole: usize,
 }
 
@@ -65,7 +65,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let talk = Talk { quiet: options.quiet };
     options.engine.choice()?;
     if options.folds < 2 {
-        return Err(Failure::Arguments("--folds: expected at least 2, got 1; give more".into()));
+        return Err(Failure::Arguments("--folds: expected at least 2, got 1".into()));
     }
     options::check_places([Place::of_model("--out", options.out.as_ref())], options.force)?;
     let learned = options.what.read(talk)?;
@@ -87,7 +87,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let mut sweep = Sweep::new(&device, &network, options.members(&folds))?;
     let engine = sweep.engine(&fit, table.rows())?;
     talk.say(format!(
-        "{} networks: {} rates, {} seeds, {} folds and all rows; engine: {engine}",
+        "{} networks: {} learning rates, {} seeds, {} folds plus all rows; engine: {engine}",
         sweep.len(),
         options.learning_rates.len(),
         options.seeds,
@@ -122,7 +122,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         }
         ranked.push(rank);
     }
-    // Those of which none diverged first; accuracies fall, errors rise; of equal ones the lesser loss.
+    // Rates without divergence first, then by accuracy (descending) or error (ascending), then by loss.
     let key = |rank: &Ranked| {
         let (mean, _) = rank.mean_and_deviation();
         (if task == Task::Classify { -mean } else { mean }, rank.loss)
@@ -135,7 +135,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if let (Some(path), Some(best)) = (&options.out, ranked.first()) {
         if best.diverged > 0 || history.members[best.whole].diverged {
             return Err(Failure::Run(format!(
-                "--out {}: expected a network that did not diverge, got none of the best rate {}; give lower --learning-rates",
+                "--out {}: not saved, because a network with the best rate {} diverged; give lower --learning-rates",
                 path.display(),
                 best.rate
             )));
@@ -145,13 +145,13 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         model.note("learning_rate", best.rate.to_string());
         model.note("chosen by", format!("{} of {mean} ± {deviation} over {} networks", metric(task).name(), best.scores.len()));
         model.save(path, &Save::new().overwrite(options.force))?;
-        talk.say(format!("saved: {}, trained on all rows with the learning rate {}", path.display(), best.rate));
+        talk.say(format!("saved: {}, trained on all rows with learning rate {}", path.display(), best.rate));
     }
     Ok(())
 }
 
 impl Options {
-    /// Where a member stands: the last fold of each seed is all rows.
+    /// A member's index. After the folds of each seed comes the member that is trained on all rows.
     fn place(&self, rate: usize, seed: usize, fold: usize) -> usize {
         (rate * self.seeds + seed) * (self.folds + 1) + fold
     }
@@ -172,7 +172,7 @@ impl Options {
     fn print(&self, ranked: &[Ranked], task: Task) -> Result<(), Failure> {
         let name = metric(task).name();
         if !self.json {
-            talk::print(&format!("rank  learning rate  {} on rows not trained on", crate::progress::spaced(&name)))?;
+            talk::print(&format!("rank  learning rate  {} on held-out rows", crate::progress::spaced(&name)))?;
         }
         for (i, rank) in ranked.iter().enumerate() {
             let (mean, deviation) = rank.mean_and_deviation();
@@ -195,7 +195,7 @@ impl Options {
 }
 
 impl Ranked {
-    /// The mean, and the standard deviation of the sample: 0 of one.
+    /// The mean and the sample standard deviation, which is 0 for one score.
     fn mean_and_deviation(&self) -> (f64, f64) {
         let count = self.scores.len() as f64;
         let mean = self.scores.iter().sum::<f64>() / count;

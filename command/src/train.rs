@@ -1,4 +1,4 @@
-//! `train`: from a table to a model, and how good it is.
+//! `train`: from a table to a measured model.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::report::{self, Score};
 use crate::signals::Signals;
 use crate::talk::{self, Failure, Talk};
 
-/// Trains a network on a table, and says how good it is on rows that it was not trained on
+/// Trains a network on a table, and measures it on held-out rows
 ///
 /// Examples:
 ///   shaderprop train examples/iris/iris.csv
@@ -30,55 +30,55 @@ use crate::talk::{self, Failure, Talk};
 pub struct Options {
     #[command(flatten)]
     what: What,
-    /// The share of the rows that are measured on at the end alone
+    /// The share of the rows that is held out for the test at the end
     #[arg(long, value_name = "SHARE", value_parser = options::share, default_value = "0.2", help_heading = "Data")]
     test_split: f64,
-    /// The share of the other rows that are measured on after each epoch, and decide when to stop
+    /// The share of the remaining rows that is used for validation after each epoch, which decides when to stop
     #[arg(long, value_name = "SHARE", value_parser = options::share, default_value = "0.2", help_heading = "Data")]
     validation_split: f64,
     #[command(flatten)]
     how: How,
-    /// The share of each hidden layer's outputs that are left out at random [default: 0.1; 0 of --engine fused, which has none]
+    /// The share of each hidden layer's outputs that is dropped at random [default: 0.1; 0 with --engine fused, which has no dropout]
     #[arg(long, value_name = "SHARE", value_parser = options::share, help_heading = "Network")]
     dropout: Option<f64>,
-    /// How far a step goes [default: 0.003 for rmsprop, adam and adamw, 0.03 for the others]
+    /// The learning rate [default: 0.003 for rmsprop, adam and adamw, 0.03 for the others]
     #[arg(long, value_name = "RATE", value_parser = options::not_negative, help_heading = "Training")]
     learning_rate: Option<f64>,
-    /// Stop after so many epochs without a better validation loss, and keep the best weights; 0: never [default: 20]
+    /// Stop after that many epochs without a better validation loss, and restore the best weights; 0: never [default: 20]
     #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
     patience: Option<usize>,
     #[command(flatten)]
     engine: OnEngine,
-    /// Where the model goes: .safetensors, .npz, .onnx, .json or .c
+    /// Save the model: .safetensors, .npz, .onnx, .json or .c
     #[arg(short, long, value_name = "FILE", help_heading = "Files")]
     out: Option<PathBuf>,
-    /// Where the losses and metrics of all epochs go: .csv or .json
+    /// Save the losses and metrics of all epochs: .csv or .json
     #[arg(long, value_name = "FILE", value_parser = history_file, help_heading = "Files")]
     history: Option<PathBuf>,
-    /// Where a picture of them goes: .png or .svg
+    /// Draw the losses and metrics of all epochs: .png or .svg
     #[arg(long, value_name = "FILE", value_parser = picture::file, help_heading = "Files")]
     plot: Option<PathBuf>,
-    /// A file that holds all of the training's state after each epoch, from which it also goes on if the device is lost
+    /// Save the training's complete state after each epoch; if the device is lost, the training resumes from it
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     checkpoint: Option<PathBuf>,
-    /// Go on from a checkpoint, with the same options as before; --epochs is how many there are in all
+    /// Resume from a checkpoint, with the same options as before; --epochs is the total
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     resume: Option<PathBuf>,
-    /// Replace files that are there already
+    /// Overwrite existing files
     #[arg(long, help_heading = "Files")]
     force: bool,
-    /// Log after epoch 1, and then after every so many [default: a twentieth of all]
+    /// Log epoch 1, and then one epoch in that many [default: a twentieth of all epochs]
     #[arg(long, value_name = "EPOCHS", value_parser = options::at_least_one, help_heading = "Output")]
     log_every: Option<usize>,
-    /// An object for each logged epoch on stdout, and one with the result, instead of a table
+    /// Print JSON instead of a table: one object for each logged epoch, and one with the result
     #[arg(long, help_heading = "Output")]
     json: bool,
-    /// Say nothing on stderr but errors
+    /// Print only errors to stderr
     #[arg(short, long, help_heading = "Output")]
     quiet: bool,
 }
 
-/// How long is waited before each time that a lost device is opened anew: its driver may need a moment, and one that is lost again and again is no use.
+/// The wait before each attempt to reopen a lost device. A driver may need a moment; a device that is lost three times is given up.
 const RECOVERIES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
 
 fn history_file(text: &str) -> Result<PathBuf, String> {
@@ -88,7 +88,7 @@ fn history_file(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// The rows of three parts, and what was learned of the first.
+/// The three parts of the rows, and the preprocessing that was fitted to the training rows.
 struct Rows {
     train: Table,
     validation: Table,
@@ -101,13 +101,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let signals = Signals::listen();
     options.engine.choice()?;
     if options.engine.engine() == EngineChoice::Fused && options.validation_split > 0.0 {
-        return Err(Failure::Arguments(
-            "--engine fused: expected no validation, which it does not measure, got a share of the rows for it; give --validation-split 0".into(),
-        ));
+        return Err(Failure::Arguments("--engine fused has no validation; give --validation-split 0 too".into()));
     }
     if options.patience.is_some_and(|epochs| epochs > 0) && options.validation_split == 0.0 {
         return Err(Failure::Arguments(
-            "--patience: expected validation rows to watch, got --validation-split 0; leave one of both out".into(),
+            "--patience needs validation rows, but --validation-split 0 leaves none; leave out one of the two".into(),
         ));
     }
     options.check_places()?;
@@ -118,7 +116,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let network = options.how.network(&options.how.hidden.0, options.dropout(), &rows.preprocessing);
     let device = options.engine.open(recipe::work(&network, options.how.batch(rows.train.rows())))?;
     talk.device(&device);
-    signals.check(talk, || "before the training began".into())?;
+    signals.check(talk, || "before training began".into())?;
     let (model, history) = options.train(&network, &device, &rows, &settings, (&signals, talk))?;
     options.finish(&learned, (&rows, model, &history), (&settings, &signals, talk))
 }
@@ -142,7 +140,7 @@ impl Options {
         )
     }
 
-    /// Cuts the rows into parts, and learns what the columns are from those to train on.
+    /// Splits the rows, and fits the preprocessing to the training rows.
     fn rows(&self, learned: &Learned, talk: Talk) -> Result<Rows, Failure> {
         let table = &learned.table;
         let test = if learned.test.is_some() { 0.0 } else { self.test_split };
@@ -151,12 +149,12 @@ impl Options {
         let own = table.select(&test);
         let rows = (table.select(&train), table.select(&validation), learned.test.clone().unwrap_or(own));
         let preprocessing = learned.fit(&rows.0, talk)?;
-        // What cannot be measured on is told before the training instead of after it.
+        // Rows that cannot be measured on are reported before the training, not after it.
         for part in [&rows.1, &rows.2].into_iter().filter(|part| part.rows() > 0) {
             preprocessing.transform(part)?;
         }
         talk.say(format!(
-            "rows: {} to train on, {} to validate on after each epoch, {} to test on at the end",
+            "rows: {} for training, {} for validation after each epoch, {} for the test at the end",
             rows.0.rows(),
             rows.1.rows(),
             rows.2.rows()
@@ -183,7 +181,7 @@ impl Options {
         self.log_every.unwrap_or(self.how.epochs / 20).max(1)
     }
 
-    /// The settings, all but what one run may have and another not.
+    /// The settings, without those that belong to a single run.
     fn settings(&self, task: Task, rows: &Rows) -> Result<Fit, Failure> {
         let mut fit = self.how.settings(task, &rows.preprocessing, rows.train.rows())?.learning_rate(self.rate());
         fit = fit.engine(self.engine.engine()).log_every(self.every());
@@ -218,14 +216,14 @@ impl Options {
         let engine = model.engine(&fit, rows.train.rows())?;
         if self.engine.engine() == EngineChoice::Fused && engine.engine != Engine::Fused {
             return Err(Failure::Arguments(format!(
-                "--engine fused: expected a training that it takes, got another: {}; choose another engine",
+                "--engine fused cannot run this training: {}; choose another engine",
                 engine.why
             )));
         }
         let sizes: Vec<_> = network.layers().iter().map(|layer| layer.units.to_string()).collect();
         let parameters = model.summary(&fit, rows.train.rows())?.parameters;
         talk.say(format!(
-            "network: {}-{}, {} hidden, {parameters} parameters; {} by {} rows",
+            "network: {}-{}, {}, {parameters} parameters; {}, batches of {} rows",
             network.inputs(),
             sizes.join("-"),
             self.how.activation.name(),
@@ -241,13 +239,13 @@ impl Options {
         };
         let lost = history.as_ref().err().filter(|error| error.needs_new_device() && self.checkpoint.is_some()).cloned();
         if let Some(lost) = lost {
-            progress.say(format!("{lost}, which is tried now, to go on from the last checkpoint"));
+            progress.say(format!("{lost} (trying that now, to resume from the last checkpoint)"));
             for wait in RECOVERIES {
                 std::thread::sleep(wait);
                 history = model.recover_with(&data.inputs, &data.targets, &fit, |log: &Log| progress.epoch(log));
                 match &history {
                     Err(error) if error.needs_new_device() => (),
-                    // The adapter does not open, or not yet: what ended the training is what there is to say at last.
+                    // The adapter does not open, or not yet. If it never does, the error to report is the loss.
                     Err(Error::DeviceRequest { .. } | Error::UnknownDevice { .. } | Error::NoAdapter) => {
                         history = Err(lost.clone())
                     }
@@ -256,14 +254,14 @@ impl Options {
             }
         }
         let history = history?;
-        // Where nobody reads stdout any more the model is still wanted: that is told at the end, when the result cannot be printed either.
+        // If stdout failed, the model is still saved; the failure is reported at the end.
         let told = progress.end();
         if history.ended == Ended::Cancelled {
             let done = history.loss.len();
             signals.check(talk, || match &self.checkpoint {
-                _ if done == 0 => "in the first epoch, and nothing was saved".into(),
-                Some(path) => format!("after epoch {done}; to go on: {}", resuming(path)),
-                None => format!("after epoch {done}, and nothing was saved; with --checkpoint FILE it could go on"),
+                _ if done == 0 => "in the first epoch; nothing was saved".into(),
+                Some(path) => format!("after epoch {done}; to continue: {}", resuming(path)),
+                None => format!("after epoch {done}; nothing was saved; with --checkpoint FILE the training could be resumed"),
             })?;
         }
         self.tell_end(&history, talk);
@@ -274,22 +272,24 @@ impl Options {
         Ok((model, history))
     }
 
-    /// Says why a training ended.
+    /// Prints why the training ended.
     fn tell_end(&self, history: &History, talk: Talk) {
         let done = history.loss.len();
         match (history.ended, history.best_epoch) {
             (Ended::EarlyStopping, Some(best)) => {
                 talk.say(format!(
-                    "stopped after epoch {done}: no better validation loss for {} epochs; the weights are those of epoch {best}",
+                    "stopped after epoch {done}: no better validation loss for {} epochs; restored the weights of epoch {best}",
                     self.patience()
                 ));
             }
-            (_, Some(best)) => talk.say(format!("finished after epoch {done}; the weights are those of epoch {best}, the best")),
+            (_, Some(best)) => {
+                talk.say(format!("finished after epoch {done}; restored the weights of epoch {best}, the best one"))
+            }
             _ => talk.say(format!("finished after epoch {done}")),
         }
     }
 
-    /// Measures, saves and reports.
+    /// Measures the model, saves the files and prints the result.
     fn finish(
         &self,
         learned: &Learned,
@@ -298,9 +298,9 @@ impl Options {
     ) -> Result<(), Failure> {
         let task = learned.target.task;
         let (measured, kind) = match () {
-            () if rows.test.rows() > 0 => (&rows.test, "test rows, which were not trained on"),
-            () if rows.validation.rows() > 0 => (&rows.validation, "validation rows, which chose the epoch"),
-            () => (&rows.train, "rows, which were trained on"),
+            () if rows.test.rows() > 0 => (&rows.test, "test rows, held out from training"),
+            () if rows.validation.rows() > 0 => (&rows.validation, "validation rows, which also chose the best epoch"),
+            () => (&rows.train, "rows, all of which were trained on"),
         };
         let measuring = || -> Result<(Score, Option<Score>), Failure> {
             let score = Score::of("this network", task, &model.evaluate_table(measured)?);
@@ -313,7 +313,7 @@ impl Options {
         let (score, validation) = match measuring() {
             Ok(scores) => scores,
             Err(failure) => {
-                // What was trained is not lost with it.
+                // The trained model is saved all the same.
                 self.save(&model, history, talk)?;
                 return Err(failure);
             }
@@ -324,11 +324,11 @@ impl Options {
             }
         }
         model.note("measured on", format!("{} {kind}", measured.rows()));
-        // First what cannot be had again. Where it cannot be written the result is told all the same.
+        // Save first. If that fails, the result is printed all the same.
         let saved = self.save(&model, history, talk);
         let linear = self.linear(&model, rows, measured, (task, settings, signals, talk));
         if saved.is_ok() {
-            signals.check(talk, || "after the training; what was to be saved is saved".into())?;
+            signals.check(talk, || "after the training; all files were saved".into())?;
         }
         let linear = match linear {
             Ok(linear) => linear,
@@ -361,12 +361,12 @@ impl Options {
             talk::print(&format!("\nOn the validation rows: {} {value:.4}", crate::progress::spaced(name)))?;
         }
         if self.out.is_none() {
-            talk.say("the model was not saved: give --out FILE to keep it");
+            talk.say("the model was not saved; give --out FILE to save it");
         }
         saved
     }
 
-    /// Writes the files that were asked for: all that can be, and then the first failure.
+    /// Writes all requested files that can be written, then returns the first failure.
     fn save(&self, model: &Model, history: &History, talk: Talk) -> Result<(), Failure> {
         let written = [self.save_model(model, talk), self.save_history(history, talk), self.save_plot(history, talk)];
         written.into_iter().collect()
@@ -399,7 +399,7 @@ impl Options {
         Ok(())
     }
 
-    /// What a linear model reaches, trained on the same rows; none if it diverges.
+    /// The score of a linear model that is trained on the same rows; none if it diverges.
     fn linear(
         &self,
         model: &Model,
@@ -410,13 +410,13 @@ impl Options {
         let network = self.how.network(&[], 0.0, &rows.preprocessing);
         let linear = Model::new(model.device(), &network, &shaderprop::Init::Zeros)?;
         let mut linear = linear.with_preprocessing(rows.preprocessing.clone())?;
-        // By Adam, whatever the network's optimizer was; on the same rows, as long at most.
+        // With Adam, whatever the network's optimizer; on the same rows, for at most as many epochs.
         let fit = settings.clone().optimizer(Optimizer::adam()).learning_rate(0.01).schedule(Schedule::Constant);
         let fit = fit.engine(EngineChoice::Auto).cancel(&signals.cancel());
         let data = rows.preprocessing.transform(&rows.train)?;
         match linear.fit(&data.inputs, &data.targets, &fit) {
             Err(error @ shaderprop::Error::Diverged { .. }) => {
-                talk.say(format!("notice: the linear model beside: {error}"));
+                talk.say(format!("notice: no linear model to compare with: {error}"));
                 Ok(None)
             }
             trained => {
@@ -427,7 +427,7 @@ impl Options {
     }
 }
 
-/// The command with which an interrupted one goes on.
+/// The command that continues an interrupted one.
 fn resuming(checkpoint: &Path) -> String {
     let mut words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     if let Some(first) = words.first_mut() {
@@ -436,7 +436,7 @@ fn resuming(checkpoint: &Path) -> String {
     let mut kept = Vec::new();
     let mut skip = false;
     for word in words {
-        // The checkpoint is the one to resume now, whatever was resumed before.
+        // An earlier checkpoint to resume from is replaced by this one.
         if std::mem::take(&mut skip) || word.starts_with("--resume=") {
             continue;
         }
@@ -446,12 +446,12 @@ fn resuming(checkpoint: &Path) -> String {
         }
         kept.push(word);
     }
-    // Behind `train`: what follows `--` is no option.
+    // After `train`, because what follows `--` is not an option.
     kept.splice(2.min(kept.len())..2.min(kept.len()), ["--resume".into(), checkpoint.display().to_string()]);
     kept.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// A word as a shell takes it for one.
+/// A word, quoted for a shell if necessary.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=,:+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }

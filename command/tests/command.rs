@@ -1,5 +1,8 @@
 //! The command `shaderprop`, as people run it: what it prints, where, what it writes, and how it ends.
 
+#[allow(dead_code, reason = "no folder is shared here")]
+#[path = "../../tests/common/folder.rs"]
+mod folder;
 #[cfg(target_os = "linux")]
 #[path = "../../tests/faults/shim.rs"]
 mod shim;
@@ -18,10 +21,7 @@ const COFFEE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/table/cof
 
 /// A folder of that name, empty.
 fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("command-{name}"));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).expect("a folder");
-    folder
+    folder::folder(&format!("command-{name}"))
 }
 
 fn command(folder: &Path, args: &[&str]) -> Command {
@@ -126,10 +126,10 @@ fn train_says_what_it_does_and_prints_what_it_found() {
         ["train", COFFEE, "--drop", "lot", "--out", "coffee.safetensors", "--history", "coffee.csv", "--plot", "coffee.png"];
     let (out, err) = done(&folder, &args);
     for said in [
-        "400 rows of 7 columns",
-        "target: `grade`, 3 classes (guessed: --target and --task tell)",
-        "columns: 3 of numbers, 2 of categories: `origin` (5), `process` (3)\n",
-        "256 to train on, 64 to validate on after each epoch, 80 to test on",
+        "400 rows, 7 columns",
+        "target: `grade`, 3 classes (inferred; --target and --task override this)",
+        "columns: 3 numeric, 2 categorical: `origin` (5), `process` (3)\n",
+        "256 for training, 64 for validation after each epoch, 80 for the test",
         "device: ",
         "network: 13-64-32-3",
         "epoch 1/200: loss ",
@@ -139,7 +139,7 @@ fn train_says_what_it_does_and_prints_what_it_found() {
         assert!(err.contains(said), "{said}: {err}");
     }
     let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines[0], "On 80 test rows, which were not trained on:");
+    assert_eq!(lines[0], "On 80 test rows, held out from training:");
     assert!(
         lines[2].contains("accuracy") && lines[3].starts_with("this network") && lines[4].starts_with("linear model"),
         "{out}"
@@ -334,7 +334,7 @@ fn train_learns_numbers() {
     );
     assert!(pixels(&folder.join("plane.png")).2.chunks(3).collect::<std::collections::HashSet<_>>().len() > 50);
     done(&folder, &["train", IRIS, "--epochs", "2", "--out", "i.npz"]);
-    fails(&folder, &["plot", "i.npz", "--out", "no.png"], 1, &["i.npz", "two columns", "4 inputs"]);
+    fails(&folder, &["plot", "i.npz", "--out", "no.png"], 1, &["i.npz", "two numeric columns", "4 inputs"]);
 }
 
 /// One checkpoint an epoch changes no bit; what goes on ends as what was never stopped; options that differ are refused.
@@ -398,7 +398,7 @@ fn signal(child: &std::process::Child, name: &str) {
     assert!(Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().expect("kill").success());
 }
 
-/// The first signal ends the training with a checkpoint, and says how to go on, which then works; the second one ends at once.
+/// The first signal ends the training with a checkpoint, and the command says how to continue, which then works; the second one ends at once.
 #[cfg(unix)]
 #[test]
 fn signals_end_a_training_with_a_checkpoint() {
@@ -423,7 +423,7 @@ fn signals_end_a_training_with_a_checkpoint() {
         // It may have been done before.
         assert!(ended.code() == Some(code) || ended.code() == Some(0), "{err}");
         if ended.code() == Some(code) {
-            let how = err.lines().find_map(|line| line.split_once("; to go on: ")).expect("how to go on").1;
+            let how = err.lines().find_map(|line| line.split_once("; to continue: ")).expect("how to continue").1;
             let path = Path::new(env!("CARGO_BIN_EXE_shaderprop")).parent().expect("a folder");
             let path = format!("{}:{}", path.display(), std::env::var("PATH").unwrap_or_default());
             let went_on = Command::new("sh").args(["-c", how]).current_dir(&folder).env("PATH", path).output().expect("a shell");
@@ -618,7 +618,8 @@ fn evaluate_counts_and_draws() {
     assert!(count(&picture, [14, 69, 133]) > 5_000, "{}", count(&picture, [14, 69, 133]));
     let svg = std::fs::read_to_string(folder.join("c.svg")).expect("a picture");
     assert!(
-        svg.contains("taken for") && matrix.iter().enumerate().all(|(i, row)| svg.contains(&format!("\n{}\n", row[i]))),
+        ["predicted", "actual"].iter().all(|label| svg.contains(&format!("\n{label}\n")))
+            && matrix.iter().enumerate().all(|(i, row)| svg.contains(&format!("\n{}\n", row[i]))),
         "{svg}"
     );
     fails(&folder, &[&args[..], &["--plot", "c.png"]].concat(), 1, &["--plot c.png", "--force"]);
@@ -741,7 +742,7 @@ fn what_is_too_much_is_refused_or_shown_in_part() {
     #[cfg(unix)]
     std::os::unix::fs::symlink("run.checkpoint", folder.join("run.png")).expect("a link");
     #[cfg(unix)]
-    fails(&folder, &[&same[..], &["run.png", "--force"]].concat(), 2, &["another file than that of --plot", "the same"]);
+    fails(&folder, &[&same[..], &["run.png", "--force"]].concat(), 2, &["--plot names the same file"]);
     assert!(Model::load(&Device::cpu(), folder.join("run.checkpoint"), &Load::new()).is_ok());
 }
 
@@ -752,7 +753,8 @@ fn sweep_ranks_and_saves() {
         ["sweep", IRIS, "--learning-rates", "0.00001,0.01", "--hidden", "8", "--epochs", "20", "--folds", "3", "--seeds", "2"];
     let (out, err) = done(&folder, &[&base[..], &["--out", "best.safetensors"]].concat());
     assert!(
-        err.contains("16 networks: 2 rates, 2 seeds, 3 folds and all rows; engine: fused") && err.contains("trained in "),
+        err.contains("16 networks: 2 learning rates, 2 seeds, 3 folds plus all rows; engine: fused")
+            && err.contains("trained in "),
         "{err}"
     );
     let lines: Vec<&str> = out.lines().collect();
@@ -925,7 +927,7 @@ fn bad_input_is_one_sentence() {
         .collect();
     write("some.csv", &format!("x,y\n{rows}60,rare\n"));
     let (_, err) = done(&folder, &["train", "some.csv", "--epochs", "3"]);
-    assert!(err.contains("9 rows without `y` are left out") && err.contains("3 classes"), "{err}");
+    assert!(err.contains("left out 9 rows without `y`") && err.contains("3 classes"), "{err}");
 }
 
 /// The examples of every command's help run as they stand, in a folder with the shipped data.
@@ -995,7 +997,7 @@ fn every_option_is_in_a_test() {
         assert!(known > 0 || ["inspect", "completions"].contains(&command), "{help}");
     }
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(help.contains("Exit codes: 0 done, 1 it failed, 2 the arguments are wrong"), "{help}");
+    assert!(help.contains("Exit codes: 0 success, 1 failure, 2 wrong arguments"), "{help}");
     assert!(text(&run(&folder, &["--version"]).stdout).starts_with("shaderprop 0."));
 }
 
@@ -1019,7 +1021,7 @@ fn a_lost_device_is_recovered_from() {
     let recovered = train("recovered.npz", Some("60"), &["--checkpoint", "iris.checkpoint"]);
     let err = text(&recovered.stderr);
     assert_eq!(recovered.status.code(), Some(0), "{err}");
-    assert!(err.contains("device lost: ") && err.contains("to go on from the last checkpoint"), "{err}");
+    assert!(err.contains("device lost: ") && err.contains("to resume from the last checkpoint"), "{err}");
     let weights = |name: &str| Model::load(&Device::cpu(), folder.join(name), &Load::new()).expect("a model").weights();
     assert_eq!(weights("recovered.npz"), weights("whole.npz"));
     let lost = train("lost.npz", Some("60"), &[]);

@@ -64,7 +64,7 @@ impl Predictor {
         Ok(())
     }
 
-    /// Predicts the outputs for the rows, like [`Model::predict`]: shape (rows, outputs).
+    /// Predicts the outputs for the rows, like [`Model::predict`](crate::Model::predict): shape (rows, outputs).
     ///
     /// # Errors
     /// The device's faults.

@@ -9,9 +9,9 @@ use crate::gpu::Device;
 use crate::network::Init;
 
 impl Model {
-    /// Saves the model to a file. The extension selects the [`Format`]. The file holds the network, the weights as f32,
-    /// the fitted preprocessing with its class names, and the number of epochs trained. Saving is atomic: the file is
-    /// either complete or not there.
+    /// Saves the model to a file. The extension selects the [`Format`](crate::Format). The file holds the network, the
+    /// weights as f32, the fitted preprocessing with its class names, and the number of epochs trained. Saving is
+    /// atomic: the file is either complete or not there.
     ///
     /// # Errors
     /// [`Error::Setting`] for a name without the extension of a format; [`Error::Exists`] for an existing file, unless

@@ -158,8 +158,8 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Setting`] if no training was interrupted by an error that [needs a new
-    /// device](Error::needs_new_device); the errors of [`Device::reopen`] and [`resume`](Self::resume). It can then be
-    /// called again.
+    /// device](Error::needs_new_device); the errors of [`Device::reopen`](crate::Device::reopen) and
+    /// [`resume`](Self::resume). It can then be called again.
     ///
     /// ```
     /// use shaderprop::{Activation, Checkpoint, Device, Error, Fit, Init, Model, Network};

@@ -1,9 +1,14 @@
 //! What the tests share: the device they run on, numbers to run on, and a comparison that can fail.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
+
+mod cases;
+mod folder;
 
 use std::sync::Arc;
 
+pub use cases::{Cases, Key, by, mod4, mod4s};
+pub use folder::{folder, shared};
 use shaderprop::internals::{Gpu, Id, Limits, Plan, Staged, StepTable, as_in_a_browser, gpu};
 use shaderprop::{Device, DeviceChoice, Error, Loss, Matrix, Philox, Tensor};
 

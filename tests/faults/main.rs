@@ -5,6 +5,10 @@
 //! leaves the library is exit code 101.
 
 #[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "no folder is shared here")]
+#[path = "../common/folder.rs"]
+mod folder;
+#[cfg(target_os = "linux")]
 mod injections;
 #[cfg(target_os = "linux")]
 mod killing;
@@ -62,7 +66,7 @@ fn main() -> ExitCode {
 mod common {
     //! Running this program as the one to which things happen.
 
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
     use std::process::{Command, Stdio};
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -113,10 +117,7 @@ mod common {
 
     /// A folder of this run's own.
     pub fn folder(name: &str) -> PathBuf {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).expect("a folder");
-        folder
+        crate::folder::folder(&format!("faults-{name}"))
     }
 
     /// The results of that for each, on all processors, in any order.

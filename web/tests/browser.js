@@ -6,10 +6,11 @@ import { existsSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const dist = new URL('../dist/', import.meta.url).pathname;
+/** The built page: web/test.sh says where it has built it. */
+export const dist = process.env.SHADERPROP_DIST ? join(process.env.SHADERPROP_DIST, '/') : new URL('../dist/', import.meta.url).pathname;
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.gz': 'application/gzip' };
 
-/** Serves web/dist, and whatever else is given by path; resolves to its address. */
+/** Serves the built page, and whatever else is given by path; resolves to its address. */
 export async function serve(extra = {}) {
     const server = createServer(async (request, response) => {
         const path = new URL(request.url, 'http://localhost').pathname;

@@ -8,7 +8,7 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { launch, openPage, serve } from './browser.js';
+import { dist, launch, openPage, serve } from './browser.js';
 
 const root = new URL('../../', import.meta.url).pathname;
 const program = join(root, 'target/release/shaderprop');
@@ -540,7 +540,6 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
 });
 
 test('what a page loads is small', () => {
-    const dist = new URL('../dist/', import.meta.url).pathname;
     const files = readdirSync(dist).filter((name) => /\.(js|wasm)$/.test(name));
     const bytes = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(dist, name)), { level: 9 }).length, 0);
     console.log(`wasm and JavaScript: ${bytes} bytes gzipped`);

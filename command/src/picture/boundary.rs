@@ -1,4 +1,4 @@
-//! What a network of two inputs says of each point of the plane, and the rows that there are.
+//! The predictions of a model with two inputs over the plane, and the rows.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -6,30 +6,30 @@ use plotters::prelude::*;
 use super::{Drawn, Picture, colour, font, number};
 use crate::talk::short;
 
-/// What is said of a point: a class, and how sure; or a number, from 0 for the least to 1 for the greatest.
+/// A prediction or a target: a class and its probability; or a number, scaled from 0 for the least to 1 for the greatest.
 #[derive(Clone, Copy)]
 pub enum Said {
     Class(usize, f64),
     Number(f64),
 }
 
-/// Where a row is, and what it is.
+/// A row's position and its target.
 pub type Row = ((f64, f64), Said);
 
 pub struct Boundary<'a> {
     /// The names of both inputs.
     pub names: [&'a str; 2],
     pub ranges: [(f64, f64); 2],
-    /// Points across and up, row by row from below.
+    /// The number of points across and up.
     pub grid: (usize, usize),
+    /// The predictions at these points, row by row from the bottom.
     pub said: &'a [Said],
-    /// Rows, and what they are.
     pub rows: &'a [Row],
-    /// The names of classes; or the least and the greatest number.
+    /// The names of the classes; or the least and the greatest number.
     pub legend: &'a [String],
 }
 
-/// Names beyond this are left out of the legend.
+/// The legend lists at most this many names.
 const MOST_NAMES: usize = 12;
 
 impl Picture for Boundary<'_> {
@@ -66,7 +66,7 @@ impl Picture for Boundary<'_> {
         for (i, name) in self.legend.iter().take(MOST_NAMES).enumerate() {
             let said = if numbers { Said::Number(i as f64) } else { Said::Class(i, 1.0) };
             let style = ink(said).filled();
-            // Nothing is drawn by it but its name.
+            // This series draws only its legend entry.
             chart
                 .draw_series(std::iter::empty::<Circle<(f64, f64), i32>>())?
                 .label(short(name, 24))
@@ -83,7 +83,7 @@ impl Picture for Boundary<'_> {
     }
 }
 
-/// Of what was said of rows.
+/// The colour of a row.
 fn ink(said: Said) -> RGBColor {
     match said {
         Said::Class(class, _) => colour(class),
@@ -91,7 +91,7 @@ fn ink(said: Said) -> RGBColor {
     }
 }
 
-/// The surer, the stronger.
+/// The colour of a prediction, stronger for higher probabilities.
 fn background(said: Said) -> RGBColor {
     match said {
         Said::Class(_, sure) => mixed(WHITE, ink(said), 0.1 + 0.45 * sure),

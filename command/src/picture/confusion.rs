@@ -1,4 +1,4 @@
-//! A confusion matrix: a row for what is, a column for what it was taken for.
+//! A confusion matrix: a row for each actual class, a column for each predicted one.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -12,7 +12,7 @@ pub struct Confusion<'a> {
     pub counts: &'a [Vec<u64>],
 }
 
-/// Counts are written into the fields of no larger matrix than this.
+/// Counts are written into the cells of matrices up to this size.
 const WRITTEN: usize = 24;
 
 impl Picture for Confusion<'_> {
@@ -44,7 +44,7 @@ impl Picture for Confusion<'_> {
                 }
             }
         }
-        // Not more names than fit.
+        // Only as many names as fit.
         let every = self.classes.len().div_ceil((side as usize / 14).max(1));
         for (i, class) in self.classes.iter().enumerate().step_by(every) {
             let middle = (cell(i as i32) + cell(i as i32 + 1)) / 2;
@@ -53,10 +53,10 @@ impl Picture for Confusion<'_> {
             let room = (side / count * every as i32 / 8).max(2) as usize;
             area.draw(&Text::new(short(class, room), (left + middle, top + side + 12), centred(&label)))?;
         }
-        area.draw(&Text::new("taken for", (left + side / 2, top + side + 34), centred(&font(15))))?;
+        area.draw(&Text::new("predicted", (left + side / 2, top + side + 34), centred(&font(15))))?;
         let turned = centred(&font(15)).transform(FontTransform::Rotate270);
-        area.draw(&Text::new("is", (12, top + side / 2), turned))?;
-        // What the shades mean.
+        area.draw(&Text::new("actual", (12, top + side / 2), turned))?;
+        // The scale of the shades.
         let (x, steps) = (left + side + 24, 50);
         for step in 0..steps {
             let (from, to) = (side * step / steps, side * (step + 1) / steps);

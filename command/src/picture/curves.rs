@@ -1,4 +1,4 @@
-//! Losses and metrics against the epochs, of one run or several.
+//! Losses and metrics by epoch, of one or more runs.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use super::{Drawn, Picture, colour, drawable, font, number};
 use crate::progress::spaced;
 use crate::talk::short;
 
-/// A run's numbers, one an epoch, by the names of a history's columns.
+/// A run's numbers, one per epoch, under the names of the history's columns.
 pub struct Run {
     pub name: String,
     pub columns: BTreeMap<String, Vec<f64>>,
     pub best_epoch: Option<usize>,
 }
 
-/// One or several.
+/// The curves of one or more runs.
 pub struct Curves<'a>(pub &'a [Run]);
 
-/// Panels beyond this are left out.
+/// At most this many panels are drawn.
 const MOST_PANELS: usize = 4;
 
-/// A loss whose greatest value is so many times its least is drawn on a logarithmic scale.
+/// A loss is drawn on a logarithmic scale if its greatest value is more than this many times its least.
 const LOGARITHMIC: f64 = 20.0;
 
-/// A name, and its values by epoch.
+/// A curve: its label, and its values by epoch.
 struct Line {
     label: String,
     values: Vec<f64>,
@@ -62,7 +62,7 @@ impl Picture for Curves<'_> {
             let (least, greatest) =
                 finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), value| (a.min(value), b.max(value)));
             if name == "loss" && least > 0.0 && greatest / least > LOGARITHMIC {
-                self.panel(area, (name, "loss (logarithmic)"), (least / 1.1..greatest * 1.1).log_scale(), &lines)?;
+                self.panel(area, (name, "loss (log scale)"), (least / 1.1..greatest * 1.1).log_scale(), &lines)?;
             } else {
                 let (least, greatest) = if least <= greatest { (least, greatest) } else { (0.0, 1.0) };
                 let room = if greatest > least { 0.05 * (greatest - least) } else { 0.5 };
@@ -74,7 +74,7 @@ impl Picture for Curves<'_> {
 }
 
 impl Curves<'_> {
-    /// What has a panel: the loss first, then the metrics.
+    /// The names of the panels: the loss first, then the metrics.
     fn panels(&self) -> Vec<String> {
         let mut panels = vec!["loss".to_owned()];
         for name in self.0.iter().flat_map(|run| run.columns.keys()) {
@@ -87,7 +87,7 @@ impl Curves<'_> {
         panels
     }
 
-    /// The lines of a panel: of one run training and validation, of several a colour for each, the validation thick.
+    /// The lines of a panel. One run has a colour for training and one for validation; each of several runs has one colour, with validation thicker.
     fn lines(&self, name: &str) -> Vec<Line> {
         let mut lines = Vec::new();
         for (i, run) in self.0.iter().enumerate() {
@@ -98,7 +98,7 @@ impl Curves<'_> {
                 let Some(values) = run.columns.get(column) else { continue };
                 let label = match (alone, both && j == 0) {
                     (true, _) => kind.into(),
-                    // Its validation has the name.
+                    // The validation line carries the run's name.
                     (false, true) => String::new(),
                     (false, false) => short(&run.name, 24),
                 };
@@ -144,7 +144,7 @@ impl Curves<'_> {
             .bold_line_style(BLACK.mix(0.12))
             .draw()?;
         for line in lines {
-            // A line ends where a number is none, and begins anew behind it.
+            // A line is interrupted where a value is not a number.
             let points: Vec<(usize, f64)> = line.values.iter().enumerate().map(|(i, value)| (i + 1, *value)).collect();
             for (k, run) in points.split(|(_, value)| !drawable(*value)).filter(|run| !run.is_empty()).enumerate() {
                 let series = chart.draw_series(LineSeries::new(run.iter().copied(), line.style))?;
@@ -154,19 +154,19 @@ impl Curves<'_> {
                 }
             }
         }
-        // Nothing is drawn by it but what it means.
+        // This series draws only its legend entry.
         if self.0.len() > 1 && lines.iter().any(|line| line.label.is_empty()) {
             let style = BLACK.mix(0.45).stroke_width(1);
             let nothing = chart.draw_series(LineSeries::new(std::iter::empty::<(usize, f64)>(), style))?;
-            nothing.label("thin: training").legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+            nothing.label("thin line: training").legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
         }
         if let [Run { best_epoch: Some(best), .. }] = self.0 {
             let range = chart.y_range();
             let style = BLACK.mix(0.5).stroke_width(1);
             let series = chart.draw_series(DashedLineSeries::new([(*best, range.start), (*best, range.end)], 4, 4, style))?;
-            series.label(format!("epoch {best}, kept")).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+            series.label(format!("best epoch: {best}")).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
         }
-        // Losses fall, and what is good rises: where there is room for the names.
+        // Errors fall and other metrics rise, so that is where the legend has space.
         let errors = name == "loss" || name.contains("error");
         chart
             .configure_series_labels()

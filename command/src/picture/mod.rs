@@ -1,4 +1,4 @@
-//! Pictures: how they are drawn and saved, whatever is in them.
+//! Drawing and saving pictures of any kind.
 
 pub mod boundary;
 pub mod confusion;
@@ -15,10 +15,10 @@ use plotters::style::{FontStyle, TextStyle, register_font};
 use crate::options;
 use crate::talk::Failure;
 
-/// In pixels.
+/// The default size in pixels.
 pub const SIZE: (u32, u32) = (800, 500);
 
-/// Colours that people tell apart who see fewer of them: M. Okabe and K. Ito, 2008.
+/// Colours that colour-blind people can tell apart: M. Okabe and K. Ito, 2008.
 pub const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -35,14 +35,14 @@ pub fn colour(i: usize) -> RGBColor {
 
 pub type Drawn = Result<(), Box<dyn Error>>;
 
-/// Something that can be drawn, on pixels or as SVG.
+/// Something that can be drawn as pixels or as SVG.
 pub trait Picture {
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
     where
         B::ErrorType: 'static;
 }
 
-/// The name of a picture's file.
+/// Reads the name of a picture file.
 pub fn file(text: &str) -> Result<PathBuf, String> {
     match Path::new(text).extension().and_then(|end| end.to_str()).map(str::to_lowercase).as_deref() {
         Some("png" | "svg") => Ok(text.into()),
@@ -50,20 +50,19 @@ pub fn file(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// A size in pixels, as 800x500.
+/// Reads a size in pixels, such as 800x500.
 pub fn size(text: &str) -> Result<(u32, u32), String> {
     let sizes: Vec<u32> = text.split('x').filter_map(|size| size.parse().ok()).collect();
     match sizes[..] {
         [width, height] if (300..=10_000).contains(&width) && (200..=10_000).contains(&height) => Ok((width, height)),
-        _ => Err("expected a width from 300 and a height from 200 to 10000 pixels, as 800x500".into()),
+        _ => Err("expected a size from 300x200 to 10000x10000 pixels, such as 800x500".into()),
     }
 }
 
-/// Draws a picture into a file, PNG or SVG by its name: all of it or nothing.
+/// Draws a picture to a file, PNG or SVG by its extension; writes it completely or not at all.
 pub fn save(path: &Path, force: bool, (width, height): (u32, u32), picture: &impl Picture) -> Result<(), Failure> {
-    let failed =
-        |error: Box<dyn Error>| Failure::Run(format!("{}: expected to draw it, got: {error}; report it", path.display()));
-    // Fails only if it is no font.
+    let failed = |error: Box<dyn Error>| Failure::Run(format!("{}: drawing failed: {error}; please report this", path.display()));
+    // This fails only if the bytes are not a font.
     let _ = register_font("sans-serif", FontStyle::Normal, include_bytes!("../../font/DejaVuSans-subset.ttf"));
     let content = if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("svg")) {
         let mut text = String::new();
@@ -98,7 +97,7 @@ fn png((width, height): (u32, u32), pixels: &[u8]) -> Result<Vec<u8>, png::Encod
     Ok(content)
 }
 
-/// Text of that height in pixels.
+/// Text, with its height in pixels.
 pub fn font(height: u32) -> TextStyle<'static> {
     ("sans-serif", height).into_font().color(&BLACK)
 }
@@ -116,7 +115,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// Whether a number has a place in a picture: with room beside it, it is finite still.
+/// Whether a number can be drawn: an axis with a margin around it stays finite.
 pub fn drawable(value: f64) -> bool {
     value.abs() <= 1e300
 }

@@ -1,4 +1,4 @@
-//! Numbers that were predicted against those that are.
+//! Predicted values against actual values.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -8,7 +8,7 @@ use crate::talk::short;
 
 pub struct Scatter<'a> {
     pub target: &'a str,
-    /// What is, and what was predicted.
+    /// The actual and the predicted value of each row.
     pub points: &'a [(f64, f64)],
 }
 
@@ -31,7 +31,7 @@ impl Picture for Scatter<'_> {
         let name = short(self.target, 40);
         chart
             .configure_mesh()
-            .x_desc(name.as_str())
+            .x_desc(format!("{name}, actual"))
             .y_desc(format!("{name}, predicted"))
             .axis_desc_style(font(15))
             .label_style(font(13))
@@ -43,14 +43,14 @@ impl Picture for Scatter<'_> {
         let style = BLACK.mix(0.6).stroke_width(1);
         chart
             .draw_series(LineSeries::new([(least, least), (greatest, greatest)], style))?
-            .label("as it is")
+            .label("predicted = actual")
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
         let dot = colour(0).mix(0.6).filled();
         chart
             .draw_series(
                 self.points.iter().filter(|(a, b)| drawable(*a) && drawable(*b)).map(|point| Circle::new(*point, 3, dot)),
             )?
-            .label("a row")
+            .label("one row")
             .legend(move |(x, y)| Circle::new((x + 9, y), 3, dot));
         chart
             .configure_series_labels()

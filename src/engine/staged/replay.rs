@@ -347,7 +347,7 @@ fn cuts(programs: &[Vec<u64>], budget: u64) -> Vec<Cut> {
     let (mut first, mut joins) = (0, false);
     for (program, estimates) in programs.iter().enumerate() {
         let fits = estimates.iter().sum::<u64>() <= budget;
-        let own = if fits { vec![0..estimates.len()] } else { ranges(estimates, budget) };
+        let own = if fits { std::iter::once(0..estimates.len()).collect() } else { ranges(estimates, budget) };
         for range in own {
             let nanoseconds: u64 = estimates[range.clone()].iter().sum();
             let begins = (range.start == 0).then_some(program);

@@ -1,6 +1,6 @@
 //! Every WGSL module in a folder is valid and goes through naga's writers, as wgpu has them write; no GPU is needed.
 //!
-//! `cargo run --manifest-path tests/naga/Cargo.toml -- FOLDER`, after tests/shaders.rs, which fills target/tmp/modules. The SPIR-V is left beside each
+//! `cargo run --manifest-path tests/naga/Cargo.toml -- FOLDER`, after tests/shaders.rs, which fills the folder `modules` in `SHADERPROP_TESTS`. The SPIR-V is left beside each
 //! module, for spirv-val: see tests/long.sh.
 
 use std::error::Error;
