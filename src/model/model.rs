@@ -24,9 +24,9 @@ use crate::train::{self, State, Summary, Task, planned};
 /// let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 /// let targets = [[0.0], [1.0], [1.0], [0.0]];
 /// let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
-/// let start = Init::NumPy { seed: 42, order: Order::WeightsThenBiases };
+/// let init = Init::NumPy { seed: 42, order: Order::WeightsThenBiases };
 ///
-/// let mut model = Model::new(&Device::cpu(), &network, &start)?;
+/// let mut model = Model::new(&Device::cpu(), &network, &init)?;
 /// let history = model.fit(&inputs, &targets, &Fit::new().loss(Loss::SquaredError).learning_rate(0.1).epochs(10_000))?;
 /// assert!((history.loss[0] - 0.28797482).abs() < 1e-7);
 ///

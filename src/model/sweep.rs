@@ -78,14 +78,14 @@ impl Member {
 /// use shaderprop::{Activation, Device, Fit, Init, Loss, Member, Network, Sweep};
 ///
 /// let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Sigmoid);
-/// let starts = (0..8).map(|seed| Member::new(Init::GlorotUniform { seed }).learning_rate(0.5));
-/// let mut sweep = Sweep::new(&Device::cpu(), &network, starts)?;
+/// let members = (0..8).map(|seed| Member::new(Init::GlorotUniform { seed }).learning_rate(0.5));
+/// let mut sweep = Sweep::new(&Device::cpu(), &network, members)?;
 ///
 /// let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [[0.0], [1.0], [1.0], [0.0]]);
 /// let history = sweep.fit(&inputs, &targets, &Fit::new().loss(Loss::BinaryCrossEntropy).epochs(1000))?;
 /// let best = history.ranking()[0];
 /// assert_eq!(history.members[best].rank, 1);
-/// println!("start {best} is the best: {}", history.members[best].loss);
+/// println!("network {best} is the best: {}", history.members[best].loss);
 /// let model = sweep.model(best)?;
 /// assert_eq!(model.epochs(), 1000);
 /// # Ok::<(), shaderprop::Error>(())

@@ -65,7 +65,7 @@ impl Model {
     /// use shaderprop::{Activation, Columns, Csv, Device, Init, Metric, Model, Network, Preprocessing, Table};
     /// let table = Table::from_csv("size,price\n1,100\n2,300\n".as_bytes(), &Csv::new())?;
     /// let preprocessing = Preprocessing::fit(&table, &Columns::number("price"))?;
-    /// // A network that says 0: the mean price, 200.
+    /// // The network predicts 0, which is the mean price, 200.
     /// let model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros)?;
     /// let evaluation = model.with_preprocessing(preprocessing)?.evaluate_table(&table)?;
     /// assert_eq!(evaluation.metric(Metric::RootMeanSquaredError), 100.0);

@@ -116,7 +116,7 @@ impl Model {
     /// let mut model = Model::new(&Device::cpu(), &network, &Init::default())?;
     /// let fit = Fit::new().checkpoint(Checkpoint::new(&path).overwrite(true));
     /// model.fit(&inputs, &targets, &fit.clone().epochs(10))?;
-    /// // In another process, perhaps.
+    /// // This can be another process.
     /// let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros)?;
     /// let history = model.resume(&path, &inputs, &targets, &fit.epochs(20))?;
     /// assert_eq!(history.loss.len(), 20);

@@ -26,7 +26,7 @@ use crate::network::Optimizer;
 /// | `clip_norm` | none | the maximum norm of all gradients together |
 /// | `epochs` | 1 | the number of passes over the data |
 /// | `batch_size` | all rows | the number of rows in a step |
-/// | `shuffle`, `seed` | true, 0 | the row order, and the seed of all randomness |
+/// | `shuffle`, `seed` | true, 0 | the row order, and the seed of shuffling, dropout and the split |
 /// | `sample_weights`, `class_weights` | none | how much a row counts |
 /// | `metrics` | none | what is measured in addition to the loss |
 /// | `validation_split`, `validation_data`, `stratify` | none | validation rows, which are not trained on |

@@ -39,7 +39,7 @@ use crate::train::{self, State, Task};
 /// use shaderprop::{Activation, Device, Fit, Init, Model, Network, Optimizer, Trainer, wgpu};
 ///
 /// # fn frame(adapter: &wgpu::Adapter, device: &wgpu::Device, queue: &wgpu::Queue) -> Result<(), shaderprop::Error> {
-/// // Once: asked of the adapter along with what the application needs.
+/// // Once: request these together with what the application needs.
 /// let features = Trainer::required_features(adapter);
 /// let limits = Trainer::required_limits(adapter);
 ///
@@ -48,13 +48,13 @@ use crate::train::{self, State, Task};
 /// let fit = Fit::new().optimizer(Optimizer::adam());
 /// let mut trainer = Trainer::from_device(device, queue, &model, &[[0.0, 1.0]], &[[1.0]], &fit)?;
 ///
-/// // Each frame: as many steps as fit 4 ms, beside whatever is drawn.
+/// // Each frame: as many steps as fit in 4 ms, in addition to what is drawn.
 /// let mut encoder = device.create_command_encoder(&Default::default());
 /// trainer.record_for(&mut encoder, Duration::from_millis(4))?;
 /// let weights = trainer.record_weights(&mut encoder)?;
 /// queue.submit([encoder.finish()]);
 ///
-/// // Some frames later, when the application has polled its device.
+/// // Some frames later, after the application has polled its device.
 /// if let Some(weights) = weights.take() {
 ///     model.set_weights(&weights?)?;
 /// }
@@ -178,9 +178,9 @@ impl Trainer {
         gpu::features(adapter)
     }
 
-    /// The limits to request from an adapter: WebGPU's defaults, or less if the adapter has less. Where larger networks
-    /// or data benefit, it is the adapter's own limit: the sizes of buffers and bindings, workgroup memory, and the
-    /// size and number of workgroups.
+    /// The limits to request from an adapter. For the sizes of buffers and bindings, workgroup memory, and the size and
+    /// number of workgroups they are the adapter's own limits, which allow larger networks and data. All others are
+    /// WebGPU's defaults, or less if the adapter has less.
     pub fn required_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
         let own = adapter.limits();
         wgpu::Limits {

@@ -13,7 +13,7 @@ use crate::error::Error;
 ///
 /// ```
 /// use shaderprop::{Csv, Table};
-/// // Neither a header nor commas: both are seen from the first line.
+/// // No header and no commas: both are inferred from the first line.
 /// let table = Table::from_csv("5.1;red\n4.9;blue\n".as_bytes(), &Csv::guess())?;
 /// assert_eq!((table.rows(), table.names()), (2, ["0".to_owned(), "1".to_owned()].as_slice()));
 /// # Ok::<(), shaderprop::Error>(())

@@ -21,7 +21,7 @@ use crate::error::Error;
 /// use shaderprop::{Columns, Csv, Preprocessing, Table};
 /// let table = Table::from_csv("size,colour,kind\n1,red,a\n3,blue,b\n".as_bytes(), &Csv::new())?;
 /// let preprocessing = Preprocessing::fit(&table, &Columns::classes("kind"))?;
-/// // The size, and blue, red, any other colour.
+/// // Four inputs: the size, and one each for blue, red and any other colour.
 /// assert_eq!((preprocessing.inputs(), preprocessing.outputs()), (4, 2));
 /// let data = preprocessing.transform(&table)?;
 /// assert_eq!(data.inputs.row(0), [-1.0, 0.0, 1.0, 0.0]);
