@@ -1,4 +1,4 @@
-//! Everything that can go wrong, as one type; each message is a sentence that says what is wrong, and what to do.
+//! The error type of the library. Each message says what failed, what was expected, what was found, and what to do.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -8,15 +8,15 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What went wrong.
+/// The error type of the library.
 ///
-/// Those about shapes, settings, numbers, names and sizes are found before anything is allocated, and leave model and device as they
-/// were. Of those that come from the driver, most concern one call, and the device stays usable; after those that
-/// [need a new device](Error::needs_new_device) it answers every later call with the same error.
+/// Errors about shapes, settings, numbers, names and sizes are detected before anything is allocated; they leave model
+/// and device unchanged. Most errors of the driver concern a single call, and the device stays usable. After an error
+/// that [needs a new device](Error::needs_new_device), the device returns the same error for every later call.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No adapter that Vulkan, Metal or DX12 reaches, or WebGPU in a browser.
+    /// There is no adapter that Vulkan, Metal or DX12 supports, or WebGPU in a browser.
     #[cfg_attr(
         not(target_arch = "wasm32"),
         error(
@@ -32,81 +32,81 @@ pub enum Error {
     )]
     NoAdapter,
 
-    /// A device name that fits no adapter.
+    /// No adapter matches the device name.
     #[error("unknown device `{}`; choose auto, hardware, software, cpu or part of the name of an adapter ({})", quoted(.name), or_none(.known))]
     UnknownDevice {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The names of the adapters that there are.
+        /// The names of the available adapters.
         known: Vec<String>,
     },
 
-    /// Data, or a tensor, of another shape than the network has.
+    /// Data or a tensor does not have the shape that the network needs.
     #[error("{}: expected {}, got {}; {}", quoted(.what), quoted(.expected), quoted(.got), quoted(.advice))]
     Shape {
-        /// Whose shape it is.
+        /// What has the wrong shape.
         what: String,
-        /// The shape that fits.
+        /// The expected shape.
         expected: String,
-        /// The shape that came.
+        /// The actual shape.
         got: String,
-        /// How to mend it.
+        /// How to fix it.
         advice: String,
     },
 
-    /// A network, or a setting of [`Fit`](crate::Fit), that has no meaning.
+    /// A network or a setting of [`Fit`](crate::Fit) is invalid.
     #[error("{}: expected {}, got {}; change it", quoted(.what), quoted(.expected), quoted(.got))]
     Setting {
-        /// The setting's name.
+        /// The name of the setting.
         what: String,
-        /// What it may be.
+        /// The allowed values.
         expected: String,
-        /// What it was.
+        /// The actual value.
         got: String,
     },
 
-    /// A NaN or an infinity in what was handed in.
+    /// The input contains a NaN or an infinity.
     #[error("{what}: expected finite numbers, got {value} at {place}; clean the data or replace it")]
     NotFinite {
-        /// Which data or tensor.
+        /// The data or tensor.
         what: String,
-        /// Where in it, counted from 0.
+        /// The position in it, counted from 0.
         place: String,
-        /// The value found.
+        /// The value.
         value: f32,
     },
 
-    /// A tensor name that the network does not have.
+    /// The network has no tensor of that name.
     #[error("unknown tensor `{}`; choose one of {}", quoted(.name), .known.join(", "))]
     UnknownTensor {
-        /// What was asked for.
+        /// The requested name.
         name: String,
         /// The names of the network's tensors.
         known: Vec<String>,
     },
 
-    /// What is wrong with one network of a sweep.
+    /// An error of one network of a sweep.
     #[error("network {member} of the sweep, counting from 0: {error}")]
     Member {
-        /// Which.
+        /// The index of the network.
         member: usize,
-        /// What is wrong with it.
+        /// Its error.
         #[source]
         error: Box<Error>,
     },
 
-    /// A column that a table does not have.
+    /// The table has no such column.
     #[error("unknown column `{}` in {}; choose one that is there ({})", quoted(.name), quoted(.table), or_none(.known))]
     UnknownColumn {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// Where it was looked for.
+        /// The table.
         table: String,
-        /// Near names, or if there are none the first ones.
+        /// Similar names, or the first ones if there are none.
         known: Vec<String>,
     },
 
-    /// A cell of a table that has no meaning.
+    /// A cell of a table is invalid.
     #[error(
         "{}, {}row {row}, column `{}`: expected {}, got `{}`; correct it, or treat the column in another way",
         quoted(.table), .line.map(|line| format!("line {line}, ")).unwrap_or_default(), quoted(.column), quoted(.expected), quoted(.got)
@@ -118,84 +118,84 @@ pub enum Error {
         row: u64,
         /// Its line, counted from 1, if the file has lines.
         line: Option<u64>,
-        /// The column's name.
+        /// The name of the column.
         column: String,
-        /// What it may be.
+        /// What is allowed.
         expected: String,
-        /// What stands there.
+        /// The content of the cell.
         got: String,
     },
 
-    /// A file that cannot be read.
+    /// A file cannot be read.
     #[error("{}: {}", quoted(.path), unreadable(.expected, .message, .cause.as_ref()))]
     File {
-        /// Its path.
+        /// The path.
         path: String,
-        /// What it should be.
+        /// The expected kind of file.
         expected: String,
-        /// What it is, or what the system says.
+        /// Its error.
         message: String,
         /// The system's error, if that is why.
         #[source]
         cause: Option<Cause>,
     },
 
-    /// A place that cannot be written. What was there before is as it was, unless the system failed to sync the folder at last: then the new file is
-    /// there whole.
+    /// A file cannot be written. An existing file is unchanged, unless the system failed to sync the folder at the end;
+    /// then the new file is complete.
     #[error("{}: cannot be written: {cause}; {}", quoted(.path), how_to_write(.cause))]
     Write {
-        /// Its path.
+        /// The path.
         path: String,
         /// Why: [`Error::io_kind`] tells a full disk from a forbidden folder.
         #[source]
         cause: Cause,
     },
 
-    /// A file that would be overwritten.
+    /// The file already exists and would be overwritten.
     #[error("{}: there is a file of that name already; choose another name, or allow overwriting", quoted(.path))]
     Exists {
-        /// Its path.
+        /// The path.
         path: String,
     },
 
-    /// A checkpoint of another training than the one that should go on.
+    /// The checkpoint belongs to another training than the one to resume.
     #[error("{}: a checkpoint of another training, {}; resume with what that one was started with, or start a new training", quoted(.path), quoted(.message))]
     OtherTraining {
-        /// Its path.
+        /// The path.
         path: String,
-        /// What differs: how it was, and how it is.
+        /// What differs: the value in the checkpoint, and the current one.
         message: String,
     },
 
-    /// What a format for other programs has no words for.
+    /// An export format cannot represent the model.
     #[error("{} cannot represent {}; change the network or the preprocessing, or choose another format", quoted(.format), quoted(.what))]
     Export {
         /// The format.
         format: String,
-        /// What it cannot say.
+        /// What it cannot represent.
         what: String,
     },
 
-    /// Something larger than the device, or this machine's arithmetic, can hold.
+    /// Something is larger than the device, or this machine's arithmetic, can handle.
     #[error("{what}: expected at most {limit}, got {got}; use smaller batches, fewer rows or narrower layers, or another device")]
     TooLarge {
         /// What is too large.
         what: String,
         /// The limit, with its unit.
         limit: String,
-        /// The size asked for, with its unit.
+        /// The requested size, with its unit.
         got: String,
     },
 
-    /// What the CPU engine cannot do, because it runs no shaders.
+    /// The CPU engine cannot do this, because it runs no shaders.
     #[error("{what} needs shaders, which the CPU engine does not run; choose a GPU or a software adapter")]
     NeedsAdapter {
-        /// What was asked for.
+        /// The requested operation.
         what: String,
     },
 
-    /// Training left the finite numbers, as was found at a log point. The model keeps the weights of the one before, else those that it had
-    /// before the training.
+    /// Training diverged: a loss or a weight was no longer finite at a log point. The model keeps the weights of the
+    /// previous log point, or else those from before the training.
     #[error(
         "training diverged: {what} was {value} by epoch {epoch}; lower the learning rate ({learning_rate}) or scale the inputs \
          (the model keeps the weights of the previous log point, or those from before the training)"
@@ -203,75 +203,76 @@ pub enum Error {
     Diverged {
         /// `a loss`, or the name of a tensor.
         what: String,
-        /// The value found.
+        /// The value.
         value: f32,
-        /// The epoch of that loss, or the last one run, counted from 1.
+        /// The epoch of the loss, or the last epoch run, counted from 1.
         epoch: usize,
-        /// The learning rate that was set.
+        /// The learning rate of the settings.
         learning_rate: f64,
     },
 
-    /// A shader that did not compile.
+    /// A shader does not compile.
     #[error("shader {label}, line {line}: `{code}` does not compile: {message}; correct the WGSL")]
     Shader {
-        /// The shader's file, with the functions chosen for it.
+        /// The shader's file, and the functions chosen for it.
         label: String,
-        /// The line, counted from 1, of the file with these functions appended; 0 if the compiler names none.
+        /// The line, counted from 1, in the file with these functions appended; 0 if the compiler names none.
         line: u32,
-        /// What stands there.
+        /// The text of that line.
         code: String,
-        /// The compiler's words.
+        /// The compiler's message.
         message: String,
     },
 
-    /// The driver would not open the adapter.
+    /// The driver does not open the adapter.
     #[error("the adapter {adapter} cannot be opened: {message}; update its driver, or choose another device")]
     DeviceRequest {
         /// The adapter's name.
         adapter: String,
-        /// The driver's words.
+        /// The driver's message.
         message: String,
         /// The driver's error, if it gave one.
         #[source]
         cause: Option<Cause>,
     },
 
-    /// The device, or this process, has not enough memory. What was allocated for the call is freed; a smaller one can follow.
+    /// The device or this process does not have enough memory. What was allocated for the call is freed; a smaller call
+    /// can follow.
     #[error(
         "out of memory for {what}: {bytes} bytes are needed, and {taken} of them could be allocated; use fewer rows or narrower layers"
     )]
     OutOfMemory {
         /// What was to be allocated.
         what: String,
-        /// How much, in all.
+        /// The bytes needed in all.
         bytes: u64,
-        /// How much of it had been allocated when the next buffer was refused; it is free again.
+        /// The bytes that had been allocated when the next buffer was refused. They are free again.
         taken: u64,
     },
 
     /// The driver refused a call.
     #[error("{what}: the driver refused the call: {message}; update the driver, or choose another device")]
     Driver {
-        /// What the call was for.
+        /// The purpose of the call.
         what: String,
-        /// The driver's words.
+        /// The driver's message.
         message: String,
         /// The driver's error, if it gave one.
         #[source]
         cause: Option<Cause>,
     },
 
-    /// The device is gone: removed, reset by a watchdog, or its driver crashed.
+    /// The device is lost: it was removed, a watchdog reset it, or its driver crashed.
     #[error("device lost: {message}; reopen it, or call `Model::recover`")]
     DeviceLost {
-        /// The driver's words.
+        /// The driver's message.
         message: String,
     },
 
-    /// The driver refused something that no call was waiting for, so that what the device holds is unknown.
+    /// The driver refused something that no call was waiting for, so that the contents of the device are unknown.
     #[error("device failed: {message}; reopen it, or call `Model::recover`")]
     DeviceFailed {
-        /// The driver's words.
+        /// The driver's message.
         message: String,
         /// The driver's error, if it gave one.
         #[source]
@@ -283,11 +284,11 @@ pub enum Error {
     Timeout {
         /// What was waited for.
         what: String,
-        /// How long.
+        /// How many seconds.
         seconds: u64,
     },
 
-    /// A panic below this library, caught.
+    /// A panic in a layer below this library, caught.
     #[error("{what} panicked: {message}; reopen the device, or call `Model::recover`")]
     Panicked {
         /// The call that panicked.
@@ -392,7 +393,7 @@ impl Error {
         None
     }
 
-    /// Whether the device is of no use any more: it answers every later call with this error, and has to be opened anew, as
+    /// Whether the device can no longer be used. It returns this error for every later call and has to be reopened, as
     /// [`Model::recover`](crate::Model::recover) does.
     ///
     /// ```
@@ -435,7 +436,7 @@ fn or_none(names: &[String]) -> String {
     if names.is_empty() { "none".into() } else { quoted(&names.join(", ")).into() }
 }
 
-/// What a file or a user says, on one line and not too long.
+/// Text from a file or a user, on one line of limited length.
 fn quoted(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 400;
     if text.len() <= LONGEST && !text.contains(char::is_control) {
@@ -445,7 +446,7 @@ fn quoted(text: &str) -> Cow<'_, str> {
     if line.len() <= LONGEST {
         return line.into_iter().collect::<String>().into();
     }
-    // The end of a path is its file's name.
+    // The end of a path is the file name.
     let (begin, end) = (&line[..LONGEST / 2], &line[line.len() - LONGEST / 2..]);
     begin.iter().chain(&['…']).chain(end).collect::<String>().into()
 }

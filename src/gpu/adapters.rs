@@ -3,11 +3,11 @@
 use super::guard::guarded;
 use crate::error::Error;
 
-/// The adapters that there are: discrete GPUs, integrated ones, others, and software last.
+/// Lists the available adapters: discrete GPUs, integrated ones, others, and software last.
 pub async fn adapters() -> Result<Vec<wgpu::Adapter>, Error> {
     let mut adapters = guarded("listing the adapters", async {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-        // We dispatch nothing indirectly, so its validation would only add pipelines of its own.
+        // There are no indirect dispatches here; their validation would only add pipelines.
         descriptor.flags.remove(wgpu::InstanceFlags::VALIDATION_INDIRECT_CALL);
         wgpu::Instance::new(descriptor).enumerate_adapters(wgpu::Backends::all()).await
     })
@@ -22,9 +22,9 @@ pub async fn adapters() -> Result<Vec<wgpu::Adapter>, Error> {
     Ok(adapters)
 }
 
-/// What training makes use of where an adapter has it: nothing of it is needed.
+/// The features that training uses if an adapter has them. None is required.
 pub fn features(adapter: &wgpu::Adapter) -> wgpu::Features {
-    // Software drivers run a subgroup as the lanes of a CPU's vectors, which our kernels for them make use of.
+    // Software drivers run a subgroup as the lanes of a CPU's vectors, which the kernels for them use.
     let subgroups = if is_software(&adapter.get_info()) { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
     adapter.features() & (subgroups | wgpu::Features::TIMESTAMP_QUERY)
 }

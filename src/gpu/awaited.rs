@@ -9,19 +9,20 @@ use std::time::{Duration, Instant};
 use super::guard::{guard, said};
 use crate::error::Error;
 
-/// How long the device may take to answer; a browser has a patience of its own. A submission is meant to take a quarter of a second, so this is a
-/// device that hangs.
+/// How long the device may take to answer; browsers have their own limit. A submission is meant to take a quarter of a
+/// second, so a device that takes this long hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A submission that some work waits for, and since when.
+/// A submission that work waits for, and since when.
 pub type Awaited = Option<(wgpu::SubmissionIndex, Instant)>;
 
 thread_local! {
-    /// What the work that is being polled on this thread waits for. Between polls its future keeps it, which may go on on another thread or be dropped.
+    /// What the work that is being polled on this thread waits for. Between polls it is kept by the work's future,
+    /// which may continue on another thread or be dropped.
     static AWAITED: RefCell<Awaited> = const { RefCell::new(None) };
 }
 
-/// Says what the work that is being polled waits for from now on.
+/// Sets what the work that is being polled waits for.
 pub fn awaits(awaited: Awaited) {
     AWAITED.set(awaited);
 }
@@ -34,7 +35,8 @@ pub fn poll_awaiting<F: Future>(work: Pin<&mut F>, awaited: &mut Awaited, contex
     polled
 }
 
-/// Waits for what is awaited, or for all that was submitted, but no longer than that; whether it is done. The error is the device's for good.
+/// Waits for a submission, or for everything submitted, but no longer than `longest`. Returns whether it is done. An
+/// error is permanent.
 pub fn wait_for(device: &wgpu::Device, awaited: &Awaited, longest: Duration) -> Result<bool, Error> {
     let (submission_index, since) = awaited.clone().unzip();
     let overdue = || Error::Timeout { what: "the device's work".into(), seconds: PATIENCE.as_secs() };
@@ -42,10 +44,10 @@ pub fn wait_for(device: &wgpu::Device, awaited: &Awaited, longest: Duration) -> 
         return Err(overdue());
     };
     let wait = wgpu::PollType::Wait { submission_index, timeout: Some(left.min(longest)) };
-    // `poll` panics when the device is lost, and no handler sees that.
+    // `poll` panics when the device is lost, and no handler is called.
     match guard("waiting for the device", || device.poll(wait)) {
         Ok(Ok(_)) => Ok(true),
-        // Or the driver has given up before its time: it is asked again.
+        // The driver may also have given up early; then it is polled again.
         Ok(Err(wgpu::PollError::Timeout)) if since.is_some_and(|since| since.elapsed() < PATIENCE) => Ok(false),
         Ok(Err(wgpu::PollError::Timeout)) => Err(overdue()),
         Ok(Err(error)) => {

@@ -6,39 +6,40 @@ use super::opening::Gpu;
 use crate::error::Error;
 
 impl Gpu {
-    /// The device's first fault, if it has had one.
+    /// Returns the device's first fault as an error.
     pub fn check(&self) -> Result<(), Error> {
         self.faults.check()
     }
 
-    /// Takes note that the device is gone, as its owner tells.
+    /// Records that the device is lost, as reported by its owner.
     pub fn lost(&self, message: &str) {
         self.faults.lose(message);
     }
 
-    /// Runs a call that reports its errors to nobody but the handlers; a panic in it is a fault for good.
+    /// Runs a call whose errors only reach the handlers. A panic in it is a permanent fault.
     pub fn call<T>(&self, what: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
         self.check()?;
         guard(what, call).map_err(|error| self.faults.fail(error))
     }
 
-    /// Runs a call of which the driver may report an error, and returns that error; the device stays usable.
+    /// Runs a call within error scopes and returns the driver's error. The device stays usable.
     pub(super) async fn scoped<T>(&self, what: &str, bytes: u64, call: impl FnOnce() -> T) -> Result<T, Error> {
         self.check()?;
-        // The scopes are this thread's; what they say may be waited for on another.
+        // Error scopes belong to this thread; their results may be awaited on another.
         let (result, errors) = {
             let [internal, memory, validation] =
                 [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
                     .map(|filter| self.device.push_error_scope(filter));
             let result = guard(what, call);
-            // Last pushed, first popped.
+            // Scopes are popped in reverse order.
             (result, (validation.pop(), memory.pop(), internal.pop()))
         };
-        // What there was no memory for is invalid where it is used next, in the same call.
+        // After an out-of-memory error, using the object in the same call is a validation error too. Memory is reported
+        // first.
         let (validation, memory, internal) = (errors.0.await, errors.1.await, errors.2.await);
         let error = memory.or(validation).or(internal);
         self.check()?;
-        // A panic half way through a call is a fault for good, whatever else was said.
+        // A panic during a call is a permanent fault, whatever else was reported.
         let result = result.map_err(|error| self.faults.fail(error))?;
         match error {
             None => Ok(result),
@@ -50,14 +51,15 @@ impl Gpu {
         }
     }
 
-    /// What is behind an error: on a lost device a call may fail first with an error of its own, and the loss be told by the next poll.
+    /// The cause of an error. On a lost device, a call may first fail with its own error, and the loss be reported by
+    /// the next poll.
     pub(super) fn cause(&self, error: Error) -> Error {
         #[cfg(not(target_arch = "wasm32"))]
         self.wait_for_a_loss(&error);
         self.check().err().unwrap_or(error)
     }
 
-    /// Asks the device whether something has happened.
+    /// Polls the device to see whether anything has happened.
     pub(super) fn look(&self) -> Result<(), Error> {
         if let Err(panic) = guard("polling the device", || self.device.poll(wgpu::PollType::Poll)) {
             self.faults.fail(panic);

@@ -7,7 +7,7 @@ use super::readback::Region;
 use crate::error::Error;
 
 impl Gpu {
-    /// A clock for compute passes, if the device has one.
+    /// Timestamp queries for compute passes, if the device supports them.
     pub async fn queries(&self, label: &str, count: u32) -> Result<Option<wgpu::QuerySet>, Error> {
         if !self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return Ok(None);
@@ -16,12 +16,12 @@ impl Gpu {
         self.scoped(label, u64::from(count) * 8, || self.device.create_query_set(&descriptor)).await.map(Some)
     }
 
-    /// How long that many ticks of the clock are.
+    /// The duration of that many ticks.
     pub fn ticks(&self, ticks: u64) -> Duration {
         Duration::from_nanos((ticks as f64 * f64::from(self.queue.get_timestamp_period())) as u64)
     }
 
-    /// Runs a compute pass and measures how long the device takes for it; nothing where the adapter has no clock.
+    /// Runs a compute pass and measures how long the device takes; `None` without timestamps.
     pub async fn timed(&self, record: impl FnOnce(&mut wgpu::ComputePass<'_>)) -> Result<Option<Duration>, Error> {
         use wgpu::BufferUsages as Usage;
         let Some(set) = self.queries("timestamps", 2).await? else { return Ok(None) };

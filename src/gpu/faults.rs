@@ -5,23 +5,23 @@ use std::sync::{Arc, Mutex};
 use super::guard::{lock, one_line};
 use crate::error::Error;
 
-/// Shared with the handlers that the driver calls.
+/// The state, shared with the handlers that the driver calls.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<Mutex<Is>>);
 
 #[derive(Default)]
 enum Is {
-    /// It takes calls.
+    /// The device accepts calls.
     #[default]
     Ready,
-    /// It is gone. A loss is the cause of calls that were refused before it was told, and replaces their error.
+    /// The device is lost. A loss causes calls to be refused before it is reported, so it replaces their errors.
     Lost(Error),
-    /// A call that nobody was waiting for was refused, or one panicked or hung: what came of it is unknown.
+    /// A call that nobody was waiting for was refused, or a call panicked or hung. Its effect is unknown.
     Failed(Error),
 }
 
 impl Faults {
-    /// The first fault, if there was one.
+    /// Returns the first fault as an error.
     pub fn check(&self) -> Result<(), Error> {
         match &*lock(&self.0) {
             Is::Ready => Ok(()),
@@ -29,7 +29,7 @@ impl Faults {
         }
     }
 
-    /// It is gone.
+    /// Records that the device is lost.
     pub fn lose(&self, message: &str) {
         let mut is = lock(&self.0);
         if matches!(*is, Is::Ready | Is::Failed(Error::DeviceFailed { .. })) {
@@ -37,7 +37,7 @@ impl Faults {
         }
     }
 
-    /// It has failed by that error, unless something was wrong before; returns what was first.
+    /// Records a failure unless there was a fault before. Returns the first fault.
     pub fn fail(&self, error: Error) -> Error {
         let mut is = lock(&self.0);
         match &*is {

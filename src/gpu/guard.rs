@@ -13,7 +13,7 @@ use std::task::Poll;
 use crate::error::{Cause, Error};
 
 thread_local! {
-    /// Whether a panic on this thread will be caught by [`guard`].
+    /// Whether [`guard`] will catch a panic on this thread.
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -28,7 +28,7 @@ pub fn silence_caught_panics() {
     }));
 }
 
-/// Runs a call that may panic below us.
+/// Runs a call that may panic in a layer below.
 pub fn guard<T>(what: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
     let before = GUARDED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(call));
@@ -36,7 +36,7 @@ pub fn guard<T>(what: &str, call: impl FnOnce() -> T) -> Result<T, Error> {
     result.map_err(|panic| Error::Panicked { what: what.into(), message: one_line(panic_message(panic.as_ref())) })
 }
 
-/// Runs a future that may panic below us.
+/// Runs a future that may panic in a layer below.
 pub async fn guarded<T>(what: &str, future: impl Future<Output = T>) -> Result<T, Error> {
     let mut future = pin!(future);
     poll_fn(|context| match guard(what, || future.as_mut().poll(context)) {
@@ -46,7 +46,7 @@ pub async fn guarded<T>(what: &str, future: impl Future<Output = T>) -> Result<T
     .await
 }
 
-/// What may panic when it is dropped: nobody is there any more to be told.
+/// A value whose drop may panic. The panic is caught, since it can no longer be reported.
 pub struct Guarded<T>(Option<T>);
 
 impl<T> Guarded<T> {
@@ -56,7 +56,7 @@ impl<T> Guarded<T> {
 }
 
 impl<T> Guarded<T> {
-    /// Leaves it as it is, for ever.
+    /// Never drops the value.
     pub fn leak(&mut self) {
         std::mem::forget(self.0.take());
     }
@@ -100,7 +100,7 @@ pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The value, even if a thread panicked while it held it: each is written in one assignment.
+/// Locks a mutex even if a thread panicked while holding it: each value is written in one assignment.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,13 +3,14 @@
 use super::opening::Gpu;
 use crate::error::Error;
 
-/// The bytes that are uploaded at a time.
+/// The number of bytes that are uploaded at a time.
 pub const UPLOAD: usize = 32 << 20;
 
-/// So few bytes are written by way of wgpu.
+/// Up to this many bytes are written through wgpu.
 const SMALL: usize = 1 << 20;
 
-/// What is allocated together: where it does not all fit, what was allocated is freed, and the error says how much was needed in all.
+/// Buffers that are allocated together. If they do not all fit, those already allocated are freed, and the error gives
+/// the total size needed.
 pub struct Room<'a> {
     gpu: &'a Gpu,
     what: &'a str,
@@ -18,8 +19,8 @@ pub struct Room<'a> {
     allocated: Allocated,
 }
 
-/// Buffers that are given back once this is dropped: a browser does that when it collects its garbage, which does not know how large a buffer is.
-/// Elsewhere a buffer's last handle gives it back.
+/// Buffers that are destroyed when this is dropped. A browser would free them only when it collects garbage, without
+/// knowing how large a buffer is. Elsewhere a buffer is freed with its last handle.
 #[derive(Default)]
 pub struct Allocated(Vec<wgpu::Buffer>);
 
@@ -30,12 +31,12 @@ impl Drop for Allocated {
 }
 
 impl Room<'_> {
-    /// What was allocated, to be kept by whatever uses it.
+    /// The allocated buffers, to be kept by their user.
     pub fn allocated(self) -> Allocated {
         self.allocated
     }
 
-    /// One of them, as [`Gpu::buffer`] allocates it.
+    /// Allocates one of the buffers, as [`Gpu::buffer`] does.
     pub async fn buffer(&mut self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, Error> {
         let Self { gpu, what, needed, taken, .. } = *self;
         let buffer = gpu.buffer(label, bytes, usage).await.map_err(|error| match error {
@@ -51,7 +52,7 @@ impl Room<'_> {
 }
 
 impl Gpu {
-    /// A zeroed storage buffer, or one of another `usage`, that can be written from the host and copied.
+    /// Allocates a zeroed storage buffer, or one of another `usage`, that can be written from the host and copied.
     pub async fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, Error> {
         self.scoped(label, bytes, || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -64,20 +65,20 @@ impl Gpu {
         .await
     }
 
-    /// Room for buffers of so many bytes in all, which are allocated together.
+    /// Starts a joint allocation of that many bytes in all.
     pub fn room<'a>(&'a self, what: &'a str, needed: u64) -> Room<'a> {
         Room { gpu: self, what, needed, taken: 0, allocated: Allocated::default() }
     }
 
-    /// A buffer with that content, to be copied from: unlike what is written to a buffer, it is there for the commands that it is meant
-    /// for, whenever they are submitted.
+    /// A buffer with that content, to be copied from. Unlike data written to a buffer, the content is there for exactly
+    /// the commands it is meant for, whenever they are submitted.
     pub async fn filled(&self, label: &str, content: &[u8]) -> Result<wgpu::Buffer, Error> {
         let filled = || {
             let size = content.len() as u64;
             let usage = wgpu::BufferUsages::COPY_SRC;
             let buffer =
                 self.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: true });
-            // Where there was no memory, the scope knows.
+            // If there was no memory, the error scope reports it.
             if let Ok(mut view) = buffer.get_mapped_range_mut(..) {
                 view.copy_from_slice(content);
             }
@@ -87,15 +88,16 @@ impl Gpu {
         self.scoped(label, content.len() as u64, filled).await
     }
 
-    /// Writes to a buffer, after all that was submitted before and before all that is submitted later.
+    /// Writes to a buffer, after everything submitted before and before everything submitted later.
     pub fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<(), Error> {
         self.call("writing to a buffer", || self.queue.write_buffer(buffer, offset, bytes))
     }
 
-    /// Writes as much as there is, some of it at a time: each part waits in a buffer of ours, so that too little memory for it is an error like
-    /// any other, and not the device's loss. On an application's device it waits in one of wgpu's, for that one's next submission.
+    /// Uploads data in pieces. Each piece waits in a staging buffer allocated here, so that too little memory is an
+    /// ordinary error and does not lose the device. On an application's device it waits in wgpu's staging memory for
+    /// the application's next submission.
     pub async fn upload(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<(), Error> {
-        // In a browser a buffer that there is no memory for cannot even be asked for: it throws.
+        // In a browser, creating a buffer without enough memory throws an exception.
         if self.adopted || bytes.len() <= SMALL || cfg!(target_arch = "wasm32") {
             return self.write(buffer, offset, bytes);
         }

@@ -22,24 +22,25 @@ use crate::kernel::{Kernel, Limits, Products};
 pub struct Gpu {
     pub(super) device: Guarded<wgpu::Device>,
     pub(super) queue: Guarded<wgpu::Queue>,
-    /// Whether it is an application's: it has that one's handlers, is polled by it, and gets no submission but that one's.
+    /// Whether the device belongs to an application, which installs its handlers, polls it and submits to it.
     pub(super) adopted: bool,
     limits: wgpu::Limits,
     software: bool,
     products: Products,
     pub(super) faults: Faults,
-    /// What waits for the device while futures do.
+    /// Polls the device while futures wait.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) poller: Poller,
     pub(super) pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
     pub(super) readbacks: AtomicU64,
     pub(super) command_buffers: AtomicU64,
-    /// How long nanoseconds of an estimate take.
+    /// Measured time for the estimated nanoseconds.
     pace: Mutex<Pace>,
 }
 
 impl Gpu {
-    /// Opens an adapter with all that it has: the defaults are a phone's. In a browser they are what a page is written for.
+    /// Opens an adapter with all its limits, because the defaults are those of a phone. In a browser it uses the
+    /// defaults, which is what pages are written for.
     pub async fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
         if cfg!(target_arch = "wasm32") {
             return Self::open_with(adapter, wgpu::Limits::default(), wgpu::Features::empty()).await;
@@ -78,8 +79,8 @@ impl Gpu {
         }));
         let faults = gpu.faults.clone();
         gpu.device.set_device_lost_callback(move |reason, message| faults.lose(&format!("{reason:?} {message}")));
-        // In a first submission that finds no memory, wgpu-hal 30.0.1 forgets that two of its semaphores are one, which it frees twice at the end.
-        // So there is an empty first one, and where that fails the device stays open for ever.
+        // If the first submission finds no memory, wgpu-hal 30.0.1 forgets that two of its semaphores are the same and
+        // later frees them twice. So the first submission is empty, and if it fails the device is never dropped.
         if let Err(error) = gpu.submit(vec![]).and_then(|_| gpu.look()) {
             let message = match gpu.cause(error) {
                 Error::DeviceLost { message } => message,
@@ -91,7 +92,7 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// An application's device: it is given no handler, never polled, and nothing is submitted to it.
+    /// Adopts an application's device: it gets no handlers, is never polled, and receives no submissions from here.
     pub fn adopt(device: &wgpu::Device, queue: &wgpu::Queue) -> Self {
         Self::new(device.clone(), queue.clone(), true)
     }
@@ -117,7 +118,7 @@ impl Gpu {
         }
     }
 
-    /// What the opened device allows.
+    /// The limits of the opened device.
     pub fn limits(&self) -> &wgpu::Limits {
         &self.limits
     }
@@ -127,40 +128,40 @@ impl Gpu {
         self.software
     }
 
-    /// What planning has to keep.
+    /// The limits for planning.
     pub fn plan_limits(&self) -> Limits {
         Limits::of(&self.limits, self.software, self.products)
     }
 
-    /// How often data has come back from the device.
+    /// The number of readbacks so far.
     pub fn readbacks(&self) -> u64 {
         self.readbacks.load(Ordering::Relaxed)
     }
 
-    /// How many command buffers of steps it was given.
+    /// The number of command buffers of steps submitted so far.
     pub fn command_buffers(&self) -> u64 {
         self.command_buffers.load(Ordering::Relaxed)
     }
 
-    /// What was learned of how long estimated nanoseconds take: of kernels that may still have to be compiled.
+    /// The measured pace, for kernels that may still have to be compiled.
     pub fn pace(&self) -> Pace {
         lock(&self.pace).clone().cold()
     }
 
-    /// Takes note of it for the next who asks.
+    /// Stores the measured pace for later work.
     pub fn set_pace(&self, pace: &Pace) {
         lock(&self.pace).clone_from(pace);
     }
 
-    /// Takes the device away, as an unplugged cable does: for tests.
+    /// Destroys the device, for tests, as unplugging it would.
     pub fn destroy(&self) {
         self.device.destroy();
     }
 }
 
 impl Drop for Gpu {
-    /// A device that does not answer is left alone: wgpu waits for its queue without end when it drops it. An application's is dropped by that one,
-    /// and a browser's by the browser.
+    /// A device that does not answer is leaked, because wgpu would wait for its queue forever when dropping it. An
+    /// application drops its own device, and a browser drops its devices.
     fn drop(&mut self) {
         #[cfg(not(target_arch = "wasm32"))]
         if !self.adopted {

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-/// What was learned of finished work. Only how much is submitted at a time depends on it, never what is computed.
+/// What was learned from finished work. It only determines how much is submitted at a time, never what is computed.
 ///
-/// The time of `work` units is taken to be `fixed + work · each`. The fixed part is what is left of it when two measurements of different
-/// sizes are compared: a browser may answer 100 ms late, however little there was to do.
+/// The time of `work` units is modelled as `fixed + work · each`. The fixed part is found by comparing two measurements
+/// of different sizes: a browser may answer 100 ms late, however little work there was.
 #[derive(Clone, Debug)]
 pub struct Pace {
     habit: Habit,
-    /// Whether something has been finished: the first time is mostly the driver's, which compiles.
+    /// Whether any work has finished. The first time is mostly that of the driver's compilation.
     warm: bool,
-    /// What is collected until it is enough to say something: work and seconds.
+    /// Work and seconds accumulated until they are enough for a measurement.
     collected: (f64, f64),
-    /// Fading sums over the measurements: of 1, work, seconds, work², work · seconds.
+    /// Decaying sums over the measurements: of 1, work, seconds, work², work · seconds.
     sums: [f64; 5],
-    /// Seconds of an answer, whatever the work.
+    /// The fixed seconds of an answer.
     fixed: f64,
-    /// Seconds a unit; nothing before the first measurement.
+    /// Seconds for a unit of work; `None` before the first measurement.
     each: Option<f64>,
     /// The work of the last measurement.
     last: f64,
@@ -25,41 +25,41 @@ pub struct Pace {
     compared: bool,
 }
 
-/// How an estimate follows what is measured.
+/// How an estimate follows the measurements.
 #[derive(Clone, Copy, Debug)]
 pub struct Habit {
-    /// The share of a rise that is taken over at once.
+    /// The share of a rise that is adopted with each measurement.
     pub rise: f64,
-    /// The same of a fall.
+    /// The share of a fall that is adopted with each measurement.
     pub fall: f64,
-    /// By how much the work may grow from one time to the next.
+    /// The maximum factor by which the work grows from one time to the next.
     pub growth: f64,
-    /// Less work than this is collected first, because its time says nothing.
+    /// Less work than this is accumulated first, because its time is not meaningful.
     pub enough: f64,
-    /// The least work that there is.
+    /// The minimum amount of work.
     pub least: f64,
-    /// Whether an answer may take time whatever the work. Where times say nothing else, another size is then tried, once: a larger one if there
-    /// is none smaller.
+    /// Whether answers may have a fixed time. If the measurements cannot tell, another size is tried once: a larger one
+    /// if no smaller one is possible.
     pub answers_late: bool,
 }
 
-/// How estimates of submissions follow what is measured: a millisecond of them at least says something.
+/// How estimates of submissions follow the measurements. A measurement covers at least an estimated millisecond.
 pub const SUBMISSIONS: Habit = Habit { rise: 0.5, fall: 0.5, growth: 8.0, enough: 1e6, least: 1.0, answers_late: true };
 
-/// How much of the sums stays when a measurement is added.
+/// The share of the sums that remains when a measurement is added.
 const MEMORY: f64 = 0.7;
 
-/// How far sizes must spread, as a share of their mean, to tell the fixed part from the rest.
+/// The minimum spread of the sizes, as a share of their mean, that separates the fixed part from the rest.
 const SPREAD: f64 = 0.2;
 
 impl Pace {
-    /// One that has learned nothing yet.
+    /// A pace without measurements.
     pub fn new(habit: Habit) -> Self {
         let (collected, sums) = ((0.0, 0.0), [0.0; 5]);
         Self { habit, warm: false, collected, sums, fixed: 0.0, each: None, last: 0.0, compared: false }
     }
 
-    /// The same for work whose kernels the driver may still have to compile.
+    /// The same pace for work whose kernels the driver may still have to compile.
     #[must_use]
     pub fn cold(mut self) -> Self {
         (self.warm, self.collected) = (false, (0.0, 0.0));
@@ -71,17 +71,17 @@ impl Pace {
         self.each.is_some()
     }
 
-    /// Seconds a unit of work, if that is known.
+    /// The seconds for a unit of work, if known.
     pub fn each(&self) -> Option<f64> {
         self.each
     }
 
-    /// What an answer costs, whatever the work.
+    /// The fixed time of an answer.
     pub fn fixed(&self) -> Duration {
         Duration::from_secs_f64(self.fixed)
     }
 
-    /// Takes note of how long that work took.
+    /// Records how long that work took.
     pub fn learn(&mut self, work: f64, taken: Duration) {
         if !std::mem::replace(&mut self.warm, true) || work <= 0.0 {
             return;
@@ -113,12 +113,12 @@ impl Pace {
         });
     }
 
-    /// The work that takes that long, beside the fixed part; nothing while nothing is known.
+    /// The work that fits in that time, in addition to the fixed part; `None` before the first measurement.
     pub fn fitting(&self, time: Duration) -> Option<f64> {
         let each = self.each?;
         let fitting = time.as_secs_f64() / each.max(f64::MIN_POSITIVE);
         if self.habit.answers_late && !self.compared && fitting <= self.last {
-            // The time may be a fixed part: another size will tell.
+            // The time may be a fixed part, which another size will tell.
             let half = self.last / 2.0;
             return Some(if half >= self.habit.least { fitting.min(half) } else { 2.0 * self.last });
         }
@@ -132,7 +132,7 @@ mod tests {
 
     const HABIT: Habit = Habit { rise: 0.5, fall: 0.5, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
 
-    /// Works with a device that takes so long, and gives the sizes that it was given.
+    /// Simulates a device with those times. Returns the sizes of the work it was given.
     fn worked(habit: Habit, first: f64, budget: Duration, seconds: impl Fn(f64) -> f64) -> Vec<f64> {
         let mut pace = Pace::new(habit);
         let mut sizes = vec![first];
@@ -154,7 +154,7 @@ mod tests {
         }
     }
 
-    /// A device that answers 100 ms late, whatever it is given, is given as much as the work alone would take.
+    /// A device that always answers 100 ms late is given as much as the work itself would take.
     #[test]
     fn what_is_fixed_in_an_answer_is_not_taken_for_work() {
         for first in [1.0, 64.0] {

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::kernel::Kernel;
 
 impl Gpu {
-    /// The pipeline of that kernel, compiled when it is first asked for.
+    /// The pipeline of that kernel, compiled at its first use.
     pub async fn pipeline(&self, kernel: &Kernel) -> Result<wgpu::ComputePipeline, Error> {
         if let Some(pipeline) = lock(&self.pipelines).get(kernel) {
             return Ok(pipeline.clone());
@@ -16,7 +16,7 @@ impl Gpu {
         Ok(pipeline)
     }
 
-    /// A pipeline of that WGSL, whose entry point is `main`.
+    /// Compiles a pipeline from that WGSL, whose entry point is `main`.
     pub async fn compile(&self, label: &str, source: &str) -> Result<wgpu::ComputePipeline, Error> {
         let mut tried = None;
         let compiled = self.scoped(label, 0, || {
@@ -25,12 +25,13 @@ impl Gpu {
             tried = Some(module.clone());
             self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(label),
-                // Derived from the WGSL, where the bindings are declared once.
+                // Derived from the WGSL, which already declares the bindings.
                 layout: None,
                 module: &module,
                 entry_point: Some("main"),
                 compilation_options: wgpu::PipelineCompilationOptions {
-                    // The shaders write workgroup memory before they read it; the zeroing can take compilers a minute.
+                    // The shaders write workgroup memory before they read it, and the zeroing can take compilers a
+                    // minute.
                     zero_initialize_workgroup_memory: false,
                     ..Default::default()
                 },
@@ -45,7 +46,7 @@ impl Gpu {
         }
     }
 
-    /// What binds those buffers to that pipeline.
+    /// Binds those buffers for that pipeline.
     pub async fn bind_group(
         &self,
         label: &str,
@@ -60,7 +61,7 @@ impl Gpu {
     }
 }
 
-/// What the compiler has against a module, with the line it points at; nothing if it was not the WGSL that was refused.
+/// The compiler's error in a module, with its line; `None` if it was not the WGSL that was refused.
 async fn shader_error(label: String, source: &str, module: &wgpu::ShaderModule) -> Option<Error> {
     let said = module.get_compilation_info().await.messages;
     let error = said.into_iter().find(|said| said.message_type == wgpu::CompilationMessageType::Error)?;

@@ -11,11 +11,11 @@ use super::awaited::{Awaited, wait_for};
 use super::faults::Faults;
 use super::guard::{Guarded, guard, lock};
 
-/// How long the device is waited for at a time: whoever destroys it or a buffer waits as long, and so does a fault that another thread has found
-/// before it is told.
+/// How long each poll waits for the device. Destroying the device or a buffer may have to wait this long, and so may
+/// the report of a fault that another thread has found.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// The thread of a device, once there is one.
+/// The thread of a device, once it has started.
 #[derive(Default)]
 pub struct Poller {
     shared: Arc<Shared>,
@@ -28,7 +28,7 @@ struct Shared {
     changed: Condvar,
 }
 
-/// The futures that wait, first come, first served: a device does its work in the order of submission.
+/// The waiting futures, first come, first served: a device works in the order of submission.
 #[derive(Default)]
 struct Waiting {
     closed: bool,
@@ -44,7 +44,7 @@ struct Entry {
     waker: Waker,
 }
 
-/// A future's place among those that wait, given up when it is dropped.
+/// A future's entry among those that wait, removed when it is dropped.
 pub struct Watch<'a> {
     poller: &'a Poller,
     future: u64,
@@ -52,29 +52,29 @@ pub struct Watch<'a> {
 }
 
 impl Poller {
-    /// A place for one more future.
+    /// Adds an entry for another future.
     pub fn watch(&self) -> Watch<'_> {
         let mut waiting = lock(&self.shared.waiting);
         waiting.numbered += 1;
         Watch { poller: self, future: waiting.numbered, waits: false }
     }
 
-    /// Lets the thread end.
+    /// Tells the thread to end.
     pub fn close(&self) {
         lock(&self.shared.waiting).closed = true;
         self.shared.changed.notify_all();
     }
 
-    /// Waits until it has ended.
+    /// Waits until the thread has ended.
     pub fn join(&self) {
-        // Whoever is woken may drop the device on that very thread, which then ends after that.
+        // A woken future may drop the device on this very thread, which then ends afterwards.
         let ended = lock(&self.thread).take().filter(|thread| thread.thread().id() != thread::current().id());
         if ended.is_some_and(|thread| thread.join().is_err()) {
             log::warn!("the thread that waits for the device has panicked");
         }
     }
 
-    /// Whether there is a thread by now.
+    /// Starts the thread if necessary. Returns whether it is running.
     fn started(&self, device: &wgpu::Device, faults: &Faults) -> bool {
         let mut thread = lock(&self.thread);
         if thread.is_none() {
@@ -87,8 +87,8 @@ impl Poller {
 }
 
 impl Watch<'_> {
-    /// Has the future woken when what it waits for has come; whether there is a thread to do so. For what is no work of the device there need be
-    /// none.
+    /// Registers the future to be woken when what it waits for is done. Returns whether there is a thread to wake it.
+    /// None is needed if it does not wait for the device.
     pub fn set(&mut self, awaited: &Awaited, waker: &Waker, device: &wgpu::Device, faults: &Faults) -> bool {
         if awaited.is_none() {
             self.give_up();
@@ -122,11 +122,11 @@ impl Drop for Watch<'_> {
 impl Shared {
     fn run(&self, device: &wgpu::Device, faults: &Faults) {
         while let Some(Entry { future, awaited, .. }) = self.first() {
-            // What another thread has found is told to all as well.
+            // Faults found by other threads are reported to all futures too.
             let done = faults.check().and_then(|()| wait_for(device, &awaited, ROUND));
             match done {
                 Ok(true) => self.wake(|other| other.future == future),
-                // Unless it is another's turn by now, it is waited for once more.
+                // It is waited for again, unless another one is first by now.
                 Ok(false) => (),
                 Err(error) => {
                     faults.fail(error);
@@ -136,7 +136,7 @@ impl Shared {
         }
     }
 
-    /// The next future to wait for; nothing once the device is being closed.
+    /// The next future to wait for; `None` once the device is being closed.
     fn first(&self) -> Option<Entry> {
         let waiting = self.changed.wait_while(lock(&self.waiting), |waiting| !waiting.closed && waiting.futures.is_empty());
         let waiting = waiting.unwrap_or_else(PoisonError::into_inner);

@@ -8,26 +8,26 @@ use super::guard::said;
 use super::opening::Gpu;
 use crate::error::Error;
 
-/// What a readback is called in messages.
+/// The name of a readback in messages.
 pub(super) const READBACK: &str = "a readback";
 
 /// A part of a buffer, in bytes.
 pub struct Region<'a> {
     /// The buffer.
     pub buffer: &'a wgpu::Buffer,
-    /// Where the part begins.
+    /// The offset of the part.
     pub offset: u64,
-    /// How long it is.
+    /// The size of the part.
     pub size: u64,
 }
 
 impl Gpu {
-    /// Copies those regions to the host, in one go, by way of `staging`, which is at least as large as all of them.
+    /// Copies those regions to the host in one readback, through `staging`, which must be large enough for all of them.
     pub async fn read(&self, staging: &wgpu::Buffer, regions: &[Region<'_>]) -> Result<Vec<Vec<u8>>, Error> {
         self.read_after(Vec::new(), staging, regions).await
     }
 
-    /// The same once the device has done those command buffers, which go with it in one submission.
+    /// The same after those command buffers, in one submission.
     pub async fn read_after(
         &self,
         mut commands: Vec<wgpu::CommandBuffer>,
@@ -48,12 +48,12 @@ impl Gpu {
         let index = self.call(READBACK, || {
             let index = self.queue.submit(commands);
             staging.map_async(wgpu::MapMode::Read, ..total, move |result| {
-                // Fails only if nobody waits any more.
+                // Fails only if nobody is waiting any more.
                 let _ = sender.send(result);
             });
             index
         })?;
-        // Until it is mapped, whoever waits for it may go away.
+        // Until it is mapped, the waiting future may be dropped.
         let mut pending = Pending { gpu: self, staging: Some(staging) };
         let answer = self.answer(READBACK, index, mapped).await;
         pending.staging = None;
@@ -74,14 +74,14 @@ impl Gpu {
         if bytes.is_ok() {
             self.call(READBACK, || staging.unmap())?;
         }
-        // A lost device still maps: what was read is believed only if nothing has gone wrong by now.
+        // A lost device still maps. The data is valid only if nothing has gone wrong by now.
         self.check()?;
         bytes
     }
 }
 
-/// A readback that nobody has waited for to its end yet. If its future is dropped, the mapping is taken back: what is copied to the same place next
-/// would be refused.
+/// A readback in progress. If its future is dropped, the buffer is unmapped, because the next copy to it would be
+/// refused otherwise.
 struct Pending<'a> {
     gpu: &'a Gpu,
     staging: Option<&'a wgpu::Buffer>,

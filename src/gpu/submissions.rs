@@ -12,17 +12,17 @@ use super::browser::awaits;
 use super::opening::Gpu;
 use crate::error::Error;
 
-/// What recording is called there.
+/// The name of recording in messages.
 pub const RECORDING: &str = "recording commands";
 
-/// Work that the device was given, and the channel on which its end is told.
+/// Submitted work, and the channel that reports its end.
 pub struct Submission {
     index: wgpu::SubmissionIndex,
     done: OneshotReceiver<()>,
 }
 
 impl Gpu {
-    /// An encoder, to measure with how long recording takes; what is run is recorded by [`record`](Self::record).
+    /// An encoder to measure the time of recording. [`record`](Self::record) records what is run.
     pub fn encoder(&self) -> Result<wgpu::CommandEncoder, Error> {
         self.call(RECORDING, || self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
     }
@@ -36,14 +36,14 @@ impl Gpu {
         })
     }
 
-    /// Hands command buffers to the device.
+    /// Submits command buffers to the device.
     pub fn submit(&self, commands: Vec<wgpu::CommandBuffer>) -> Result<Submission, Error> {
         self.command_buffers.fetch_add(commands.len() as u64, Ordering::Relaxed);
         let (sender, done) = oneshot_channel();
         let index = self.call("submitting commands", || {
             let index = self.queue.submit(commands);
             self.queue.on_submitted_work_done(move || {
-                // Fails only if nobody waits any more.
+                // Fails only if nobody is waiting any more.
                 let _ = sender.send(());
             });
             index
@@ -51,12 +51,12 @@ impl Gpu {
         Ok(Submission { index, done })
     }
 
-    /// Waits until the device has done that work.
+    /// Waits until the device has finished that work.
     pub async fn finished(&self, submission: Submission) -> Result<(), Error> {
         self.answer("the device's work", submission.index, submission.done).await
     }
 
-    /// Waits for what a callback sends once that submission is done.
+    /// Waits for the value that a callback sends once that submission is done.
     pub(super) async fn answer<T>(
         &self,
         what: &str,

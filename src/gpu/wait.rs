@@ -12,11 +12,11 @@ use super::opening::Gpu;
 use super::readback::READBACK;
 use crate::error::Error;
 
-/// How long the loss of a device is waited for once a readback was refused.
+/// How long to wait for the report of a loss after a readback was refused.
 const LOSS_IS_TOLD: Duration = Duration::from_secs(1);
 
 impl Gpu {
-    /// Runs `work` to its end on this thread, waiting for the device whenever the work does.
+    /// Runs `work` to completion on this thread, and waits for the device whenever the work does.
     pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let mut work = pin!(work);
         let mut awaited = None;
@@ -34,7 +34,8 @@ impl Gpu {
         }))
     }
 
-    /// Waits for `work` without blocking. It is polled again when what it waits for has come, or the device has had a fault.
+    /// Awaits `work` without blocking. It is polled again when what it waits for is done, or the device has had a
+    /// fault.
     pub async fn drive<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let mut work = pin!(work);
         let mut awaited = None;
@@ -46,9 +47,9 @@ impl Gpu {
             if let Err(error) = self.check() {
                 return Poll::Ready(Err(self.cause(error)));
             }
-            // Other work than the device's wakes the future by itself.
+            // Work of other kinds wakes the future itself.
             let watched = watch.set(&awaited, context.waker(), &self.device, &self.faults);
-            // Where no thread can be had, this one waits.
+            // If no thread can be started, this one waits.
             match if watched { Ok(()) } else { self.wait(&awaited) } {
                 Ok(()) if watched => Poll::Pending,
                 Ok(()) => {
@@ -61,9 +62,9 @@ impl Gpu {
         .await
     }
 
-    /// Asks the device for its loss after an error that may come of one.
+    /// Polls the device for a loss after an error that may be caused by one.
     pub(super) fn wait_for_a_loss(&self, error: &Error) {
-        // What refuses a readback of ours is a loss on its way: another thread may be telling of it just now.
+        // A refused readback is caused by a loss that another thread may be reporting just now.
         let patience = match error {
             Error::Driver { what, .. } if what == READBACK => LOSS_IS_TOLD,
             _ => Duration::ZERO,
@@ -74,7 +75,7 @@ impl Gpu {
         }
     }
 
-    /// Waits for all that was submitted; whether the device does not hang.
+    /// Waits for everything submitted. Returns whether the device is not hanging.
     pub(super) fn comes_to_its_end(&self) -> bool {
         if matches!(self.check(), Err(Error::Timeout { .. })) {
             return false;
@@ -82,7 +83,7 @@ impl Gpu {
         let since = Instant::now();
         while let Some(left) = PATIENCE.checked_sub(since.elapsed()) {
             let all = wgpu::PollType::Wait { submission_index: None, timeout: Some(left) };
-            // A driver may give up before its time.
+            // A driver may give up early.
             if !matches!(guard("waiting for the device", || self.device.poll(all)), Ok(Err(wgpu::PollError::Timeout))) {
                 return true;
             }
