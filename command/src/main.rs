@@ -28,7 +28,7 @@ use crate::talk::Failure;
 ///
 /// Results go to stdout, everything else to stderr. Exit codes: 0 success, 1 failure, 2 wrong arguments, 130 and 143 interrupted.
 #[derive(Parser)]
-#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(name = "shaderprop", version, propagate_version = true, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
