@@ -352,7 +352,7 @@ fn a_closure_and_another_thread_can_stop_it() {
                 if log.epoch == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })
             .expect("a training");
-        assert_eq!((history.ended, history.loss.len()), (Ended::Asked, 5));
+        assert_eq!((history.ended, history.loss.len()), (Ended::ByCallback, 5));
         let mut expected = Model::new(&device, &network(), &Init::default()).expect("a model");
         expected.fit(&inputs, &targets, &fit.clone().epochs(5)).expect("a training");
         assert_eq!(model.weights(), expected.weights(), "what was reached by then stays");
@@ -403,8 +403,8 @@ fn divergence_keeps_the_last_good_weights() {
         assert_eq!(Some(model.weights()), expected, "epoch {epoch}");
 
         let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
-        let going_on = fit.epochs(epoch + 10).on_non_finite(OnNonFinite::Continue);
-        let history = model.fit(&inputs, &targets, &going_on).expect("it goes on");
+        let continued = fit.epochs(epoch + 10).on_non_finite(OnNonFinite::Continue);
+        let history = model.fit(&inputs, &targets, &continued).expect("it goes on");
         assert_eq!(history.loss.len(), epoch + 10);
         // Weights that are not finite are found before the loss that they give.
         let first = history.loss.iter().position(|loss| !(*loss as f32).is_finite());

@@ -265,7 +265,7 @@ fn a_member_of_a_sweep_is_the_network_trained_alone() {
         let members = members(41, inputs.rows(), epochs);
         let mut sweep = sweep_of(&device, &network, members.clone());
         let history = sweep.fit(&inputs, &targets, &fit).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(history.engine, Engine::Fused, "{what}: {}", history.why);
+        assert_eq!(history.engine, Engine::Fused, "{what}: {}", history.reason);
         for k in [0, 1, 2, 3, 4, 13, 38, 39, 40] {
             let mut alone = sweep_of(&device, &network, vec![members[k].clone()]);
             let alone_history = alone.fit(&inputs, &targets, &fit).unwrap_or_else(|error| panic!("{error}"));
@@ -401,7 +401,7 @@ fn a_sweep_that_is_not_fused_trains_models() {
         let mut sweep = sweep_of(&device, &network, members(10, 23, 6));
         let history = sweep.fit(&inputs, &targets, &fit).unwrap_or_else(|error| panic!("{error}"));
         assert_ne!(history.engine, Engine::Fused);
-        assert!(!history.why.is_empty());
+        assert!(!history.reason.is_empty());
         let mut model = Model::new(&device, &network, &Init::Uniform { seed: 1, low: -0.8, high: 0.9 }).expect("a model");
         let alone =
             model.fit(&inputs, &targets, &fit.clone().learning_rate(0.003 * 2.0)).unwrap_or_else(|error| panic!("{error}"));
@@ -645,7 +645,7 @@ fn the_first_epoch_is_always_logged() {
             let history = sweep
                 .fit(&inputs, &targets, &fit.clone().epochs(3).log_every(usize::MAX))
                 .unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!((report.engine, &report.why), (history.engine, &history.why), "{what}");
+            assert_eq!((report.engine, &report.reason), (history.engine, &history.reason), "{what}");
             assert_eq!(history.logged, [1]);
             assert!(
                 history.members[0].logged.len() == 1 && history.members[0].logged[0] > 0.0,

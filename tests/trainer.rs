@@ -325,15 +325,15 @@ fn a_budget_is_kept_by_what_was_told() {
     };
     assert_eq!([frame(&mut trainer, 1000), frame(&mut trainer, 1000)], [1, 1], "nothing is known yet");
     // The first time is the driver's.
-    trainer.took(1, Duration::from_secs(10_000));
+    trainer.report_time(1, Duration::from_secs(10_000));
     assert_eq!(frame(&mut trainer, 1000), 1);
     // 10 s a step, and what recording takes: at most 99 steps in 1,000 s, which it comes to by and by.
-    trainer.took(10, Duration::from_secs(100));
+    trainer.report_time(10, Duration::from_secs(100));
     let steps: Vec<usize> = (0..12).map(|_| frame(&mut trainer, 1000)).collect();
     assert!(steps.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] <= 2 * pair[0].max(1)), "{steps:?}");
     assert!((20..100).contains(&steps[11]), "{steps:?}");
     // Slower at once.
-    trainer.took(1, Duration::from_secs(500));
+    trainer.report_time(1, Duration::from_secs(500));
     assert_eq!(frame(&mut trainer, 1000), 1);
     // A step is always taken.
     assert_eq!(frame(&mut trainer, 0), 1);

@@ -217,7 +217,7 @@ impl Options {
         if self.engine.engine() == EngineChoice::Fused && engine.engine != Engine::Fused {
             return Err(Failure::Arguments(format!(
                 "--engine fused cannot run this training: {}; choose another engine",
-                engine.why
+                engine.reason
             )));
         }
         let sizes: Vec<_> = network.layers().iter().map(|layer| layer.units.to_string()).collect();

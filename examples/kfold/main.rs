@@ -83,7 +83,7 @@ fn validate(options: &Options) -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
     let history = sweep.fit(&inputs, &targets, &fit)?;
     let seconds = begun.elapsed().as_secs_f64();
-    eprintln!("{} networks in {seconds:.2} s, engine: {} ({})", sweep.len(), history.engine, history.why);
+    eprintln!("{} networks in {seconds:.2} s, engine: {} ({})", sweep.len(), history.engine, history.reason);
 
     for (i, rate) in options.learning_rates.iter().enumerate() {
         let mut accuracies = Vec::new();

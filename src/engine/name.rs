@@ -22,7 +22,7 @@ pub struct EngineReport {
     /// The engine.
     pub engine: Engine,
     /// The reason for choosing it.
-    pub why: String,
+    pub reason: String,
 }
 
 impl Engine {
@@ -44,6 +44,6 @@ impl fmt::Display for Engine {
 
 impl fmt::Display for EngineReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.engine, self.why)
+        write!(f, "{}: {}", self.engine, self.reason)
     }
 }

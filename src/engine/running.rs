@@ -47,7 +47,7 @@ impl Running {
             return Ok(Self::Fused(Box::new(FusedEngine::new(gpu, &setup, fused).await?)));
         }
         if setup.frame.fit.engine == EngineChoice::Fused {
-            log::warn!("training on the staged engine: {}", choice.why);
+            log::warn!("training on the staged engine: {}", choice.reason);
         }
         let mut refused = None;
         for gathered in ways(&setup.frame) {

@@ -3,5 +3,5 @@
 pub use super::description::{Description, KEY, MOST_COUNTED, NetworkText};
 pub use super::progress::{CHECKSUM, PREFIXES, Progress, verify};
 pub use super::safetensors::{Contents, Tensor, Type, hash_all, header, read, write};
-pub use super::tensors::{check_finite, edge_shape, expect_names, parameters, tensors};
+pub use super::tensors::{check_finite, expect_names, file_shape, parameters, tensors};
 pub use super::write::{Existing, Target};

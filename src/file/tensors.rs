@@ -33,11 +33,11 @@ pub fn expect_names<'a>(
         return Err(format!("a tensor {} more than the network's {}", shown(name), tensors.join(", ")));
     }
     let missing = layout.places.iter().find(|place| !names.contains(&format!("{prefix}{}", place.name).as_str()));
-    missing.map_or(Ok(()), |place| Err(format!("no tensor {prefix}{} of shape {:?}", place.name, edge_shape(&place.shape))))
+    missing.map_or(Ok(()), |place| Err(format!("no tensor {prefix}{} of shape {:?}", place.name, file_shape(&place.shape))))
 }
 
 /// The shape in safetensors, which is PyTorch's.
-pub fn edge_shape(shape: &[usize]) -> Vec<usize> {
+pub fn file_shape(shape: &[usize]) -> Vec<usize> {
     shape.iter().rev().copied().collect()
 }
 
@@ -45,7 +45,7 @@ pub fn edge_shape(shape: &[usize]) -> Vec<usize> {
 pub fn tensors(prefix: &str, layout: &Layout, flat: &[f64], kind: Type) -> Vec<Tensor> {
     let tensor = |place: &Place| Tensor {
         name: format!("{prefix}{}", place.name),
-        shape: edge_shape(&place.shape),
+        shape: file_shape(&place.shape),
         kind,
         values: turned(&flat[place.offset..place.offset + place.len], &place.shape),
     };
@@ -56,11 +56,11 @@ pub fn tensors(prefix: &str, layout: &Layout, flat: &[f64], kind: Type) -> Vec<T
 pub fn parameters(contents: &Contents, prefix: &str, layout: &Layout, kinds: &[Type]) -> Result<Vec<f64>, String> {
     // All are checked before the sum of their sizes is trusted.
     for place in &layout.places {
-        contents.check(&format!("{prefix}{}", place.name), &edge_shape(&place.shape), kinds)?;
+        contents.check(&format!("{prefix}{}", place.name), &file_shape(&place.shape), kinds)?;
     }
     let mut flat = vec![0.0; layout.len];
     for place in &layout.places {
-        let shape = edge_shape(&place.shape);
+        let shape = file_shape(&place.shape);
         let values = contents.take(&format!("{prefix}{}", place.name), &shape, kinds)?;
         flat[place.offset..place.offset + place.len].copy_from_slice(&turned(&values, &shape));
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// of different sizes: a browser may answer 100 ms late, however little work there was.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    habit: Habit,
+    habit: PaceRules,
     /// Whether any work has finished. The first time is mostly that of the driver's compilation.
     warm: bool,
     /// Work and seconds accumulated until they are enough for a measurement.
@@ -27,7 +27,7 @@ pub struct Pace {
 
 /// How an estimate follows the measurements.
 #[derive(Clone, Copy, Debug)]
-pub struct Habit {
+pub struct PaceRules {
     /// The share of a rise that is adopted with each measurement.
     pub rise: f64,
     /// The share of a fall that is adopted with each measurement.
@@ -44,7 +44,7 @@ pub struct Habit {
 }
 
 /// How estimates of submissions follow the measurements. A measurement covers at least an estimated millisecond.
-pub const SUBMISSIONS: Habit = Habit { rise: 0.5, fall: 0.5, growth: 8.0, enough: 1e6, least: 1.0, answers_late: true };
+pub const SUBMISSIONS: PaceRules = PaceRules { rise: 0.5, fall: 0.5, growth: 8.0, enough: 1e6, least: 1.0, answers_late: true };
 
 /// The share of the sums that remains when a measurement is added.
 const MEMORY: f64 = 0.7;
@@ -54,7 +54,7 @@ const SPREAD: f64 = 0.2;
 
 impl Pace {
     /// A pace without measurements.
-    pub fn new(habit: Habit) -> Self {
+    pub fn new(habit: PaceRules) -> Self {
         let (collected, sums) = ((0.0, 0.0), [0.0; 5]);
         Self { habit, warm: false, collected, sums, fixed: 0.0, each: None, last: 0.0, compared: false }
     }
@@ -130,10 +130,10 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const HABIT: Habit = Habit { rise: 0.5, fall: 0.5, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
+    const HABIT: PaceRules = PaceRules { rise: 0.5, fall: 0.5, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
 
     /// Simulates a device with those times. Returns the sizes of the work it was given.
-    fn worked(habit: Habit, first: f64, budget: Duration, seconds: impl Fn(f64) -> f64) -> Vec<f64> {
+    fn worked(habit: PaceRules, first: f64, budget: Duration, seconds: impl Fn(f64) -> f64) -> Vec<f64> {
         let mut pace = Pace::new(habit);
         let mut sizes = vec![first];
         for _ in 0..30 {
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_rise_is_believed_at_once_where_the_habit_is_careful() {
-        let habit = Habit { rise: 1.0, fall: 0.1, growth: 2.0, answers_late: false, ..HABIT };
+        let habit = PaceRules { rise: 1.0, fall: 0.1, growth: 2.0, answers_late: false, ..HABIT };
         let mut pace = Pace::new(habit);
         for work in [1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0] {
             pace.learn(work, Duration::from_secs_f64(work * 1e-3));

@@ -43,7 +43,7 @@ pub async fn explain(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit, epoc
     if device.gpu.is_none() {
         return Err(needs_adapter());
     }
-    let (mut parameters, mut state) = (start.parameters.to_vec(), start.state.going_on(fit));
+    let (mut parameters, mut state) = (start.parameters.to_vec(), start.state.continued(fit));
     if epoch > 1 {
         let before = Fit {
             epochs: epoch - 1,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::training::BrokenOff;
+use super::training::Interrupted;
 use crate::data::{Preprocessing, check_rows};
 use crate::engine::{Engine, EngineReport, fused, narrowed};
 use crate::error::Error;
@@ -47,7 +47,7 @@ pub struct Model {
     /// Notes that are saved in the model's files.
     pub(crate) notes: BTreeMap<String, String>,
     /// A training that was interrupted by a fault.
-    pub(super) broken_off: Option<BrokenOff>,
+    pub(super) interrupted: Option<Interrupted>,
 }
 
 impl Model {
@@ -72,14 +72,14 @@ impl Model {
             state: State::default(),
             preprocessing: None,
             notes: BTreeMap::new(),
-            broken_off: None,
+            interrupted: None,
         })
     }
 
     /// Restores a model with these parameters and this training state.
     pub(crate) fn restore(device: &Device, network: &Network, layout: &Layout, parameters: Vec<f64>, state: State) -> Self {
         let (device, network, layout) = (device.clone(), network.clone(), layout.clone());
-        Self { device, network, layout, parameters, state, preprocessing: None, notes: BTreeMap::new(), broken_off: None }
+        Self { device, network, layout, parameters, state, preprocessing: None, notes: BTreeMap::new(), interrupted: None }
     }
 
     /// Returns its parameters and the optimizer state of that optimizer if it has any, both flat.
@@ -132,12 +132,12 @@ impl Model {
     pub fn engine(&self, fit: &Fit, rows: usize) -> Result<EngineReport, Error> {
         self.check_rows_of(fit, rows)?;
         if self.device.gpu.is_none() {
-            return Ok(EngineReport { engine: Engine::Cpu, why: "the device runs no shaders".into() });
+            return Ok(EngineReport { engine: Engine::Cpu, reason: "the device runs no shaders".into() });
         }
         let frame = planned(self.task(fit), rows, self.device.limits())?;
         let choice = fused::choose(&frame);
         let engine = if choice.fused.is_some() { Engine::Fused } else { Engine::Staged };
-        Ok(EngineReport { engine, why: choice.why })
+        Ok(EngineReport { engine, reason: choice.reason })
     }
 
     /// Summarises the network and the memory that training on `rows` rows needs, before anything is allocated. The

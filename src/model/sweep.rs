@@ -117,7 +117,7 @@ pub struct SweepHistory {
     /// The engine that trained.
     pub engine: Engine,
     /// The reason for choosing it.
-    pub why: String,
+    pub reason: String,
 }
 
 /// The history of one network of a sweep.
@@ -236,9 +236,9 @@ impl Sweep {
         let data = data.with_class_weights(&self.network, fit.loss, fit.class_weights.as_ref())?;
         let rows = data.inputs.rows();
         let weights = self.weights(&data)?;
-        let state = self.state.going_on(fit);
+        let state = self.state.continued(fit);
         let mut slots = if state.optimizer == self.state.optimizer && state.steps > 0 { self.slots.clone() } else { Vec::new() };
-        let (engine, why, kernel) = self.choose(fit, rows, weights.is_some());
+        let (engine, reason, kernel) = self.choose(fit, rows, weights.is_some());
         let mut parameters = self.parameters.clone();
         let mut losses = self.losses.clone();
         let mut numbers = Numbers { parameters: &mut parameters, slots: &mut slots, losses: &mut losses };
@@ -249,7 +249,7 @@ impl Sweep {
             }
             None => {
                 if fit.engine == EngineChoice::Fused {
-                    log::warn!("training the networks of a sweep one after the other on the {engine} engine: {why}");
+                    log::warn!("training the networks of a sweep one after the other on the {engine} engine: {reason}");
                 }
                 self.one_by_one(&data, fit, weights.as_ref(), &mut numbers, state).await?
             }
@@ -257,7 +257,7 @@ impl Sweep {
         let before = self.state.epochs;
         self.note_ends(fit, rows);
         (self.parameters, self.slots, self.losses, self.state) = (parameters, slots, losses, state);
-        Ok(self.history(fit, before, (engine, why), &logged))
+        Ok(self.history(fit, before, (engine, reason), &logged))
     }
 
     /// Records the states of the members that end during these epochs.
@@ -266,7 +266,7 @@ impl Sweep {
         let mut ends: Vec<u64> = self.members.iter().filter_map(|member| Some(member.epochs? as u64)).collect();
         ends.sort_unstable();
         ends.dedup();
-        let mut state = State { slots: Vec::new(), ..self.state.going_on(fit) };
+        let mut state = State { slots: Vec::new(), ..self.state.continued(fit) };
         let last = state.epochs + fit.epochs as u64;
         for end in ends.into_iter().filter(|end| (self.state.epochs + 1..=last).contains(end)) {
             let left = end - state.epochs;
@@ -284,8 +284,8 @@ impl Sweep {
         self.check(fit)?;
         check_rows(rows)?;
         let weighted = fit.sample_weights.is_some() || fit.class_weights.is_some();
-        let (engine, why, _) = self.choose(fit, rows, weighted || self.members.iter().any(|member| member.rows.is_some()));
-        Ok(EngineReport { engine, why })
+        let (engine, reason, _) = self.choose(fit, rows, weighted || self.members.iter().any(|member| member.rows.is_some()));
+        Ok(EngineReport { engine, reason })
     }
 
     /// The engine, the reason, and the kernel of the fused engine.
@@ -304,7 +304,7 @@ impl Sweep {
         match fused::kernel(&self.network, fit, rows, differing, &self.device.limits()) {
             Ok(fused) if fit.engine == EngineChoice::Fused => (Engine::Fused, "it was asked for".into(), Some(fused)),
             Ok(fused) => (Engine::Fused, "many networks at once fill the device".into(), Some(fused)),
-            Err(why) => (Engine::Staged, why, None),
+            Err(reason) => (Engine::Staged, reason, None),
         }
     }
 
@@ -602,7 +602,7 @@ impl Sweep {
         Ok((logged, start.after(fit.epochs as u64, fit, &Batches::of(fit, data.inputs.rows()))))
     }
 
-    fn history(&self, fit: &Fit, before: u64, (engine, why): (Engine, String), logged: &[Vec<f32>]) -> SweepHistory {
+    fn history(&self, fit: &Fit, before: u64, (engine, reason): (Engine, String), logged: &[Vec<f32>]) -> SweepHistory {
         let finite = |k: usize| {
             let parameters = &self.parameters[k * self.count()..(k + 1) * self.count()];
             self.losses[k].is_finite() && parameters.iter().all(|value| value.is_finite())
@@ -629,7 +629,7 @@ impl Sweep {
         for (place, k) in ranking.into_iter().enumerate() {
             members[k].rank = place + 1;
         }
-        SweepHistory { members, logged: logged_epochs, engine, why }
+        SweepHistory { members, logged: logged_epochs, engine, reason }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::train::{self, History, Log, Start, Trained, TrainingData, checkpoint_
 
 /// A training that was interrupted by a fault, and how to continue it.
 #[derive(Clone, Debug)]
-pub struct BrokenOff {
+pub struct Interrupted {
     /// Its last checkpoint; `None` before the first.
     checkpoint: Option<PathBuf>,
 }
@@ -201,7 +201,7 @@ impl Model {
         fit: &Fit,
         mut on_log: impl FnMut(&Log) -> A,
     ) -> Result<History, Error> {
-        let Some(BrokenOff { checkpoint }) = self.broken_off.clone() else {
+        let Some(Interrupted { checkpoint }) = self.interrupted.clone() else {
             return Err(Error::Setting {
                 what: "recover".into(),
                 expected: "a training that a fault of the device has ended".into(),
@@ -272,14 +272,14 @@ impl Model {
         // Another fault may have caused the error. If the device is lost, nothing is kept.
         let lost = trained.as_ref().is_err_and(Error::needs_new_device);
         if lost {
-            self.broken_off = Some(BrokenOff {
+            self.interrupted = Some(Interrupted {
                 checkpoint: match &fit.checkpoint {
                     Some(own) if saved.load(Ordering::Relaxed) => Some(own.path.clone()),
                     _ => checkpoint.map(Path::to_owned),
                 },
             });
         } else if trained.is_ok() || kept.is_some() {
-            self.broken_off = None;
+            self.interrupted = None;
         }
         if let Some(kept) = kept.filter(|_| !lost) {
             (self.parameters, self.state) = kept;
@@ -318,5 +318,5 @@ impl Model {
 /// The answer of a closure as one type.
 #[cfg(not(target_arch = "wasm32"))]
 fn answer(answer: &impl Answer) -> ControlFlow<()> {
-    if answer.goes_on() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    if answer.continues() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }

@@ -55,7 +55,7 @@ pub struct FusedIds {
     /// The snapshots of the parameters.
     pub copies: Vec<Id>,
     /// The program that checks for NaN and infinite values.
-    pub look: Option<LookProgram>,
+    pub look: Option<FiniteCheckProgram>,
 }
 
 /// The program that computes the row orders of many epochs.
@@ -71,7 +71,7 @@ pub struct Orders {
 
 /// The program that checks the parameters.
 #[derive(Clone, Debug)]
-pub struct LookProgram {
+pub struct FiniteCheckProgram {
     /// Its dispatches.
     pub dispatches: Range<usize>,
     /// Not 0 if a value is not finite.
@@ -133,7 +133,7 @@ impl Plan {
         if training.scanned {
             let first = plan.dispatches.len();
             let not_finite = plan.finite(plan.tensors[parameters.0].buffer)?;
-            ids.look = Some(LookProgram { dispatches: first..plan.dispatches.len(), not_finite });
+            ids.look = Some(FiniteCheckProgram { dispatches: first..plan.dispatches.len(), not_finite });
         }
         Ok(Planned { plan, ids })
     }

@@ -98,7 +98,7 @@ pub struct PredictionIds {
 
 /// The tensors of a check of the parameters.
 #[derive(Clone, Copy, Debug)]
-pub struct LookIds {
+pub struct FiniteCheckIds {
     /// Not 0 if a parameter is not finite.
     pub not_finite: Id,
 }
@@ -170,5 +170,5 @@ ids! {
     TrainingIds: table, batch, parameters, slots, counts, layers;
     EvaluationIds: table, batch, parameters, counts;
     PredictionIds: inputs, parameters, layers;
-    LookIds: not_finite;
+    FiniteCheckIds: not_finite;
 }

@@ -16,7 +16,7 @@ mod tensors;
 
 pub(crate) use self::dispatch::PARAMS_STRIDE;
 pub use self::dispatch::{Dispatch, Operand};
-pub use self::fused::{FusedIds, FusedRun, FusedTraining, LookProgram, Orders};
+pub use self::fused::{FiniteCheckProgram, FusedIds, FusedRun, FusedTraining, Orders};
 pub use self::ids::{BatchIds, EvaluationIds, LayerIds, Piece, PlansParameters, PredictionIds, StepTable, TrainingIds};
 pub use self::products::{Ending, Factors};
 pub use self::program::{Plan, Planned, VERSION};

@@ -4,17 +4,17 @@
 /// [`ControlFlow`](std::ops::ControlFlow) to stop the training.
 pub trait Answer {
     /// Whether training continues.
-    fn goes_on(&self) -> bool;
+    fn continues(&self) -> bool;
 }
 
 impl Answer for () {
-    fn goes_on(&self) -> bool {
+    fn continues(&self) -> bool {
         true
     }
 }
 
 impl Answer for std::ops::ControlFlow<()> {
-    fn goes_on(&self) -> bool {
+    fn continues(&self) -> bool {
         self.is_continue()
     }
 }

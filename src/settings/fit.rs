@@ -391,7 +391,7 @@ impl Fit {
     }
 
     /// Whether the numbers of each epoch are needed before the next begins.
-    pub(crate) fn looks_every_epoch(&self) -> bool {
+    pub(crate) fn needs_every_epoch(&self) -> bool {
         self.validation.is_some() || !self.metrics.is_empty() || self.early_stopping.is_some() || self.schedule.watches()
     }
 
@@ -463,7 +463,7 @@ impl Fit {
 
     /// The next epoch after `done` whose losses must be read: a log point, the last epoch, or simply the next one.
     pub(crate) fn next_stop(&self, done: usize) -> usize {
-        if self.looks_every_epoch() {
+        if self.needs_every_epoch() {
             return done + 1;
         }
         let log = self.log_every.and_then(|every| done.div_ceil(every).checked_mul(every)?.checked_add(1));

@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::file::checkpoint::{
     CHECKSUM, Contents, Description, Existing, KEY, MOST_COUNTED, NetworkText, PREFIXES, Progress, Target, Tensor, Type,
-    check_finite, edge_shape, expect_names, parameters, tensors, verify,
+    check_finite, expect_names, file_shape, parameters, tensors, verify,
 };
 use crate::file::{self, Format};
 use crate::gpu::Device;
@@ -37,7 +37,7 @@ pub struct Resumed {
 }
 
 /// The state of a training to save.
-pub struct Standing<'a> {
+pub struct SavedState<'a> {
     pub state: &'a State,
     pub watch: &'a Watch,
     pub history: &'a History,
@@ -147,8 +147,8 @@ impl Saver {
     }
 
     /// Writes a checkpoint.
-    pub fn save(&mut self, layout: &Layout, end: &End, standing: &Standing<'_>) -> Result<(), Error> {
-        let Standing { state, watch, history, stopped } = *standing;
+    pub fn save(&mut self, layout: &Layout, end: &End, standing: &SavedState<'_>) -> Result<(), Error> {
+        let SavedState { state, watch, history, stopped } = *standing;
         let mut all = tensors("", layout, &end.parameters, self.kind);
         for (slot, values) in state.optimizer.definition().slots.iter().zip(&end.slots) {
             all.extend(tensors(&format!("optimizer.{slot}."), layout, values, self.kind));
@@ -191,7 +191,7 @@ fn check_length(description: &mut Description, kind: Type, start: &Start<'_>, fi
     let slots = fit.optimizer.definition().slots.iter().map(|slot| format!("optimizer.{slot}."));
     let prefixes = std::iter::once(String::new()).chain(slots).chain(restores.then(|| "best.".into()));
     let of_weights = |prefix: String| {
-        let tensor = move |place: &Place| (format!("{prefix}{}", place.name), edge_shape(&place.shape), kind);
+        let tensor = move |place: &Place| (format!("{prefix}{}", place.name), file_shape(&place.shape), kind);
         start.layout.places.iter().map(tensor)
     };
     let metrics = fit.metrics.iter().map(|metric| metric.name().into_owned());

@@ -21,7 +21,7 @@ pub fn frame<'a>(task: Task<'a>, rows: DataShape, validation: Option<DataShape>,
     let Task { network, layout, fit } = task;
     let saves = fit.checkpoint.as_ref().map(|checkpoint| checkpoint.every);
     let stop = [fit.log_every, saves].into_iter().flatten().fold(fit.epochs, usize::min);
-    let room = if fit.looks_every_epoch() { 1 } else { stop.min(MOST_UNREAD) };
+    let room = if fit.needs_every_epoch() { 1 } else { stop.min(MOST_UNREAD) };
     let best = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let scanned = fit.on_non_finite == OnNonFinite::Stop;
     // Whether parameters are checked before the last epoch. A training that diverges goes back to those of the last

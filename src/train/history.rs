@@ -41,7 +41,7 @@ pub enum Ended {
     /// The training was [cancelled](crate::Cancel).
     Cancelled,
     /// The closure of [`fit_with`](crate::Model::fit_with) stopped it.
-    Asked,
+    ByCallback,
 }
 
 /// A log point, passed to the closure of [`fit_with`](crate::Model::fit_with).

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use web_time::Instant;
 
-use super::checkpoint::{Saver, Standing};
+use super::checkpoint::{SavedState, Saver};
 use super::diverged::{Good, diverged_parameters, not_finite};
 use super::frame::{Task, frame};
 use super::history::{Ended, History, Log};
@@ -17,14 +17,14 @@ use super::watch::Watch;
 use crate::data::{Data, Preprocessing};
 use crate::engine::{Batches, DataShape, Frame, Losses, Running, Setup, Snapshot};
 use crate::error::Error;
-use crate::gpu::{Habit, Pace};
+use crate::gpu::{Pace, PaceRules};
 use crate::settings::{Cancel, Fit, Measured, Metric, Scale};
 
 /// The maximum number of steps that are prepared at once, in whole epochs.
 const MOST_STEPS: usize = 65_536;
 
 /// How the number of epochs between two logs adapts to their measured time.
-const LOGS: Habit = Habit { rise: 1.0, fall: 1.0, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
+const LOGS: PaceRules = PaceRules { rise: 1.0, fall: 1.0, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
 
 /// A running training.
 pub struct Run<'a> {
@@ -61,7 +61,7 @@ impl<'a> Run<'a> {
     /// Starts or resumes a training.
     pub async fn new(start: &'a Start<'a>, rows: &TrainingData<'_>, fit: &'a Fit) -> Result<Self, Failed> {
         let resumed = start.resumed.as_ref();
-        let mut state = resumed.map_or_else(|| start.state.going_on(fit), |resumed| resumed.state.clone());
+        let mut state = resumed.map_or_else(|| start.state.continued(fit), |resumed| resumed.state.clone());
         let task = Task { network: start.network, layout: start.layout, fit };
         let shape = DataShape::of(&rows.train);
         let frame = frame(task, shape, rows.validation.as_ref().map(DataShape::of), start.device.limits());
@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether there are epochs left.
-    pub fn goes_on(&self) -> bool {
+    pub fn continues(&self) -> bool {
         self.done < self.fit.epochs && self.history.ended == Ended::Finished && !self.within_epoch
     }
 
@@ -214,7 +214,7 @@ impl<'a> Run<'a> {
             self.good = Good::Snapshot(self.state.clone());
         }
         let watched = self.history.validation_loss.last().or(self.history.loss.last()).copied().unwrap_or(f64::NAN);
-        if self.fit.looks_every_epoch() {
+        if self.fit.needs_every_epoch() {
             self.fit.schedule.watch(watched, &mut self.state.plateau);
         }
         let Some(stopping) = self.fit.early_stopping else { return Ok(()) };
@@ -241,7 +241,7 @@ impl<'a> Run<'a> {
             return Ok(());
         };
         let restores = self.fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
-        let standing = Standing { state: &self.state, watch: &self.watch, history: &self.history, stopped: self.stopped };
+        let standing = SavedState { state: &self.state, watch: &self.watch, history: &self.history, stopped: self.stopped };
         let (layout, best_epoch) = (self.start.layout, self.watch.best_epoch);
         self.readout
             .with_memory(async |engine| {

@@ -23,7 +23,7 @@ pub struct State {
 
 impl State {
     /// The state from which a training with these settings continues. A different optimizer or schedule starts afresh.
-    pub fn going_on(&self, fit: &Fit) -> Self {
+    pub fn continued(&self, fit: &Fit) -> Self {
         let mut state = self.clone();
         if state.optimizer != fit.optimizer {
             (state.optimizer, state.slots, state.steps) = (fit.optimizer, Vec::new(), 0);

@@ -14,7 +14,7 @@ pub async fn train<A: Answer>(
     on_log: &mut impl AsyncFnMut(&Log) -> A,
 ) -> Result<Trained, Failed> {
     let mut run = Run::new(start, rows, fit).await?;
-    while run.goes_on() {
+    while run.continues() {
         // Run the next batches: whole epochs, or fewer if the training is cancelled.
         let epochs = run.take_epochs().await?;
         // Read the losses of these epochs. All must be finite, or the training has diverged.
@@ -30,9 +30,9 @@ pub async fn train<A: Answer>(
         run.save().await?;
         // Log.
         if let Some(log) = run.log(epochs).await?
-            && !on_log(&log).await.goes_on()
+            && !on_log(&log).await.continues()
         {
-            run.end(Ended::Asked);
+            run.end(Ended::ByCallback);
         }
     }
     run.finish().await

@@ -36,9 +36,9 @@ enum State {
 }
 
 /// Reports how a readback ended. If it is dropped without a report, the readback was never submitted.
-struct Telling(Arc<Mutex<State>>);
+struct Reporter(Arc<Mutex<State>>);
 
-impl Drop for Telling {
+impl Drop for Reporter {
     fn drop(&mut self) {
         let mut state = lock(&self.0);
         if *state == State::Away {
@@ -104,7 +104,7 @@ impl Clock {
         *lock(state) = State::Away;
         encoder.resolve_query_set(&self.queries, first..first + 2, &self.resolved, at);
         encoder.copy_buffer_to_buffer(&self.resolved, at, staging, 0, 16);
-        let telling = Telling(state.clone());
+        let telling = Reporter(state.clone());
         encoder.map_buffer_on_submit(staging, wgpu::MapMode::Read, .., move |result| {
             *lock(&telling.0) = if result.is_ok() { State::Back } else { State::Free };
         });

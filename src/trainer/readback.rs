@@ -24,9 +24,9 @@ enum Mapped {
 }
 
 /// Reports how a readback ended. If it is dropped without a report, the readback was never submitted.
-struct Telling(Arc<Mutex<Mapped>>);
+struct Reporter(Arc<Mutex<Mapped>>);
 
-impl Drop for Telling {
+impl Drop for Reporter {
     fn drop(&mut self) {
         let mut state = lock(&self.0);
         if matches!(*state, Mapped::Away) {
@@ -47,7 +47,7 @@ impl Readback {
         let TensorBuffer { buffer, offset, size } = parameters;
         let staging = pollster::block_on(gpu.buffer("weights, read back", size, Usage::MAP_READ | Usage::COPY_DST))?;
         let state = Arc::new(Mutex::new(Mapped::Away));
-        let telling = Telling(state.clone());
+        let telling = Reporter(state.clone());
         gpu.call(RECORDING, || {
             encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
             encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, .., move |result| {

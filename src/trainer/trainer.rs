@@ -13,7 +13,7 @@ use crate::data::Matrix;
 use crate::engine::staged::{self, Gathered, StagedEngine, plan};
 use crate::engine::{Batches, DataShape, Setup, Step};
 use crate::error::Error;
-use crate::gpu::{self, Gpu, Habit, Pace, RECORDING};
+use crate::gpu::{self, Gpu, Pace, PaceRules, RECORDING};
 use crate::model::Model;
 use crate::network::{Layout, Network};
 use crate::settings::{EngineChoice, Fit};
@@ -80,7 +80,7 @@ pub struct Trainer {
 
 /// The estimated time of a step rises at once, so that budgets are kept, and decays slowly. The device's clock measures
 /// only the work.
-const STEPS: Habit = Habit { rise: 1.0, fall: 0.1, growth: 2.0, enough: 0.0, least: 1.0, answers_late: false };
+const STEPS: PaceRules = PaceRules { rise: 1.0, fall: 0.1, growth: 2.0, enough: 0.0, least: 1.0, answers_late: false };
 
 /// The losses of successive epochs alternate between these elements. Both can be bound.
 const LOSS_SLOTS: [usize; 2] = [0, 64];
@@ -139,7 +139,7 @@ impl Trainer {
         (frame.room, frame.snapshots, frame.scanned) = (LOSS_SLOTS[1] + 1, &[], false);
         let batches = Batches::of(&fit, data.inputs.rows());
         let gathered = Gathered { training: batches.size < batches.rows, validation: false };
-        let mut state = model.state.going_on(&fit);
+        let mut state = model.state.continued(&fit);
         // From here on they are on the device.
         let slots = std::mem::take(&mut state.slots);
         let setup = Setup { frame, parameters: &model.parameters, slots: &slots, data: &data, validation: None };
@@ -228,7 +228,7 @@ impl Trainer {
     pub fn record_for(&mut self, encoder: &mut wgpu::CommandEncoder, budget: Duration) -> Result<usize, Error> {
         let measured = self.clock.as_ref().map_or(Vec::new(), |clock| clock.measured(&self.gpu));
         for (steps, taken) in measured {
-            self.took(steps, taken);
+            self.report_time(steps, taken);
         }
         // At least one, or the time of a step would never be measured.
         let steps = self.pace.fitting(budget).map_or(1, |steps| steps as usize).max(1);
@@ -237,7 +237,7 @@ impl Trainer {
     }
 
     /// Reports how long the device took for `steps` steps, for devices without timestamps.
-    pub fn took(&mut self, steps: usize, taken: Duration) {
+    pub fn report_time(&mut self, steps: usize, taken: Duration) {
         let recording = Duration::from_secs_f64(steps as f64 * self.host);
         self.pace.learn(steps as f64, taken.saturating_add(recording));
     }

@@ -10,7 +10,7 @@ use crate::settings::{EngineChoice, Fit, Schedule, Scores};
 /// The chosen engine, the reason, and the kernel if it is the fused engine.
 pub struct Choice {
     pub fused: Option<Fused>,
-    pub why: String,
+    pub reason: String,
 }
 
 /// What differs between the networks of a sweep.
@@ -47,7 +47,7 @@ const ROW: f64 = 250.0;
 
 /// Chooses the engine for one network.
 pub fn choose(frame: &Frame<'_>) -> Choice {
-    let not = |why: String| Choice { fused: None, why };
+    let not = |reason: String| Choice { fused: None, reason };
     let fit = frame.fit;
     if fit.engine == EngineChoice::Staged {
         return not("it was asked for".into());
@@ -59,11 +59,11 @@ pub fn choose(frame: &Frame<'_>) -> Choice {
         false => kernel(frame.network, fit, frame.rows.count, differing, &frame.limits),
     };
     match taken {
-        Err(why) => not(why),
-        Ok(fused) if fit.engine == EngineChoice::Fused => Choice { fused: Some(fused), why: "it was asked for".into() },
+        Err(reason) => not(reason),
+        Ok(fused) if fit.engine == EngineChoice::Fused => Choice { fused: Some(fused), reason: "it was asked for".into() },
         Ok(fused) => match pays(&fused, &frame.limits) {
-            Ok(why) => Choice { fused: Some(fused), why },
-            Err(why) => not(why),
+            Ok(reason) => Choice { fused: Some(fused), reason },
+            Err(reason) => not(reason),
         },
     }
 }

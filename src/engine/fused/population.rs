@@ -12,7 +12,7 @@ use crate::engine::staged;
 use crate::error::Error;
 use crate::gpu::{Gpu, Pace, Region, SUBMISSIONS, Submission};
 use crate::kernel::{Fused, LONGEST_LOOP, Limits, WORKGROUP_SIZE};
-use crate::plan::{FusedIds, FusedRun, FusedTraining, Id, LookProgram, Orders, PARAMS_STRIDE, Plan, Planned};
+use crate::plan::{FiniteCheckProgram, FusedIds, FusedRun, FusedTraining, Id, Orders, PARAMS_STRIDE, Plan, Planned};
 use crate::settings::Cancel;
 
 /// The settings of one network: `Member` in the kernel.
@@ -385,7 +385,7 @@ impl Population {
         if parameters {
             wanted.push((self.ids.parameters, self.plan.len(self.ids.parameters)));
         }
-        if let Some(LookProgram { dispatches, not_finite }) = &self.ids.look {
+        if let Some(FiniteCheckProgram { dispatches, not_finite }) = &self.ids.look {
             let word = self.buffer(*not_finite);
             commands.push(self.gpu.record(|encoder| encoder.clear_buffer(word, 0, None))?);
             commands.push(self.loaded.record(&self.gpu, dispatches.clone())?);

@@ -6,7 +6,7 @@ use super::forward::{Forward, Pass};
 use crate::error::Error;
 use crate::kernel::{Limits, Weights};
 use crate::network::{Loss, Network};
-use crate::plan::ids::{EvaluationIds, LookIds, PredictionIds, STEP_COLUMNS, StepTable, TrainingIds};
+use crate::plan::ids::{EvaluationIds, FiniteCheckIds, PredictionIds, STEP_COLUMNS, StepTable, TrainingIds};
 use crate::plan::products::by_blocks;
 use crate::plan::program::{Plan, Planned};
 use crate::plan::stages::{Chance, LossOf, Outputs, Slot};
@@ -86,11 +86,11 @@ impl Plan {
     }
 
     /// The plan of a check that all parameters are finite.
-    pub fn look(network: &Network, limits: Limits) -> Result<Planned<LookIds>, Error> {
+    pub fn look(network: &Network, limits: Limits) -> Result<Planned<FiniteCheckIds>, Error> {
         let mut plan = Self::new(limits);
         let parameters = plan.buffer("parameters", network.layout()?.len)?;
         let not_finite = plan.finite(parameters)?;
-        Ok(Planned { plan, ids: LookIds { not_finite } })
+        Ok(Planned { plan, ids: FiniteCheckIds { not_finite } })
     }
 
     /// The plan of a prediction: forward pass.
