@@ -48,15 +48,15 @@ PARTS = {
         [["resume"], ["hostile", "files", "export"], ["lib"]],
     ),
     "planner": (
-        ["src/plan/*.rs"],
+        ["src/plan/*.rs", "src/plan/stages/*.rs", "src/plan/steps/*.rs"],
         [["plan_snapshots"], ["plan"], ["stages", "batches", "training", "fit", "errors"]],
     ),
     "products": (
-        ["src/product/*.rs"],
+        ["src/kernel/product/*.rs"],
         [["products"], ["kernels", "training"]],
     ),
     "fused": (
-        ["src/fused/emit.rs"],
+        ["src/kernel/fused/emit.rs"],
         [["fused"], ["training", "determinism"]],
     ),
 }
@@ -97,11 +97,11 @@ SURVIVES, UNVIABLE = "survives", "does not compile"
 # Changes that no test can notice, or none that is worth its time, and why: the file, and the line after the change (the change in words where no line is left).
 EXPLAINED = {
     # What is read behind a tensor's end is 0 where a driver has robust access to buffers, and nothing comes of it.
-    ("src/product/finish.rs", 'text.open("for (var slice = 0u; slice <= params.slices; slice++) {");'),
-    ("src/product/rows.rs", 'masked(ones(value, &row), &format!("k + {term}u <= k_end"))'),
-    ("src/product/tiles.rs", 'let condition = if terms_lie_together { "live".into() } else { format!("first_term + {i}u <= k_end") };'),
+    ("src/kernel/product/slices.rs", 'text.open("for (var slice = 0u; slice <= params.slices; slice++) {");'),
+    ("src/kernel/product/rows.rs", 'masked(ones(value, &row), &format!("k + {term}u <= k_end"))'),
+    ("src/kernel/product/tiles.rs", 'let condition = if terms_lie_together { "live".into() } else { format!("first_term + {i}u <= k_end") };'),
     # The bits of the two have no place in common.
-    ("src/plan/stages.rs", '("purpose", DROPOUT ^ number << 8),'),
+    ("src/plan/stages/forward.rs", '("purpose", DROPOUT ^ number << 8),'),
     # From which length on an entry has 64 bits for it: no test has one of 4 GiB.
     ("src/file/npz.rs", 'zip.start_file(format!("{name}.npy"), options.large_file(data.len() >= u32::MAX as usize + 1024))?;'),
     # The lowest byte of what is shifted has no bits.
