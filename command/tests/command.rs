@@ -602,7 +602,7 @@ fn evaluate_counts_and_draws() {
     let args = ["evaluate", "d.safetensors", DIGITS, "--header", "no", "--delimiter", ","];
     let (out, err) = done(&folder, &[&args[..], &["--plot", "c.png"]].concat());
     assert!(
-        out.starts_with("On 1797 rows: loss 0.") && out.contains("is, taken for |") && err.contains("picture: c.png"),
+        out.starts_with("On 1797 rows: loss 0.") && out.contains("actual, predicted |") && err.contains("picture: c.png"),
         "{out}"
     );
     let (json, quiet) = done(&folder, &[&args[..], &["--json", "--quiet", "--plot", "c.svg"]].concat());

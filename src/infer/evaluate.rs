@@ -53,7 +53,7 @@ impl Evaluation {
     /// let model = Model::new(&Device::cpu(), &Network::new(1).dense(2, Activation::Softmax), &Init::Zeros)?;
     /// let evaluation = model.evaluate(&[[0.0], [0.0]], &[[0.0], [1.0]], Loss::CategoricalCrossEntropy)?;
     /// let text = evaluation.confusion_text(&["no".to_owned(), "yes".to_owned()]);
-    /// assert_eq!(text.lines().last(), Some("          yes |   1   0"));
+    /// assert_eq!(text.lines().last(), Some("              yes |   1   0"));
     /// # Ok::<(), shaderprop::Error>(())
     /// ```
     pub fn confusion_text(&self, classes: &[String]) -> String {
@@ -61,7 +61,7 @@ impl Evaluation {
         let classes: Vec<String> = classes.iter().map(|class| short(class, 30)).collect();
         let longest = counts.iter().flatten().map(|count| count.to_string().len());
         let width = classes.iter().map(|class| class.chars().count()).chain(longest).max().unwrap_or(0) + 1;
-        let corner = "is, taken for";
+        let corner = "actual, predicted";
         let first = width.max(corner.len());
         let row = |head: &str, cells: &mut dyn Iterator<Item = String>| {
             cells.fold(format!("{head:>first$} |"), |line, cell| line + &format!("{cell:>width$}"))
