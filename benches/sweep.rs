@@ -189,7 +189,7 @@ fn scale(device: &Device) -> Result<(), Error> {
     Ok(())
 }
 
-/// A training in the table of shapes: layers, rows, batch size, optimizer.
+/// A training run in the table of shapes: layers, rows, batch size, optimizer.
 type Shape = (&'static [usize], usize, usize, Optimizer);
 
 const SHAPES: [Shape; 13] = [

@@ -158,7 +158,7 @@ pub enum Error {
         path: String,
     },
 
-    /// The checkpoint belongs to another training than the one to resume.
+    /// The checkpoint belongs to another training run than the one to resume.
     #[error("{}: a checkpoint of another training, {}; resume with what that one was started with, or start a new training", quoted(.path), quoted(.message))]
     OtherTraining {
         /// The path.

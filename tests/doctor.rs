@@ -27,7 +27,7 @@ fn a_driver_that_is_right_passes() {
     let text = report.to_string();
     assert_eq!(text.lines().count(), report.kernels.len() + 2, "{text}");
     assert!(text.lines().all(|line| line.starts_with("ok     ")), "{text}");
-    assert!(text.ends_with("ok     bits: 5 trainings of each engine are equal"), "{text}");
+    assert!(text.ends_with("ok     bits: 5 training runs with each engine are equal"), "{text}");
 }
 
 /// A device that is gone is wrong in all, and the report says why.

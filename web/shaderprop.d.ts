@@ -30,7 +30,7 @@ export interface Description {
     seed?: number;
 }
 
-/** The settings of a training. */
+/** The settings of a training run. */
 export interface Settings {
     /** `mean_squared_error` by default. For `categorical_cross_entropy`, targets may be one class index per row. */
     loss?: Loss;
@@ -155,7 +155,7 @@ export class Network {
     predictTable(csv: Uint8Array | ArrayBuffer): Promise<Float32Array>;
     /** The loss is `mean_squared_error` by default. Rows of `confusion` are actual classes, columns predicted ones; with more than 1,024 classes it is empty. */
     evaluate(inputs: Rows, targets: Rows, loss?: Loss): Promise<{ loss: number; accuracy: number; confusion: number[][] }>;
-    /** The stages of one epoch of a training from here, counted from 1 (the default). The network does not change. */
+    /** The stages of one epoch of a training run from here, counted from 1 (the default). The network does not change. */
     explain(inputs: Rows, targets: Rows, settings?: Settings, epoch?: number): Promise<Stage[]>;
     /** The model as the bytes of a file of that name: `.safetensors`, `.npz`, `.onnx`, `.json` or `.c`. */
     save(name: string): Uint8Array;

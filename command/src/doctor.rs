@@ -7,7 +7,7 @@ use shaderprop::{Device, Error};
 use crate::options::OnDevice;
 use crate::talk::{self, Failure, Talk};
 
-/// Checks the driver: every kernel against the reference, gradients against finite differences, equal bits, and speed
+/// Checks the driver: every kernel against the reference, gradients against finite differences, determinism, and speed
 ///
 /// The exit code is 1 if a result is wrong.
 ///
@@ -73,7 +73,7 @@ fn row(report: &Report, speed: &Speed) -> String {
         format!("{}, {}", info.driver, info.backend),
         format!("*ran*, shaderprop {}", env!("CARGO_PKG_VERSION")),
         if report.passed() {
-            format!("{} kernels in {} trainings, gradients, bits: all right", report.kernels.len(), report.trainings)
+            format!("{} kernels in {} training runs, gradients, determinism: all passed", report.kernels.len(), report.trainings)
         } else {
             format!("WRONG: {}", report.wrong().join("; "))
         },

@@ -1,4 +1,4 @@
-//! The progress of a training: a bar on a terminal, plain lines elsewhere, and one JSON object per line for other programs.
+//! The progress of a training run: a bar on a terminal, plain lines elsewhere, and one JSON object per line for other programs.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::talk::{self, Failure, Talk};
 /// How often the bar is drawn per second.
 const DRAWN: u8 = 10;
 
-/// Shows the epochs of a training.
+/// Shows the epochs of a training run.
 pub struct Progress {
     talk: Talk,
     bar: Option<ProgressBar>,
@@ -31,7 +31,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For a training of that many epochs on that many rows. Without a bar, one in `every` epochs is logged.
+    /// For a training run of that many epochs on that many rows. Without a bar, one in `every` epochs is logged.
     pub fn new(talk: Talk, json: bool, (epochs, every): (usize, usize), rows: usize, resumed: Option<u64>) -> Self {
         let bar = (!talk.quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(Some(epochs as u64), ProgressDrawTarget::stderr_with_hz(DRAWN));

@@ -315,7 +315,7 @@ pub fn work(network: &Network, rows: usize) -> usize {
     products.fold(0, usize::saturating_add).saturating_mul(3).saturating_mul(rows)
 }
 
-/// The metric of a training, besides the loss.
+/// The metric of a training run, besides the loss.
 pub fn metric(task: Task) -> Metric {
     match task {
         Task::Classify => Metric::Accuracy,

@@ -29,7 +29,7 @@ impl Signals {
         Self { thrown, which }
     }
 
-    /// The flag that cancels a training.
+    /// The flag that cancels a training run.
     pub fn cancel(&self) -> Cancel {
         self.thrown.clone().into()
     }

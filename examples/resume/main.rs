@@ -1,4 +1,4 @@
-//! A training that may be interrupted at any moment: run it again, and it resumes from its checkpoint.
+//! A training run that may be interrupted at any moment: run it again, and it resumes from its checkpoint.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The Keras network of the third tutorial, from eight sets of initial weights that Keras drew: where each training ends, next to Keras's.
+//! The Keras network of the third tutorial, from eight sets of initial weights that Keras drew: where each training run ends, next to Keras's.
 
 use std::error::Error;
 use std::f64::consts::LN_2;
@@ -83,7 +83,7 @@ fn line(loss: f64, accuracy: f64, predictions: &[f64]) -> String {
     format!("loss {} accuracy {accuracy} predictions {}", common::digits(loss), predictions.join(" "))
 }
 
-/// Whether the loss has hardly changed for a thousand epochs. A training that is still moving may pass near a minimum.
+/// Whether the loss has hardly changed for a thousand epochs. A training run that is still moving may pass near a minimum.
 fn stands_still(losses: &[f64]) -> bool {
     losses.iter().rev().nth(1000).is_some_and(|before| (before - losses[losses.len() - 1]).abs() < 1e-4)
 }

@@ -1,4 +1,4 @@
-//! The samples of a training: inputs, targets or class indices, and the weight of each row.
+//! The samples of a training run: inputs, targets or class indices, and the weight of each row.
 
 use std::borrow::Cow;
 

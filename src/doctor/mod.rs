@@ -35,7 +35,7 @@ use crate::error::Error;
 use crate::gpu::Device;
 
 /// Checks a device by training on it. The results of each kernel are compared with those of the CPU engine, gradients
-/// with central differences, and the bits of repeated trainings with each other. It takes some seconds.
+/// with central differences, and the bits of repeated training runs with each other. It takes some seconds.
 ///
 /// What the driver refuses is a failure in the report, not an error of this function.
 ///
@@ -50,7 +50,7 @@ pub fn check(device: &Device) -> Result<Report, Error> {
     check_with(device, |_| ())
 }
 
-/// Checks a device like [`check`] and reports progress: `progress` is called before each training.
+/// Checks a device like [`check`] and reports progress: `progress` is called before each training run.
 ///
 /// # Errors
 /// The same as [`check`].

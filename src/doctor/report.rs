@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::gpu::DeviceInfo;
 use crate::kernel::Kernel;
 
-/// The greatest allowed distance of a training from the reference, relative to how far it moved. f32 rounds by 6e-8,
+/// The greatest allowed distance of a training run from the reference, relative to how far it moved. f32 rounds by 6e-8,
 /// hundreds of times in a row; a wrong result is off by as much as it moved.
 pub(super) const ALLOWED: f64 = 1e-3;
 
@@ -23,17 +23,16 @@ const ALLOWED_GRADIENT: f64 = 1e-4;
 pub struct Report {
     /// The device that was checked.
     pub device: DeviceInfo,
-    /// The number of trainings compared with the CPU engine.
+    /// The number of training runs compared with the CPU engine.
     pub trainings: usize,
     /// The result for each kernel by name: a file of `shaders/`, or an emitted kernel such as `product ab tiles` and
     /// `fused`.
     pub kernels: BTreeMap<String, KernelReport>,
-    /// The greatest distance of a gradient from a central difference of the loss, relative to the greatest gradient. It
-    /// should be at most 1e-4. It is infinite if there is no gradient.
+    /// The greatest difference between a gradient and a central difference of the loss, relative to the greatest gradient. It should be at most 1e-4. It is infinite if there is no gradient.
     pub gradients: f64,
-    /// Whether repeated trainings gave the same bits on each engine.
+    /// Whether repeated training runs gave the same bits on each engine.
     pub deterministic: bool,
-    /// What the driver refused: the name of the training, and the error.
+    /// What the driver refused: the name of the training run, and the error.
     pub failures: Vec<(String, Error)>,
 }
 
@@ -41,15 +40,13 @@ pub struct Report {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct KernelReport {
-    /// The number of trainings that ran it.
+    /// The number of training runs that used it.
     pub trainings: usize,
-    /// The greatest distance of such a training's results from the CPU engine's, relative to how far the weights moved.
-    /// It should be at most 1e-3. It is infinite where there is a NaN or no result.
+    /// The greatest difference between the results of such a run and the CPU engine's, relative to how far the weights moved. It should be at most 1e-3. It is infinite if there is a NaN or no result.
     pub worst: f64,
-    /// The names of the trainings that went wrong.
+    /// The names of the training runs that went wrong.
     pub wrong: Vec<String>,
-    /// Whether at least one training that ran it was right. If so, the kernel is suspect only in combination with
-    /// others.
+    /// Whether at least one training run that used it was right. If so, the kernel is suspect only in combination with others.
     pub right: bool,
 }
 
@@ -82,10 +79,10 @@ impl Report {
     }
 
     pub(super) fn check_determinism(&mut self, found: Result<bool, Error>) {
-        self.deterministic = self.or_failed("repeated trainings", found).unwrap_or(false);
+        self.deterministic = self.or_failed("repeated training runs", found).unwrap_or(false);
     }
 
-    /// The value, or `None` after recording a failure of the named training.
+    /// The value, or `None` after recording a failure of the named training run.
     pub(super) fn or_failed<T>(&mut self, training: &str, found: Result<T, Error>) -> Option<T> {
         found.map_err(|error| self.failures.push((training.to_owned(), error))).ok()
     }
@@ -95,13 +92,13 @@ impl Report {
         self.wrong().is_empty()
     }
 
-    /// Describes what is wrong, in a few words each; empty if all checks passed. It names each kernel whose trainings
-    /// all went wrong, or the wrong trainings if there is no such kernel.
+    /// Describes what is wrong, in a few words each; empty if all checks passed. It names each kernel whose training runs
+    /// all went wrong, or the wrong training runs if there is no such kernel.
     pub fn wrong(&self) -> Vec<String> {
         let mut wrong = suspects(&self.kernels);
         let missed = self.missed();
         if !missed.is_empty() {
-            wrong.push(format!("kernels that no training ran: {}", missed.join(", ")));
+            wrong.push(format!("kernels that no training run used: {}", missed.join(", ")));
         }
         if self.gradients > ALLOWED_GRADIENT {
             wrong.push(format!("gradients, by {:.1e}", self.gradients));
@@ -109,14 +106,14 @@ impl Report {
         if !self.deterministic {
             wrong.push("determinism".into());
         }
-        // A training that was refused before it ran a kernel is in none of these.
+        // A training run that was refused before it ran a kernel is in none of these.
         if wrong.is_empty() {
             wrong.extend(self.failures.iter().map(|(training, _)| training.clone()));
         }
         wrong
     }
 
-    /// The shader files that no training ran: all of them if the driver refused everything.
+    /// The shader files that no training run used: all of them if the driver refused everything.
     fn missed(&self) -> Vec<&'static str> {
         let files: BTreeSet<_> = Kernel::all().iter().filter_map(Kernel::file).collect();
         files.into_iter().filter(|file| !self.kernels.contains_key(*file)).collect()
@@ -136,7 +133,7 @@ impl fmt::Display for Report {
             let wrong = if found.wrong.is_empty() { String::new() } else { format!("; wrong in {}", found.wrong.join(", ")) };
             writeln!(
                 f,
-                "{state} {name:longest$}  {:>3} trainings, at most {:.1e} from the reference{wrong}",
+                "{state} {name:longest$}  {:>3} training runs, at most {:.1e} from the reference{wrong}",
                 found.trainings, found.worst
             )?;
         }
@@ -148,11 +145,11 @@ impl fmt::Display for Report {
             self.gradients
         )?;
         let bits = if self.deterministic { "are equal" } else { "differ" };
-        write!(f, "{} bits: {REPEATED} trainings of each engine {bits}", state(self.deterministic))
+        write!(f, "{} bits: {REPEATED} training runs with each engine {bits}", state(self.deterministic))
     }
 }
 
-/// The names of the suspects: kernels whose trainings all went wrong, or the wrong trainings if there is no such
+/// The names of the suspects: kernels whose training runs all went wrong, or the wrong training runs if there is no such
 /// kernel.
 fn suspects(kernels: &BTreeMap<String, KernelReport>) -> Vec<String> {
     let never: Vec<String> =
@@ -184,7 +181,7 @@ mod tests {
         assert!(suspects(&kernels(&[("matmul.wgsl", &[], true)])).is_empty());
         let one = kernels(&[("matmul.wgsl", &["adam"], true), ("clip.wgsl", &["adam"], false), ("loss.wgsl", &[], true)]);
         assert_eq!(suspects(&one), ["clip.wgsl"]);
-        // No kernel is in wrong trainings only.
+        // No kernel is in wrong training runs only.
         let company = kernels(&[("matmul.wgsl", &["adam"], true), ("clip.wgsl", &["adam"], true)]);
         assert_eq!(suspects(&company), ["adam"]);
     }
@@ -209,11 +206,11 @@ mod tests {
         let (wrong, text) = spoilt(|report| report.check_gradients(Ok(f64::NAN)));
         assert!(wrong == "gradients, by inf" && text.contains("WRONG  gradients: inf"), "{wrong}\n{text}");
         let (wrong, text) = spoilt(|report| report.check_determinism(Err(Error::NoAdapter)));
-        assert!(wrong == "determinism" && text.contains("WRONG  bits: 5 trainings of each engine differ"), "{wrong}\n{text}");
+        assert!(wrong == "determinism" && text.contains("WRONG  bits: 5 training runs with each engine differ"), "{wrong}\n{text}");
         let (wrong, text) = spoilt(|report| report.kernels.entry("clip.wgsl".into()).or_default().count("adam", 0.5));
         assert!(wrong == "adam" && text.contains("ok?    clip.wgsl") && text.contains("; wrong in adam"), "{wrong}\n{text}");
         let (wrong, _) = spoilt(|report| drop(report.kernels.remove("clip.wgsl")));
-        assert_eq!(wrong, "kernels that no training ran: clip.wgsl");
+        assert_eq!(wrong, "kernels that no training run used: clip.wgsl");
         let (wrong, _) = spoilt(|report| assert!(report.or_failed::<f64>("adam", Err(Error::NoAdapter)).is_none()));
         assert_eq!(wrong, "adam");
     }

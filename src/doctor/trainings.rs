@@ -1,4 +1,4 @@
-//! The checks, each made of whole trainings.
+//! The checks, each made of whole training runs.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::network::{Activation, Init, Loss, Network, Tensor};
 use crate::settings::{EngineChoice, Fit};
 
-/// How often a training is repeated on each engine. All repetitions must give the same bits.
+/// How often a training run is repeated on each engine. All repetitions must give the same bits.
 pub const REPEATED: usize = 5;
 
 /// Progress of the doctor: the training that is about to start.
@@ -21,13 +21,13 @@ pub const REPEATED: usize = 5;
 pub struct Progress<'a> {
     /// The number of the training, from 1.
     pub training: usize,
-    /// The number of trainings in all.
+    /// The number of training runs in all.
     pub of: usize,
     /// The name of the training.
     pub name: &'a str,
 }
 
-/// Runs all test trainings on the device and on the CPU engine.
+/// Runs all test training runs on the device and on the CPU engine.
 pub fn check_kernels(device: &Device, mut progress: impl FnMut(Progress<'_>)) -> Report {
     let mut report = Report::new(device.info().clone());
     let (cases, limits) = (cases(), device.limits());
@@ -112,7 +112,7 @@ pub fn gradients(device: &Device) -> Result<f64, Error> {
     Ok(worst / most)
 }
 
-/// Whether repeated trainings give the same bits on each engine.
+/// Whether repeated training runs give the same bits on each engine.
 pub fn same_bits(device: &Device) -> Result<bool, Error> {
     let network = Network::new(4).dense(6, Activation::Tanh).dense(3, Activation::Softmax);
     let (inputs, targets) = cases::rows(50, 4, 3);

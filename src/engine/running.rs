@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::gpu::Device;
 use crate::settings::{EngineChoice, Measured};
 
-/// An engine in a training of one network on one data set.
+/// An engine in a training run of one network on one data set.
 pub enum Running {
     Staged(Box<StagedEngine>),
     Fused(Box<FusedEngine>),

@@ -5,7 +5,7 @@ use crate::kernel::{Limits, Weights};
 use crate::network::{Layout, Network};
 use crate::settings::{Fit, Measured, Scores};
 
-/// Everything that an engine needs to start a training.
+/// Everything that an engine needs to start a training run.
 #[derive(Clone, Copy)]
 pub struct Setup<'a> {
     pub frame: Frame<'a>,
@@ -17,7 +17,7 @@ pub struct Setup<'a> {
     pub validation: Option<&'a Data<'a>>,
 }
 
-/// Everything that planning needs to know about a training: its shapes and settings, not its numbers.
+/// Everything that planning needs to know about a training run: its shapes and settings, not its numbers.
 #[derive(Clone, Copy)]
 pub struct Frame<'a> {
     pub network: &'a Network,

@@ -15,7 +15,7 @@ pub const KEY: &str = "shaderprop";
 /// The version of the format. Files of other versions are refused.
 pub const FORMAT: u32 = 1;
 
-/// The maximum number of epochs or steps of a training: the largest integer that JSON readers represent exactly.
+/// The maximum number of epochs or steps of a training run: the largest integer that JSON readers represent exactly.
 pub const MOST_COUNTED: u64 = 1 << 53;
 
 /// The description of a model.

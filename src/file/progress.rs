@@ -1,4 +1,4 @@
-//! The state of a training, which a checkpoint holds in addition to a model.
+//! The state of a training run, which a checkpoint holds in addition to a model.
 //!
 //! A checkpoint is a model file with more tensors: the names of the network's tensors with the prefixes
 //! `optimizer.{slot}.` and `best.`, and tensors that begin with `history.`.
@@ -18,7 +18,7 @@ pub const PREFIXES: &[&str] = &["optimizer.", "best.", "history."];
 /// For each tensor it covers the name, type and shape before the bytes.
 pub const CHECKSUM: &str = "checksum";
 
-/// The state of a training.
+/// The state of a training run.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
@@ -26,7 +26,7 @@ pub struct Progress {
     pub circumstances: BTreeMap<String, String>,
     /// The settings that must stay the same, and the fingerprint of the data.
     pub settings: BTreeMap<String, String>,
-    /// The number of epochs of this training that are done. Checkpoints are between epochs: training continues with the
+    /// The number of epochs of this training run that are done. Checkpoints are between epochs: training continues with the
     /// first batch of an epoch.
     pub done: usize,
     /// The number of steps that the optimizer has taken.
@@ -45,7 +45,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The progress of such a training with the longest possible numbers, to check its length.
+    /// The progress of such a training run with the longest possible numbers, to check its length.
     pub fn longest(circumstances: &BTreeMap<String, String>, settings: &BTreeMap<String, String>) -> Self {
         Self {
             circumstances: circumstances.clone(),

@@ -81,7 +81,7 @@ pub enum Kernel {
         /// As in [`Product`].
         ones: bool,
     },
-    /// A whole training in one dispatch. Its WGSL is emitted.
+    /// A whole training run in one dispatch. Its WGSL is emitted.
     Fused(Box<Fused>),
 }
 

@@ -1,4 +1,4 @@
-//! k-fold cross-validation: one training for each fold, evaluated on the rows it was not trained on.
+//! k-fold cross-validation: one training run for each fold, evaluated on the rows it was not trained on.
 
 use super::model::Model;
 use crate::data::{Matrix, Split};

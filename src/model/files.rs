@@ -34,7 +34,7 @@ impl Model {
         file::write_model(&self.saved(), path, save, |content| file::write(path, save.existing(), content))
     }
 
-    /// Checks before a training whether [`save`](Self::save) would fail after it. It refuses a path that cannot be
+    /// Checks before a training run whether [`save`](Self::save) would fail after it. It refuses a path that cannot be
     /// written, like [`Save::check`], and a network or preprocessing that the format cannot represent.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl Model {
         let path = path.as_ref();
         save.check(path)?;
         let mut noted = self.clone();
-        // The maximum length of the notes of a training.
+        // The maximum length of the notes of a training run.
         noted.note("notes of its training", "\"".repeat(2048));
         file::write_model(&noted.saved(), path, save, |content| {
             content(&mut std::io::sink()).map_err(|error| Error::write(path, error))

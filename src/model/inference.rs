@@ -73,9 +73,9 @@ impl Model {
         self.device.drive(self.evaluating(inputs.into(), targets.into(), loss)).await
     }
 
-    /// Explains one epoch of a training stage by stage, in the plain stages of `shaders/`. It trains up to that epoch,
+    /// Explains one epoch of a training run stage by stage, in the plain stages of `shaders/`. It trains up to that epoch,
     /// counted from 1. Then it runs the dispatches of the first batch one by one and reads back their inputs and
-    /// outputs. The model is not changed. Shapes are as for [`fit`](Self::fit). In a real training, a wide network does
+    /// outputs. The model is not changed. Shapes are as for [`fit`](Self::fit). In a real training run, a wide network does
     /// several of these stages in one dispatch and the fused engine all of them; the numbers agree within rounding.
     ///
     /// # Errors

@@ -46,7 +46,7 @@ pub struct Model {
     pub(super) preprocessing: Option<Preprocessing>,
     /// Notes that are saved in the model's files.
     pub(crate) notes: BTreeMap<String, String>,
-    /// A training that was interrupted by a fault.
+    /// A training run that was interrupted by a fault.
     pub(super) interrupted: Option<Interrupted>,
 }
 
@@ -89,7 +89,7 @@ impl Model {
     }
 
     /// Notes on how the model was trained, by name: settings, number of rows, and what trained where. They are saved
-    /// and loaded with the model. Each training replaces them.
+    /// and loaded with the model. Each training run replaces them.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Fit, Init, Model, Network};
@@ -159,7 +159,7 @@ impl Model {
         Summary::new(&self.network, fit, rows, self.device.gpu.as_ref().map(|_| self.device.limits()))
     }
 
-    /// The labels of the kernels that such a training dispatches; none on the CPU engine.
+    /// The labels of the kernels that such a training run dispatches; none on the CPU engine.
     pub(crate) fn kernels(&self, fit: &Fit, rows: usize) -> Result<BTreeSet<String>, Error> {
         self.check_rows_of(fit, rows)?;
         match self.device.gpu {
@@ -168,7 +168,7 @@ impl Model {
         }
     }
 
-    /// The network, the loss and the settings of a training.
+    /// The network, the loss and the settings of a training run.
     fn task<'a>(&'a self, fit: &'a Fit) -> Task<'a> {
         Task { network: &self.network, layout: &self.layout, fit }
     }

@@ -98,7 +98,7 @@ pub struct Sweep {
     members: Vec<Member>,
     /// The parameters of all members without gaps, one member after the other.
     parameters: Vec<f32>,
-    /// The optimizer state of each member, slot by slot; empty before the first training.
+    /// The optimizer state of each member, slot by slot; empty before the first training run.
     slots: Vec<f32>,
     losses: Vec<f32>,
     state: State,
@@ -633,7 +633,7 @@ impl Sweep {
     }
 }
 
-/// What all networks of a training share.
+/// What all networks of a training run share.
 struct Task<'a> {
     fit: &'a Fit,
     data: &'a Data<'a>,

@@ -11,14 +11,14 @@ use crate::error::Error;
 use crate::settings::{Answer, Fit};
 use crate::train::{self, History, Log, Start, Trained, TrainingData, checkpoint_settings, circumstances};
 
-/// A training that was interrupted by a fault, and how to continue it.
+/// A training run that was interrupted by a fault, and how to continue it.
 #[derive(Clone, Debug)]
 pub struct Interrupted {
     /// Its last checkpoint; `None` before the first.
     checkpoint: Option<PathBuf>,
 }
 
-/// How a training waits for the device.
+/// How a training run waits for the device.
 enum Edge {
     /// Blocking this thread.
     #[cfg(not(target_arch = "wasm32"))]
@@ -97,8 +97,8 @@ impl Model {
         self.train(Edge::Async, None, (inputs.into(), targets.into()), fit, on_log).await
     }
 
-    /// Resumes a training from a [`Checkpoint`](crate::Checkpoint), with the same network, data and settings. Weights
-    /// and all other state come from the file. The result is bit by bit that of a training without interruption,
+    /// Resumes a training run from a [`Checkpoint`](crate::Checkpoint), with the same network, data and settings. Weights
+    /// and all other state come from the file. The result is bit by bit that of a training run without interruption,
     /// including the history of the first epochs. [`Fit::epochs`] is the total and may be larger than before; log
     /// points and checkpoints may differ too. On another device, engine or version the last bits may differ, and the
     /// log warns of it. To continue with other settings, [`load`](Self::load) the file: this takes the last weights,
@@ -151,9 +151,9 @@ impl Model {
         self.train_blocking(Some(path.as_ref()), data, fit, &mut |log| answer(&on_log(log)))
     }
 
-    /// Recovers a training that ended because the device was lost, hung, or its driver failed. It reopens the device,
+    /// Recovers a training run that ended because the device was lost, hung, or its driver failed. It reopens the device,
     /// which the model then uses, and resumes from the last [`Checkpoint`](crate::Checkpoint), or starts again if there
-    /// was none yet. The result is bit by bit that of a training without the fault. Pass the same data and settings as
+    /// was none yet. The result is bit by bit that of a training run without the fault. Pass the same data and settings as
     /// before.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use super::tensors::{BINDING, BUFFER, Buffer, Flat, Id, PlannedTensor, check_byt
 use crate::error::Error;
 use crate::kernel::{Limits, WORKGROUP_SIZE};
 
-/// The version of the planner. Raise it with any change after which a training gives different bits. Checkpoints store
+/// The version of the planner. Raise it with any change after which a training run gives different bits. Checkpoints store
 /// it.
 pub const VERSION: u32 = 1;
 

@@ -1,14 +1,14 @@
-//! Cancelling a training from another thread.
+//! Cancelling a training run from another thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A switch to cancel a training from another thread.
+/// A switch to cancel a training run from another thread.
 ///
 /// The training ends after the current step, or within a quarter of a second of device time if steps are shorter. The
 /// weights reached by then stay, unless early stopping restores the best weights. The history contains complete epochs
 /// only: an epoch that was interrupted, or whose validation rows were not measured, is not in it, and no [`Checkpoint`]
-/// is written of it. A training that had already ended was not cancelled; its [`Ended`](crate::Ended) gives the actual
+/// is written of it. A training run that had already ended was not cancelled; its [`Ended`](crate::Ended) gives the actual
 /// reason.
 ///
 /// ```
@@ -33,7 +33,7 @@ impl Cancel {
         Self::default()
     }
 
-    /// Cancels the trainings that use this switch.
+    /// Cancels the training runs that use this switch.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

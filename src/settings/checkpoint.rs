@@ -1,10 +1,10 @@
-//! Where a training's state is saved.
+//! Where a training run's state is saved.
 
 use std::path::PathBuf;
 
-/// Saves the complete state of a training to a file, so that [`Model::resume`](crate::Model::resume) can continue after
+/// Saves the complete state of a training run to a file, so that [`Model::resume`](crate::Model::resume) can continue after
 /// any interruption. The state is the weights, the optimizer state, the progress of the schedule and of early stopping,
-/// and the history. On the same device the final result is bit by bit that of a training without interruption.
+/// and the history. On the same device the final result is bit by bit that of a training run without interruption.
 ///
 /// A checkpoint is written at a fixed number of epochs and at the end. Each one replaces the one before atomically.
 /// [`Model::load`](crate::Model::load) can load the weights from it.
@@ -34,7 +34,7 @@ impl Checkpoint {
         self
     }
 
-    /// Sets whether a new training may replace an existing file. The default is false. A training that is resumed from
+    /// Sets whether a new training run may replace an existing file. The default is false. A training run that is resumed from
     /// the file always replaces it.
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {

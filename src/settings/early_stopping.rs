@@ -1,6 +1,6 @@
 //! Stopping before the last epoch.
 
-/// Stops a training before the last epoch when the watched loss has not improved for some epochs. The watched loss is
+/// Stops a training run before the last epoch when the watched loss has not improved for some epochs. The watched loss is
 /// that of the validation rows if there are any, and otherwise the training loss.
 ///
 /// ```

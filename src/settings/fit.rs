@@ -1,4 +1,4 @@
-//! The settings of a training.
+//! The settings of a training run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::data::{ClassWeights, Matrix};
 use crate::error::Error;
 use crate::network::{Loss, Network, Optimizer};
 
-/// The settings of a training, for [`Model::fit`](crate::Model::fit).
+/// The settings of a training run, for [`Model::fit`](crate::Model::fit).
 ///
 /// | setting | default | meaning |
 /// |---|---|---|
@@ -79,7 +79,7 @@ pub struct Fit {
     pub(crate) engine: EngineChoice,
 }
 
-/// The validation rows of a training.
+/// The validation rows of a training run.
 #[derive(Clone, Debug)]
 pub(crate) enum Validation {
     /// A share of the rows, drawn with the seed.

@@ -1,4 +1,4 @@
-//! Checkpoints: saves the complete state of a training to a file, and restores it.
+//! Checkpoints: saves the complete state of a training run to a file, and restores it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use crate::network::{Activation, Layout, Place};
 use crate::plan;
 use crate::settings::{Fit, OnNonFinite};
 
-/// A training to resume.
+/// A training run to resume.
 #[derive(Clone, Debug)]
 pub struct Resumed {
     pub parameters: Vec<f64>,
@@ -36,7 +36,7 @@ pub struct Resumed {
     circumstances: BTreeMap<String, String>,
 }
 
-/// The state of a training to save.
+/// The state of a training run to save.
 pub struct SavedState<'a> {
     pub state: &'a State,
     pub watch: &'a Watch,
@@ -45,7 +45,7 @@ pub struct SavedState<'a> {
     pub stopped: bool,
 }
 
-/// Writes the checkpoints of a training.
+/// Writes the checkpoints of a training run.
 pub struct Saver {
     target: Target,
     /// What to do with an existing file. After the first checkpoint the existing file is that one.
@@ -60,7 +60,7 @@ pub struct Saver {
     saved: Option<usize>,
 }
 
-/// The settings and the data's fingerprint that must be the same to resume a training.
+/// The settings and the data's fingerprint that must be the same to resume a training run.
 pub fn settings(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit) -> BTreeMap<String, String> {
     let mut settings = fit.settings();
     settings.insert("data".into(), rows.train.fingerprint());
@@ -74,7 +74,7 @@ pub fn settings(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit) -> BTreeM
     settings
 }
 
-/// The engine, the device and the planner of a training.
+/// The engine, the device and the planner of a training run.
 pub fn circumstances(device: &Device, engine: Engine) -> BTreeMap<String, String> {
     let all = [
         ("engine", engine.name().to_owned()),
@@ -185,7 +185,7 @@ impl Saver {
     }
 }
 
-/// Refuses a training whose checkpoint headers would be longer than can be read, before its first epoch.
+/// Refuses a training run whose checkpoint headers would be longer than can be read, before its first epoch.
 fn check_length(description: &mut Description, kind: Type, start: &Start<'_>, fit: &Fit) -> Result<(), Error> {
     let restores = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let slots = fit.optimizer.definition().slots.iter().map(|slot| format!("optimizer.{slot}."));
@@ -224,7 +224,7 @@ fn columns(history: &History) -> Vec<(String, &[f64])> {
     columns
 }
 
-/// Reads a checkpoint of a training with these settings.
+/// Reads a checkpoint of a training run with these settings.
 pub fn read(path: &Path, start: &Start<'_>, settings: &BTreeMap<String, String>, fit: &Fit) -> Result<Resumed, Error> {
     let expected = "a checkpoint of this training";
     let refuse = |message: String| Error::file(path, expected, message);

@@ -1,4 +1,4 @@
-//! Handles a training that diverged: the error to report, and the parameters to go back to.
+//! Handles a training run that diverged: the error to report, and the parameters to go back to.
 
 use super::readout::Readout;
 use super::state::State;

@@ -1,4 +1,4 @@
-//! The frame of a training: what planning needs to know.
+//! The frame of a training run: what planning needs to know.
 
 use crate::engine::{DataShape, Frame, Snapshot};
 use crate::kernel::Limits;
@@ -24,7 +24,7 @@ pub fn frame<'a>(task: Task<'a>, rows: DataShape, validation: Option<DataShape>,
     let room = if fit.needs_every_epoch() { 1 } else { stop.min(MOST_UNREAD) };
     let best = fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
     let scanned = fit.on_non_finite == OnNonFinite::Stop;
-    // Whether parameters are checked before the last epoch. A training that diverges goes back to those of the last
+    // Whether parameters are checked before the last epoch. A training run that diverges goes back to those of the last
     // check.
     let looks = room < fit.epochs || fit.log_interval.is_some();
     let snapshots: &[Snapshot] = match (best, scanned && looks) {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::engine::Engine;
 use crate::network::Tensor;
 
-/// The history of a training, returned by [`fit`](crate::Model::fit): the losses and metrics of every epoch.
+/// The history of a training run, returned by [`fit`](crate::Model::fit): the losses and metrics of every epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct History {

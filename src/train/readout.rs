@@ -6,7 +6,7 @@ use crate::memory::Reserve;
 use crate::network::Layout;
 use crate::settings::Fit;
 
-/// An engine in a training, with the host memory for its results. The memory is reserved early, so that a long training
+/// An engine in a training run, with the host memory for its results. The memory is reserved early, so that a long training run
 /// does not fail at its end.
 pub struct Readout {
     pub engine: Running,

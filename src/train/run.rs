@@ -58,7 +58,7 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Starts or resumes a training.
+    /// Starts or resumes a training run.
     pub async fn new(start: &'a Start<'a>, rows: &TrainingData<'_>, fit: &'a Fit) -> Result<Self, Failed> {
         let resumed = start.resumed.as_ref();
         let mut state = resumed.map_or_else(|| start.state.continued(fit), |resumed| resumed.state.clone());

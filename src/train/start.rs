@@ -1,4 +1,4 @@
-//! The start and the results of a training.
+//! The start and the results of a training run.
 
 use std::sync::atomic::AtomicBool;
 
@@ -10,14 +10,14 @@ use crate::error::Error;
 use crate::gpu::Device;
 use crate::network::{Layout, Network};
 
-/// The results of a training.
+/// The results of a training run.
 pub struct Trained {
     pub parameters: Vec<f64>,
     pub state: State,
     pub history: History,
 }
 
-/// The error of a training, and the parameters to keep if they are better than those before the call.
+/// The error of a training run, and the parameters to keep if they are better than those before the call.
 pub struct Failed {
     pub error: Error,
     /// With the state in which the optimizer starts afresh.
@@ -38,7 +38,7 @@ pub struct Start<'a> {
     pub preprocessing: Option<&'a Preprocessing>,
     pub parameters: &'a [f64],
     pub state: &'a State,
-    /// A training to resume, which replaces the parameters and the state.
+    /// A training run to resume, which replaces the parameters and the state.
     pub resumed: Option<Resumed>,
     /// Set once a checkpoint is written.
     pub saved: Option<&'a AtomicBool>,

@@ -1,10 +1,10 @@
-//! The state that a model keeps from one training to the next.
+//! The state that a model keeps from one training run to the next.
 
 use crate::engine::{Batches, Step};
 use crate::network::Optimizer;
 use crate::settings::{Fit, Plateau, Schedule};
 
-/// The state that a model keeps from one training to the next: optimizer, row order and schedule.
+/// The state that a model keeps from one training run to the next: optimizer, row order and schedule.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     /// The optimizer state, flat; empty before the first step.
@@ -22,7 +22,7 @@ pub struct State {
 }
 
 impl State {
-    /// The state from which a training with these settings continues. A different optimizer or schedule starts afresh.
+    /// The state from which a training run with these settings continues. A different optimizer or schedule starts afresh.
     pub fn continued(&self, fit: &Fit) -> Self {
         let mut state = self.clone();
         if state.optimizer != fit.optimizer {

@@ -106,7 +106,7 @@ pub(crate) fn planned<'a>(task: Task<'a>, rows: usize, limits: Limits) -> Result
     Ok(frame(task, DataShape { weights, ..equal(train) }, validation, limits))
 }
 
-/// The labels of the kernels that a training dispatches.
+/// The labels of the kernels that a training run dispatches.
 pub(crate) fn kernels(task: Task<'_>, rows: usize, limits: Limits) -> Result<BTreeSet<String>, Error> {
     let frame = planned(task, rows, limits)?;
     if let Some(fused) = fused::choose(&frame).fused {

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::network::Network;
 use crate::settings::{Fit, Validation};
 
-/// The rows of a training, checked.
+/// The rows of a training run, checked.
 pub struct TrainingData<'a> {
     /// The rows to train on.
     pub train: Data<'a>,

@@ -117,7 +117,7 @@ impl Trainer {
     /// batches and their order, sample and class weights. The application decides how many epochs there are.
     ///
     /// # Errors
-    /// The same as [`Model::fit`] for rows and settings; [`Error::Setting`] for settings of a whole training (metrics,
+    /// The same as [`Model::fit`] for rows and settings; [`Error::Setting`] for settings of a whole training run (metrics,
     /// validation, early stopping, a schedule that watches the loss, log points, cancelling, checkpoints, the fused
     /// engine); [`Error::TooLarge`] for rows that exceed the device's limits; [`Error::OutOfMemory`] and
     /// [`Error::Shader`].
@@ -329,7 +329,7 @@ impl std::fmt::Debug for Trainer {
     }
 }
 
-/// Refuses settings of a whole training, which the application controls itself.
+/// Refuses settings of a whole training run, which the application controls itself.
 fn check(fit: &Fit, network: &Network) -> Result<(), Error> {
     fit.check(network)?;
     let whole = [

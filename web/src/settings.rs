@@ -1,4 +1,4 @@
-//! The settings of a training, as JSON: those of `Fit`, with JavaScript's names.
+//! The settings of a training run, as JSON: those of `Fit`, with JavaScript's names.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use crate::engine::task::{Frame, Losses, Setup, Snapshot};
 use crate::network::{Layout, Loss};
 use crate::settings::{Cancel, Counts, Fit, Measured, OnNonFinite, Scores};
 
-/// The CPU engine in a training.
+/// The CPU engine in a training run.
 pub struct CpuEngine {
     reference: Reference,
     layout: Layout,

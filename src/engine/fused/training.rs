@@ -12,7 +12,7 @@ use crate::network::Layout;
 use crate::settings::Fit;
 use crate::settings::Measured;
 
-/// The fused engine in a training.
+/// The fused engine in a training run.
 pub struct FusedEngine {
     population: Population,
     layout: Layout,

@@ -1,4 +1,4 @@
-//! Plans a training and its validation for the staged engine.
+//! Plans a training run and its validation for the staged engine.
 
 use crate::data::Order;
 use crate::engine::steps::Batches;
@@ -40,7 +40,7 @@ pub struct Gathered {
     pub validation: bool,
 }
 
-/// The plan of a training and its validation: one program for full batches, one for the smaller last batch, and the
+/// The plan of a training run and its validation: one program for full batches, one for the smaller last batch, and the
 /// same for the validation rows.
 pub struct StagedPlan {
     pub plan: Plan,
@@ -80,7 +80,7 @@ pub fn ways(frame: &Frame<'_>) -> Vec<Gathered> {
     ways
 }
 
-/// Plans a training with the data in that location.
+/// Plans a training run with the data in that location.
 pub fn plan(frame: &Frame<'_>, gathered: Gathered) -> Result<StagedPlan, Error> {
     let Frame { network, fit, scores, limits, .. } = *frame;
     let batches = Batches::of(fit, frame.rows.count);

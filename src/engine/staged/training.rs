@@ -13,7 +13,7 @@ use crate::gpu::Gpu;
 use crate::plan::{BatchIds, EvaluationIds, Id, Piece, StepTable, TrainingIds};
 use crate::settings::{Cancel, Fit, Measured};
 
-/// The staged engine in a training.
+/// The staged engine in a training run.
 pub struct StagedEngine {
     pub staged: Staged,
     /// The tensors of the plan.

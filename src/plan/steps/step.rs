@@ -125,7 +125,7 @@ impl Plan {
     fn losses(&mut self, of: &LossOf<'_>, means: &Means, scores: Scores, table: &StepTable) -> Result<(), Error> {
         let mut all = vec![(*of, means.total)];
         if scores.errors {
-            // The errors of a training are means over the rows, whatever their sample weights.
+            // The errors of a training run are means over the rows, whatever their sample weights.
             let errors = [Loss::MeanSquaredError, Loss::MeanAbsoluteError];
             all.extend(errors.map(|loss| (LossOf { loss, weights: None, ..*of }, means.samples as f64)));
         }
