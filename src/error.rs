@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no adapter that Vulkan, Metal or DX12 supports, or WebGPU in a browser.
+    /// No adapter was found through Vulkan, Metal or DX12, or through WebGPU in a browser.
     #[cfg_attr(
         not(target_arch = "wasm32"),
         error(
@@ -96,7 +96,7 @@ pub enum Error {
     },
 
     /// The table has no such column.
-    #[error("unknown column `{}` in {}; choose one that is there ({})", quoted(.name), quoted(.table), or_none(.known))]
+    #[error("unknown column `{}` in {}; choose an existing one ({})", quoted(.name), quoted(.table), or_none(.known))]
     UnknownColumn {
         /// The requested name.
         name: String,
@@ -135,7 +135,7 @@ pub enum Error {
         expected: String,
         /// Its error.
         message: String,
-        /// The system's error, if that is why.
+        /// The system's error, if there is one.
         #[source]
         cause: Option<Cause>,
     },
@@ -146,20 +146,20 @@ pub enum Error {
     Write {
         /// The path.
         path: String,
-        /// Why: [`Error::io_kind`] tells a full disk from a forbidden folder.
+        /// The system's error. [`Error::io_kind`] distinguishes a full disk from missing permissions.
         #[source]
         cause: Cause,
     },
 
     /// The file already exists and would be overwritten.
-    #[error("{}: there is a file of that name already; choose another name, or allow overwriting", quoted(.path))]
+    #[error("{}: the file already exists; choose another name, or allow overwriting", quoted(.path))]
     Exists {
         /// The path.
         path: String,
     },
 
-    /// The checkpoint belongs to another training run than the one to resume.
-    #[error("{}: a checkpoint of another training, {}; resume with what that one was started with, or start a new training", quoted(.path), quoted(.message))]
+    /// The checkpoint belongs to a different training run than the one to resume.
+    #[error("{}: the checkpoint of a different training run, {}; resume with the same network, data and settings as that run, or start a new one", quoted(.path), quoted(.message))]
     OtherTraining {
         /// The path.
         path: String,
@@ -176,7 +176,7 @@ pub enum Error {
         what: String,
     },
 
-    /// Something is larger than the device, or this machine's arithmetic, can handle.
+    /// Something is larger than the device can handle, or than the CPU can address.
     #[error("{what}: expected at most {limit}, got {got}; use smaller batches, fewer rows or narrower layers, or another device")]
     TooLarge {
         /// What is too large.
@@ -239,7 +239,7 @@ pub enum Error {
     /// The device or this process does not have enough memory. What was allocated for the call is freed; a smaller call
     /// can follow.
     #[error(
-        "out of memory for {what}: {bytes} bytes are needed, and {taken} of them could be allocated; use fewer rows or narrower layers"
+        "out of memory for {what}: {bytes} bytes are needed, but only {taken} could be allocated; use fewer rows or narrower layers"
     )]
     OutOfMemory {
         /// What was to be allocated.
@@ -269,7 +269,7 @@ pub enum Error {
         message: String,
     },
 
-    /// The driver refused something that no call was waiting for, so that the contents of the device are unknown.
+    /// The driver refused an operation that no call was waiting for, so the contents of the device are unknown.
     #[error("device failed: {message}; reopen it, or call `Model::recover`")]
     DeviceFailed {
         /// The driver's message.
@@ -279,8 +279,8 @@ pub enum Error {
         cause: Option<Cause>,
     },
 
-    /// The device did not answer in time.
-    #[error("{what} was not done within {seconds} s; reopen the device, or call `Model::recover`")]
+    /// The device did not respond in time.
+    #[error("{what} did not finish within {seconds} s; reopen the device, or call `Model::recover`")]
     Timeout {
         /// What was waited for.
         what: String,
@@ -288,7 +288,7 @@ pub enum Error {
         seconds: u64,
     },
 
-    /// A panic in a layer below this library, caught.
+    /// A caught panic in a layer below this library.
     #[error("{what} panicked: {message}; reopen the device, or call `Model::recover`")]
     Panicked {
         /// The call that panicked.
@@ -298,13 +298,13 @@ pub enum Error {
     },
 }
 
-/// What is behind an [`Error`]: what the system or the driver said. [`Error::source`](std::error::Error::source) gives it as what it is, such as an
-/// [`std::io::Error`].
+/// The cause of an [`Error`]: the error of the system or the driver. [`Error::source`](std::error::Error::source)
+/// returns it with its own type, such as [`std::io::Error`].
 #[derive(Clone)]
 pub struct Cause(Arc<dyn StdError + Send + Sync>);
 
 impl Cause {
-    /// That error as a cause.
+    /// Wraps an error as a cause.
     pub(crate) fn new(error: impl StdError + Send + Sync + 'static) -> Self {
         Self(Arc::new(error))
     }
@@ -331,13 +331,13 @@ impl fmt::Display for Cause {
 }
 
 impl PartialEq for Cause {
-    /// Causes of the same words are the same.
+    /// Causes with the same message are equal.
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()
     }
 }
 
-/// Why a file is refused: what it is, or what the system says.
+/// Why a file is refused: what it contains, or the system's error.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     message: String,
@@ -374,7 +374,8 @@ impl Error {
         Self::Write { path: path.display().to_string(), cause: Cause::new(error) }
     }
 
-    /// What the system said, if it is behind this: so a full disk is told from a forbidden folder.
+    /// The kind of the system's error that caused this one, if there is one. It distinguishes a full disk from missing
+    /// permissions.
     ///
     /// ```
     /// use std::io::ErrorKind;

@@ -1,5 +1,5 @@
-//! shaderprop trains multi-layer perceptrons entirely in compute shaders. It runs on GPUs of any vendor through Vulkan,
-//! Metal, DX12 and a browser's WebGPU.
+//! shaderprop trains multi-layer perceptrons entirely in compute shaders. It uses Vulkan, Metal, DX12 and a browser's
+//! WebGPU, and so is not tied to one vendor's GPUs.
 //!
 //! Describe a [`Network`], open a [`Device`], create a [`Model`] from the two, and [`fit`](Model::fit) it:
 //!
@@ -27,15 +27,15 @@
 //! stage. Each stage is a WGSL file in `shaders/`: the matrix products, bias and activation, the backward pass from the
 //! last layer to the first, the gradients, the update in place, and the loss. The loss stays on the device until it is
 //! logged. [`Model::explain`] shows any epoch stage by stage. For wide layers, the stages that follow a matrix product
-//! run in the same kernel as its epilogue, on blocks of the product in registers. A network that fits in the registers
-//! is trained by the fused engine, where many epochs are one dispatch ([`Fit::engine`]). A [`Sweep`] trains thousands
-//! of such networks at once.
+//! run as an epilogue in the same kernel, on blocks of the product in registers. The fused engine trains a network that
+//! fits in the registers, many epochs in one dispatch ([`Fit::engine`]). A [`Sweep`] trains thousands of such networks
+//! at once.
 //!
 //! # Without blocking
 //! Every blocking call has an async form for browsers and event loops, such as [`Model::fit_async`]. In a browser only
 //! the async forms exist. A future is woken when the device has finished the work it waits for; outside a browser, the
-//! device's own polling thread wakes it. That thread starts with the first such wait. A future can be dropped; the
-//! model is then as it was before the call. On [`Device::cpu`] all the work is done in the first poll.
+//! device's own polling thread wakes it. That thread starts with the first such wait. If a future is dropped, the model
+//! stays as it was before the call. On [`Device::cpu`] all the work is done in the first poll.
 //!
 //! # Numbers
 //! The device computes in f32. The same adapter, driver, version, settings and seed give the same bits. The CPU engine
@@ -100,7 +100,7 @@ pub mod internals {
     /// Measures the peak throughput of an adapter.
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::doctor::peak::{Peak, peak};
-    /// The CPU twins of the shaders, and the reference built from them.
+    /// The CPU counterparts of the shaders, and the reference built from them.
     pub use crate::engine::cpu::reference;
     pub use crate::engine::staged::{Staged, Step};
     pub use crate::gpu::Gpu;

@@ -145,7 +145,7 @@ fn weights_of_others_are_taken() {
         (vec![("layers.0.weight", &[2, 3][..], &weight[..])], vec!["no tensor layers.0.bias of shape [2]"]),
         (
             vec![("layers.0.weight", &[3, 2], &weight), ("layers.0.bias", &[2], &bias)],
-            vec!["layers.0.weight", "[3, 2] of type F32", "[2, 3] of type F32 is wanted"],
+            vec!["layers.0.weight", "[3, 2] of type F32", "instead of [2, 3] of type F32"],
         ),
         (
             vec![("layers.0.weight", &[2, 3], &weight), ("layers.0.bias", &[2], &bias), ("layers.1.bias", &[2], &bias)],
@@ -197,7 +197,7 @@ fn archives_of_others_are_taken() {
         zip.write_all(&data).expect("data");
     }
     fs::write(&path, zip.finish().expect("an archive").into_inner()).expect("a file");
-    refused(model.load_weights(&path, &Load::new()), &["layers.0.weight", "of shape [2, 3], where [3, 2] is wanted"]);
+    refused(model.load_weights(&path, &Load::new()), &["layers.0.weight", "of shape [2, 3] instead of [3, 2]"]);
 
     let path = folder.join("own.npz");
     model.save(&path, &Save::new()).expect("it is saved");
@@ -238,7 +238,7 @@ fn the_longest_description_is_read() {
         let loaded = Model::load(&Device::cpu(), &path, &Load::new()).expect("a model");
         assert_eq!(loaded.notes(), model.notes(), "{name}");
         model.note("n", "x".repeat(longest + 8));
-        refused(model.save(&path, &overwrite), &["of at most 1048576"]);
+        refused(model.save(&path, &overwrite), &["but at most 1048576 are allowed"]);
     }
 }
 
@@ -356,7 +356,7 @@ fn what_a_format_cannot_hold_is_refused() {
     for name in ["long.safetensors", "long.npz"] {
         let error = long.save(folder.join(name), &Save::new()).expect_err("it is too long");
         assert!(matches!(error, Error::Export { .. }), "{error}");
-        refused::<()>(Err(error), &["bytes, of at most 1048576"]);
+        refused::<()>(Err(error), &["bytes, but at most 1048576 are allowed"]);
     }
     // A word in which a string of C would end.
     let nul = with("word,y\na\0b,1\na\0c,2\n".into(), Preprocessing::inputs);
@@ -382,7 +382,7 @@ fn the_most_tensors_are_read() {
     let (most, more) = (model(2048), model(2049));
     for name in ["most.safetensors", "most.npz"] {
         let path = folder.join(name);
-        refused(more.save(&path, &Save::new()), &["4098 tensors, of at most 4096"]);
+        refused(more.save(&path, &Save::new()), &["4098 tensors, but at most 4096 are allowed"]);
         most.save(&path, &Save::new()).expect("it is saved");
         let loaded = Model::load(&Device::cpu(), &path, &Load::new()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(loaded.weights(), most.weights(), "{name}");

@@ -489,7 +489,7 @@ fn bad_sweeps_are_refused() {
     for (bad, what) in [
         (start().learning_rate(f64::NAN), "learning_rate: expected 0, or a positive number that an f32 can hold, got NaN"),
         (start().learning_rate(f64::INFINITY), "learning_rate: expected 0, or a positive number that an f32 can hold, got inf"),
-        (start().weight_decay(-1.0), "weight_decay: expected a finite number from 0 on, got -1"),
+        (start().weight_decay(-1.0), "weight_decay: expected a finite number of at least 0, got -1"),
         (start().epochs(0), "epochs: expected at least 1, got 0"),
         (start().rows(vec![0, 4]), "its rows: expected rows from 0 to 3, got 4"),
         (start().rows(vec![]), "its rows: expected rows whose weights add up to more than 0, got 0"),
@@ -509,7 +509,7 @@ fn bad_sweeps_are_refused() {
     }
     assert!(refused(vec![start()], &fit.clone().learning_rate(-1.0)).starts_with("learning_rate"));
     let sweep = sweep_of(&device, &network, vec![start()]);
-    assert_eq!(said(sweep.model(1).map(drop)), "the member of a sweep: expected one from 0 to 0, got 1; change it");
+    assert_eq!(said(sweep.model(1).map(drop)), "the member of a sweep: expected an index from 0 to 0, got 1; change it");
     // Buffers that do not hold even one network with its losses.
     let limits = gpu(&device).expect("a GPU").plan_limits();
     let tiny = limited(&device, Limits { binding: 1 << 10, buffer: 1 << 10, ..limits });
@@ -517,7 +517,7 @@ fn bad_sweeps_are_refused() {
     let error = sweep.fit(&XOR, &XOR_TARGETS, &fit.clone().epochs(5000).log_every(1)).map(drop);
     assert!(matches!(error, Err(Error::TooLarge { .. })), "{error:?}");
     let message = said(error);
-    assert!(message.contains("expected at most 1024 bytes in a buffer, into which 0 of 3 networks fit"), "{message}");
+    assert!(message.contains("expected at most 1024 bytes in a buffer, in which 0 of 3 networks fit"), "{message}");
     for every in [1, 2] {
         let mut sweep = sweep_of(&device, &network, vec![start(); 3]);
         let error = sweep.fit(&XOR, &XOR_TARGETS, &fit.clone().epochs(usize::MAX).log_every(every)).map(drop);

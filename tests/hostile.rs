@@ -251,7 +251,7 @@ fn checkpoints_that_contradict_themselves_are_refused() {
         refused(counts(name, most + 1), &["contradict each other"]);
     }
     counts("epochs", 1 << 53).unwrap_or_else(|error| panic!("{error}"));
-    refused(counts("epochs", (1 << 53) + 1), &["9007199254740993 epochs, of at most 9007199254740992"]);
+    refused(counts("epochs", (1 << 53) + 1), &["9007199254740993 epochs, but at most 9007199254740992 are allowed"]);
     // The same bytes under each other's names.
     let mut exchanged: serde_json::Value = serde_json::from_slice(header).expect("a header");
     let places = ["means", "squares"].map(|slot| exchanged[format!("optimizer.{slot}.layers.0.weight")]["data_offsets"].take());
@@ -261,7 +261,7 @@ fn checkpoints_that_contradict_themselves_are_refused() {
     let exchanged = exchanged.to_string();
     fs::write(&path, [&(exchanged.len() as u64).to_le_bytes(), exchanged.as_bytes(), data].concat()).expect("a file");
     let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
-    refused(model.resume(&path, &x, &y, &fit), &["a checkpoint that is damaged"]);
+    refused(model.resume(&path, &x, &y, &fit), &["a damaged checkpoint"]);
     // A schedule that began after all epochs has none without an improvement.
     let late = |bad: u64| {
         resumed(&move |described| {
@@ -345,7 +345,9 @@ fn headers_that_lie_are_refused() {
         }
     });
     // Four dimensions are a tensor that is not known, five are refused as such.
-    for (dimensions, wanted) in [("1,1,1,0", "a tensor \"a\" more"), ("1,1,1,1,0", "of 5 dimensions, of at most 4")] {
+    for (dimensions, wanted) in
+        [("1,1,1,0", "an unexpected tensor \"a\""), ("1,1,1,1,0", "of 5 dimensions, but at most 4 are allowed")]
+    {
         let tensor = format!("\"a\":{{\"dtype\":\"F32\",\"shape\":[{dimensions}],\"data_offsets\":[0,0]}}");
         fs::write(&path, more(&tensor)).expect("a file");
         refused(Model::load(&Device::cpu(), &path, &Load::new()), &[wanted]);
@@ -360,7 +362,7 @@ fn headers_that_lie_are_refused() {
     refused(told(&file("{}", &[])), &["Model::load_weights"]);
     refused(
         told(&[&(88u64 << 20).to_le_bytes()[..], b"{}"].concat()),
-        &["promise a header of 92274688 bytes, of at most 1048576"],
+        &["give the header 92274688 bytes, but at most 1048576 are allowed"],
     );
     let short = told(&file("[]", &[])).expect_err("a list").to_string();
     assert!(short.contains("expected an object") && !short.contains('…'), "{short}");
@@ -439,7 +441,7 @@ fn archives_that_blow_up_are_refused() {
         let array =
             [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &vec![b' '; length]].concat();
         fs::write(&path, archive(CompressionMethod::Stored, &[("shaderprop.npy", array)])).expect("a file");
-        refused(Model::load(&Device::cpu(), &path, &Load::new()), &["where one of at most"]);
+        refused(Model::load(&Device::cpu(), &path, &Load::new()), &["instead of a list of at most"]);
     }
     // Up to 1 MiB any archive may unpack to.
     let zeros = [("layers.0.weight.npy", npy("(256, 512)", 512 << 10)), ("layers.0.bias.npy", npy("(512,)", 2048))];

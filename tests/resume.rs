@@ -275,7 +275,7 @@ fn another_training_is_refused() {
     refused(resume(&x, &y, &fit.clone().loss(Loss::Huber)), &["loss", "huber"]);
     refused(resume(&x, &y, &fit.clone().batch_size(17)), &["batch_size", "it was 16, and is 17"]);
     refused(resume(&x, &y, &fit.clone().shuffle(false)), &["shuffle"]);
-    refused(resume(&x, &y, &fit.clone().seed(12)), &["setting of"]);
+    refused(resume(&x, &y, &fit.clone().seed(12)), &[" differs: it was "]);
     refused(resume(&x, &y, &fit.clone().weight_decay(0.0)), &["weight_decay"]);
     refused(resume(&x, &y, &fit.clone().clip_norm(2.0)), &["clip_norm"]);
     refused(resume(&x, &y, &fit.clone().warm_up(6)), &["warm_up"]);
@@ -284,7 +284,7 @@ fn another_training_is_refused() {
     refused(resume(&x, &y, &fit.clone().on_non_finite(OnNonFinite::Continue)), &["on_non_finite"]);
     refused(resume(&x, &y, &fit.clone().validation_split(0.3)), &["data"]);
     refused(resume(&x, &y, &fit.clone().class_weights(shaderprop::ClassWeights::Given(vec![1.0, 2.0]))), &["data", "checksum"]);
-    refused(resume(&x, &y, &fit.clone().epochs(2)), &["after 3 epochs", "2 are asked for"]);
+    refused(resume(&x, &y, &fit.clone().epochs(2)), &["after 3 epochs", "ask for 2"]);
     let other: Vec<f32> = x.values().iter().enumerate().map(|(i, x)| if i == 77 { x + 0.5 } else { *x }).collect();
     refused(resume(&Matrix::new(100, 4, other).expect("inputs"), &y, &fit), &["data", "with the checksum"]);
     let (fewer, targets) = rows(99, 4);
@@ -293,11 +293,11 @@ fn another_training_is_refused() {
 
     for network in [Network::new(4).dense(1, Activation::Sigmoid), everything().0.dropout(0.0).dense(1, Activation::Sigmoid)] {
         let mut other = Model::new(&device, &network, &Init::default()).expect("a model");
-        refused(other.resume(&path, &x, &y, &fit), &["4-24-12-1", "where the model's is"]);
+        refused(other.resume(&path, &x, &y, &fit), &["4-24-12-1", "but the model's is"]);
     }
     let same_sizes = Network::new(4).dense(24, Activation::Relu).dense(12, Activation::Gelu).dense(1, Activation::Sigmoid);
     let mut other = Model::new(&device, &same_sizes, &Init::default()).expect("a model");
-    refused(other.resume(&path, &x, &y, &fit), &["otherwise than in its sizes"]);
+    refused(other.resume(&path, &x, &y, &fit), &["differs in other ways"]);
 
     // A model is no checkpoint; a checkpoint is a model.
     let model_path = path.with_extension("safetensors");
@@ -376,7 +376,10 @@ fn a_checkpoint_too_long_is_told_before_training() {
     let model = Model::new(&Device::cpu(), &network, &Init::default()).and_then(|model| model.with_preprocessing(fitted));
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).epochs(3).checkpoint(Checkpoint::new(&path));
     let mut model = model.expect("a model");
-    refused(model.fit(&data.inputs, &data.targets, &fit), &["a checkpoint", "a description of", "of at most 1048576"]);
+    refused(
+        model.fit(&data.inputs, &data.targets, &fit),
+        &["a checkpoint", "a description of", "but at most 1048576 are allowed"],
+    );
     assert_eq!((model.epochs(), path.exists()), (0, false));
     // As many epochs as can be are no reason.
     let network = Network::new(2).dense(1, Activation::Sigmoid);
@@ -476,10 +479,10 @@ fn preprocessing_is_kept() {
     refused(new().resume(&path, &data.inputs, &data.targets, &fit), &["preprocessing"]);
     // What is said first: settings, then the preprocessing, of which the data is.
     let faster = fit.clone().learning_rate(0.5);
-    refused(new().resume(&path, &data.inputs, &data.targets, &faster), &["setting of learning_rate"]);
+    refused(new().resume(&path, &data.inputs, &data.targets, &faster), &["whose learning_rate differs"]);
     let (few, of_few) = (Matrix::new(1, 4, vec![0.0; 4]).expect("inputs"), Matrix::new(1, 2, vec![1.0, 0.0]).expect("targets"));
-    refused(new().resume(&path, &few, &of_few, &fit), &["another preprocessing"]);
-    refused(model.resume(&path, &few, &of_few, &fit), &["setting of data"]);
+    refused(new().resume(&path, &few, &of_few, &fit), &["whose preprocessing differs"]);
+    refused(model.resume(&path, &few, &of_few, &fit), &["whose data differs"]);
     model.resume(&path, &data.inputs, &data.targets, &fit.epochs(4)).expect("two more");
 }
 

@@ -318,8 +318,8 @@ fn columns_that_have_no_meaning_are_refused() {
     refused(fit(&Columns::classes("Zebra")), &["unknown column `Zebra`", "name, age, city, height, buys"]);
     refused(fit(&Columns::classes(7)), &["unknown column `number 7, from 0`"]);
     refused(fit(&columns.clone().drop(["aeg"])), &["`aeg`", "age"]);
-    refused(fit(&columns.clone().drop(["buys"])), &["others than the target"]);
-    refused(fit(&columns.clone().categorical(["buys"])), &["others than the target"]);
+    refused(fit(&columns.clone().drop(["buys"])), &["other than the target"]);
+    refused(fit(&columns.clone().categorical(["buys"])), &["other than the target"]);
     refused(fit(&columns.clone().drop(["age", "city", "height"])), &["neither the target nor dropped"]);
     refused(fit(&Columns::number("buys").missing(Missing::Median)), &["row 1, column `buys`", "`yes`"]);
     // A hole in the target is refused, whatever else holes become.
@@ -330,7 +330,10 @@ fn columns_that_have_no_meaning_are_refused() {
         &["classes of column b", "at least 2", "got x"],
     );
     let ids: String = (0..1001).map(|i| format!("id{i},{}\n", i % 2)).collect();
-    refused(Preprocessing::fit(&table(&format!("id,b\n{ids}")), &Columns::classes("b")), &["column `id`", "1001", "drop it"]);
+    refused(
+        Preprocessing::fit(&table(&format!("id,b\n{ids}")), &Columns::classes("b")),
+        &["column `id`", "1001", "drop the column"],
+    );
     refused(Preprocessing::fit(&people.select(&[]), &Columns::number("height")), &["at least one row"]);
     for infinite in ["inf", "-Infinity", "1e39"] {
         let text = format!("a,b\n1,x\n{infinite},y\n");
@@ -454,7 +457,7 @@ fn records_are_told_by_their_lines() {
         ("a\n1\n\"\n\n", 3),
         ("a\n1\n\"end", 3),
     ] {
-        refused(from(text), &["a quote that does not end", &format!("in line {line}")]);
+        refused(from(text), &["a quote that is never closed", &format!("in line {line}")]);
     }
     for text in ["a,b\n1,\"x\"", "a,b\n1,\"x\"\n", "a,b\n1,x\n\n\n", "a,b\r\n1,x\r\n", "a,b\r1,x\r", "\u{feff}\"a\",b\n1,x"] {
         let table = from(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
@@ -529,7 +532,7 @@ fn records_are_told_by_their_lines() {
     }
     let inches = "size 5\";colour;price\n1;red;2\n";
     assert_eq!(Table::from_csv(inches.as_bytes(), &Csv::guess()).expect("a table").names(), ["size 5\"", "colour", "price"]);
-    refused(from(&",".repeat(1 << 20)), &["1048577 columns, of at most 1048576"]);
+    refused(from(&",".repeat(1 << 20)), &["1048577 columns, but at most 1048576 are allowed"]);
     refused(from(&",".repeat((1 << 20) - 1)), &["two columns named ``"]);
     refused(from(&format!("a,b\n\"{}", "x\n".repeat((1 << 20) + 8192))), &["a row of more than 1048576 lines"]);
     assert_eq!(from(&format!("a,b\n{}1,2\n", "\n".repeat(1 << 21))).expect("a table").rows(), 1);
@@ -560,7 +563,7 @@ fn a_text_may_come_byte_by_byte() {
             assert_eq!((table.rows(), &*table.cell(0, 1), &*table.cell(1, 1)), (2, "x\r\ny", "z"), "{text:?}");
             assert!(reader.read(9).expect("the end").is_none(), "{text:?}");
         }
-        for (text, message) in [("\u{feff}", "no rows"), ("\r\n\r\n", "no rows"), ("a\n\"1\n", "a quote that does not end")] {
+        for (text, message) in [("\u{feff}", "no rows"), ("\r\n\r\n", "no rows"), ("a\n\"1\n", "a quote that is never closed")] {
             refused(slow(text, &csv).and_then(|mut reader| reader.read(9)), &[message]);
             refused(Table::from_csv(text.as_bytes(), &csv), &[message]);
         }

@@ -3,7 +3,7 @@
 export type NumberArray =
     | Float32Array | Float64Array | Int8Array | Uint8Array | Uint8ClampedArray | Int16Array | Uint16Array | Int32Array | Uint32Array | number[];
 
-/** Rows: a list of rows, or all numbers row by row. */
+/** Rows: a list of rows, or one flat list of all numbers, row by row. */
 export type Rows = NumberArray | NumberArray[];
 
 export type Loss =
@@ -24,7 +24,7 @@ export interface Description {
     inputs: number;
     /** The layers, first to last; `dropout` is from 0 (the default) to below 1. */
     layers: { units: number; activation: Activation; dropout?: number }[];
-    /** The initialiser: `glorot_uniform` by default. `numpy` draws what `numpy.random.rand` draws with that seed. */
+    /** The initialiser: `glorot_uniform` by default. `numpy` draws the same numbers as `numpy.random.rand` with that seed. */
     init?: Init;
     /** From 0 to 4,294,967,295; 0 by default. */
     seed?: number;
@@ -36,7 +36,7 @@ export interface Settings {
     loss?: Loss;
     /** `sgd` by default. */
     optimizer?: 'sgd' | 'momentum' | 'nesterov' | 'rmsprop' | 'adam' | 'adamw';
-    /** The optimizer's default if left out. */
+    /** The optimizer's default if omitted. */
     learningRate?: number;
     weightDecay?: number;
     clipNorm?: number;
@@ -54,7 +54,7 @@ export interface Settings {
     patience?: number;
     /** Epochs between logs, starting with epoch 1; 1 by default if there is an `onLog`. */
     logEvery?: number;
-    /** About how many milliseconds lie between logs; the first and the last epoch are always logged. Not together with `logEvery`. */
+    /** The approximate number of milliseconds between logs; the first and the last epoch are always logged. Cannot be combined with `logEvery`. */
     logInterval?: number;
     /** Whether logs include the weights; false by default. */
     logWeights?: boolean;
@@ -93,7 +93,7 @@ export interface History {
     learningRate: number;
     /** The best epoch, counted from 1, if `patience` is set. */
     bestEpoch?: number;
-    /** Why the training ended: all epochs are done, early stopping, or `onLog` returned false. */
+    /** Why training ended: all epochs are done, early stopping, or `onLog` returned false. */
     ended: 'finished' | 'early_stopping' | 'asked';
     /** The engine that trained. */
     engine: string;
@@ -112,11 +112,11 @@ export interface Stage {
 
 /** An error of this library. Its message says what is wrong and what to do. */
 export interface ShaderpropError extends Error {
-    /** Whether the device is unusable from now on: open another. */
+    /** Whether the device can no longer be used; open another one. */
     needsNewDevice?: boolean;
 }
 
-/** A GPU, opened. */
+/** An open GPU device. */
 export class Device {
     private constructor();
     /** The browser's name for the adapter. */
@@ -136,48 +136,48 @@ export class Network {
     readonly layers: { units: number; activation: Activation }[];
     /** The number of weights and biases. */
     readonly parameters: number;
-    /** The target column, and below it the names of the classes, if the network was made for a table. */
+    /** The target column if the network was made for a table, and below it the names of its classes. */
     readonly target: string | null;
     readonly classes: string[] | null;
-    /** The number of epochs that it has been trained for, without a call that is still running. */
+    /** The number of epochs that it has been trained for, not counting a call that is still running. */
     readonly epochs: number;
-    /** Trains. Another call continues where this one stopped. Training stops if `onLog` returns false; a promise is awaited. If the training diverges, the
+    /** Trains. Another call continues where this one stopped. Training stops if `onLog` returns false; a promise is awaited. If training diverges, the
      * network goes back to the weights of the last log, or of a later checked epoch. */
     fit(
         inputs: Rows,
         targets: Rows,
         settings?: Settings & { onLog?: (log: Log) => void | boolean | Promise<void | boolean>; validationData?: [Rows, Rows] },
     ): Promise<History>;
-    /** The outputs for the rows, one after the other. */
+    /** The outputs, row by row. */
     predict(inputs: Rows): Promise<Float32Array>;
     /** The predictions for a CSV table's raw rows, with or without the target column, for a model that was made for a table: row by row the probability
      * of each class, or a number in the target's units. */
     predictTable(csv: Uint8Array | ArrayBuffer): Promise<Float32Array>;
     /** The loss is `mean_squared_error` by default. Rows of `confusion` are actual classes, columns predicted ones; with more than 1,024 classes it is empty. */
     evaluate(inputs: Rows, targets: Rows, loss?: Loss): Promise<{ loss: number; accuracy: number; confusion: number[][] }>;
-    /** The stages of one epoch of a training run from here, counted from 1 (the default). The network does not change. */
+    /** The stages of one epoch of training from the current weights, counted from 1 (the default). The network does not change. */
     explain(inputs: Rows, targets: Rows, settings?: Settings, epoch?: number): Promise<Stage[]>;
-    /** The model as the bytes of a file of that name: `.safetensors`, `.npz`, `.onnx`, `.json` or `.c`. */
+    /** The model as the bytes of a file; the name's extension selects the format: `.safetensors`, `.npz`, `.onnx`, `.json` or `.c`. */
     save(name: string): Uint8Array;
     /** A model from a `.safetensors` or `.npz` file that a page or the command wrote. */
     static load(device: Device, name: string, bytes: Uint8Array | ArrayBuffer): Network;
     weights(): Tensor[];
-    /** Sets the tensors of these names; the others stay. */
+    /** Sets the tensors with these names; the others stay unchanged. */
     setWeights(weights: Tensor[]): void;
     predictor(inputs: Rows): Promise<Predictor>;
     /** The same table with this network's scales and categories instead of its own. */
     table(table: Table): Table;
-    /** Frees its memory now instead of at garbage collection. */
+    /** Frees its memory immediately, without waiting for garbage collection. */
     free(): void;
 }
 
-/** Rows that stay on the device, to predict with changing weights, also while the network trains. */
+/** Rows that stay on the device, for predictions with changing weights, even while the network trains. */
 export class Predictor {
     private constructor();
     predict(weights: Tensor[]): Promise<Float32Array>;
     /** The outputs of each layer, first to last. */
     activations(weights: Tensor[]): Promise<Float32Array[]>;
-    /** Frees its memory now instead of at garbage collection. */
+    /** Frees its memory immediately, without waiting for garbage collection. */
     free(): void;
 }
 
@@ -197,8 +197,7 @@ export class Table {
     readonly testData: [Float32Array, Float32Array] | null;
 }
 
-/** Trains a network from that many starts at once, at most 1,000,000, with the description's seed and the ones after it; resolves to the final loss of each.
- * It takes no metrics, no logs and no patience. */
+/** Trains a network from that many starts at once, at most 1,000,000, with the description's seed and the ones after it; resolves to the final loss of each. It does not support metrics, logs or patience. */
 export function sweep(
     device: Device,
     description: Description,

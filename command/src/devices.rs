@@ -7,7 +7,7 @@ use shaderprop::{DeviceInfo, DeviceKind};
 use crate::options::OnDevice;
 use crate::talk::{self, Failure, Talk};
 
-/// Lists the devices, and says which one would be used and why
+/// Lists the devices, and shows which one would be used and why
 ///
 /// Example:
 ///   shaderprop devices

@@ -13,7 +13,7 @@ use crate::recipe::{self, Task};
 use crate::report::{self, Score};
 use crate::talk::{self, Failure, Talk};
 
-/// Measures a trained model on rows whose target is known
+/// Evaluates a trained model on rows whose target is known
 ///
 /// Example:
 ///   shaderprop train examples/iris/iris.csv --out iris.safetensors
@@ -23,7 +23,7 @@ use crate::talk::{self, Failure, Talk};
 pub struct Options {
     /// A model or a checkpoint that `train` wrote: .safetensors or .npz
     model: PathBuf,
-    /// Rows with the target column, in any form that `train` takes; for MNIST's folder, its test images
+    /// Rows with the target column, in any format that `train` reads; for MNIST's folder, its test images
     #[arg(required = true, num_args = 1..=2, value_name = "DATA")]
     data: Vec<PathBuf>,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use shaderprop::{Device, Load, Model, Save};
 use crate::options::{self, Place};
 use crate::talk::{Failure, Talk};
 
-/// Exports a model to ONNX, NPZ, JSON or C, as the files' extensions say
+/// Exports a model to ONNX, NPZ, JSON or C, depending on the extension of each file
 ///
 /// Example:
 ///   shaderprop train examples/iris/iris.csv --out iris.safetensors

@@ -24,7 +24,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::talk::Failure;
 
-/// Trains neural networks on tables and images, on GPUs of any vendor.
+/// Trains neural networks on tables and images, on the GPU, without CUDA.
 ///
 /// Results go to stdout, everything else to stderr. Exit codes: 0 success, 1 failure, 2 wrong arguments, 130 and 143 interrupted.
 #[derive(Parser)]

@@ -22,7 +22,7 @@ use crate::talk::{Failure, Talk};
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub struct Options {
-    /// Histories (.csv or .json) that `train --history` wrote; or a model with two inputs, and optionally rows to draw with it
+    /// Histories (.csv or .json) written by `train --history`; or a model with two inputs, and optionally rows to draw with it
     #[arg(required = true, value_name = "HISTORY")]
     files: Vec<PathBuf>,
     /// The picture to write: .png or .svg

@@ -11,7 +11,7 @@ use crate::evaluate::{fitted, load};
 use crate::options::{Format, OnDevice};
 use crate::talk::{Failure, Talk, stdout_failed};
 
-/// Applies a model to rows, and prints a CSV with one line for each row: `prediction`, and for classes `probability_CLASS` of each
+/// Applies a model to rows, and prints a CSV with one line for each row: `prediction`, and for classes one `probability_CLASS` each
 ///
 /// Example:
 ///   shaderprop train examples/iris/iris.csv --out iris.safetensors
@@ -21,7 +21,7 @@ use crate::talk::{Failure, Talk, stdout_failed};
 pub struct Options {
     /// A model or a checkpoint that `train` wrote: .safetensors or .npz
     model: PathBuf,
-    /// Rows in any form that `train` takes, with or without the target column; `-` reads CSV from stdin
+    /// Rows in any format that `train` reads, with or without the target column; `-` reads CSV from stdin
     data: PathBuf,
     #[command(flatten)]
     format: Format,

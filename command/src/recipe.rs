@@ -41,7 +41,7 @@ pub struct What {
     /// Whether the target is a class or a number [default: a class if it has text or few different whole numbers]
     #[arg(long, value_enum, help_heading = "Data")]
     pub task: Option<Task>,
-    /// Columns to treat as categories, besides those with text; auto: no others
+    /// Columns to treat as categories, in addition to those with text; auto: none
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', default_value = "auto", help_heading = "Data")]
     pub categorical: Vec<String>,
     /// How to treat missing values: empty cells, NA, n/a, NaN, null, none and ?
@@ -72,10 +72,10 @@ pub struct How {
     /// How the learning rate changes: constant, step:EPOCHS:FACTOR, exponential:FACTOR, cosine[:MINIMUM] or plateau[:FACTOR[:PATIENCE]]
     #[arg(long, value_parser = schedule, default_value = "constant", help_heading = "Training")]
     pub schedule: Plan,
-    /// Rows in a step [default: a twentieth of the training rows, as a power of two from 8 to 256]
+    /// The number of rows in a step [default: a twentieth of the training rows, as a power of two from 8 to 256]
     #[arg(long, value_name = "ROWS", value_parser = options::at_least_one, help_heading = "Training")]
     pub batch_size: Option<usize>,
-    /// Passes over the data, at most
+    /// The maximum number of passes over the data
     #[arg(long, value_parser = options::at_least_one, default_value = "200", help_heading = "Training")]
     pub epochs: usize,
     /// The weight decay [default: 0.01 for adamw, 0.001 for the others]
@@ -97,7 +97,7 @@ fn hidden(text: &str) -> Result<Hidden, String> {
         return Ok(Hidden(Vec::new()));
     }
     let units: Result<Vec<usize>, String> = text.split(',').map(|units| options::at_least_one(units.trim())).collect();
-    units.map(Hidden).map_err(|_| "expected units of at least 1 such as 64,32, or none".into())
+    units.map(Hidden).map_err(|_| "expected numbers of units such as 64,32, each at least 1, or none".into())
 }
 
 fn activation(name: &str) -> Result<Activation, String> {

@@ -12,8 +12,7 @@ use crate::recipe::{self, How, Task, What, metric};
 use crate::talk::{self, Failure, Talk};
 
 /// Compares learning rates by cross-validation, training every rate with every seed and fold at once
-///
-/// Scales and categories are learned from all rows. --out saves the network of the best rate that was trained on all rows.
+/// Scales and categories are learned from all rows. --out saves the network that was trained on all rows with the best rate.
 ///
 /// Example:
 ///   shaderprop sweep examples/iris/iris.csv --learning-rates 0.001,0.01,0.1 --hidden 16
@@ -27,10 +26,10 @@ pub struct Options {
     /// The learning rates to compare
     #[arg(long, value_name = "RATES", value_delimiter = ',', value_parser = options::not_negative, default_value = "0.0003,0.001,0.003,0.01,0.03", help_heading = "Sweep")]
     learning_rates: Vec<f64>,
-    /// The number of seeds per rate, from --seed on
+    /// The number of seeds per rate, starting with --seed
     #[arg(long, value_name = "COUNT", value_parser = options::at_least_one, default_value = "1", help_heading = "Sweep")]
     seeds: usize,
-    /// The number of folds; each is held out once while the others are trained on
+    /// The number of folds; each is held out once while the network is trained on the others
     #[arg(long, value_name = "COUNT", value_parser = options::at_least_one, default_value = "5", help_heading = "Sweep")]
     folds: usize,
     #[command(flatten)]

@@ -19,7 +19,7 @@ use crate::report::{self, Score};
 use crate::signals::Signals;
 use crate::talk::{self, Failure, Talk};
 
-/// Trains a network on a table, and measures it on held-out rows
+/// Trains a network on a table, and evaluates it on held-out rows
 ///
 /// Examples:
 ///   shaderprop train examples/iris/iris.csv
@@ -30,15 +30,15 @@ use crate::talk::{self, Failure, Talk};
 pub struct Options {
     #[command(flatten)]
     what: What,
-    /// The share of the rows that is held out for the test at the end
+    /// The fraction of the rows that is held out for the test at the end
     #[arg(long, value_name = "SHARE", value_parser = options::share, default_value = "0.2", help_heading = "Data")]
     test_split: f64,
-    /// The share of the remaining rows that is used for validation after each epoch, which decides when to stop
+    /// The fraction of the remaining rows that is used for validation after each epoch, which decides when to stop
     #[arg(long, value_name = "SHARE", value_parser = options::share, default_value = "0.2", help_heading = "Data")]
     validation_split: f64,
     #[command(flatten)]
     how: How,
-    /// The share of each hidden layer's outputs that is dropped at random [default: 0.1; 0 with --engine fused, which has no dropout]
+    /// The fraction of each hidden layer's outputs that is dropped at random [default: 0.1; 0 with --engine fused, which does not support dropout]
     #[arg(long, value_name = "SHARE", value_parser = options::share, help_heading = "Network")]
     dropout: Option<f64>,
     /// The learning rate [default: 0.003 for rmsprop, adam and adamw, 0.03 for the others]
@@ -58,7 +58,7 @@ pub struct Options {
     /// Draw the losses and metrics of all epochs: .png or .svg
     #[arg(long, value_name = "FILE", value_parser = picture::file, help_heading = "Files")]
     plot: Option<PathBuf>,
-    /// Save the training's complete state after each epoch; if the device is lost, the training resumes from it
+    /// Save the complete training state after each epoch; if the device is lost, training resumes from it
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     checkpoint: Option<PathBuf>,
     /// Resume from a checkpoint, with the same options as before; --epochs is the total
@@ -101,7 +101,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let signals = Signals::listen();
     options.engine.choice()?;
     if options.engine.engine() == EngineChoice::Fused && options.validation_split > 0.0 {
-        return Err(Failure::Arguments("--engine fused has no validation; give --validation-split 0 too".into()));
+        return Err(Failure::Arguments("--engine fused does not support validation; give --validation-split 0 too".into()));
     }
     if options.patience.is_some_and(|epochs| epochs > 0) && options.validation_split == 0.0 {
         return Err(Failure::Arguments(
@@ -216,7 +216,7 @@ impl Options {
         let engine = model.engine(&fit, rows.train.rows())?;
         if self.engine.engine() == EngineChoice::Fused && engine.engine != Engine::Fused {
             return Err(Failure::Arguments(format!(
-                "--engine fused cannot run this training: {}; choose another engine",
+                "--engine fused cannot train this: {}; choose another engine",
                 engine.reason
             )));
         }
@@ -261,7 +261,7 @@ impl Options {
             signals.check(talk, || match &self.checkpoint {
                 _ if done == 0 => "in the first epoch; nothing was saved".into(),
                 Some(path) => format!("after epoch {done}; to continue: {}", resuming(path)),
-                None => format!("after epoch {done}; nothing was saved; with --checkpoint FILE the training could be resumed"),
+                None => format!("after epoch {done}; nothing was saved; with --checkpoint FILE training could be resumed"),
             })?;
         }
         self.tell_end(&history, talk);
@@ -300,7 +300,7 @@ impl Options {
         let (measured, kind) = match () {
             () if rows.test.rows() > 0 => (&rows.test, "test rows, held out from training"),
             () if rows.validation.rows() > 0 => (&rows.validation, "validation rows, which also chose the best epoch"),
-            () => (&rows.train, "rows, all of which were trained on"),
+            () => (&rows.train, "rows, all of which were used for training"),
         };
         let measuring = || -> Result<(Score, Option<Score>), Failure> {
             let score = Score::of("this network", task, &model.evaluate_table(measured)?);

@@ -82,7 +82,7 @@ impl<'a> Data<'a> {
                 return Err(Error::Setting {
                     what: format!("{name} for {}", loss.name()),
                     expected: "rows that add up to 1, or one column of class indices".into(),
-                    got: format!("a row {row} that adds up to {}", sum(&values[row * outputs..(row + 1) * outputs])),
+                    got: format!("row {row}, which adds up to {}", sum(&values[row * outputs..(row + 1) * outputs])),
                 });
             }
         }
@@ -228,7 +228,7 @@ fn check_weights(what: &str, weights: &[f32]) -> Result<(), Error> {
         None => Ok(()),
         Some(at) => Err(Error::Setting {
             what: what.into(),
-            expected: "finite numbers from 0 on".into(),
+            expected: "finite numbers of at least 0".into(),
             got: format!("{} at {at}", weights[at]),
         }),
     }
@@ -262,7 +262,7 @@ fn check_columns(what: &str, data: &Matrix<'_>, columns: usize) -> Result<(), Er
     }
     Err(Error::Shape {
         what: what.into(),
-        expected: format!("{columns} values a row"),
+        expected: format!("{columns} values per row"),
         got: data.columns().to_string(),
         advice: "change the data or the network".into(),
     })

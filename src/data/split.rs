@@ -79,7 +79,7 @@ impl Split {
         }
         Err(Error::Setting {
             what: format!("the share held out of {} rows", self.rows),
-            expected: "one that leaves rows in both parts".into(),
+            expected: "a share that leaves rows in both parts".into(),
             got: share.to_string(),
         })
     }
@@ -93,7 +93,7 @@ impl Split {
         if k < 2 || k > self.rows {
             return Err(Error::Setting {
                 what: "the number of folds".into(),
-                expected: format!("one from 2 to {}, the rows", self.rows),
+                expected: format!("a number from 2 to {}, the number of rows", self.rows),
                 got: k.to_string(),
             });
         }

@@ -1,4 +1,4 @@
-//! The test training runs of the doctor, which between them run every kernel.
+//! The doctor's test runs, which together use every kernel.
 
 use crate::data::{ClassWeights, Matrix};
 use crate::kernel::Products;
@@ -6,7 +6,7 @@ use crate::network::{Activation, Loss, Network, Optimizer};
 use crate::random::Philox;
 use crate::settings::{EngineChoice, Fit, Metric};
 
-/// A test training run.
+/// A test run.
 pub struct Case {
     pub name: String,
     pub network: Network,
@@ -33,7 +33,7 @@ pub fn numbers(count: usize) -> Vec<f32> {
     (0..count).map(|_| 2.0 * stream.uniform() - 1.0).collect()
 }
 
-/// All test training runs.
+/// All test runs.
 pub fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     let mut add = |name: String, network: Network, (loss, fit): (Loss, Fit), count: usize, products: Option<Products>| {

@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::gpu::DeviceInfo;
 use crate::kernel::Kernel;
 
-/// The greatest allowed distance of a training run from the reference, relative to how far it moved. f32 rounds by 6e-8,
-/// hundreds of times in a row; a wrong result is off by as much as it moved.
+/// The greatest allowed distance of a training run from the reference, relative to how far it moved. f32 rounds by
+/// 6e-8, hundreds of times in a row; a wrong result is off by as much as it moved.
 pub(super) const ALLOWED: f64 = 1e-3;
 
 /// The greatest allowed distance of a gradient from a central difference, relative to the greatest gradient. The
@@ -28,7 +28,8 @@ pub struct Report {
     /// The result for each kernel by name: a file of `shaders/`, or an emitted kernel such as `product ab tiles` and
     /// `fused`.
     pub kernels: BTreeMap<String, KernelReport>,
-    /// The greatest difference between a gradient and a central difference of the loss, relative to the greatest gradient. It should be at most 1e-4. It is infinite if there is no gradient.
+    /// The greatest difference between a gradient and a central difference of the loss, relative to the greatest
+    /// gradient. It should be at most 1e-4. It is infinite if there is no gradient.
     pub gradients: f64,
     /// Whether repeated training runs gave the same bits on each engine.
     pub deterministic: bool,
@@ -42,11 +43,13 @@ pub struct Report {
 pub struct KernelReport {
     /// The number of training runs that used it.
     pub trainings: usize,
-    /// The greatest difference between the results of such a run and the CPU engine's, relative to how far the weights moved. It should be at most 1e-3. It is infinite if there is a NaN or no result.
+    /// The greatest difference between the results of such a run and the CPU engine's, relative to how far the weights
+    /// moved. It should be at most 1e-3. It is infinite if there is a NaN or no result.
     pub worst: f64,
     /// The names of the training runs that went wrong.
     pub wrong: Vec<String>,
-    /// Whether at least one training run that used it was right. If so, the kernel is suspect only in combination with others.
+    /// Whether at least one training run that used it was right. If so, the kernel is suspect only in combination with
+    /// others.
     pub right: bool,
 }
 
@@ -92,8 +95,8 @@ impl Report {
         self.wrong().is_empty()
     }
 
-    /// Describes what is wrong, in a few words each; empty if all checks passed. It names each kernel whose training runs
-    /// all went wrong, or the wrong training runs if there is no such kernel.
+    /// Describes what is wrong, in a few words each; empty if all checks passed. It names each kernel whose training
+    /// runs all went wrong, or the wrong training runs if there is no such kernel.
     pub fn wrong(&self) -> Vec<String> {
         let mut wrong = suspects(&self.kernels);
         let missed = self.missed();
@@ -149,8 +152,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// The names of the suspects: kernels whose training runs all went wrong, or the wrong training runs if there is no such
-/// kernel.
+/// The names of the suspects: kernels whose training runs all went wrong, or the wrong training runs if there is no
+/// such kernel.
 fn suspects(kernels: &BTreeMap<String, KernelReport>) -> Vec<String> {
     let never: Vec<String> =
         kernels.iter().filter(|(_, found)| !found.wrong.is_empty() && !found.right).map(|(name, _)| name.clone()).collect();
@@ -206,7 +209,10 @@ mod tests {
         let (wrong, text) = spoilt(|report| report.check_gradients(Ok(f64::NAN)));
         assert!(wrong == "gradients, by inf" && text.contains("WRONG  gradients: inf"), "{wrong}\n{text}");
         let (wrong, text) = spoilt(|report| report.check_determinism(Err(Error::NoAdapter)));
-        assert!(wrong == "determinism" && text.contains("WRONG  bits: 5 training runs with each engine differ"), "{wrong}\n{text}");
+        assert!(
+            wrong == "determinism" && text.contains("WRONG  bits: 5 training runs with each engine differ"),
+            "{wrong}\n{text}"
+        );
         let (wrong, text) = spoilt(|report| report.kernels.entry("clip.wgsl".into()).or_default().count("adam", 0.5));
         assert!(wrong == "adam" && text.contains("ok?    clip.wgsl") && text.contains("; wrong in adam"), "{wrong}\n{text}");
         let (wrong, _) = spoilt(|report| drop(report.kernels.remove("clip.wgsl")));

@@ -44,7 +44,7 @@ impl fmt::Display for Speed {
     }
 }
 
-/// Measures how fast a device trains. It takes some seconds, during which the device should be otherwise idle.
+/// Measures how fast a device trains. This takes a few seconds, during which the device should be otherwise idle.
 ///
 /// # Errors
 /// [`Error::NeedsAdapter`] on the CPU engine, and whatever the driver refuses.

@@ -15,15 +15,15 @@ use crate::settings::{EngineChoice, Fit};
 /// How often a training run is repeated on each engine. All repetitions must give the same bits.
 pub const REPEATED: usize = 5;
 
-/// Progress of the doctor: the training that is about to start.
+/// Progress of the doctor: the training run that is about to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// The number of the training, from 1.
+    /// The number of the training run, from 1.
     pub training: usize,
     /// The number of training runs in all.
     pub of: usize,
-    /// The name of the training.
+    /// The name of the training run.
     pub name: &'a str,
 }
 
@@ -52,7 +52,7 @@ fn name_of(label: &str) -> String {
     name.split(' ').take(words).collect::<Vec<_>>().join(" ")
 }
 
-/// The kernels that a training runs, and the distance of its results from the reference.
+/// The kernels that a training run uses, and the distance of its results from the reference.
 fn difference(device: &Device, case: &Case) -> (BTreeSet<String>, Result<f64, Error>) {
     let init = Init::GlorotUniform { seed: 5 };
     let models = |device: &Device| Model::new(device, &case.network, &init);

@@ -13,7 +13,7 @@ pub fn source(model: &Saved<'_>, stem: &str) -> Result<String, Error> {
     let layers = model.network().layers();
     for layer in layers {
         if layer.activation.definition().exports.is_none() {
-            let what = format!("the activation {}, which is WGSL of your own", layer.activation.name());
+            let what = format!("the custom activation {}", layer.activation.name());
             return Err(Error::Export { format: "C".into(), what });
         }
     }

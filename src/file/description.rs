@@ -101,7 +101,7 @@ impl Description {
         }
         let description: Self = serde_json::from_str(json).map_err(message)?;
         if description.epochs > MOST_COUNTED {
-            return Err(format!("a model of {} epochs, of at most {MOST_COUNTED}", description.epochs));
+            return Err(format!("a model trained for {} epochs, but at most {MOST_COUNTED} are allowed", description.epochs));
         }
         Ok(description)
     }

@@ -63,7 +63,7 @@ impl Save {
         self
     }
 
-    /// Checks before a training run whether saving to `path` could start. It also removes temporary files that a killed run
+    /// Checks before training whether saving to `path` could start. It also removes temporary files that a killed run
     /// left there.
     ///
     /// # Errors

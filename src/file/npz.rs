@@ -20,10 +20,10 @@ const MOST_UNPACKED: (u64, u64) = (8, 1 << 20);
 /// Checks whether an archive with that description and number of tensors could be read again.
 pub fn check(description: &str, tensors: usize) -> Result<(), String> {
     if tensors > MOST_TENSORS {
-        return Err(format!("{tensors} tensors, of at most {MOST_TENSORS}"));
+        return Err(format!("{tensors} tensors, but at most {MOST_TENSORS} are allowed"));
     }
     if description.len() > LONGEST_HEADER {
-        return Err(format!("a description of {} bytes, of at most {LONGEST_HEADER}", description.len()));
+        return Err(format!("a description of {} bytes, but at most {LONGEST_HEADER} are allowed", description.len()));
     }
     Ok(())
 }
@@ -76,15 +76,15 @@ impl<R: Read + Seek> Archive<R> {
     pub fn new(file: R, length: u64) -> Result<Self, String> {
         let zip = ZipArchive::new(BufReader::new(file)).map_err(unreadable)?;
         if zip.has_duplicate_names() {
-            return Err("an archive with two files of a name".into());
+            return Err("an archive with two files of the same name".into());
         }
         // One more for the description.
         if zip.len() > MOST_TENSORS + 1 {
-            return Err(format!("{} tensors, of at most {MOST_TENSORS}", zip.len()));
+            return Err(format!("{} tensors, but at most {MOST_TENSORS} are allowed", zip.len()));
         }
         let named = |name: &str| {
             let stem = name.strip_suffix(".npy").map(str::to_owned);
-            stem.ok_or_else(|| format!("a file {} in it that is no NPY file", shown(name)))
+            stem.ok_or_else(|| format!("an entry {} that is not an NPY file", shown(name)))
         };
         let names = zip.file_names().map(|name| named(&name.map_err(unreadable)?)).collect::<Result<_, String>>()?;
         Ok(Self { zip, names, room: length.saturating_mul(MOST_UNPACKED.0).saturating_add(MOST_UNPACKED.1) })
@@ -95,10 +95,10 @@ impl<R: Read + Seek> Archive<R> {
     fn read(&mut self, name: &str, expected: Option<&[usize]>) -> Result<Array, String> {
         let mut entry = self.zip.by_name(&format!("{name}.npy")).map_err(unreadable)?;
         let accept = |shape: &[usize]| match expected {
-            Some(expected) if shape != expected => Err(format!("a tensor of shape {shape:?}, where {expected:?} is wanted")),
+            Some(expected) if shape != expected => Err(format!("a tensor of shape {shape:?} instead of {expected:?}")),
             Some(_) => Ok(()),
             None if shape.len() == 1 && shape[0] <= LONGEST_HEADER => Ok(()),
-            None => Err(format!("an array of shape {shape:?}, where one of at most {LONGEST_HEADER} bytes is wanted")),
+            None => Err(format!("an array of shape {shape:?} instead of a list of at most {LONGEST_HEADER} bytes")),
         };
         let read = read_npy(Counted { file: &mut entry, left: &mut self.room }, accept);
         read.map_err(|error| format!("in {}: {}", shown(name), brief(&error)))
@@ -109,7 +109,7 @@ impl<R: Read + Seek> Archive<R> {
             return Ok(None);
         }
         let bytes = self.read(KEY, None)?.values.iter().map(|byte| *byte as u8).collect();
-        String::from_utf8(bytes).map(Some).map_err(|_| "a description that is no text".into())
+        String::from_utf8(bytes).map(Some).map_err(|_| "a description that is not text".into())
     }
 
     pub fn parameters(&mut self, layout: &Layout) -> Result<Vec<f64>, String> {

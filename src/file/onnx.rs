@@ -31,7 +31,7 @@ pub fn model(model: &Saved<'_>) -> Result<Vec<u8>, Error> {
     let weights = model.weights();
     let bytes: usize = weights.iter().map(|tensor| tensor.values.len() * 4).sum();
     if bytes > LONGEST - (1 << 20) {
-        return Err(refuse(format!("{bytes} bytes of weights, of at most 2 GiB")));
+        return Err(refuse(format!("{bytes} bytes of weights, but at most 2 GiB are allowed")));
     }
     let mut graph = Graph::default();
     let mut properties = vec![("shaderprop", env!("CARGO_PKG_VERSION").to_owned())];
@@ -98,7 +98,7 @@ pub fn model(model: &Saved<'_>) -> Result<Vec<u8>, Error> {
         .each(properties, |file, (key, value)| file.message(14, &Message::new().bytes(1, key).bytes(2, value)))
         .into_bytes();
     if file.len() > LONGEST {
-        return Err(refuse(format!("a file of {} bytes, of at most 2 GiB", file.len())));
+        return Err(refuse(format!("a file of {} bytes, but at most 2 GiB are allowed", file.len())));
     }
     Ok(file)
 }

@@ -26,8 +26,8 @@ pub struct Progress {
     pub circumstances: BTreeMap<String, String>,
     /// The settings that must stay the same, and the fingerprint of the data.
     pub settings: BTreeMap<String, String>,
-    /// The number of epochs of this training run that are done. Checkpoints are between epochs: training continues with the
-    /// first batch of an epoch.
+    /// The number of epochs of this training run that are done. Checkpoints are between epochs: training continues with
+    /// the first batch of an epoch.
     pub done: usize,
     /// The number of steps that the optimizer has taken.
     pub steps: u64,
@@ -76,6 +76,6 @@ pub fn verify(contents: &Contents, described: &str) -> Result<(), String> {
         Some(checksum) if *checksum == format!("{:08x}", hasher.finalize()) => Ok(()),
         // Lets the fuzzer reach the code behind the checksum.
         Some(_) if cfg!(fuzzing) => Ok(()),
-        _ => Err("a checkpoint that is damaged: its checksum is another".into()),
+        _ => Err("a damaged checkpoint: its checksum does not match".into()),
     }
 }

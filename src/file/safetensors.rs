@@ -119,10 +119,10 @@ pub fn header(metadata: &[(&str, &str)], tensors: &[Tensor]) -> Result<String, S
     // Padding, so that the tensors are aligned for any element type.
     header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
     if tensors.len() > MOST_TENSORS {
-        return Err(format!("{} tensors, of at most {MOST_TENSORS}", tensors.len()));
+        return Err(format!("{} tensors, but at most {MOST_TENSORS} are allowed", tensors.len()));
     }
     if header.len() > LONGEST_HEADER {
-        return Err(format!("a description of {} bytes, of at most {LONGEST_HEADER}", header.len()));
+        return Err(format!("a description of {} bytes, but at most {LONGEST_HEADER} are allowed", header.len()));
     }
     Ok(header)
 }
@@ -147,7 +147,7 @@ pub fn read_from(mut file: impl Read, file_length: u64) -> Result<Contents, Refu
     let length = check(&entries)?;
     let rest = file_length - 8 - header.len() as u64;
     if rest != length as u64 {
-        return Err(format!("{rest} bytes of tensors where its header says {length}").into());
+        return Err(format!("{rest} bytes of tensors, but its header says {length}").into());
     }
     let mut data = Vec::new();
     data.try_reserve_exact(length).map_err(|_| format!("{length} bytes, for which there is no memory"))?;
@@ -175,12 +175,12 @@ fn read_header(file: &mut impl Read, length: u64) -> Result<Vec<u8>, Refusal> {
     };
     file.read_exact(&mut size).map_err(ends)?;
     if size.starts_with(b"PK\x03\x04") {
-        return Err("a ZIP archive, as NPZ files are".into());
+        return Err("a ZIP archive, such as an NPZ file".into());
     }
     let size = u64::from_le_bytes(size);
     if size > LONGEST_HEADER as u64 {
         return Err(format!(
-            "another kind of file: its first bytes promise a header of {size} bytes, of at most {LONGEST_HEADER}"
+            "another kind of file: its first bytes give the header {size} bytes, but at most {LONGEST_HEADER} are allowed"
         )
         .into());
     }
@@ -220,15 +220,15 @@ fn check(entries: &BTreeMap<String, Entry>) -> Result<usize, String> {
         let size = match dtype.as_str() {
             "F32" => 4,
             "F64" => 8,
-            _ => return Err(format!("the tensor {name} of type {}, where F32 is read", shown(dtype))),
+            _ => return Err(format!("the tensor {name} of type {} instead of F32", shown(dtype))),
         };
         if shape.len() > HIGHEST_RANK {
-            return Err(format!("the tensor {name} of {} dimensions, of at most {HIGHEST_RANK}", shape.len()));
+            return Err(format!("the tensor {name} of {} dimensions, but at most {HIGHEST_RANK} are allowed", shape.len()));
         }
         let bytes = shape.iter().try_fold(size, |bytes: usize, n| bytes.checked_mul(*n));
         let bytes = bytes.ok_or_else(|| format!("the tensor {name} of shape {shape:?}, which overflows"))?;
         if start.checked_add(bytes) != Some(*end) {
-            return Err(format!("the tensor {name} of shape {shape:?} at bytes {start} to {end}, which are not as many"));
+            return Err(format!("the tensor {name} of shape {shape:?}, which does not match its bytes {start} to {end}"));
         }
         places.push((*start, *end));
     }
@@ -261,7 +261,7 @@ impl Contents {
             let kinds: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
             let got =
                 self.entries.get(name).map_or("not there".into(), |entry| format!("{:?} of type {}", entry.shape, entry.dtype));
-            format!("a tensor {name} that is {got}, where {shape:?} of type {} is wanted", kinds.join(" or "))
+            format!("a tensor {name} that is {got} instead of {shape:?} of type {}", kinds.join(" or "))
         })?;
         Ok((kind, &self.data[entry.data_offsets.0..entry.data_offsets.1]))
     }

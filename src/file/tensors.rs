@@ -30,7 +30,7 @@ pub fn expect_names<'a>(
     };
     if let Some(name) = names.iter().find(|name| !known(name)) {
         let tensors: Vec<&str> = layout.places.iter().map(|place| place.name.as_str()).take(8).collect();
-        return Err(format!("a tensor {} more than the network's {}", shown(name), tensors.join(", ")));
+        return Err(format!("an unexpected tensor {}, besides the network's {}", shown(name), tensors.join(", ")));
     }
     let missing = layout.places.iter().find(|place| !names.contains(&format!("{prefix}{}", place.name).as_str()));
     missing.map_or(Ok(()), |place| Err(format!("no tensor {prefix}{} of shape {:?}", place.name, file_shape(&place.shape))))

@@ -94,12 +94,12 @@ impl Device {
         Err(last)
     }
 
-    /// Reopens the same adapter after this device was lost. Existing clones stay lost. The CPU engine is never lost: it
-    /// returns itself.
+    /// Reopens the same adapter after this device was lost. Existing clones stay lost. The CPU engine is never lost;
+    /// this returns a clone of it.
     ///
     /// # Errors
-    /// [`Error::UnknownDevice`] if the adapter is gone, or not back yet; [`Error::DeviceRequest`] and
-    /// [`Error::Panicked`] if the driver does not open it.
+    /// [`Error::UnknownDevice`] if the adapter is not available (yet); [`Error::DeviceRequest`] and [`Error::Panicked`]
+    /// if the driver does not open it.
     ///
     /// ```
     /// use shaderprop::Device;
@@ -128,10 +128,10 @@ impl Device {
     }
 
     /// Opens a device like [`open`](Self::open), but falls back to the CPU engine where [`DeviceChoice::Auto`] finds no
-    /// adapter that opens. This is what most programs want. [`notice`](Self::notice) then tells of the fallback.
+    /// adapter that opens. This is what most programs want. [`notice`](Self::notice) then explains the fallback.
     ///
     /// # Errors
-    /// The same as [`open`](Self::open), but none for [`DeviceChoice::Auto`].
+    /// The same as [`open`](Self::open), except that [`DeviceChoice::Auto`] never fails.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open_or_cpu(choice: &DeviceChoice) -> Result<Self, Error> {
         match Self::open(choice) {

@@ -67,6 +67,6 @@ impl Gpu {
         let answer = receiver.receive().await;
         awaits(None);
         self.check()?;
-        answer.ok_or_else(|| self.faults.fail(Error::DeviceLost { message: format!("it dropped {what} without an answer") }))
+        answer.ok_or_else(|| self.faults.fail(Error::DeviceLost { message: format!("it dropped {what} without a response") }))
     }
 }

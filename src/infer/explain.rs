@@ -35,7 +35,7 @@ pub async fn explain(start: &Start<'_>, rows: &TrainingData<'_>, fit: &Fit, epoc
     if epoch == 0 || epoch > fit.epochs {
         return Err(Error::Setting {
             what: "the epoch to explain".into(),
-            expected: format!("one from 1 to {}", fit.epochs),
+            expected: format!("a number from 1 to {}", fit.epochs),
             got: epoch.to_string(),
         });
     }

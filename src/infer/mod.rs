@@ -1,6 +1,4 @@
-//! Inference: prediction, evaluation, and explaining an epoch stage by stage.
-//!
-//! Uses `train` and the rooms below it.
+//! Inference: prediction, evaluation, and explaining an epoch stage by stage. Uses `train` and the modules below it.
 
 mod evaluate;
 mod explain;

@@ -11,7 +11,7 @@ use crate::network::Init;
 impl Model {
     /// Saves the model to a file. The extension selects the [`Format`](crate::Format). The file holds the network, the
     /// weights as f32, the fitted preprocessing with its class names, and the number of epochs trained. Saving is
-    /// atomic: the file is either complete or not there.
+    /// atomic: the file is either complete or absent.
     ///
     /// # Errors
     /// [`Error::Setting`] for a name without the extension of a format; [`Error::Exists`] for an existing file, unless
@@ -34,7 +34,7 @@ impl Model {
         file::write_model(&self.saved(), path, save, |content| file::write(path, save.existing(), content))
     }
 
-    /// Checks before a training run whether [`save`](Self::save) would fail after it. It refuses a path that cannot be
+    /// Checks before training whether [`save`](Self::save) would fail afterwards. It refuses a path that cannot be
     /// written, like [`Save::check`], and a network or preprocessing that the format cannot represent.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Model {
     /// in memory.
     ///
     /// # Errors
-    /// [`Error::File`] for anything but a complete file of these formats, and for unknown activations;
+    /// [`Error::File`] for anything other than a complete file in one of these formats, and for unknown activations;
     /// [`Error::NotFinite`] for weights that are not finite; [`Error::TooLarge`] as in [`new`](Self::new).
     pub fn load(device: &Device, path: impl AsRef<Path>, load: &Load) -> Result<Self, Error> {
         let path = path.as_ref();

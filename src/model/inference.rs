@@ -73,14 +73,15 @@ impl Model {
         self.device.drive(self.evaluating(inputs.into(), targets.into(), loss)).await
     }
 
-    /// Explains one epoch of a training run stage by stage, in the plain stages of `shaders/`. It trains up to that epoch,
-    /// counted from 1. Then it runs the dispatches of the first batch one by one and reads back their inputs and
-    /// outputs. The model is not changed. Shapes are as for [`fit`](Self::fit). In a real training run, a wide network does
-    /// several of these stages in one dispatch and the fused engine all of them; the numbers agree within rounding.
+    /// Explains one epoch of a training run stage by stage, in the plain stages of `shaders/`. It trains up to that
+    /// epoch, counted from 1. Then it runs the dispatches of the first batch one by one and reads back their inputs and
+    /// outputs. The model is not changed. Shapes are as for [`fit`](Self::fit). In normal training, a wide network runs
+    /// several of these stages in one dispatch, and the fused engine runs all of them in one; the numbers agree to
+    /// within rounding errors.
     ///
     /// # Errors
     /// The same as [`fit`](Self::fit); [`Error::NeedsAdapter`] on the CPU engine; [`Error::Setting`] for an epoch
-    /// beyond the settings'.
+    /// beyond [`Fit::epochs`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn explain<'x, 'y>(
         &self,

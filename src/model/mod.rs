@@ -1,6 +1,4 @@
-//! What users work with: a model, a sweep of many models, cross-validation.
-//!
-//! Uses all rooms below.
+//! What users work with: a model, a sweep of many models, cross-validation. Uses all modules below.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod cross_validation;

@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::settings::Fit;
 use crate::train::{self, State, Summary, Task, planned};
 
-/// A network with its weights on a device. It can be trained, evaluated, saved and asked for predictions.
+/// A network with its weights on a device. It can be trained, evaluated and saved, and makes predictions.
 ///
 /// This trains XOR, as in the first tutorial:
 ///
@@ -88,8 +88,8 @@ impl Model {
         (self.parameters, slots)
     }
 
-    /// Notes on how the model was trained, by name: settings, number of rows, and what trained where. They are saved
-    /// and loaded with the model. Each training run replaces them.
+    /// Notes on how the model was trained, by name: settings, number of rows, engine and device. They are saved and
+    /// loaded with the model. Each training run replaces them.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Fit, Init, Model, Network};

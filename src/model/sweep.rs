@@ -137,7 +137,7 @@ pub struct MemberHistory {
 }
 
 impl SweepHistory {
-    /// The indices of the networks, best first.
+    /// The indices of the networks, sorted from best to worst.
     pub fn ranking(&self) -> Vec<usize> {
         let mut ranking: Vec<usize> = (0..self.members.len()).collect();
         ranking.sort_by_key(|member| self.members[*member].rank);
@@ -343,7 +343,7 @@ impl Sweep {
         let count = all.len() / self.len();
         all.chunks(count.max(1)).nth(member).ok_or_else(|| Error::Setting {
             what: "the member of a sweep".into(),
-            expected: format!("one from 0 to {}", self.len() - 1),
+            expected: format!("an index from 0 to {}", self.len() - 1),
             got: member.to_string(),
         })
     }
@@ -466,7 +466,7 @@ impl Sweep {
                 let longest = limits.binding.min(limits.buffer);
                 return Err(Error::TooLarge {
                     what: "one network of a sweep, with its row weights and the losses that are logged".into(),
-                    limit: format!("{longest} bytes in a buffer, into which 0 of {} networks fit", self.len()),
+                    limit: format!("{longest} bytes in a buffer, in which 0 of {} networks fit", self.len()),
                     got: format!("{} bytes", fused.bytes(&size(1), fused.rows).1),
                 });
             }

@@ -41,7 +41,7 @@ impl Model {
     /// Before anything is allocated: [`Error::Shape`], [`Error::NotFinite`], [`Error::Setting`] and
     /// [`Error::TooLarge`]. Later: [`Error::Shader`] for a custom activation's WGSL; [`Error::Diverged`] if a loss or a
     /// weight is no longer finite; and the device's faults. With a checkpoint also [`Error::Exists`], [`Error::Write`]
-    /// and [`Error::Export`], before the training where possible.
+    /// and [`Error::Export`], if possible before training begins.
     ///
     /// After an error the model keeps the weights that it had before the call, with two exceptions. After
     /// [`Error::Diverged`] it has those of the last log point or checkpoint at which everything was finite, if there
@@ -97,11 +97,11 @@ impl Model {
         self.train(Edge::Async, None, (inputs.into(), targets.into()), fit, on_log).await
     }
 
-    /// Resumes a training run from a [`Checkpoint`](crate::Checkpoint), with the same network, data and settings. Weights
-    /// and all other state come from the file. The result is bit by bit that of a training run without interruption,
+    /// Resumes a training run from a [`Checkpoint`](crate::Checkpoint), with the same network, data and settings.
+    /// Weights and all other state come from the file. The result is bit for bit that of an uninterrupted run,
     /// including the history of the first epochs. [`Fit::epochs`] is the total and may be larger than before; log
-    /// points and checkpoints may differ too. On another device, engine or version the last bits may differ, and the
-    /// log warns of it. To continue with other settings, [`load`](Self::load) the file: this takes the last weights,
+    /// points and checkpoints may differ too. On another device, engine or version the last bits may differ, and a
+    /// warning is logged. To continue with other settings, [`load`](Self::load) the file: this takes the last weights,
     /// without the optimizer state.
     ///
     /// # Errors
@@ -151,13 +151,13 @@ impl Model {
         self.train_blocking(Some(path.as_ref()), data, fit, &mut |log| answer(&on_log(log)))
     }
 
-    /// Recovers a training run that ended because the device was lost, hung, or its driver failed. It reopens the device,
-    /// which the model then uses, and resumes from the last [`Checkpoint`](crate::Checkpoint), or starts again if there
-    /// was none yet. The result is bit by bit that of a training run without the fault. Pass the same data and settings as
-    /// before.
+    /// Recovers a training run that ended because the device was lost, hung, or its driver failed. It reopens the
+    /// device, which the model then uses, and resumes from the last [`Checkpoint`](crate::Checkpoint), or starts again
+    /// if there was none yet. The result is bit for bit that of a training run without the fault. Pass the same data
+    /// and settings as before.
     ///
     /// # Errors
-    /// [`Error::Setting`] if no training was interrupted by an error that [needs a new
+    /// [`Error::Setting`] if no training run was interrupted by an error that [needs a new
     /// device](Error::needs_new_device); the errors of [`Device::reopen`](crate::Device::reopen) and
     /// [`resume`](Self::resume). It can then be called again.
     ///
@@ -204,7 +204,7 @@ impl Model {
         let Some(Interrupted { checkpoint }) = self.interrupted.clone() else {
             return Err(Error::Setting {
                 what: "recover".into(),
-                expected: "a training that a fault of the device has ended".into(),
+                expected: "a training run that ended because of a device fault".into(),
                 got: "none".into(),
             });
         };

@@ -152,15 +152,15 @@ impl Network {
         }
         for (i, layer) in self.layers.iter().enumerate() {
             if let Some(decay) = layer.weight_decay.filter(|decay| !((*decay as f32).is_finite() && *decay >= 0.0)) {
-                return Err(setting(format!("weight_decay of layer {i}"), "a finite number from 0 on", decay.to_string()));
+                return Err(setting(format!("weight_decay of layer {i}"), "a finite number of at least 0", decay.to_string()));
             }
             if layer.activation == Activation::Softmax && i != last {
-                return Err(setting(format!("the activation of layer {i}"), "softmax in the last layer alone", "softmax".into()));
+                return Err(setting(format!("the activation of layer {i}"), "softmax only in the last layer", "softmax".into()));
             }
             layer.activation.check()?;
             let same_name = |other: &&Dense| other.activation.name() == layer.activation.name();
             if self.layers[..i].iter().find(same_name).is_some_and(|other| other.activation != layer.activation) {
-                let got = format!("two that differ, named {}", layer.activation.name());
+                let got = format!("two different ones named {}", layer.activation.name());
                 return Err(setting("activations".into(), "one of each name", got));
             }
         }

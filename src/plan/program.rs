@@ -14,8 +14,8 @@ use super::tensors::{BINDING, BUFFER, Buffer, Flat, Id, PlannedTensor, check_byt
 use crate::error::Error;
 use crate::kernel::{Limits, WORKGROUP_SIZE};
 
-/// The version of the planner. Raise it with any change after which a training run gives different bits. Checkpoints store
-/// it.
+/// The version of the planner. Raise it with any change after which a training run gives different bits. Checkpoints
+/// store it.
 pub const VERSION: u32 = 1;
 
 /// The dispatches of a step, and the tensors they work on.

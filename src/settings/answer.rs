@@ -1,7 +1,7 @@
 //! What a log callback returns.
 
 /// What the closure of [`fit_with`](crate::Model::fit_with) may return: nothing, or
-/// [`ControlFlow`](std::ops::ControlFlow) to stop the training.
+/// [`ControlFlow`](std::ops::ControlFlow) to stop training.
 pub trait Answer {
     /// Whether training continues.
     fn continues(&self) -> bool;

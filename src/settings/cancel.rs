@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A switch to cancel a training run from another thread.
-///
-/// The training ends after the current step, or within a quarter of a second of device time if steps are shorter. The
-/// weights reached by then stay, unless early stopping restores the best weights. The history contains complete epochs
-/// only: an epoch that was interrupted, or whose validation rows were not measured, is not in it, and no [`Checkpoint`]
-/// is written of it. A training run that had already ended was not cancelled; its [`Ended`](crate::Ended) gives the actual
-/// reason.
+/// A switch to cancel a training run from another thread. Training ends after the current step, or within a quarter of
+/// a second of device time if steps are shorter. The model keeps the weights reached by then, unless early stopping
+/// restores the best weights. The history contains only complete epochs: an epoch that was interrupted, or whose
+/// validation rows were not evaluated, is left out, and no [`Checkpoint`] is written for it. If training had already
+/// ended, [`Ended`](crate::Ended) gives the actual reason.
 ///
 /// ```
 /// use shaderprop::{Cancel, Fit};

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-/// Saves the complete state of a training run to a file, so that [`Model::resume`](crate::Model::resume) can continue after
-/// any interruption. The state is the weights, the optimizer state, the progress of the schedule and of early stopping,
-/// and the history. On the same device the final result is bit by bit that of a training run without interruption.
+/// Saves the complete state of a training run to a file, so that [`Model::resume`](crate::Model::resume) can continue
+/// after any interruption. The state is the weights, the optimizer state, the progress of the schedule and of early
+/// stopping, and the history. On the same device the final result is bit for bit that of an uninterrupted run.
 ///
 /// A checkpoint is written at a fixed number of epochs and at the end. Each one replaces the one before atomically.
 /// [`Model::load`](crate::Model::load) can load the weights from it.
@@ -34,8 +34,8 @@ impl Checkpoint {
         self
     }
 
-    /// Sets whether a new training run may replace an existing file. The default is false. A training run that is resumed from
-    /// the file always replaces it.
+    /// Sets whether a new training run may replace an existing file. The default is false. A training run that is
+    /// resumed from the file always replaces it.
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;

@@ -1,6 +1,6 @@
 //! Stopping before the last epoch.
 
-/// Stops a training run before the last epoch when the watched loss has not improved for some epochs. The watched loss is
+/// Stops training before the last epoch when the monitored loss has not improved for some epochs. The monitored loss is
 /// that of the validation rows if there are any, and otherwise the training loss.
 ///
 /// ```
@@ -28,7 +28,7 @@ impl EarlyStopping {
         self
     }
 
-    /// Sets whether the weights of the best epoch are restored at the end. The default is true. Their snapshot stays on
+    /// Sets whether the weights of the best epoch are restored at the end. The default is true. The snapshot is kept on
     /// the device.
     #[must_use]
     pub fn restore_best(mut self, restore: bool) -> Self {

@@ -21,14 +21,14 @@ use crate::network::{Loss, Network, Optimizer};
 /// |---|---|---|
 /// | `loss` | [`Loss::MeanSquaredError`] | the loss to minimise |
 /// | `optimizer` | [`Optimizer::Sgd`] | how a step updates the weights |
-/// | `learning_rate` | the optimizer's | the size of a step |
+/// | `learning_rate` | the optimizer's default | the size of a step |
 /// | `schedule`, `warm_up` | constant, none | how the learning rate changes |
-/// | `weight_decay` | the optimizer's | how strongly weights are pulled towards 0 |
+/// | `weight_decay` | the optimizer's default | how strongly weights are pulled towards 0 |
 /// | `clip_norm` | none | the maximum norm of all gradients together |
 /// | `epochs` | 1 | the number of passes over the data |
 /// | `batch_size` | all rows | the number of rows in a step |
 /// | `shuffle`, `seed` | true, 0 | the row order, and the seed of shuffling, dropout and the split |
-/// | `sample_weights`, `class_weights` | none | how much a row counts |
+/// | `sample_weights`, `class_weights` | none | how much each row counts |
 /// | `metrics` | none | what is measured in addition to the loss |
 /// | `validation_split`, `validation_data`, `stratify` | none | validation rows, which are not trained on |
 /// | `early_stopping` | none | when to stop before the last epoch |
@@ -37,7 +37,7 @@ use crate::network::{Loss, Network, Optimizer};
 /// | `log_interval` | never | log at about a fixed time interval |
 /// | `log_weights` | false | whether a log contains the weights |
 /// | `cancel` | none | a switch to cancel from another thread |
-/// | `checkpoint` | none | a file from which the training can be resumed |
+/// | `checkpoint` | none | a file from which training can be resumed |
 /// | `engine` | whichever is faster | which engine trains, on a device that runs shaders |
 ///
 /// ```
@@ -172,8 +172,8 @@ impl Fit {
         self
     }
 
-    /// Sets the maximum norm of the gradient. All gradients are scaled by one factor so that the root of the sum of all
-    /// their squares is at most this.
+    /// Sets the maximum norm of the gradient. If the norm over all parameters is larger, all gradients are scaled down
+    /// by the same factor to reach it.
     #[must_use]
     pub fn clip_norm(mut self, norm: f64) -> Self {
         self.clip_norm = Some(norm);
@@ -187,8 +187,8 @@ impl Fit {
         self
     }
 
-    /// Sets the number of rows in a step, at least 1. More than there are means all rows. The last batch of an epoch
-    /// may be smaller. By default each step takes all rows.
+    /// Sets the number of rows in a step, at least 1. A number larger than the number of rows means all rows. The last
+    /// batch of an epoch may be smaller. By default each step takes all rows.
     #[must_use]
     pub fn batch_size(mut self, rows: usize) -> Self {
         self.batch_size = Some(rows);
@@ -239,8 +239,8 @@ impl Fit {
     }
 
     /// Holds out a share of the rows, between 0 and 1, and validates on it after every epoch. The rows are drawn with
-    /// the seed and all count the same. Another seed draws other rows: a second `fit` with another seed trains on some
-    /// rows that were held out before.
+    /// the seed and all count the same. A different seed draws different rows: a second `fit` with a different seed
+    /// trains on some rows that were held out before.
     #[must_use]
     pub fn validation_split(mut self, share: f64) -> Self {
         self.validation = Some(Validation::Split(share));
@@ -275,14 +275,14 @@ impl Fit {
         self
     }
 
-    /// Sets a switch to cancel the training from another thread.
+    /// Sets a switch to cancel training from another thread.
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = Some(cancel.clone());
         self
     }
 
-    /// Sets a file from which the training can be resumed.
+    /// Sets a file from which training can be resumed.
     #[must_use]
     pub fn checkpoint(mut self, checkpoint: Checkpoint) -> Self {
         self.checkpoint = Some(checkpoint);
@@ -306,7 +306,7 @@ impl Fit {
     }
 
     /// Logs at about this time interval, instead of at a fixed number of epochs. The first and the last epoch are log
-    /// points; between two log points as many epochs pass as take that time. The results do not depend on it.
+    /// points; between two log points there are as many epochs as fit into that time. The results do not depend on it.
     #[must_use]
     pub fn log_interval(mut self, interval: Duration) -> Self {
         self.log_interval = Some(interval);
@@ -356,7 +356,7 @@ impl Fit {
             return Err(setting("the epochs between checkpoints", "at least 1", "0".into()));
         }
         if !((self.decay() as f32).is_finite() && self.decay() >= 0.0) {
-            return Err(setting("weight_decay", "a finite number from 0 on", self.decay().to_string()));
+            return Err(setting("weight_decay", "a finite number of at least 0", self.decay().to_string()));
         }
         if let Some(norm) = self.clip_norm.filter(|norm| !((*norm as f32).is_normal() && *norm > 0.0)) {
             return Err(setting("clip_norm", "a positive number that an f32 can hold", norm.to_string()));
@@ -376,7 +376,7 @@ impl Fit {
                 return Err(setting("patience", "at least 1 epoch", "0".into()));
             }
             if !(stopping.min_delta.is_finite() && stopping.min_delta >= 0.0) {
-                return Err(setting("min_delta", "a finite number from 0 on", stopping.min_delta.to_string()));
+                return Err(setting("min_delta", "a finite number of at least 0", stopping.min_delta.to_string()));
             }
         }
         if let Some(Validation::Split(share)) = self.validation

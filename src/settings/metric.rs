@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::network::Loss;
 use crate::network::Network;
 
-/// A metric of a network's outputs, measured in addition to the loss. The device counts and sums; predictions are not
-/// read back.
+/// A metric of a network's outputs, computed in addition to the loss. The device does the counting and summing;
+/// predictions are not read back.
 ///
 /// If the last layer is a softmax or the loss is categorical cross-entropy, the class of a row is its largest output.
 /// Otherwise each output is an independent yes-or-no answer: yes above 0.5, with a target of 0 or 1.
@@ -20,9 +20,9 @@ use crate::network::Network;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Metric {
-    /// The share of rows, or of yes-or-no answers, that are correct.
+    /// The fraction of rows, or of yes-or-no answers, that are correct.
     Accuracy,
-    /// The share of rows whose class is among the k largest outputs. For classes only.
+    /// The fraction of rows whose class is among the k largest outputs. For classes only.
     TopK(usize),
     /// True positives / predicted positives: for yes, or averaged over the classes. 0 where nothing was predicted
     /// positive.
@@ -127,7 +127,7 @@ impl Metric {
             expected: if classes == 0 {
                 "classes, by a softmax last".into()
             } else {
-                format!("one from 1 to {classes}, the classes")
+                format!("a number from 1 to {classes}, the number of classes")
             },
             got: k.to_string(),
         })

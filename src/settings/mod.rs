@@ -1,4 +1,4 @@
-//! Settings of a training run: `Fit` and its parts, schedules, metrics.
+//! Training settings: `Fit` and its parts, schedules, metrics.
 //!
 //! Uses `network` and `data`.
 

@@ -6,7 +6,7 @@ use crate::bits;
 use crate::error::Error;
 
 /// A learning rate schedule. The formulas are those of PyTorch's schedulers, stepped once an epoch. λ is the learning
-/// rate that is set, and e counts the epochs trained before, from 0, over all calls of `fit` with that schedule.
+/// rate of the settings, and e is the number of epochs trained so far, over all calls of `fit` with that schedule.
 ///
 /// ```
 /// use shaderprop::{Fit, Schedule};
@@ -37,15 +37,15 @@ pub enum Schedule {
         /// The minimum learning rate.
         minimum: f64,
     },
-    /// λ, multiplied by `factor` whenever the watched loss has not improved for more than `patience` epochs. An
-    /// improvement is below the best loss by at least the share `threshold`. The watched loss is that of the validation
-    /// rows if there are any.
+    /// λ, multiplied by `factor` whenever the monitored loss has not improved for more than `patience` epochs. To count
+    /// as an improvement, a loss must be below the best loss by at least the fraction `threshold` of it. The monitored
+    /// loss is that of the validation rows if there are any, and otherwise the training loss.
     ReduceOnPlateau {
         /// The factor of each reduction.
         factor: f64,
         /// The number of epochs without improvement that are tolerated.
         patience: usize,
-        /// The share of the best loss by which a loss must be lower to count as an improvement. PyTorch's default is
+        /// The fraction of the best loss by which a loss must be lower to count as an improvement. PyTorch's default is
         /// 1e-4.
         threshold: f64,
         /// The number of epochs after a reduction that do not count as epochs without improvement.
@@ -150,7 +150,7 @@ impl Schedule {
             return refuse(name, "a number from 0 to 1", value.to_string());
         }
         if let Some(value) = minimum.filter(|value| !((*value as f32).is_finite() && *value >= 0.0)) {
-            return refuse("minimum", "a finite number from 0 on", value.to_string());
+            return refuse("minimum", "a finite number of at least 0", value.to_string());
         }
         match count {
             Some((name, 0)) => refuse(name, "at least 1 epoch", "0".into()),

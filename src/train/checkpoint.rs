@@ -86,14 +86,14 @@ pub fn circumstances(device: &Device, engine: Engine) -> BTreeMap<String, String
 }
 
 impl Resumed {
-    /// Warns in the log if the training is resumed under other circumstances.
+    /// Logs a warning if the engine, the device or a version is a different one.
     pub fn compare(&self, start: &Start<'_>, engine: Engine) {
         for (name, is) in circumstances(start.device, engine) {
             let was = self.circumstances.get(&name).map_or("none", String::as_str);
             if was != is {
                 let path = self.path.display();
                 log::warn!(
-                    "{path}: resumed with another {name} (it was {was}, and is {is}): the last bits may be others than without the stop"
+                    "{path}: resumed with a different {name} (it was {was}, and is {is}): the last bits may differ from those of an uninterrupted run"
                 );
             }
         }
@@ -115,7 +115,7 @@ impl Saver {
         if matches!(Format::of(&checkpoint.path), Ok(Format::Npz | Format::Onnx | Format::Json | Format::C)) {
             return Err(Error::Setting {
                 what: "the name of a checkpoint".into(),
-                expected: "one that does not end as another format's does".into(),
+                expected: "one without the extension of another format".into(),
                 got: checkpoint.path.display().to_string(),
             });
         }
@@ -226,19 +226,19 @@ fn columns(history: &History) -> Vec<(String, &[f64])> {
 
 /// Reads a checkpoint of a training run with these settings.
 pub fn read(path: &Path, start: &Start<'_>, settings: &BTreeMap<String, String>, fit: &Fit) -> Result<Resumed, Error> {
-    let expected = "a checkpoint of this training";
+    let expected = "a checkpoint of this training run";
     let refuse = |message: String| Error::file(path, expected, message);
     let contents = file::checkpoint::read(path).map_err(|why| Error::file(path, expected, why))?;
-    let described = contents.metadata.get(KEY).ok_or_else(|| refuse("a file that shaderprop did not write".into()))?;
+    let described = contents.metadata.get(KEY).ok_or_else(|| refuse("a file not written by shaderprop".into()))?;
     let mut description = Description::parse(described).map_err(refuse)?;
-    let progress = description.training.take().ok_or_else(|| refuse("a model, which Model::load loads".into()))?;
+    let progress = description.training.take().ok_or_else(|| refuse("a model, to be loaded with Model::load".into()))?;
     verify(&contents, described).map_err(refuse)?;
     let other = |message: String| Error::OtherTraining { path: path.display().to_string(), message };
     let network = NetworkText::of(start.network);
     if description.network != network {
         let (was, is) = (description.network.sizes(), network.sizes());
-        let differ = if was == is { ", which differs otherwise than in its sizes" } else { "" };
-        return Err(other(format!("one of a network {was}, where the model's is {is}{differ}")));
+        let differ = if was == is { " and differs in other ways" } else { "" };
+        return Err(other(format!("whose network is {was}, but the model's is {is}{differ}")));
     }
     // The data comes last, because other settings, such as a seed, change its fingerprint too.
     let mut in_order: Vec<_> = settings.iter().collect();
@@ -246,17 +246,17 @@ pub fn read(path: &Path, start: &Start<'_>, settings: &BTreeMap<String, String>,
     let differs = |(name, value): &&(&String, &String)| progress.settings.get(*name) != Some(*value);
     if let Some((name, value)) = in_order.iter().find(differs).filter(|(name, _)| !name.ends_with("data")) {
         let was = progress.settings.get(*name).map_or("none", String::as_str);
-        return Err(other(format!("one with another setting of {name}: it was {was}, and is {value}")));
+        return Err(other(format!("whose {name} differs: it was {was}, and is {value}")));
     }
     if description.preprocessing().map_err(refuse)?.as_ref() != start.preprocessing {
-        return Err(other("one with another preprocessing than the model's".into()));
+        return Err(other("whose preprocessing differs from the model's".into()));
     }
     if let Some((name, value)) = in_order.iter().find(differs) {
         let was = progress.settings.get(*name).map_or("none", String::as_str);
-        return Err(other(format!("one with another setting of {name}: it was {was}, and is {value}")));
+        return Err(other(format!("whose {name} differs: it was {was}, and is {value}")));
     }
     if progress.done > fit.epochs {
-        return Err(other(format!("one after {} epochs, where {} are asked for in all", progress.done, fit.epochs)));
+        return Err(other(format!("written after {} epochs, but the settings ask for {} in all", progress.done, fit.epochs)));
     }
     let resumed = Found { path, contents: &contents, description: &description, progress: &progress }
         .restore(start, fit)
@@ -315,7 +315,7 @@ impl Found<'_> {
         let counted = state.schedule_began <= state.epochs && done as u64 <= state.epochs && state.steps <= MOST_COUNTED;
         let watched = progress.since_best <= done && progress.best_epoch.is_none_or(|epoch| (1..=done).contains(&epoch));
         if !counted || !watched || !state.plateau.is_after(state.epochs - state.schedule_began) {
-            return Err("one whose counts of epochs and steps contradict each other".into());
+            return Err("a checkpoint whose counts of epochs and steps contradict each other".into());
         }
         let watch = Watch {
             best: Some(progress.best_loss).filter(|loss| !loss.is_nan()),

@@ -21,7 +21,7 @@ pub struct History {
     pub validation_metrics: BTreeMap<String, Vec<f64>>,
     /// The learning rate of each epoch's last step.
     pub learning_rate: Vec<f64>,
-    /// The epoch with the best watched loss, counted from 1; only with early stopping.
+    /// The epoch with the best monitored loss, counted from 1; only with early stopping.
     pub best_epoch: Option<usize>,
     /// Why training ended.
     pub ended: Ended,
@@ -36,9 +36,9 @@ pub enum Ended {
     /// All epochs are done.
     #[default]
     Finished,
-    /// The watched loss no longer improved.
+    /// The monitored loss no longer improved.
     EarlyStopping,
-    /// The training was [cancelled](crate::Cancel).
+    /// Training was [cancelled](crate::Cancel).
     Cancelled,
     /// The closure of [`fit_with`](crate::Model::fit_with) stopped it.
     ByCallback,

@@ -1,6 +1,6 @@
 //! Training: the loop, its start and its results, stopping, checkpoints.
 //!
-//! Uses `engine`, `file` (a checkpoint's bytes) and the rooms below them.
+//! Uses `engine`, `file` (a checkpoint's bytes) and the modules below them.
 
 mod checkpoint;
 mod diverged;

@@ -6,8 +6,8 @@ use crate::memory::Reserve;
 use crate::network::Layout;
 use crate::settings::Fit;
 
-/// An engine in a training run, with the host memory for its results. The memory is reserved early, so that a long training run
-/// does not fail at its end.
+/// An engine in a training run, with the host memory for its results. The memory is reserved early, so that a long
+/// training run does not fail at its end.
 pub struct Readout {
     pub engine: Running,
     bytes: u64,

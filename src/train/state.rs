@@ -22,7 +22,8 @@ pub struct State {
 }
 
 impl State {
-    /// The state from which a training run with these settings continues. A different optimizer or schedule starts afresh.
+    /// The state from which a training run with these settings continues. A different optimizer or schedule starts
+    /// afresh.
     pub fn continued(&self, fit: &Fit) -> Self {
         let mut state = self.clone();
         if state.optimizer != fit.optimizer {

@@ -1,4 +1,4 @@
-//! The summary of a network and of the memory that its training takes, before anything is allocated.
+//! The summary of a network and of the memory that training needs, before anything is allocated.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,8 +13,8 @@ use crate::kernel::{Limits, Weights};
 use crate::network::Network;
 use crate::settings::{Fit, Validation};
 
-/// Summarises a network and the memory that its training takes, as returned by
-/// [`Model::summary`](crate::Model::summary). It implements `Display`.
+/// Summarises a network and the memory that training needs, as returned by [`Model::summary`](crate::Model::summary).
+/// It implements `Display`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Summary {

@@ -1,6 +1,6 @@
 //! The trainer: training inside an application, on its device and in its command buffers.
 //!
-//! Uses `model`, from whose weights it starts, and the rooms below.
+//! Uses `model`, from whose weights it starts, and the modules below.
 
 mod clock;
 mod readback;

@@ -30,7 +30,7 @@ impl Drop for Reporter {
     fn drop(&mut self) {
         let mut state = lock(&self.0);
         if matches!(*state, Mapped::Away) {
-            *state = Mapped::Back(Err("the command buffer was thrown away".into()));
+            *state = Mapped::Back(Err("the command buffer was dropped".into()));
         }
     }
 }

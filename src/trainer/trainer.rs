@@ -19,13 +19,12 @@ use crate::network::{Layout, Network};
 use crate::settings::{EngineChoice, Fit};
 use crate::train::{self, State, Task};
 
-/// Trains a network on an application's own wgpu device, between the application's own work.
-///
-/// It records training steps into the application's command buffers. It installs no handler on the device, never polls
-/// it and never submits to its queue. Errors outside its calls are therefore reported to the application, and so is the
-/// loss of the device, which the application [passes on](Self::device_lost) to the trainer. Recorded steps run when the
-/// application submits them, in the order of submission. If a command buffer is dropped, its steps are lost; later
-/// steps continue as if they had run, and the loss of that epoch is invalid.
+/// Trains a network on an application's own wgpu device, between the application's own work. It records training steps
+/// into the application's command buffers. It installs no handlers on the device, never polls it and never submits to
+/// its queue. Errors outside its calls are therefore reported to the application. So is the loss of the device, of
+/// which the application [informs](Self::device_lost) the trainer. Recorded steps run when the application submits
+/// them, in the order of submission. If a command buffer is dropped, its steps are lost; later steps continue as if
+/// they had run, and the loss of that epoch is invalid.
 ///
 /// [`record_weights`](Self::record_weights) reads weights back; the optimizer state and the number of epochs stay with
 /// the trainer. The application has to check whether the loss is still finite.
@@ -87,8 +86,8 @@ const LOSS_SLOTS: [usize; 2] = [0, 64];
 
 impl Trainer {
     /// The features of an adapter that training can use; request them together with the application's own. They are
-    /// subgroups on software adapters, and timestamps, with which [`record_for`](Self::record_for) measures. Training
-    /// also works without them.
+    /// subgroups on software adapters, and timestamps, which [`record_for`](Self::record_for) uses to measure time.
+    /// Training also works without them.
     pub fn required_features(adapter: &wgpu::Adapter) -> wgpu::Features {
         gpu::features(adapter)
     }
@@ -111,15 +110,14 @@ impl Trainer {
 
     /// Creates a trainer on an application's device. It copies the model's weights, and uploads the rows once: `inputs`
     /// of shape (rows, inputs), `targets` as for [`Model::fit`]. The model's own device does not matter and may be
-    /// [`Device::cpu`](crate::Device::cpu).
-    ///
-    /// It uses the settings of steps: loss, optimizer, learning rate, warm-up and schedule, weight decay, clipping,
-    /// batches and their order, sample and class weights. The application decides how many epochs there are.
+    /// [`Device::cpu`](crate::Device::cpu). It uses the settings of single steps: loss, optimizer, learning rate,
+    /// warm-up and schedule, weight decay, clipping, batches and their order, sample and class weights. The application
+    /// decides how many epochs there are.
     ///
     /// # Errors
-    /// The same as [`Model::fit`] for rows and settings; [`Error::Setting`] for settings of a whole training run (metrics,
-    /// validation, early stopping, a schedule that watches the loss, log points, cancelling, checkpoints, the fused
-    /// engine); [`Error::TooLarge`] for rows that exceed the device's limits; [`Error::OutOfMemory`] and
+    /// The same as [`Model::fit`] for rows and settings; [`Error::Setting`] for settings of a whole training run
+    /// (metrics, validation, early stopping, a schedule that watches the loss, log points, cancelling, checkpoints, the
+    /// fused engine); [`Error::TooLarge`] for rows that exceed the device's limits; [`Error::OutOfMemory`] and
     /// [`Error::Shader`].
     pub fn from_device<'x, 'y>(
         device: &wgpu::Device,
@@ -221,7 +219,7 @@ impl Trainer {
     /// time of a step is known.
     ///
     /// On a device with [`required_features`](Self::required_features), timestamps measure that time once the
-    /// application has polled. Otherwise the application reports it with [`took`](Self::took).
+    /// application has polled. Otherwise the application reports it with [`report_time`](Self::report_time).
     ///
     /// # Errors
     /// The same as [`record_steps`](Self::record_steps).
@@ -316,8 +314,8 @@ impl Trainer {
         Readback::record(&self.gpu, encoder, self.parameters(), &self.layout)
     }
 
-    /// Reports the loss of the device, as received by the application's own handler. Everything recorded later fails
-    /// with it.
+    /// Reports the loss of the device, as received by the application's own handler. All later calls that record return
+    /// this error.
     pub fn device_lost(&self, message: &str) {
         self.gpu.lost(message);
     }
@@ -348,8 +346,8 @@ fn check(fit: &Fit, network: &Network) -> Result<(), Error> {
         None => Ok(()),
         Some((what, _)) => Err(Error::Setting {
             what: format!("{what} in a Trainer"),
-            expected: "settings of single steps, for the application decides when to train and when to stop".into(),
-            got: "one of a whole training".into(),
+            expected: "only settings of single steps, because the application decides when to train and when to stop".into(),
+            got: "one of a whole training run".into(),
         }),
     }
 }

@@ -152,7 +152,7 @@ fn said(error: &Error) -> &'static [&'static str] {
         Error::NoAdapter => &["no GPU adapter", "; install", "driver"],
         Error::UnknownDevice { .. } => &["unknown device `", "; choose auto, hardware, software, cpu or "],
         Error::UnknownTensor { .. } => &["unknown tensor `", "; choose one of layers.0"],
-        Error::UnknownColumn { .. } => &["unknown column `", "; choose one that is there ("],
+        Error::UnknownColumn { .. } => &["unknown column `", "; choose an existing one ("],
         Error::Member { error, .. } => said(error),
         Error::File { cause: None, .. } => &[": expected ", ", got: ", "; check the file"],
         Error::File { .. } => match error.io_kind() {
@@ -166,8 +166,8 @@ fn said(error: &Error) -> &'static [&'static str] {
             Some(ErrorKind::PermissionDenied) => &["cannot be written: ", "; change the permissions"],
             _ => &["cannot be written: ", "choose another place"],
         },
-        Error::Exists { .. } => &["there is a file of that name already", "; choose another name, or allow overwriting"],
-        Error::OtherTraining { .. } => &["a checkpoint of another training, ", "; resume with ", "or start a new training"],
+        Error::Exists { .. } => &["the file already exists", "; choose another name, or allow overwriting"],
+        Error::OtherTraining { .. } => &["the checkpoint of a different training run, ", "; resume with ", "or start a new one"],
         Error::Export { .. } => &["cannot represent ", "; change the network or the preprocessing"],
         Error::NeedsAdapter { .. } => &["needs shaders", "; choose a GPU or a software adapter"],
         Error::Diverged { .. } => &["training diverged: ", "; lower the learning rate (", "scale the inputs"],
@@ -177,7 +177,7 @@ fn said(error: &Error) -> &'static [&'static str] {
         Error::OutOfMemory { .. } => &["out of memory for ", " bytes are needed", "; use fewer rows"],
         Error::DeviceLost { .. } => &["device lost: ", "; reopen it, or call `Model::recover`"],
         Error::DeviceFailed { .. } => &["device failed: ", "; reopen it, or call `Model::recover`"],
-        Error::Timeout { .. } => &["was not done within ", "; reopen the device, or call `Model::recover`"],
+        Error::Timeout { .. } => &["did not finish within ", "; reopen the device, or call `Model::recover`"],
         Error::Panicked { .. } => &["panicked: ", "; reopen the device, or call `Model::recover`"],
         other => panic!("what does it say? {other:?}"),
     }

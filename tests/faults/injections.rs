@@ -144,8 +144,8 @@ fn judge(injection: &Injection, output: Result<Output, String>, right: &str) -> 
     }
     let lost = stderr.lines().any(|line| line.starts_with("lost: "));
     // A lack of memory, which says of how much.
-    let memory = stderr.lines().all(|line| line.contains(" bytes are needed, and "));
-    if injection.code == 0 && !(lost && stderr.contains("was not done within 60 s")) {
+    let memory = stderr.lines().all(|line| line.contains(" bytes are needed, but only "));
+    if injection.code == 0 && !(lost && stderr.contains("did not finish within 60 s")) {
         return wrong("a device that hangs is not given up after a minute");
     }
     match (code, stderr.lines().next().map(|line| line.split(':').next().unwrap_or_default())) {

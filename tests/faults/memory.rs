@@ -77,7 +77,7 @@ pub fn run(_long: bool) -> Vec<String> {
     let results = common::each(&levels, |_, kilobytes| -> Result<String, String> {
         let Output { code, stdout, stderr } = limited(Some(*kilobytes))?;
         // It says how much was needed, and how much of that there was.
-        let amounts = |line: &&str| is_sentence(line) && line.contains(" bytes are needed, and ");
+        let amounts = |line: &&str| is_sentence(line) && line.contains(" bytes are needed, but only ");
         let error = stderr.lines().find(amounts).unwrap_or_default().to_owned();
         match code {
             Some(3) if stdout.ends_with("the same\n") && !error.is_empty() && stderr.lines().count() == 1 => Ok(error),

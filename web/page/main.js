@@ -32,7 +32,7 @@ let wanted = false;
 let again = false;
 let recoveries = 3;
 
-const idle = 'Train, then draw with the pointer, or with arrow keys (shift draws) and space.';
+const idle = 'Train, then draw with the pointer, or with the arrow keys (Shift draws) and the space bar.';
 const says = { beginning: '', training: 'Training …', explaining: 'Training up to that epoch …', sweeping: 'Training …', saving: '', predicting: '', reading: 'Reading …' };
 
 /** Shows an error in the page. */

@@ -97,10 +97,10 @@ fn elements(mut file: impl Read, shape: &[usize], (kind, size): (Kind, usize), b
     let mut data = Vec::new();
     file.by_ref().take(bytes as u64).read_to_end(&mut data).map_err(|error| error.to_string())?;
     if data.len() != bytes {
-        return Err(format!("{} bytes of data where the shape {shape:?} has {bytes}", data.len()));
+        return Err(format!("{} bytes of data, but the shape {shape:?} needs {bytes}", data.len()));
     }
     if file.read(&mut [0]).map_err(|error| error.to_string())? != 0 {
-        return Err(format!("more data than the shape {shape:?} has"));
+        return Err(format!("more data than the shape {shape:?} needs"));
     }
     let value = |bytes: &[u8]| -> f32 {
         let mut word = [0u8; 8];
@@ -118,7 +118,7 @@ fn elements(mut file: impl Read, shape: &[usize], (kind, size): (Kind, usize), b
         }
     };
     let mut values = Vec::new();
-    values.try_reserve_exact(bytes / size).map_err(|_| format!("a shape of {shape:?}, for which there is no memory"))?;
+    values.try_reserve_exact(bytes / size).map_err(|_| format!("a shape of {shape:?}, for which there is not enough memory"))?;
     values.extend(data.chunks_exact(size).map(value));
     Ok(values)
 }

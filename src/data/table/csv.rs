@@ -118,7 +118,7 @@ impl TableReader {
         if let Some(delimiter) = csv.delimiter.filter(|delimiter| !delimiter.is_ascii() || b"\"\r\n".contains(delimiter)) {
             return Err(Error::Setting {
                 what: "the delimiter of a table".into(),
-                expected: "an ASCII character that is no quote and ends no line".into(),
+                expected: "an ASCII character other than a quote or a line ending".into(),
                 got: format!("{:?}", char::from(delimiter)),
             });
         }
@@ -143,7 +143,7 @@ impl TableReader {
         }
         let cells = reader.record.len();
         if cells > MOST_COLUMNS {
-            return Err(reader.refuse(format!("{cells} columns, of at most {MOST_COLUMNS}")));
+            return Err(reader.refuse(format!("{cells} columns, but at most {MOST_COLUMNS} are allowed")));
         }
         reader.names = match header {
             true => reader.record.iter().map(str::to_owned).collect(),
@@ -216,7 +216,7 @@ impl TableReader {
         if self.lines.is_behind(self.records.position().byte()) {
             return match self.lines.are_over() {
                 true => Ok(None),
-                false => Err(self.refuse(format!("a quote that does not end, in a row that begins in line {line}"))),
+                false => Err(self.refuse(format!("a quote that is never closed, in a row that begins in line {line}"))),
             };
         }
         // The text ended, but the appended record did not come back: the text is malformed in a way not foreseen here.
@@ -225,7 +225,7 @@ impl TableReader {
         }
         let (cells, columns) = (self.record.len(), self.names.len());
         if columns > 0 && cells != columns {
-            return Err(self.refuse(format!("{cells} cells in line {line}, where the lines before have {columns}")));
+            return Err(self.refuse(format!("{cells} cells in line {line}, but {columns} in the lines before")));
         }
         Ok(Some(line))
     }

@@ -115,7 +115,7 @@ impl Preprocessing {
             if listed.contains(&target) {
                 return Err(Error::Setting {
                     what: format!("{what} columns"),
-                    expected: "others than the target".into(),
+                    expected: "columns other than the target".into(),
                     got: table.names[target].clone(),
                 });
             }
@@ -490,8 +490,8 @@ fn fit_categories(table: &Table, column: usize, columns: &Columns) -> Result<Fea
     if names.len() > MOST_CATEGORIES {
         let word = cells.iter().find(|cell| cell.parse::<f64>().is_err()).unwrap_or(&cells[0]);
         return Err(Error::Setting {
-            what: format!("column `{}`, which is one of categories for `{word}` in it", table.names[column]),
-            expected: format!("at most {MOST_CATEGORIES} different ones; drop it or correct it"),
+            what: format!("column `{}`, which is categorical because it contains `{word}`", table.names[column]),
+            expected: format!("at most {MOST_CATEGORIES} categories; drop the column or correct it"),
             got: names.len().to_string(),
         });
     }

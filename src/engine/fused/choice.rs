@@ -50,17 +50,17 @@ pub fn choose(frame: &Frame<'_>) -> Choice {
     let not = |reason: String| Choice { fused: None, reason };
     let fit = frame.fit;
     if fit.engine == EngineChoice::Staged {
-        return not("it was asked for".into());
+        return not("it was requested".into());
     }
     let differing = Differing { weights: frame.rows.weights == Weights::Given, decay: fit.decay() != 0.0, ends: false };
     let observed = frame.validation.is_some() || frame.scores != Scores::default();
     let taken = match observed {
-        true => Err("the fused engine measures nothing but the loss".into()),
+        true => Err("the fused engine supports neither metrics nor validation".into()),
         false => kernel(frame.network, fit, frame.rows.count, differing, &frame.limits),
     };
     match taken {
         Err(reason) => not(reason),
-        Ok(fused) if fit.engine == EngineChoice::Fused => Choice { fused: Some(fused), reason: "it was asked for".into() },
+        Ok(fused) if fit.engine == EngineChoice::Fused => Choice { fused: Some(fused), reason: "it was requested".into() },
         Ok(fused) => match pays(&fused, &frame.limits) {
             Ok(reason) => Choice { fused: Some(fused), reason },
             Err(reason) => not(reason),
@@ -72,13 +72,13 @@ pub fn choose(frame: &Frame<'_>) -> Choice {
 pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, limits: &Limits) -> Result<Fused, String> {
     let dropout = network.input_dropout() > 0.0 || network.layers().iter().any(|layer| layer.dropout > 0.0);
     if dropout {
-        return Err("the fused engine has no dropout".into());
+        return Err("the fused engine does not support dropout".into());
     }
     if fit.clip_norm.is_some() {
         return Err("the fused engine does not clip gradients".into());
     }
     if network.layers().iter().all(|layer| layer.frozen) {
-        return Err("no layer is trained".into());
+        return Err("all layers are frozen".into());
     }
     let batches = Batches::of(fit, rows);
     let optimizer = &fit.optimizer;
@@ -107,20 +107,22 @@ pub fn kernel(network: &Network, fit: &Fit, rows: usize, differing: Differing, l
     }
     if fused.held() > MOST_NUMBERS {
         let got = fused.held();
-        return Err(format!("the network does not fit the registers: {got} numbers an invocation, of at most {MOST_NUMBERS}"));
+        return Err(format!(
+            "the network does not fit in the registers: {got} numbers per invocation, but at most {MOST_NUMBERS} are allowed"
+        ));
     }
     if fused.longest(limits, 1) == 0 {
-        return Err(format!("an epoch of {rows} rows is more than one dispatch may loop over"));
+        return Err(format!("one dispatch may not loop over the {rows} rows of an epoch"));
     }
     if fused.nanoseconds(limits) > LONGEST_EPOCH {
-        return Err(format!("an epoch of {rows} rows takes longer than a dispatch may"));
+        return Err(format!("an epoch of {rows} rows takes longer than a dispatch is allowed to"));
     }
     if fused.workgroup_memory() > WORKGROUP_MEMORY {
-        return Err("what its lanes tell each other does not fit the memory of a workgroup".into());
+        return Err("the values that its lanes exchange do not fit in workgroup memory".into());
     }
     let least = Size { networks: 1, kept: 0, copies: 0, longest: 1, scanned: false };
     if fused.bytes(&least, rows).1 > limits.binding.min(limits.buffer) {
-        return Err("the data does not fit a binding".into());
+        return Err("the data does not fit in a buffer binding".into());
     }
     Ok(fused)
 }
@@ -130,13 +132,13 @@ fn pays(fused: &Fused, limits: &Limits) -> Result<String, String> {
     let numbers = fused.held();
     if limits.software {
         return match fused.lanes {
-            Lanes::Memory(_) => Err("without subgroups of a fixed size the fused engine is slow on a CPU".into()),
+            Lanes::Memory(_) => Err("without subgroups of a fixed size, the fused engine is slow on a CPU".into()),
             // Measured on shapes from 2-2-1 to 64-32-10, up to 20,000 rows a step: docs/inside/performance.md.
-            _ => Ok(format!("the network fits the registers ({numbers} numbers an invocation), which are fastest on a CPU")),
+            _ => Ok(format!("the network fits in the registers ({numbers} numbers per invocation), which is fastest on a CPU")),
         };
     }
     if numbers + fused.numbers() > REGISTERS {
-        return Err(format!("{} numbers an invocation do not fit the registers of a GPU", numbers + fused.numbers()));
+        return Err(format!("{} numbers per invocation do not fit in the registers of a GPU", numbers + fused.numbers()));
     }
     // Compares the stages of a step with its rows one after the other.
     let staged = (4 + 6 * fused.layers.len()) as f64 * LAUNCH;
@@ -144,7 +146,7 @@ fn pays(fused: &Fused, limits: &Limits) -> Result<String, String> {
     let row = if fused.lanes == Lanes::One { sums } else { ROW + sums };
     let alone = row * fused.batch as f64;
     match alone < staged {
-        true => Ok("the network fits the registers, and launches would be most of the time".into()),
-        false => Err(format!("{} rows a step, one after the other, take longer than the launches of the stages", fused.batch)),
+        true => Ok("the network fits in the registers, and launches would take most of the time".into()),
+        false => Err(format!("{} rows per step, one after the other, take longer than launching the stages", fused.batch)),
     }
 }

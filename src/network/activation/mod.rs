@@ -129,7 +129,7 @@ impl Activation {
         if !fits || taken {
             return Err(Error::Setting {
                 what: "the name of a custom activation".into(),
-                expected: "ASCII letters, digits and underscores, and no built-in activation's".into(),
+                expected: "ASCII letters, digits and underscores, and not the name of a built-in activation".into(),
                 got: format!("{name:?}"),
             });
         }

@@ -25,7 +25,7 @@ impl Plan {
         if columns > LONGEST_LOOP / 4 {
             return Err(Error::TooLarge {
                 what: "classes".into(),
-                limit: format!("{}, the columns that an invocation goes over", LONGEST_LOOP / 4),
+                limit: format!("{}, the number of columns that an invocation can process", LONGEST_LOOP / 4),
                 got: columns.to_string(),
             });
         }
@@ -47,7 +47,7 @@ impl Plan {
         }
         Err(Error::TooLarge {
             what: what.into(),
-            limit: format!("{} that one workgroup adds up", LONGEST_LOOP / 2 * WORKGROUP_SIZE as usize),
+            limit: format!("{} that one workgroup can sum", LONGEST_LOOP / 2 * WORKGROUP_SIZE as usize),
             got: count.to_string(),
         })
     }

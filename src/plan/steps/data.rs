@@ -52,7 +52,7 @@ impl Plan {
         if longest > LONGEST_ROW {
             return Err(Error::TooLarge {
                 what: "a row of the data".into(),
-                limit: format!("{LONGEST_ROW} values, which a workgroup copies"),
+                limit: format!("{LONGEST_ROW} values, which a workgroup can copy"),
                 got: longest.to_string(),
             });
         }
@@ -61,7 +61,7 @@ impl Plan {
         if rows.div_ceil(most) > MOST_PIECES {
             return Err(Error::TooLarge {
                 what: format!("{prefix}data"),
-                limit: format!("{} rows, {MOST_PIECES} times as many as the device binds", MOST_PIECES.saturating_mul(most)),
+                limit: format!("{} rows, {MOST_PIECES} times as many as the device can bind", MOST_PIECES.saturating_mul(most)),
                 got: format!("{rows} rows"),
             });
         }
