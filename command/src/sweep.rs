@@ -12,6 +12,7 @@ use crate::recipe::{self, How, Task, What, metric};
 use crate::talk::{self, Failure, Talk};
 
 /// Compares learning rates by cross-validation, training every rate with every seed and fold at once
+///
 /// Scales and categories are learned from all rows. --out saves the network that was trained on all rows with the best rate.
 ///
 /// Example:

@@ -1,7 +1,9 @@
-//! The doctor checks a driver: whether it computes the same results as the CPU engine, and how fast it is. Uses `model`
-//! and the modules below it, as an application does. Drivers have bugs, and training with slightly wrong gradients may
-//! go unnoticed. An application that runs on untested machines can check their drivers once, when it is installed or
-//! when a driver changes:
+//! The doctor checks a driver: whether it computes the same results as the CPU engine, and how fast it is.
+//!
+//! Uses `model` and the modules below it, as an application does.
+//!
+//! Drivers have bugs, and training with slightly wrong gradients may go unnoticed. An application that runs on untested
+//! machines can check their drivers once, when it is installed or when a driver changes:
 //!
 //! ```
 //! use shaderprop::{Device, DeviceChoice, Error, doctor};
@@ -33,8 +35,9 @@ use crate::error::Error;
 use crate::gpu::Device;
 
 /// Checks a device by training on it. The results of each kernel are compared with those of the CPU engine, gradients
-/// with central differences, and the bits of repeated training runs with each other. This takes a few seconds. If the
-/// driver refuses an operation, this is a failure in the report, not an error of this function.
+/// with central differences, and the bits of repeated training runs with each other. This takes a few seconds.
+///
+/// If the driver refuses an operation, this is a failure in the report, not an error of this function.
 ///
 /// # Errors
 /// [`Error::NeedsAdapter`] on the CPU engine, which is the reference.

@@ -1,4 +1,6 @@
-//! Inference: prediction, evaluation, and explaining an epoch stage by stage. Uses `train` and the modules below it.
+//! Inference: prediction, evaluation, and explaining an epoch stage by stage.
+//!
+//! Uses `train` and the modules below it.
 
 mod evaluate;
 mod explain;

@@ -1,4 +1,6 @@
-//! What users work with: a model, a sweep of many models, cross-validation. Uses all modules below.
+//! What users work with: a model, a sweep of many models, cross-validation.
+//!
+//! Uses all modules below.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod cross_validation;

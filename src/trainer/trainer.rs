@@ -19,12 +19,13 @@ use crate::network::{Layout, Network};
 use crate::settings::{EngineChoice, Fit};
 use crate::train::{self, State, Task};
 
-/// Trains a network on an application's own wgpu device, between the application's own work. It records training steps
-/// into the application's command buffers. It installs no handlers on the device, never polls it and never submits to
-/// its queue. Errors outside its calls are therefore reported to the application. So is the loss of the device, of
-/// which the application [informs](Self::device_lost) the trainer. Recorded steps run when the application submits
-/// them, in the order of submission. If a command buffer is dropped, its steps are lost; later steps continue as if
-/// they had run, and the loss of that epoch is invalid.
+/// Trains a network on an application's own wgpu device, between the application's own work.
+///
+/// It records training steps into the application's command buffers. It installs no handlers on the device, never polls
+/// it and never submits to its queue. Errors outside its calls are therefore reported to the application. So is the
+/// loss of the device, of which the application [informs](Self::device_lost) the trainer. Recorded steps run when the
+/// application submits them, in the order of submission. If a command buffer is dropped, its steps are lost; later
+/// steps continue as if they had run, and the loss of that epoch is invalid.
 ///
 /// [`record_weights`](Self::record_weights) reads weights back; the optimizer state and the number of epochs stay with
 /// the trainer. The application has to check whether the loss is still finite.
@@ -110,9 +111,10 @@ impl Trainer {
 
     /// Creates a trainer on an application's device. It copies the model's weights, and uploads the rows once: `inputs`
     /// of shape (rows, inputs), `targets` as for [`Model::fit`]. The model's own device does not matter and may be
-    /// [`Device::cpu`](crate::Device::cpu). It uses the settings of single steps: loss, optimizer, learning rate,
-    /// warm-up and schedule, weight decay, clipping, batches and their order, sample and class weights. The application
-    /// decides how many epochs there are.
+    /// [`Device::cpu`](crate::Device::cpu).
+    ///
+    /// It uses the settings of single steps: loss, optimizer, learning rate, warm-up and schedule, weight decay,
+    /// clipping, batches and their order, sample and class weights. The application decides how many epochs there are.
     ///
     /// # Errors
     /// The same as [`Model::fit`] for rows and settings; [`Error::Setting`] for settings of a whole training run
