@@ -1,4 +1,4 @@
-//! The house: which room of `src` may use which, and that no large circle of files is inside one.
+//! The source layout: which module of `src` (a "room") may use which, and that there are no large import cycles within a module.
 //!
 //! It reads the paths that begin with `crate::` and `super::`, comments left out. To move a border, change [`ROOMS`].
 
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room and the rooms that it may use, lowest first. The files beside `lib.rs` are the ground that all stand on.
+/// Each module and the modules that it may use, lowest first. All may use the files next to `lib.rs`.
 const ROOMS: &[(&str, &[&str])] = &[
     ("network", &[]),
     ("data", &["network"]),
@@ -23,13 +23,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("doctor", &["network", "data", "settings", "kernel", "gpu", "train", "model"]),
 ];
 
-/// The ground, lowest first: each may use those before it.
+/// The files next to `lib.rs`, lowest first: each may use those before it.
 const GROUND: &[&str] = &["error", "bits", "display", "memory", "random"];
 
-/// The most files that may need each other inside a room.
+/// The maximum number of files in an import cycle within a module.
 const LARGEST_CIRCLE: usize = 3;
 
-/// An arrow from a file to what it names.
+/// An import: a path in a file.
 #[derive(Debug)]
 struct Arrow {
     file: PathBuf,
@@ -41,7 +41,7 @@ struct Arrow {
 #[test]
 fn rooms_use_only_what_is_below_them() {
     let found = wrong(&arrows(&files()));
-    assert!(found.is_empty(), "{} arrows that no room may have:\n{}", found.len(), found.join("\n"));
+    assert!(found.is_empty(), "{} imports that are not allowed:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn no_large_circle_is_inside_a_room() {
     let files = files();
     let circles: Vec<_> = circles(&files, &arrows(&files)).into_iter().filter(|circle| circle.len() > LARGEST_CIRCLE).collect();
     let shown: Vec<_> = circles.iter().map(|circle| format!("{}: {}", circle.len(), circle.join(", "))).collect();
-    assert!(circles.is_empty(), "circles of more than {LARGEST_CIRCLE} files:\n{}", shown.join("\n"));
+    assert!(circles.is_empty(), "import cycles of more than {LARGEST_CIRCLE} files:\n{}", shown.join("\n"));
 }
 
 #[test]
@@ -59,13 +59,13 @@ fn each_room_says_what_it_is_for_and_what_it_uses() {
         let text = fs::read_to_string(source().join(room).join("mod.rs")).unwrap_or_default();
         let head: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
         if !head.contains("Uses ") {
-            found.push(format!("src/{room}/mod.rs says in its head neither what it is for nor what it uses"));
+            found.push(format!("the first lines of src/{room}/mod.rs do not say what the module is for and what it uses"));
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// An arrow that points upward is found, and so is a circle.
+/// An import from a higher module is found, and so is a cycle.
 #[test]
 fn what_is_wrong_is_found() {
     let arrow = |file: &str, path: &str| Arrow {
@@ -183,7 +183,7 @@ fn wrong(arrows: &[Arrow]) -> Vec<String> {
     found.into_iter().collect()
 }
 
-/// The circles of files that need each other, inside of rooms.
+/// The import cycles within modules.
 fn circles(files: &[PathBuf], arrows: &[Arrow]) -> Vec<Vec<String>> {
     let modules: BTreeMap<Vec<String>, usize> = files.iter().enumerate().map(|(i, file)| (module(file), i)).collect();
     let mut needs = vec![BTreeSet::new(); files.len()];

@@ -1,7 +1,7 @@
 //! Reads and writes safetensors: the length of a header, the header in JSON, the tensors. It writes what the format's
 //! documentation specifies and reads more strictly.
 //!
-//! The format's own library is not used here because it accepts duplicate names; the tests use it as a second opinion.
+//! The format's own library is not used here because it accepts duplicate names; the tests use it for comparison.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::{self, Write as _};

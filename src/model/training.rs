@@ -34,8 +34,8 @@ impl Model {
     /// shape (rows, outputs), or (rows, 1) with class indices for categorical cross-entropy.
     ///
     /// A second call continues where the first one stopped, with the same optimizer state, schedule and sequence of row
-    /// orders: two calls of five epochs equal one call of ten. A different optimizer or schedule starts afresh. So does
-    /// the optimizer after early stopping has restored the best weights.
+    /// orders: two calls of five epochs equal one call of ten. A different optimizer or schedule starts from its
+    /// initial state. So does the optimizer after early stopping has restored the best weights.
     ///
     /// # Errors
     /// Before anything is allocated: [`Error::Shape`], [`Error::NotFinite`], [`Error::Setting`] and

@@ -350,7 +350,7 @@ impl Fit {
             return Err(setting("log_every", "at least 1 epoch", "0".into()));
         }
         if self.log_every.is_some() && self.log_interval.is_some() {
-            return Err(setting("log_interval", "none beside log_every", "both".into()));
+            return Err(setting("log_interval", "none together with log_every", "both".into()));
         }
         if self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.every == 0) {
             return Err(setting("the epochs between checkpoints", "at least 1", "0".into()));

@@ -76,7 +76,7 @@ const number = (form, name, what) => {
 const whole = (form, name, what, least, most = Number.MAX_SAFE_INTEGER) => {
     const value = number(form, name, what);
     if (!Number.isInteger(value) || value < least || value > most) {
-        throw new Error(`${what}: expected a whole number from ${least}${most < 2 ** 50 ? ` to ${most}` : ' on'}, got ${value}`);
+        throw new Error(`${what}: expected a whole number from ${least}${most < 2 ** 50 ? ` to ${most}` : ' upwards'}, got ${value}`);
     }
     return value;
 };

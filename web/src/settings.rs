@@ -86,7 +86,7 @@ impl Settings {
         if let Some(milliseconds) = self.log_interval {
             let interval = Duration::try_from_secs_f64(milliseconds / 1000.0).map_err(|_| {
                 js_sys::Error::new(&format!(
-                    "settings.logInterval: expected milliseconds from 0 on, got {milliseconds}; change it"
+                    "settings.logInterval: expected a number of milliseconds, at least 0, got {milliseconds}; change it"
                 ))
             })?;
             fit = fit.log_interval(interval);

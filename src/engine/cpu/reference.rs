@@ -1,4 +1,5 @@
-//! The reference: a whole training run in f64, plain enough to check by reading. It holds the CPU twin of each shader.
+//! The reference: a whole training run in f64, plain enough to check by reading. It contains the CPU counterpart of
+//! each shader.
 //!
 //! It shares no code with what the GPU runs, except the formulas of activations, losses and optimizers, whose WGSL and
 //! Rust are side by side in one file each. A mistake in one therefore does not agree with itself in the other. Matrices
