@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     common::run(|| {
         let device = common::open_device(None)?;
         common::print(&format!(
-            "| comparison | ours | theirs | ratio, median (least to greatest of {ROUNDS}) |\n|---|---|---|---|"
+            "| comparison | shaderprop | baseline | ratio, median (least to greatest of {ROUNDS}) |\n|---|---|---|---|"
         ));
         if gpu(&device).is_some() {
             let bare = common::without_driver_threads(|| Bare::new(&device));

@@ -197,7 +197,8 @@ export class Table {
     readonly testData: [Float32Array, Float32Array] | null;
 }
 
-/** Trains a network from that many starts at once, at most 1,000,000, with the description's seed and the ones after it; resolves to the final loss of each. It does not support metrics, logs or patience. */
+/** Trains a network from that many starts at once, at most 1,000,000, with the description's seed and the ones after it; resolves to the final loss of
+ * each. It does not support metrics, logs or patience. */
 export function sweep(
     device: Device,
     description: Description,

@@ -43,7 +43,7 @@ impl<'a> Data<'a> {
         if inputs.rows() != targets.rows() {
             return Err(Error::Shape {
                 what: names[1].clone(),
-                expected: format!("{} rows, as many as inputs", inputs.rows()),
+                expected: format!("{} rows, as many as the inputs", inputs.rows()),
                 got: targets.rows().to_string(),
                 advice: "give one row of targets for each row of inputs".into(),
             });

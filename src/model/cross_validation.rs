@@ -51,7 +51,7 @@ pub fn cross_validate(
     let setting = |what: &str, expected: String, got: String| Err(Error::Setting { what: what.into(), expected, got });
     for (what, rows) in [("the rows of a split", split.rows()), ("the rows of targets", targets.rows())] {
         if rows != inputs.rows() {
-            return setting(what, format!("{}, as many as inputs have", inputs.rows()), rows.to_string());
+            return setting(what, format!("{}, the number of rows of the inputs", inputs.rows()), rows.to_string());
         }
     }
     if fit.sample_weights.is_some() {

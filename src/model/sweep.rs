@@ -294,7 +294,7 @@ impl Sweep {
             return (Engine::Cpu, "the device runs no shaders".into(), None);
         }
         if fit.engine == EngineChoice::Staged {
-            return (Engine::Staged, "it was asked for".into(), None);
+            return (Engine::Staged, "it was requested".into(), None);
         }
         let differing = Differing {
             weights,
@@ -302,7 +302,7 @@ impl Sweep {
             ends: self.members.iter().any(|member| member.epochs.is_some()),
         };
         match fused::kernel(&self.network, fit, rows, differing, &self.device.limits()) {
-            Ok(fused) if fit.engine == EngineChoice::Fused => (Engine::Fused, "it was asked for".into(), Some(fused)),
+            Ok(fused) if fit.engine == EngineChoice::Fused => (Engine::Fused, "it was requested".into(), Some(fused)),
             Ok(fused) => (Engine::Fused, "many networks at once fill the device".into(), Some(fused)),
             Err(reason) => (Engine::Staged, reason, None),
         }
