@@ -75,7 +75,7 @@ impl Options {
     }
 
     /// Prints the help if `--help` is given. If the command line is wrong, ends the program with exit code 2.
-    pub fn end(mut self) {
+    pub fn end(self) {
         if self.help {
             let widest = self.lines.iter().map(|(option, _)| option.len()).max().unwrap_or(0);
             let mut help = self.about.to_owned();
