@@ -1,6 +1,6 @@
 // bias_activation: x = product + bias, then y = f(x). One invocation, one element of the layer's output.
 //
-// `activation` is appended to this file: the network's choice, from src/activation.
+// `activation` is appended to this file: the network's choice, from src/network/activation.
 // `sums` comes in as the matrix product and goes out as x, for the stages that need x itself.
 
 struct Params {

@@ -1,6 +1,6 @@
 // hidden_delta: delta = error · f', where the error came back through the next layer's weights. One invocation, one element.
 //
-// `activation_derivative` (f') is appended to this file: the layer's choice, from src/activation. It reads `sums` (x) and
+// `activation_derivative` (f') is appended to this file: the layer's choice, from src/network/activation. It reads `sums` (x) and
 // `outputs` (y) at element i, whichever its formula needs. `deltas` comes in as the error and goes out as the delta.
 
 struct Params {

@@ -1,6 +1,6 @@
 // loss: the mean of the loss over the batch, of the outputs before the update. One workgroup; it also ends the step.
 //
-// `element_loss` is appended to this file: the choice, from src/loss. It reads `sums` (x), `outputs` (y) and `targets` at
+// `element_loss` is appended to this file: the choice, from src/network/loss. It reads `sums` (x), `outputs` (y) and `targets` at
 // element i, whichever its formula needs. Each invocation adds up every 64th element, then halves of the workgroup are
 // folded together: the order of the additions is fixed, so the same step gives the same bits. Where the mean goes is in
 // this step's row of the step table (`Step` is shaders/step.wgsl, appended to this file), and whether it is added to what

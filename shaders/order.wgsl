@@ -3,7 +3,7 @@
 // The epoch's order is a permutation of all rows that can be computed for any place alone, so that no list of it is kept: the
 // place is written as two digits (x, y), and each round adds to one digit a random number that depends on the other, which can be
 // undone, so that no two places meet. That is a Feistel network (M. Luby and C. Rackoff, 1988); where it leads beyond the last row
-// it is applied again. The same in src/order.rs. `philox` and `Step` are appended to this file.
+// it is applied again. The same in src/data/order.rs. `philox` and `Step` are appended to this file.
 
 struct Params {
     first: u32,     // this dispatch computes the batch's rows first..end

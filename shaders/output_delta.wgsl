@@ -1,7 +1,7 @@
 // output_delta: delta = ∂loss/∂x of the last layer, by the chain rule ∂loss/∂y · f'. One invocation, one element.
 //
-// `loss_gradient` (∂loss/∂y) and `activation_derivative` (f') are appended to this file: the choices, from src/loss and
-// src/activation. They read `sums` (x), `outputs` (y) and `targets` at element i, whichever their formulas need. So is
+// `loss_gradient` (∂loss/∂y) and `activation_derivative` (f') are appended to this file: the choices, from src/network/loss and
+// src/network/activation. They read `sums` (x), `outputs` (y) and `targets` at element i, whichever their formulas need. So is
 // `weight`, what the row counts: 1 where rows have no weights.
 
 struct Params {

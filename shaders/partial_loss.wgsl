@@ -1,6 +1,6 @@
 // partial_loss: the loss of many elements in parts: each workgroup adds 4,096 elements. The loss stage then adds the parts.
 //
-// `element_loss` is appended to this file: the choice, from src/loss. It reads `sums` (x), `outputs` (y) and `targets` at
+// `element_loss` is appended to this file: the choice, from src/network/loss. It reads `sums` (x), `outputs` (y) and `targets` at
 // element i, whichever its formula needs. As in the loss stage, each invocation adds up every 64th element of its part, then
 // halves of the workgroup are folded together: the order of the additions is fixed.
 

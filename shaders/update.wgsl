@@ -2,7 +2,7 @@
 //
 // All layers' weights and biases lie in one flat buffer, their gradients in another of the same shape, and so does what the
 // optimizer keeps of each: this stage walks them together and knows nothing of layers. `update` is appended to this file, the
-// choice from src/optimizer, with `gradient_of` and `Real`, which is f32 or vec4f. What changes from step to step, like the
+// choice from src/network/optimizer, with `gradient_of` and `Real`, which is f32 or vec4f. What changes from step to step, like the
 // learning rate, is in this step's row of the step table (`Step` is shaders/step.wgsl, appended to this file).
 
 struct Params {

@@ -73,8 +73,10 @@ fn validation_is_left_between_two_pieces() {
     let fit = Fit::new().epochs(1000).metrics([Metric::RSquared]).cancel(&cancel);
     let fit = fit.validation_data(validation, Matrix::column(numbers(4, VALIDATED)));
     let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
-    let history = model.fit(&inputs, &targets, &fit).expect("a training");
-    assert_eq!(history.ended, Ended::Cancelled);
+    let mut logged = Vec::new();
+    let fit = fit.log_every(1);
+    let history = model.fit_with(&inputs, &targets, &fit, |log: &shaderprop::Log| logged.push(log.epoch)).expect("a training");
+    assert_eq!((history.ended, logged), (Ended::Cancelled, vec![1, 2]));
     assert_eq!(asked.load(Ordering::Relaxed), whole + 2 * PIECE * 3, "the piece goes to its end, and no further");
     assert_eq!((history.loss.len(), history.validation_loss.len(), history.metrics["r_squared"].len()), (2, 2, 2));
     assert_eq!((model.epochs(), history.to_csv().lines().count()), (2, 1 + 2));

@@ -65,6 +65,22 @@ fn each_room_says_what_it_is_for_and_what_it_uses() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// The documentation lists the same modules and uses.
+#[test]
+fn the_map_of_rooms_is_true() {
+    let map = fs::read_to_string(source().join("../docs/inside/layout.md")).expect("the source layout");
+    let said: Vec<(String, String)> = map
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let room = cells.get(1)?.strip_prefix('`')?.strip_suffix("/`")?;
+            ROOMS.iter().any(|(name, _)| *name == room).then(|| (room.to_owned(), cells[3].to_owned()))
+        })
+        .collect();
+    let are: Vec<_> = ROOMS.iter().map(|(room, uses)| ((*room).to_owned(), uses.join(", "))).collect();
+    assert_eq!(said, are);
+}
+
 /// An import from a higher module is found, and so is a cycle.
 #[test]
 fn what_is_wrong_is_found() {

@@ -8,6 +8,7 @@ use std::str::FromStr;
 /// The arguments of the command line.
 pub struct Options {
     given: pico_args::Arguments,
+    help: bool,
     /// What the program does.
     about: &'static str,
     /// The lines of `--help`: an option and its meaning.
@@ -19,7 +20,10 @@ pub struct Options {
 impl Options {
     /// For a program with that description.
     pub fn new(about: &'static str) -> Self {
-        Self { given: pico_args::Arguments::from_env(), about, lines: Vec::new(), wrong: None }
+        let mut given = pico_args::Arguments::from_env();
+        // Taken out first, so that it is not read as a path.
+        let help = given.contains(["-h", "--help"]);
+        Self { given, help, about, lines: Vec::new(), wrong: None }
     }
 
     /// The device that `--device` asks for.
@@ -61,13 +65,18 @@ impl Options {
     /// A path without an option's name. Call this after all options.
     pub fn path(&mut self, name: &str, about: &str) -> Option<PathBuf> {
         self.lines.push((format!("[{name}]"), about.into()));
-        let read = self.given.opt_free_from_os_str(|path| Ok::<_, String>(path.into())).map_err(|error| error.to_string());
-        self.or_wrong(read)
+        let read = self.given.opt_free_from_os_str(|path| Ok::<PathBuf, String>(path.into()));
+        let path = self.or_wrong(read.map_err(|error| error.to_string()))?;
+        if path.to_string_lossy().starts_with('-') {
+            self.wrong.get_or_insert(format!("unknown argument `{}`; see --help", path.display()));
+            return None;
+        }
+        Some(path)
     }
 
     /// Prints the help if `--help` is given. If the command line is wrong, ends the program with exit code 2.
-    pub fn end(mut self) {
-        if self.given.contains(["-h", "--help"]) {
+    pub fn end(self) {
+        if self.help {
             let widest = self.lines.iter().map(|(option, _)| option.len()).max().unwrap_or(0);
             let mut help = self.about.to_owned();
             help.push('\n');

@@ -18,5 +18,5 @@ pub use self::read::Array;
 pub(crate) use self::read::read_npy;
 pub(crate) use self::samples::{Data, check_inputs, check_rows};
 pub use self::split::{Parts, Split};
-pub(crate) use self::table::{BEYOND_F32, Feature, FeatureKind, Goal, MISSING};
+pub(crate) use self::table::{BEYOND_F32, Feature, FeatureKind, FittedTarget, MISSING};
 pub use self::table::{Column, Columns, Csv, Dataset, Missing, Predictions, Preprocessing, Scaling, Table, TableReader};

@@ -1,11 +1,12 @@
 //! The interface of the engines: run steps, return losses, metrics and parameters.
 
+use super::choice;
 use super::cpu::CpuEngine;
-use super::fused::{self, FusedEngine};
+use super::fused::FusedEngine;
 use super::name::Engine;
+use super::setup::{Losses, Setup, Snapshot};
 use super::staged::{Gathered, StagedEngine, plan, ways};
 use super::steps::{Batches, Step};
-use super::task::{Losses, Setup, Snapshot};
 use crate::error::Error;
 use crate::gpu::Device;
 use crate::settings::{EngineChoice, Measured};
@@ -42,12 +43,12 @@ impl Running {
             }
             return Ok(Self::Cpu(Box::new(CpuEngine::new(&setup, batches))));
         };
-        let choice = fused::choose(&setup.frame);
-        if let Some(fused) = &choice.fused {
+        let chosen = choice::choose(&setup.frame);
+        if let Some(fused) = &chosen.fused {
             return Ok(Self::Fused(Box::new(FusedEngine::new(gpu, &setup, fused).await?)));
         }
         if setup.frame.fit.engine == EngineChoice::Fused {
-            log::warn!("training on the staged engine: {}", choice.reason);
+            log::warn!("training on the staged engine: {}", chosen.reason);
         }
         let mut refused = None;
         for gathered in ways(&setup.frame) {

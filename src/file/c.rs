@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::contents::Saved;
-use crate::data::{BEYOND_F32, FeatureKind, Goal, MISSING, Preprocessing};
+use crate::data::{BEYOND_F32, FeatureKind, FittedTarget, MISSING, Preprocessing};
 use crate::error::Error;
 use crate::network::{Activation, Tensor};
 
@@ -78,14 +78,14 @@ fn plain_interface(c: &mut String, name: &str, inputs: usize, outputs: usize) ->
 
 fn table_interface(c: &mut String, name: &str, preprocessing: &Preprocessing) -> String {
     let (result, outputs) = match &preprocessing.target {
-        Goal::Classes { column, names } => {
+        FittedTarget::Classes { column, names } => {
             let names: Vec<_> = names.iter().map(|name| comment(name)).collect();
             (
                 format!("how likely each class of {} is: {}", comment(column), names.join(", ")),
                 format!("float output[{}]", names.len()),
             )
         }
-        Goal::Number { column, .. } => (format!("what {} is", comment(column)), "double output[1]".into()),
+        FittedTarget::Number { column, .. } => (format!("what {} is", comment(column)), "double output[1]".into()),
     };
     let _ = writeln!(c, "\n   {name}_predict says of a row of a table {result}.");
     for (of, are_numbers) in [("numbers (NaN where missing)", true), ("categories (NULL or \"\" where missing)", false)] {
@@ -259,17 +259,17 @@ static int {name}_find(const char *cell, const char *const *names, int count, in
     let _ = writeln!(c, "    float input[{inputs}] = {{0.0f}};");
     *c += if any_number { "    double x;\n" } else { "" };
     *c += if any_category { "    int place;\n" } else { "" };
-    if let Goal::Number { .. } = preprocessing.target {
+    if let FittedTarget::Number { .. } = preprocessing.target {
         let _ = writeln!(c, "    float scaled[{outputs}];");
     }
     *c += if any_number { "" } else { "    (void)numbers;\n" };
     *c += if any_category { "" } else { "    (void)categories;\n" };
     *c += &body;
     match preprocessing.target {
-        Goal::Classes { .. } => {
+        FittedTarget::Classes { .. } => {
             let _ = writeln!(c, "    {name}_network(input, output);");
         }
-        Goal::Number { shift, scale, .. } => {
+        FittedTarget::Number { shift, scale, .. } => {
             let _ = writeln!(c, "    {name}_network(input, scaled);\n    output[0] = scaled[0] * {scale:?} + ({shift:?});");
         }
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::progress::Progress;
-use crate::data::{Feature, Goal, Preprocessing};
+use super::checkpoint_state::Progress;
+use crate::data::{Feature, FittedTarget, Preprocessing};
 use crate::display::{brief, shown};
 use crate::network::{Activation, Network};
 
@@ -60,7 +60,7 @@ struct LayerText {
 #[serde(deny_unknown_fields)]
 struct PreprocessingText {
     features: Vec<Feature>,
-    target: Goal,
+    target: FittedTarget,
 }
 
 /// The part that is parsed first, to check the format's version.

@@ -6,6 +6,7 @@
 mod atomic;
 mod c;
 pub mod checkpoint;
+mod checkpoint_state;
 mod contents;
 mod description;
 mod format;
@@ -13,7 +14,6 @@ mod json;
 mod model;
 mod npz;
 mod onnx;
-mod progress;
 mod protobuf;
 mod safetensors;
 mod tensors;

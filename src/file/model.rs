@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::io::{Cursor, Read, Seek, Write};
 use std::path::Path;
 
+use super::checkpoint_state::{self, Progress};
 use super::contents::{Loaded, Saved};
 use super::description::{Description, KEY, NetworkText};
 use super::format::{Format, Load, Save, refuse_exported};
-use super::progress::{self, Progress};
 use super::safetensors::{self, Type};
 use super::tensors::{check_finite, expect_names, layout_of, parameters, tensors};
 use super::{c, json, npz, onnx};
@@ -89,11 +89,11 @@ fn read_model(path: &Path, (mut file, length): (impl Read + Seek, u64), load: &L
     let kinds: &[Type] = match &description.training {
         None => &[Type::F32],
         Some(_) => {
-            progress::verify(&contents, described).map_err(refuse)?;
+            checkpoint_state::verify(&contents, described).map_err(refuse)?;
             &[Type::F32, Type::F64]
         }
     };
-    let extra: &[&str] = if description.training.is_some() { progress::PREFIXES } else { &[] };
+    let extra: &[&str] = if description.training.is_some() { checkpoint_state::PREFIXES } else { &[] };
     let take = |network: &Network| {
         let layout = layout_of(network, contents.names().count())?;
         expect_names(contents.names(), "", &layout, extra)?;

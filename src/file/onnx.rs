@@ -2,7 +2,7 @@
 
 use super::contents::Saved;
 use super::protobuf::Message;
-use crate::data::{BEYOND_F32, FeatureKind, Goal, MISSING, Preprocessing};
+use crate::data::{BEYOND_F32, FeatureKind, FittedTarget, MISSING, Preprocessing};
 use crate::error::Error;
 use crate::network::{Attribute, Node};
 
@@ -64,7 +64,7 @@ pub fn model(model: &Saved<'_>) -> Result<Vec<u8>, Error> {
         x = y;
     }
     let mut kind = FLOAT;
-    if let Some(Goal::Number { shift, scale, .. }) = model.preprocessing().map(|preprocessing| &preprocessing.target) {
+    if let Some(FittedTarget::Number { shift, scale, .. }) = model.preprocessing().map(|preprocessing| &preprocessing.target) {
         kind = DOUBLE;
         graph.doubles("target.scale", &[*scale]);
         graph.doubles("target.shift", &[*shift]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// of different sizes: a browser may answer 100 ms late, however little work there was.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    habit: PaceRules,
+    rules: PaceRules,
     /// Whether any work has finished. The first time is mostly that of the driver's compilation.
     warm: bool,
     /// Work and seconds accumulated until they are enough for a measurement.
@@ -54,9 +54,9 @@ const SPREAD: f64 = 0.2;
 
 impl Pace {
     /// A pace without measurements.
-    pub fn new(habit: PaceRules) -> Self {
+    pub fn new(rules: PaceRules) -> Self {
         let (collected, sums) = ((0.0, 0.0), [0.0; 5]);
-        Self { habit, warm: false, collected, sums, fixed: 0.0, each: None, last: 0.0, compared: false }
+        Self { rules, warm: false, collected, sums, fixed: 0.0, each: None, last: 0.0, compared: false }
     }
 
     /// The same pace for work whose kernels the driver may still have to compile.
@@ -88,7 +88,7 @@ impl Pace {
         }
         self.collected.0 += work;
         self.collected.1 += taken.as_secs_f64();
-        if self.collected.0 < self.habit.enough {
+        if self.collected.0 < self.rules.enough {
             return;
         }
         let (work, seconds) = std::mem::take(&mut self.collected);
@@ -99,7 +99,7 @@ impl Pace {
         let [count, works, times, squares, products] = self.sums;
         let (mean, time) = (works / count, times / count);
         let variance = squares / count - mean * mean;
-        if self.habit.answers_late && variance > (SPREAD * mean) * (SPREAD * mean) {
+        if self.rules.answers_late && variance > (SPREAD * mean) * (SPREAD * mean) {
             let slope = ((products / count - mean * time) / variance).max(0.0);
             self.fixed = (time - slope * mean).max(0.0);
             self.compared = true;
@@ -108,8 +108,8 @@ impl Pace {
         let measured = (seconds - self.fixed) / work;
         self.each = Some(match self.each {
             None => measured,
-            Some(before) if measured > before => before + self.habit.rise * (measured - before),
-            Some(before) => before + self.habit.fall * (measured - before),
+            Some(before) if measured > before => before + self.rules.rise * (measured - before),
+            Some(before) => before + self.rules.fall * (measured - before),
         });
     }
 
@@ -117,12 +117,12 @@ impl Pace {
     pub fn fitting(&self, time: Duration) -> Option<f64> {
         let each = self.each?;
         let fitting = time.as_secs_f64() / each.max(f64::MIN_POSITIVE);
-        if self.habit.answers_late && !self.compared && fitting <= self.last {
+        if self.rules.answers_late && !self.compared && fitting <= self.last {
             // The time may be a fixed part, which another size will tell.
             let half = self.last / 2.0;
-            return Some(if half >= self.habit.least { fitting.min(half) } else { 2.0 * self.last });
+            return Some(if half >= self.rules.least { fitting.min(half) } else { 2.0 * self.last });
         }
-        Some(fitting.min(self.habit.growth * self.last).max(self.habit.least))
+        Some(fitting.min(self.rules.growth * self.last).max(self.rules.least))
     }
 }
 
@@ -130,11 +130,11 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const HABIT: PaceRules = PaceRules { rise: 0.5, fall: 0.5, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
+    const RULES: PaceRules = PaceRules { rise: 0.5, fall: 0.5, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
 
     /// Simulates a device with those times. Returns the sizes of the work it was given.
-    fn worked(habit: PaceRules, first: f64, budget: Duration, seconds: impl Fn(f64) -> f64) -> Vec<f64> {
-        let mut pace = Pace::new(habit);
+    fn worked(rules: PaceRules, first: f64, budget: Duration, seconds: impl Fn(f64) -> f64) -> Vec<f64> {
+        let mut pace = Pace::new(rules);
         let mut sizes = vec![first];
         for _ in 0..30 {
             let work = sizes[sizes.len() - 1];
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn the_work_that_fits_is_found() {
         for each in [1e-5, 1e-3, 0.02, 0.3] {
-            let sizes = worked(HABIT, 1.0, Duration::from_millis(100), |work| work * each);
+            let sizes = worked(RULES, 1.0, Duration::from_millis(100), |work| work * each);
             let fitting = (0.1f64 / each).max(1.0);
             assert!((sizes[30] - fitting).abs() <= 0.1 * fitting, "{each}: {sizes:?}");
             assert!(sizes.windows(2).all(|pair| pair[1] <= 4.0 * pair[0]), "{each}: {sizes:?}");
@@ -158,15 +158,15 @@ mod tests {
     #[test]
     fn what_is_fixed_in_an_answer_is_not_taken_for_work() {
         for first in [1.0, 64.0] {
-            let sizes = worked(HABIT, first, Duration::from_millis(20), |work| 0.1 + work * 1e-4);
+            let sizes = worked(RULES, first, Duration::from_millis(20), |work| 0.1 + work * 1e-4);
             assert!((150.0..=250.0).contains(&sizes[30]), "{sizes:?}");
         }
     }
 
     #[test]
     fn a_rise_is_believed_at_once_where_the_habit_is_careful() {
-        let habit = PaceRules { rise: 1.0, fall: 0.1, growth: 2.0, answers_late: false, ..HABIT };
-        let mut pace = Pace::new(habit);
+        let rules = PaceRules { rise: 1.0, fall: 0.1, growth: 2.0, answers_late: false, ..RULES };
+        let mut pace = Pace::new(rules);
         for work in [1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0] {
             pace.learn(work, Duration::from_secs_f64(work * 1e-3));
         }

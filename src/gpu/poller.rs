@@ -45,7 +45,7 @@ struct Entry {
 }
 
 /// A future's entry among those that wait, removed when it is dropped.
-pub struct Watch<'a> {
+pub struct Waiter<'a> {
     poller: &'a Poller,
     future: u64,
     waits: bool,
@@ -53,10 +53,10 @@ pub struct Watch<'a> {
 
 impl Poller {
     /// Adds an entry for another future.
-    pub fn watch(&self) -> Watch<'_> {
+    pub fn watch(&self) -> Waiter<'_> {
         let mut waiting = lock(&self.shared.waiting);
         waiting.numbered += 1;
-        Watch { poller: self, future: waiting.numbered, waits: false }
+        Waiter { poller: self, future: waiting.numbered, waits: false }
     }
 
     /// Tells the thread to end.
@@ -86,7 +86,7 @@ impl Poller {
     }
 }
 
-impl Watch<'_> {
+impl Waiter<'_> {
     /// Registers the future to be woken when what it waits for is done. Returns whether there is a thread to wake it.
     /// None is needed if it does not wait for the device.
     pub fn set(&mut self, awaited: &Awaited, waker: &Waker, device: &wgpu::Device, faults: &Faults) -> bool {
@@ -113,7 +113,7 @@ impl Watch<'_> {
     }
 }
 
-impl Drop for Watch<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         self.give_up();
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::training::Interrupted;
 use crate::data::{Preprocessing, check_rows};
-use crate::engine::{Engine, EngineReport, fused, narrowed};
+use crate::engine::{Engine, EngineReport, choice, narrowed};
 use crate::error::Error;
 use crate::gpu::Device;
 use crate::infer::Subject;
@@ -135,9 +135,9 @@ impl Model {
             return Ok(EngineReport { engine: Engine::Cpu, reason: "the device runs no shaders".into() });
         }
         let frame = planned(self.task(fit), rows, self.device.limits())?;
-        let choice = fused::choose(&frame);
-        let engine = if choice.fused.is_some() { Engine::Fused } else { Engine::Staged };
-        Ok(EngineReport { engine, reason: choice.reason })
+        let chosen = choice::choose(&frame);
+        let engine = if chosen.fused.is_some() { Engine::Fused } else { Engine::Staged };
+        Ok(EngineReport { engine, reason: chosen.reason })
     }
 
     /// Summarises the network and the memory that training on `rows` rows needs, before anything is allocated. The

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::model::Model;
 use crate::data::{Data, Matrix, check_rows};
-use crate::engine::fused::{self, Differing, Kept, PackedRows, Population, Size};
+use crate::engine::choice::{self, Differing};
+use crate::engine::fused::{self, Kept, PackedRows, Population, Size};
 use crate::engine::{Batches, Engine, EngineReport};
 use crate::error::Error;
 use crate::gpu::Device;
@@ -301,7 +302,7 @@ impl Sweep {
             decay: self.members.iter().any(|member| self.of_member(member, fit).decay() != 0.0),
             ends: self.members.iter().any(|member| member.epochs.is_some()),
         };
-        match fused::kernel(&self.network, fit, rows, differing, &self.device.limits()) {
+        match choice::kernel(&self.network, fit, rows, differing, &self.device.limits()) {
             Ok(fused) if fit.engine == EngineChoice::Fused => (Engine::Fused, "it was requested".into(), Some(fused)),
             Ok(fused) => (Engine::Fused, "many networks at once fill the device".into(), Some(fused)),
             Err(reason) => (Engine::Staged, reason, None),

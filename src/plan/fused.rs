@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::cut::word;
 use super::dispatch::{Call, Dispatch};
 use super::ids::{STEP_COLUMNS, StepTable};
+use super::pieces::word;
 use super::program::{Plan, Planned};
 use super::tensors::Id;
 use crate::data::Order;

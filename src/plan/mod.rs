@@ -2,11 +2,11 @@
 //!
 //! Uses `network`, `data` (the order of rows), `settings` (what is counted) and `kernel`.
 
-mod cut;
 mod dispatch;
 mod estimate;
 mod fused;
 mod ids;
+mod pieces;
 mod products;
 mod program;
 mod stages;

@@ -1,9 +1,9 @@
 //! Plans products: plain, or by blocks with their epilogue.
 
-use super::cut::{parts, word};
 use super::dispatch::{Call, Dispatch};
 use super::estimate::{ELEMENTWISE, LAUNCH, LONGEST_DISPATCH, Work};
 use super::ids::StepTable;
+use super::pieces::{parts, word};
 use super::program::Plan;
 use super::tensors::{BINDING, BUFFER, Flat, Id, check_bytes, elements};
 use crate::error::Error;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::best_loss::BestLoss;
 use super::history::{Ended, History};
 use super::readout::End;
 use super::start::Start;
 use super::state::State;
 use super::training_data::TrainingData;
-use super::watch::Watch;
 use crate::data::Data;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -29,7 +29,7 @@ pub struct Resumed {
     pub state: State,
     /// The parameters of the best epoch.
     pub best: Option<Vec<f64>>,
-    pub watch: Watch,
+    pub watch: BestLoss,
     pub history: History,
     /// The file that it was read from.
     path: PathBuf,
@@ -39,7 +39,7 @@ pub struct Resumed {
 /// The state of a training run to save.
 pub struct SavedState<'a> {
     pub state: &'a State,
-    pub watch: &'a Watch,
+    pub watch: &'a BestLoss,
     pub history: &'a History,
     /// Whether early stopping has ended it.
     pub stopped: bool,
@@ -317,7 +317,7 @@ impl Found<'_> {
         if !counted || !watched || !state.plateau.is_after(state.epochs - state.schedule_began) {
             return Err("a checkpoint whose counts of epochs and steps contradict each other".into());
         }
-        let watch = Watch {
+        let watch = BestLoss {
             best: Some(progress.best_loss).filter(|loss| !loss.is_nan()),
             best_epoch: progress.best_epoch,
             since: progress.since_best,

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::frame::{Task, frame};
+use super::task::{Task, frame};
 use crate::data::{Data, Split};
-use crate::engine::fused::{self, Size};
+use crate::engine::choice;
+use crate::engine::fused::Size;
 use crate::engine::staged::{Gathered, plan, ways};
-use crate::engine::{DataShape, Frame};
+use crate::engine::{DataShape, TrainingShape};
 use crate::error::Error;
 use crate::kernel::{Limits, Weights};
 use crate::network::Network;
@@ -72,7 +73,7 @@ impl Summary {
             None => None,
             Some(limits) => {
                 let frame = planned(Task { network, layout: &layout, fit }, rows, limits)?;
-                Some(match fused::choose(&frame).fused {
+                Some(match choice::choose(&frame).fused {
                     Some(fused) => {
                         let weights = if fused.weighted { fused.rows } else { 0 };
                         fused.bytes(&Size::of(&frame, &fused), weights).0
@@ -86,7 +87,7 @@ impl Summary {
 }
 
 /// The frame for planning a training on that many rows, of which only the number is known.
-pub(crate) fn planned<'a>(task: Task<'a>, rows: usize, limits: Limits) -> Result<Frame<'a>, Error> {
+pub(crate) fn planned<'a>(task: Task<'a>, rows: usize, limits: Limits) -> Result<TrainingShape<'a>, Error> {
     let Task { network, fit, .. } = task;
     let equal =
         |count: usize| DataShape { count, classes: fit.loss.takes_classes(), weights: Weights::Equal, total: count as f64 };
@@ -109,7 +110,7 @@ pub(crate) fn planned<'a>(task: Task<'a>, rows: usize, limits: Limits) -> Result
 /// The labels of the kernels that a training run dispatches.
 pub(crate) fn kernels(task: Task<'_>, rows: usize, limits: Limits) -> Result<BTreeSet<String>, Error> {
     let frame = planned(task, rows, limits)?;
-    if let Some(fused) = fused::choose(&frame).fused {
+    if let Some(fused) = choice::choose(&frame).fused {
         return Ok([fused.label()].into());
     }
     let planned = ways(&frame).into_iter().map(|gathered| plan(&frame, gathered)).find(Result::is_ok);
@@ -118,7 +119,7 @@ pub(crate) fn kernels(task: Task<'_>, rows: usize, limits: Limits) -> Result<BTr
 }
 
 /// The bytes that the staged engine allocates.
-fn staged_bytes(frame: &Frame<'_>) -> Result<u64, Error> {
+fn staged_bytes(frame: &TrainingShape<'_>) -> Result<u64, Error> {
     let counts = frame.scores.counts.map_or(0, |counts| counts.len(frame.network.outputs()));
     let readable = frame.layout.len + frame.room * frame.scores.losses() + counts + usize::from(frame.scanned);
     let planned = |gathered| plan(frame, gathered).map(|planned| planned.plan.total_bytes(readable));

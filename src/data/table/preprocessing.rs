@@ -32,7 +32,7 @@ use crate::error::Error;
 pub struct Preprocessing {
     /// The columns that are inputs, in the order of the network's inputs.
     pub(crate) features: Vec<Feature>,
-    pub(crate) target: Goal,
+    pub(crate) target: FittedTarget,
 }
 
 /// An input column.
@@ -56,7 +56,7 @@ pub(crate) enum FeatureKind {
 /// The target column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
-pub(crate) enum Goal {
+pub(crate) enum FittedTarget {
     /// Classification: the class names of that column.
     Classes { column: String, names: Vec<String> },
     /// Regression: predictions are y · scale + shift.
@@ -146,11 +146,11 @@ impl Preprocessing {
         }
         let column = table.names[target].clone();
         let target = match columns.target {
-            Target::Classes(_) => Goal::Classes { names: fit_classes(table, target)?, column },
+            Target::Classes(_) => FittedTarget::Classes { names: fit_classes(table, target)?, column },
             Target::Number(_) => {
                 let (values, _) = numbers(table, target, None)?;
                 let (shift, scale) = moments(&values);
-                Goal::Number { column, shift, scale }
+                FittedTarget::Number { column, shift, scale }
             }
         };
         Ok(Self { features, target })
@@ -173,15 +173,15 @@ impl Preprocessing {
     /// The name of the target column.
     pub fn target(&self) -> &str {
         match &self.target {
-            Goal::Classes { column, .. } | Goal::Number { column, .. } => column,
+            FittedTarget::Classes { column, .. } | FittedTarget::Number { column, .. } => column,
         }
     }
 
     /// The class names in the order of their indices: sorted, numerically if all are numbers.
     pub fn classes(&self) -> Option<&[String]> {
         match &self.target {
-            Goal::Classes { names, .. } => Some(names),
-            Goal::Number { .. } => None,
+            FittedTarget::Classes { names, .. } => Some(names),
+            FittedTarget::Number { .. } => None,
         }
     }
 
@@ -192,7 +192,7 @@ impl Preprocessing {
     pub fn transform(&self, table: &Table) -> Result<Dataset, Error> {
         let inputs = self.transform_inputs(table)?;
         let targets = match &self.target {
-            Goal::Classes { column, names } => {
+            FittedTarget::Classes { column, names } => {
                 let column = table.find(column.as_str())?;
                 let places: HashMap<&str, usize> = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
                 let class = |row: usize| {
@@ -202,7 +202,7 @@ impl Preprocessing {
                 };
                 (0..table.rows()).map(class).collect::<Result<Vec<_>, _>>()?
             }
-            Goal::Number { column, shift, scale } => {
+            FittedTarget::Number { column, shift, scale } => {
                 let (values, _) = numbers(table, table.find(column.as_str())?, None)?;
                 values.iter().map(|value| ((value - shift) / scale) as f32).collect()
             }
@@ -266,11 +266,11 @@ impl Preprocessing {
             });
         }
         Ok(match &self.target {
-            Goal::Classes { names, .. } => {
+            FittedTarget::Classes { names, .. } => {
                 let classes = (0..outputs.rows()).map(|row| names[argmax(outputs.row(row))].clone()).collect();
                 Predictions::Classes { classes, probabilities: outputs }
             }
-            Goal::Number { shift, scale, .. } => {
+            FittedTarget::Number { shift, scale, .. } => {
                 Predictions::Numbers(outputs.values().iter().map(|y| f64::from(*y) * scale + shift).collect())
             }
         })
@@ -297,8 +297,10 @@ impl fmt::Display for Preprocessing {
             writeln!(f)?;
         }
         match &self.target {
-            Goal::Classes { column, names } => write!(f, "target {}  {} classes: {}", name(column), names.len(), listed(names)),
-            Goal::Number { column, shift, scale } => write!(f, "target {}  number: y * {scale} + {shift}", name(column)),
+            FittedTarget::Classes { column, names } => {
+                write!(f, "target {}  {} classes: {}", name(column), names.len(), listed(names))
+            }
+            FittedTarget::Number { column, shift, scale } => write!(f, "target {}  number: y * {scale} + {shift}", name(column)),
         }
     }
 }
@@ -343,8 +345,8 @@ impl Preprocessing {
     /// The factor from the scaled target to the target's own units.
     pub(crate) fn unit(&self) -> f64 {
         match &self.target {
-            Goal::Classes { .. } => 1.0,
-            Goal::Number { scale, .. } => *scale,
+            FittedTarget::Classes { .. } => 1.0,
+            FittedTarget::Number { scale, .. } => *scale,
         }
     }
 
@@ -377,10 +379,12 @@ impl Preprocessing {
             }
         }
         match &self.target {
-            Goal::Classes { names, .. } if names.len() < 2 || !once_each(names.iter().collect()) => {
+            FittedTarget::Classes { names, .. } if names.len() < 2 || !once_each(names.iter().collect()) => {
                 refuse("with fewer than two classes, or two of a name")
             }
-            Goal::Number { shift, scale, .. } if !scales(*shift, *scale) => refuse("with a scale of the target that is none"),
+            FittedTarget::Number { shift, scale, .. } if !scales(*shift, *scale) => {
+                refuse("with a scale of the target that is none")
+            }
             _ => Ok(()),
         }
     }

@@ -3,8 +3,8 @@
 use super::reference::{Batch, Chance, Passed, Reference, Update};
 use crate::data::{Data, argmax};
 use crate::engine::numbers::{gather, widened};
+use crate::engine::setup::{Losses, Setup, Snapshot, TrainingShape};
 use crate::engine::steps::{Batches, Step};
-use crate::engine::task::{Frame, Losses, Setup, Snapshot};
 use crate::network::{Layout, Loss};
 use crate::settings::{Cancel, Counts, Fit, Measured, OnNonFinite, Scores};
 
@@ -27,7 +27,7 @@ pub struct CpuEngine {
 
 impl CpuEngine {
     pub fn new(setup: &Setup<'_>, batches: Batches) -> Self {
-        let Setup { frame: Frame { network, layout, fit, .. }, data, .. } = *setup;
+        let Setup { frame: TrainingShape { network, layout, fit, .. }, data, .. } = *setup;
         let outputs = network.outputs();
         let mut reference = Reference::new(network, fit.loss, layout, setup.parameters);
         for (slot, values) in setup.slots.iter().enumerate() {

@@ -157,7 +157,7 @@ const TRAINING: usize = 0;
 const NUMBER: usize = 4;
 
 impl Fused {
-    /// The maximum number of epochs in a dispatch, of `epochs` in all; `None` if not even one fits.
+    /// The maximum number of epochs in a dispatch, of `epochs` in all; 0 if not even one fits.
     pub fn longest(&self, limits: &Limits, epochs: usize) -> usize {
         let mut longest = epochs.min((LONGEST_LOOP - self.rounds_of_words()) / self.rounds());
         let longest_buffer = (limits.binding.min(limits.buffer) / 4) as usize;

@@ -1,8 +1,8 @@
 //! Plans a training run and its validation for the staged engine.
 
 use crate::data::Order;
+use crate::engine::setup::{DataShape, Snapshot, TrainingShape};
 use crate::engine::steps::Batches;
-use crate::engine::task::{DataShape, Frame, Snapshot};
 use crate::error::Error;
 use crate::plan::{EvaluationIds, EvaluationStep, Id, Plan, Planned, Source, TableSize, TrainingIds, TrainingStep};
 
@@ -70,7 +70,7 @@ pub struct Look {
 
 /// The possible locations of the data, in the order in which they are tried. What does not fit is streamed batch by
 /// batch, validation rows first.
-pub fn ways(frame: &Frame<'_>) -> Vec<Gathered> {
+pub fn ways(frame: &TrainingShape<'_>) -> Vec<Gathered> {
     let batches = Batches::of(frame.fit, frame.rows.count);
     let training = batches.size < batches.rows;
     let validation = frame.validation.is_some();
@@ -81,8 +81,8 @@ pub fn ways(frame: &Frame<'_>) -> Vec<Gathered> {
 }
 
 /// Plans a training run with the data in that location.
-pub fn plan(frame: &Frame<'_>, gathered: Gathered) -> Result<StagedPlan, Error> {
-    let Frame { network, fit, scores, limits, .. } = *frame;
+pub fn plan(frame: &TrainingShape<'_>, gathered: Gathered) -> Result<StagedPlan, Error> {
+    let TrainingShape { network, fit, scores, limits, .. } = *frame;
     let batches = Batches::of(fit, frame.rows.count);
     let training = |rows| TrainingStep {
         network,
@@ -125,8 +125,8 @@ pub fn plan(frame: &Frame<'_>, gathered: Gathered) -> Result<StagedPlan, Error> 
 }
 
 /// Adds the passes over the validation rows.
-fn plan_validation(plan: &mut Plan, frame: &Frame<'_>, rows: DataShape, gathered: bool) -> Result<ValidationPlan, Error> {
-    let Frame { network, fit, scores, limits, .. } = *frame;
+fn plan_validation(plan: &mut Plan, frame: &TrainingShape<'_>, rows: DataShape, gathered: bool) -> Result<ValidationPlan, Error> {
+    let TrainingShape { network, fit, scores, limits, .. } = *frame;
     let count = rows.count;
     let size = Batches::of(fit, frame.rows.count).size.min(count);
     let pieces = Batches { rows: count, size, order: Order { rows: count, seed: None } };

@@ -9,7 +9,7 @@ mod blocks;
 mod choice;
 mod definition;
 mod epilogue;
-mod finishing;
+mod epilogue_wgsl;
 mod head;
 mod module;
 mod rows;

@@ -7,7 +7,7 @@
 
 use super::blocks::RowBlocks;
 use super::definition::{Layouts, Product};
-use super::finishing::Block;
+use super::epilogue_wgsl::Block;
 use super::head::four;
 use crate::kernel::text::{Text, component, vector};
 

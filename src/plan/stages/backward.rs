@@ -5,9 +5,9 @@ use super::rows::RowStage;
 use crate::error::Error;
 use crate::kernel::{Kernel, LONGEST_LOOP};
 use crate::network::Activation;
-use crate::plan::cut::{parts, word};
 use crate::plan::dispatch::Call;
 use crate::plan::estimate::{ELEMENTWISE, Work};
+use crate::plan::pieces::{parts, word};
 use crate::plan::program::Plan;
 use crate::plan::tensors::{Id, PlannedTensor};
 

@@ -5,10 +5,10 @@ use std::ops::Range;
 use crate::data::Order;
 use crate::error::Error;
 use crate::kernel::{Kernel, WORKGROUP_SIZE, Weights, width};
-use crate::plan::cut::{parts, word};
 use crate::plan::dispatch::{Call, Dispatch};
 use crate::plan::estimate::{ELEMENTWISE, Work};
 use crate::plan::ids::{BatchIds, StepTable};
+use crate::plan::pieces::{parts, word};
 use crate::plan::program::Plan;
 use crate::plan::tensors::{Id, PlannedTensor};
 

@@ -5,10 +5,10 @@ use std::ops::Range;
 use crate::error::Error;
 use crate::kernel::{Kernel, Limits, WORKGROUP_SIZE};
 use crate::network::{ALIGNMENT, Rule};
-use crate::plan::cut::{ONE_WORKGROUP, parts, word};
 use crate::plan::dispatch::Call;
 use crate::plan::estimate::{ELEMENTWISE, Work};
 use crate::plan::ids::StepTable;
+use crate::plan::pieces::{ONE_WORKGROUP, parts, word};
 use crate::plan::program::Plan;
 use crate::plan::tensors::{Flat, Id};
 

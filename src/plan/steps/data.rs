@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::kernel::{LONGEST_LOOP, WORKGROUP_SIZE, Weights};
 use crate::network::Network;
-use crate::plan::cut::parts;
 use crate::plan::ids::{BatchIds, Piece, StepTable};
+use crate::plan::pieces::parts;
 use crate::plan::program::Plan;
 use crate::plan::task::Source;
 

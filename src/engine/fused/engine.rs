@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::population::{Epochs, Kept, Member, PackedRows, Population, Rates, Size};
+use crate::engine::setup::{Losses, Setup, Snapshot, TrainingShape};
 use crate::engine::steps::Step;
-use crate::engine::task::{Frame, Losses, Setup, Snapshot};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::kernel::{Fused, LanePlace};
@@ -74,7 +74,7 @@ impl Layout {
 
 impl Size {
     /// The settings of training one network.
-    pub fn of(frame: &Frame<'_>, fused: &Fused) -> Self {
+    pub fn of(frame: &TrainingShape<'_>, fused: &Fused) -> Self {
         let longest = fused.longest(&frame.limits, frame.fit.epochs);
         Self { networks: 1, kept: frame.room, copies: frame.snapshots.len(), longest, scanned: frame.scanned }
     }

@@ -8,7 +8,7 @@ use crate::settings::{Fit, Measured, Scores};
 /// Everything that an engine needs to start a training run.
 #[derive(Clone, Copy)]
 pub struct Setup<'a> {
-    pub frame: Frame<'a>,
+    pub frame: TrainingShape<'a>,
     /// The initial parameters, flat.
     pub parameters: &'a [f64],
     /// The optimizer state, flat; empty at the start.
@@ -19,7 +19,7 @@ pub struct Setup<'a> {
 
 /// Everything that planning needs to know about a training run: its shapes and settings, not its numbers.
 #[derive(Clone, Copy)]
-pub struct Frame<'a> {
+pub struct TrainingShape<'a> {
     pub network: &'a Network,
     pub layout: &'a Layout,
     pub fit: &'a Fit,

@@ -1,6 +1,6 @@
 //! The frame of a training run: what planning needs to know.
 
-use crate::engine::{DataShape, Frame, Snapshot};
+use crate::engine::{DataShape, Snapshot, TrainingShape};
 use crate::kernel::Limits;
 use crate::network::{Layout, Network};
 use crate::settings::{Fit, Metric, OnNonFinite};
@@ -17,7 +17,7 @@ pub struct Task<'a> {
 }
 
 /// The frame of a training on rows of that shape.
-pub fn frame<'a>(task: Task<'a>, rows: DataShape, validation: Option<DataShape>, limits: Limits) -> Frame<'a> {
+pub fn frame<'a>(task: Task<'a>, rows: DataShape, validation: Option<DataShape>, limits: Limits) -> TrainingShape<'a> {
     let Task { network, layout, fit } = task;
     let saves = fit.checkpoint.as_ref().map(|checkpoint| checkpoint.every);
     let stop = [fit.log_every, saves].into_iter().flatten().fold(fit.epochs, usize::min);
@@ -34,5 +34,5 @@ pub fn frame<'a>(task: Task<'a>, rows: DataShape, validation: Option<DataShape>,
         (false, false) => &[],
     };
     let scores = Metric::scores(&fit.metrics, network, fit.loss);
-    Frame { network, layout, fit, rows, validation, scores, room, snapshots, scanned, limits }
+    TrainingShape { network, layout, fit, rows, validation, scores, room, snapshots, scanned, limits }
 }

@@ -6,8 +6,8 @@ use super::plan::{Look, StagedPlan};
 use super::replay::{self, Staged};
 use crate::data::Data;
 use crate::engine::numbers::{gather, widened};
+use crate::engine::setup::{Losses, Setup, Snapshot, TrainingShape};
 use crate::engine::steps::{Batches, Step};
-use crate::engine::task::{Frame, Losses, Setup, Snapshot};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::plan::{BatchIds, EvaluationIds, Id, Piece, StepTable, TrainingIds};
@@ -77,7 +77,7 @@ impl Streamed {
 
 impl StagedEngine {
     pub async fn new(gpu: &Arc<Gpu>, setup: &Setup<'_>, batches: Batches, planned: StagedPlan) -> Result<Self, Error> {
-        let Setup { frame: Frame { network, layout, fit, scores, room, .. }, data, .. } = *setup;
+        let Setup { frame: TrainingShape { network, layout, fit, scores, room, .. }, data, .. } = *setup;
         let StagedPlan { plan, gathered, ids, epoch, validation: planned_validation, snapshots, look } = planned;
         let counts = scores.counts.map_or(0, |counts| counts.len(network.outputs()));
         let readable = layout.len + room * scores.losses() + counts + usize::from(look.is_some());

@@ -1,8 +1,8 @@
-//! Chooses the engine: a pure function of the training's shape and the adapter, which also returns the reason.
+//! Chooses between the staged and the fused engine: a pure function of the training's shape and the adapter, which also returns the reason.
 
-use super::population::Size;
-use crate::engine::steps::Batches;
-use crate::engine::task::Frame;
+use super::fused::Size;
+use super::setup::TrainingShape;
+use super::steps::Batches;
 use crate::kernel::{Fused, Lanes, Limits, Products, Weights};
 use crate::network::Network;
 use crate::settings::{EngineChoice, Fit, Schedule, Scores};
@@ -46,7 +46,7 @@ const LAUNCH: f64 = 6_000.0;
 const ROW: f64 = 250.0;
 
 /// Chooses the engine for one network.
-pub fn choose(frame: &Frame<'_>) -> Choice {
+pub fn choose(frame: &TrainingShape<'_>) -> Choice {
     let not = |reason: String| Choice { fused: None, reason };
     let fit = frame.fit;
     if fit.engine == EngineChoice::Staged {
