@@ -34,7 +34,7 @@ pub fn read(target: &str, data: &[u8]) {
     std::fs::remove_file(&path).expect("the file goes");
     if let Err(error) = result {
         let text = error.to_string();
-        let said = [": expected ", ": cannot be read: ", ": a checkpoint of another training, "];
+        let said = [": expected ", ": cannot be read: ", ": the checkpoint of a different training run, "];
         assert!(said.iter().any(|said| text.contains(said)) && text.contains("; ") && !text.contains('\n'), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! A training in progress: what each part of the loop does.
+//! A training run in progress: what each part of the loop does.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -58,7 +58,7 @@ pub struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// Starts or resumes a training.
+    /// Starts or resumes a training run.
     pub async fn new(start: &'a Start<'a>, rows: &TrainingData<'_>, fit: &'a Fit) -> Result<Self, Failed> {
         let resumed = start.resumed.as_ref();
         let mut state = resumed.map_or_else(|| start.state.continued(fit), |resumed| resumed.state.clone());
