@@ -411,7 +411,10 @@ impl Error {
 fn unreadable(expected: &str, message: &str, cause: Option<&Cause>) -> String {
     let message = quoted(message);
     match kind_of(cause) {
-        None => format!("expected {expected}, got: {message}; check the file"),
+        // The system could read it, but not what is in it.
+        None | Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof) => {
+            format!("expected {expected}, got: {message}; check the file")
+        }
         Some(io::ErrorKind::NotFound) => format!("cannot be read: {message}; check the path"),
         Some(io::ErrorKind::PermissionDenied) => format!("cannot be read: {message}; change its permissions"),
         Some(_) => format!("cannot be read: {message}; check the file and its disk"),

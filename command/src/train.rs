@@ -231,6 +231,7 @@ impl Options {
             self.how.batch(rows.train.rows())
         ));
         let stood = self.resume.as_ref().map(|path| Model::load(&Device::cpu(), path, &Load::new())).transpose()?;
+        let begun = stood.as_ref().map_or(0, |model| model.epochs() as usize);
         let shown = (self.how.epochs, self.every());
         let mut progress = Progress::new(talk, self.json, shown, rows.train.rows(), stood.map(|model| model.epochs()));
         let mut history = match &self.resume {
@@ -258,7 +259,9 @@ impl Options {
         let told = progress.end();
         if history.ended == Ended::Cancelled {
             let done = history.loss.len();
-            signals.check(talk, || match &self.checkpoint {
+            // It is written after each whole epoch.
+            let written = if done > begun { self.checkpoint.as_ref() } else { self.resume.as_ref() };
+            signals.check(talk, || match written {
                 _ if done == 0 => "in the first epoch; nothing was saved".into(),
                 Some(path) => format!("after epoch {done}; to continue: {}", resuming(path)),
                 None => format!("after epoch {done}; nothing was saved; with --checkpoint FILE training could be resumed"),

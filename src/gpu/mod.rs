@@ -35,6 +35,6 @@ pub use self::guard::silence_caught_panics;
 pub use self::info::{DeviceInfo, DeviceKind, DeviceLimits};
 pub use self::memory::{Allocated, UPLOAD};
 pub use self::opening::Gpu;
-pub use self::pace::{Pace, PaceRules, SUBMISSIONS};
+pub use self::pace::{ANY, Pace, PaceRules, SUBMISSIONS};
 pub use self::readback::Region;
 pub use self::submissions::{RECORDING, Submission};

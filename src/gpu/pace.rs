@@ -12,7 +12,9 @@ pub struct Pace {
     /// Whether any work has finished. The first time is mostly that of the driver's compilation.
     warm: bool,
     /// Work and seconds accumulated until they are enough for a measurement.
-    collected: (f64, f64),
+    collected: (f64, f64, f64),
+    /// The shortest recent answer in seconds: the fixed part is no longer than that, however long another one was.
+    shortest: f64,
     /// Decaying sums over the measurements: of 1, work, seconds, work², work · seconds.
     sums: [f64; 5],
     /// The fixed seconds of an answer.
@@ -41,13 +43,23 @@ pub struct PaceRules {
     /// Whether answers may have a fixed time. If the measurements cannot tell, another size is tried once: a larger one
     /// if no smaller one is possible.
     pub answers_late: bool,
+    /// The least and the most that a unit of work is believed to take, in seconds.
+    pub range: (f64, f64),
 }
 
+/// Any time.
+pub const ANY: (f64, f64) = (0.0, f64::INFINITY);
+
 /// How estimates of submissions follow the measurements. A measurement covers at least an estimated millisecond.
-pub const SUBMISSIONS: PaceRules = PaceRules { rise: 0.5, fall: 0.5, growth: 8.0, enough: 1e6, least: 1.0, answers_late: true };
+/// A device is between a hundred times faster and a thousand times slower than estimated.
+pub const SUBMISSIONS: PaceRules =
+    PaceRules { rise: 0.5, fall: 0.5, growth: 8.0, enough: 1e6, least: 1.0, answers_late: true, range: (0.01e-9, 1000e-9) };
 
 /// The share of the sums that remains when a measurement is added.
 const MEMORY: f64 = 0.7;
+
+/// The factor by which the shortest recent answer grows with each longer one.
+const FORGETTING: f64 = 1.1;
 
 /// The minimum spread of the sizes, as a share of their mean, that separates the fixed part from the rest.
 const SPREAD: f64 = 0.2;
@@ -55,14 +67,14 @@ const SPREAD: f64 = 0.2;
 impl Pace {
     /// A pace without measurements.
     pub fn new(rules: PaceRules) -> Self {
-        let (collected, sums) = ((0.0, 0.0), [0.0; 5]);
-        Self { rules, warm: false, collected, sums, fixed: 0.0, each: None, last: 0.0, compared: false }
+        let (collected, sums) = ((0.0, 0.0, 0.0), [0.0; 5]);
+        Self { rules, warm: false, collected, shortest: f64::INFINITY, sums, fixed: 0.0, each: None, last: 0.0, compared: false }
     }
 
     /// The same pace for work whose kernels the driver may still have to compile.
     #[must_use]
     pub fn cold(mut self) -> Self {
-        (self.warm, self.collected) = (false, (0.0, 0.0));
+        (self.warm, self.collected) = (false, (0.0, 0.0, 0.0));
         self
     }
 
@@ -88,10 +100,14 @@ impl Pace {
         }
         self.collected.0 += work;
         self.collected.1 += taken.as_secs_f64();
+        self.collected.2 += 1.0;
         if self.collected.0 < self.rules.enough {
             return;
         }
-        let (work, seconds) = std::mem::take(&mut self.collected);
+        let (work, seconds, answers) = std::mem::take(&mut self.collected);
+        // Of one answer each.
+        let (work, seconds) = (work / answers, seconds / answers);
+        self.shortest = seconds.min(self.shortest * FORGETTING);
         self.last = work;
         for (sum, new) in self.sums.iter_mut().zip([1.0, work, seconds, work * work, work * seconds]) {
             *sum = *sum * MEMORY + new;
@@ -104,8 +120,9 @@ impl Pace {
             self.fixed = (time - slope * mean).max(0.0);
             self.compared = true;
         }
-        self.fixed = self.fixed.min(seconds);
-        let measured = (seconds - self.fixed) / work;
+        self.fixed = self.fixed.min(self.shortest);
+        let (least, most) = self.rules.range;
+        let measured = ((seconds - self.fixed) / work).clamp(least, most);
         self.each = Some(match self.each {
             None => measured,
             Some(before) if measured > before => before + self.rules.rise * (measured - before),
@@ -130,7 +147,8 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const RULES: PaceRules = PaceRules { rise: 0.5, fall: 0.5, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
+    const RULES: PaceRules =
+        PaceRules { rise: 0.5, fall: 0.5, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true, range: ANY };
 
     /// Simulates a device with those times. Returns the sizes of the work it was given.
     fn worked(rules: PaceRules, first: f64, budget: Duration, seconds: impl Fn(f64) -> f64) -> Vec<f64> {
@@ -161,6 +179,22 @@ mod tests {
             let sizes = worked(RULES, first, Duration::from_millis(20), |work| 0.1 + work * 1e-4);
             assert!((150.0..=250.0).contains(&sizes[30]), "{sizes:?}");
         }
+    }
+
+    /// After a stall, as of a program that was stopped for an hour, no submission takes much longer than it may.
+    #[test]
+    fn a_stall_is_not_taken_for_a_fixed_part() {
+        let mut pace = Pace::new(SUBMISSIONS);
+        let budget = Duration::from_millis(200);
+        let (mut work, mut longest) = (1e7, 0.0f64);
+        for round in 0..60 {
+            let seconds = work * 1e-9;
+            longest = longest.max(seconds);
+            pace.learn(work, Duration::from_secs_f64(if round == 12 { 3600.0 } else { seconds }));
+            work = pace.fitting(budget).unwrap_or(work);
+        }
+        assert!(longest <= 0.3, "a submission of {longest} s");
+        assert!((0.1..=0.3).contains(&(work * 1e-9)), "submissions of {} s in the end", work * 1e-9);
     }
 
     #[test]

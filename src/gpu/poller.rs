@@ -98,9 +98,8 @@ impl Waiter<'_> {
             return false;
         }
         let entry = Entry { future: self.future, awaited: awaited.clone(), waker: waker.clone() };
-        let mut waiting = lock(&self.poller.shared.waiting);
-        waiting.futures.retain(|other| other.future != self.future);
-        waiting.futures.push_back(entry);
+        self.give_up();
+        lock(&self.poller.shared.waiting).futures.push_back(entry);
         self.waits = true;
         self.poller.shared.changed.notify_all();
         true
@@ -108,7 +107,15 @@ impl Waiter<'_> {
 
     fn give_up(&mut self) {
         if std::mem::take(&mut self.waits) {
-            lock(&self.poller.shared.waiting).futures.retain(|other| other.future != self.future);
+            // A waker may run anything when it is dropped, so it is not dropped under the lock.
+            let own: VecDeque<Entry> = {
+                let mut waiting = lock(&self.poller.shared.waiting);
+                let all = std::mem::take(&mut waiting.futures);
+                let (own, others) = all.into_iter().partition(|other| other.future == self.future);
+                waiting.futures = others;
+                own
+            };
+            drop(own);
         }
     }
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 /// after any interruption. The state is the weights, the optimizer state, the progress of the schedule and of early
 /// stopping, and the history. On the same device the final result is bit for bit that of an uninterrupted run.
 ///
-/// A checkpoint is written at a fixed number of epochs and at the end. Each one replaces the one before atomically.
+/// A checkpoint is written at a fixed number of epochs and at the end. Each one replaces the one before atomically. None
+/// is written within an epoch: if a run is cancelled there, the file keeps the last whole epoch that was saved.
 /// [`Model::load`](crate::Model::load) can load the weights from it.
 ///
 /// ```

@@ -456,11 +456,6 @@ impl Fit {
         due || self.log_every.is_some_and(|every| epoch.wrapping_sub(1).is_multiple_of(every))
     }
 
-    /// Whether that epoch may be a log point, as far as is known before its losses are read.
-    pub(crate) fn may_log(&self, epoch: usize) -> bool {
-        self.log_interval.is_some() || self.logs(epoch, Duration::ZERO)
-    }
-
     /// The next epoch after `done` whose losses must be read: a log point, the last epoch, or simply the next one.
     pub(crate) fn next_stop(&self, done: usize) -> usize {
         if self.needs_every_epoch() {

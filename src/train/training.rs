@@ -17,14 +17,14 @@ use super::training_data::TrainingData;
 use crate::data::{Data, Preprocessing};
 use crate::engine::{Batches, DataShape, Losses, Running, Setup, Snapshot, TrainingShape};
 use crate::error::Error;
-use crate::gpu::{Pace, PaceRules};
+use crate::gpu::{ANY, Pace, PaceRules};
 use crate::settings::{Cancel, Fit, Measured, Metric, Scale};
 
 /// The maximum number of steps that are prepared at once, in whole epochs.
 const MOST_STEPS: usize = 65_536;
 
 /// How the number of epochs between two logs adapts to their measured time.
-const LOGS: PaceRules = PaceRules { rise: 1.0, fall: 1.0, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true };
+const LOGS: PaceRules = PaceRules { rise: 1.0, fall: 1.0, growth: 4.0, enough: 0.0, least: 1.0, answers_late: true, range: ANY };
 
 /// A running training.
 pub struct Training<'a> {
@@ -55,6 +55,8 @@ pub struct Training<'a> {
     /// When the epochs since the last stop began, and when the last log was.
     began: Instant,
     logged: Instant,
+    /// Whether a log was handed to the callback since then.
+    has_logged: bool,
 }
 
 impl<'a> Training<'a> {
@@ -92,6 +94,7 @@ impl<'a> Training<'a> {
             pace: Pace::new(LOGS),
             began: Instant::now(),
             logged: Instant::now(),
+            has_logged: false,
         };
         if let Some(resumed) = resumed {
             resumed.compare(start, name);
@@ -132,6 +135,10 @@ impl<'a> Training<'a> {
     pub async fn run_epochs(&mut self) -> Result<usize, Error> {
         let (first, end, steps) = (self.done, self.next_look(), self.batches.steps());
         self.began = Instant::now();
+        // The callback's own time is not a part of the interval between two logs.
+        if std::mem::take(&mut self.has_logged) {
+            self.logged = Instant::now();
+        }
         while self.done < end && !self.is_cancelled() {
             let (before, mut prepared) = (self.state.clone(), Vec::new());
             for _ in 0..(MOST_STEPS / steps).clamp(1, end - self.done) {
@@ -156,7 +163,12 @@ impl<'a> Training<'a> {
 
     /// Reads the losses of these epochs, and checks that they and the parameters are finite.
     pub async fn read_losses(&mut self, epochs: usize) -> Result<(), Failed> {
-        let with_parameters = self.done == self.fit.epochs || (self.fit.log_weights && self.fit.may_log(self.done));
+        // Nothing was run: it was cancelled before.
+        if epochs == 0 && !self.within_epoch {
+            return Ok(());
+        }
+        let logs = self.fit.log_weights && self.done > 0 && self.fit.logs(self.done, self.logged.elapsed());
+        let with_parameters = self.done == self.fit.epochs || logs;
         let Losses { epochs: losses, measured, finite } = self.readout.engine.losses(with_parameters).await?;
         self.history.loss.extend(losses);
         if epochs > 0 {
@@ -239,7 +251,9 @@ impl<'a> Training<'a> {
     /// Writes a checkpoint unless there is one of this epoch. Within an epoch none is written, and the previous one is
     /// kept.
     async fn save_now(&mut self) -> Result<(), Failed> {
-        let Some(saver) = self.saver.as_mut().filter(|saver| !saver.has(self.done) && !self.within_epoch) else {
+        // Before the first epoch there is nothing to resume.
+        let due = self.done > 0 && !self.within_epoch;
+        let Some(saver) = self.saver.as_mut().filter(|saver| due && !saver.has(self.done)) else {
             return Ok(());
         };
         let restores = self.fit.early_stopping.is_some_and(|stopping| stopping.restore_best);
@@ -267,14 +281,15 @@ impl<'a> Training<'a> {
     pub async fn log(&mut self, epochs: usize) -> Result<Option<Log>, Error> {
         self.pace.learn(epochs as f64, self.began.elapsed());
         let stops = self.fit.log_interval.is_some() && self.stopped;
-        if self.history.loss.is_empty() || !(stops || self.fit.logs(self.done, self.logged.elapsed())) {
+        // Within an epoch the weights are no longer those of the last whole one.
+        if self.within_epoch || !(stops || self.fit.logs(self.done, self.logged.elapsed())) {
             return Ok(None);
         }
         let mut log = self.history.last(self.done);
         if self.fit.log_weights {
             log.weights = self.start.layout.tensors(&self.readout.parameters(None).await?);
         }
-        self.logged = Instant::now();
+        self.has_logged = true;
         Ok(Some(log))
     }
 

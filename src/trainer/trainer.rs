@@ -13,7 +13,7 @@ use crate::data::Matrix;
 use crate::engine::staged::{self, Gathered, StagedEngine, plan};
 use crate::engine::{Batches, DataShape, Setup, Step};
 use crate::error::Error;
-use crate::gpu::{self, Gpu, Pace, PaceRules, RECORDING};
+use crate::gpu::{self, ANY, Gpu, Pace, PaceRules, RECORDING};
 use crate::model::Model;
 use crate::network::{Layout, Network};
 use crate::settings::{EngineChoice, Fit};
@@ -80,7 +80,8 @@ pub struct Trainer {
 
 /// The estimated time of a step rises at once, so that budgets are kept, and decays slowly. The device's clock measures
 /// only the work.
-const STEPS: PaceRules = PaceRules { rise: 1.0, fall: 0.1, growth: 2.0, enough: 0.0, least: 1.0, answers_late: false };
+const STEPS: PaceRules =
+    PaceRules { rise: 1.0, fall: 0.1, growth: 2.0, enough: 0.0, least: 1.0, answers_late: false, range: ANY };
 
 /// The losses of successive epochs alternate between these elements. Both can be bound.
 const LOSS_SLOTS: [usize; 2] = [0, 64];
