@@ -250,7 +250,7 @@ class Copy:
         clock = threading.Timer(LONGEST, lambda: (failed.append(f"{Path(program).name} does not end"), end(child)))
         clock.start()
         for line in child.stdout:
-            if self.of_wgsl and "expected WGSL that compiles" in line:
+            if self.of_wgsl and " does not compile: " in line:
                 failed.append(UNVIABLE)
                 break
             if line.startswith("test ") and line.rstrip().endswith("FAILED"):

@@ -141,7 +141,7 @@ def noticed(program, before, after, place):
     clock.start()
     since, failed = time.monotonic(), False
     for line in running.stdout:
-        if "expected WGSL that compiles" in line:
+        if " does not compile: " in line:
             clock.cancel()
             running.kill()
             return None
