@@ -325,7 +325,7 @@ impl Emitter<'_> {
             .line("// An epoch: the gradients of all rows of a batch are added up, then the weights and biases go against them.");
         self.text.open("for (var epoch = 0u; epoch < params.epochs; epoch++) {");
         if fused.ends {
-            self.text.line("let continues = params.first_epoch + epoch < member.epochs;");
+            self.text.line("let goes_on = params.first_epoch + epoch < member.epochs;");
         }
         self.text.line("var loss = 0.0;");
         let batches = fused.batches() > 1;
@@ -807,7 +807,7 @@ impl Emitter<'_> {
         }
         self.text.line("// update");
         if fused.ends {
-            self.text.open("if continues {");
+            self.text.open("if goes_on {");
         }
         let scale = if scale.is_some() { " * scale" } else { "" };
         for (layer, part) in gradients {
@@ -847,7 +847,7 @@ impl Emitter<'_> {
         }
         let value = "whole_loss * member.loss_scale";
         match fused.ends {
-            true => self.text.line(&format!("last_loss = select(last_loss, {value}, continues);")),
+            true => self.text.line(&format!("last_loss = select(last_loss, {value}, goes_on);")),
             false => self.text.line(&format!("last_loss = {value};")),
         }
         self.text.open("if wait == 0u {");
