@@ -149,7 +149,7 @@ fn weights_of_others_are_taken() {
         ),
         (
             vec![("layers.0.weight", &[2, 3], &weight), ("layers.0.bias", &[2], &bias), ("layers.1.bias", &[2], &bias)],
-            vec!["layers.1.bias", "more than"],
+            vec!["layers.1.bias", "an unexpected tensor"],
         ),
     ] {
         refused(model.load_weights(write("bad.safetensors", &tensors), &Load::new()), &words);
