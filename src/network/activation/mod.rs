@@ -1,7 +1,8 @@
 //! The activation functions: one file for each, with its complete definition.
 //!
-//! To add one, write its file here, with its formulas in WGSL and in Rust, and name it in [`Activation`],
-//! [`Activation::ALL`] and [`Activation::definition`]. The tests iterate over [`Activation::ALL`].
+//! To add one, write its file here, with its formulas in WGSL, Rust, C and ONNX, and name it in the `mod` lines,
+//! [`Activation`], [`Activation::ALL`] and [`Activation::definition`]. The tests iterate over [`Activation::ALL`];
+//! CONTRIBUTING.md lists the places outside of `src`.
 
 mod definition;
 mod elu;
@@ -173,8 +174,8 @@ impl Activation {
         Self::ALL.iter().chain([&Self::Softmax]).find(|activation| activation.name() == name).cloned()
     }
 
-    /// The name: `sigmoid`, `tanh`, `relu`, `leaky_relu`, `elu`, `gelu`, `gelu_tanh`, `silu`, `softplus`, `identity`,
-    /// `softmax`, or that of a custom activation.
+    /// The name that [`named`](Self::named) looks up, such as `leaky_relu`: that of the variant in snake case, or a
+    /// custom activation's own.
     pub fn name(&self) -> &str {
         &self.definition().name
     }
