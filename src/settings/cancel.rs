@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Training ends after the current step, or within a quarter of a second of device time if steps are shorter. The model
 /// keeps the weights reached by then, unless early stopping restores the best weights. The history contains only
 /// complete epochs: an epoch that was interrupted, or whose validation rows were not evaluated, is left out, and no
-/// [`Checkpoint`] is written for it. If training had already ended, [`Ended`](crate::Ended) gives the actual reason.
+/// [`Checkpoint`](crate::Checkpoint) is written for it. If training had already ended, [`Ended`](crate::Ended) gives the
+/// actual reason.
 ///
 /// ```
 /// use shaderprop::{Cancel, Fit};
