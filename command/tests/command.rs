@@ -362,7 +362,7 @@ fn checkpoints_change_nothing_and_go_on() {
     assert!(err.contains("resumed at epoch 12\n") && again == plain, "{err}");
     fails(&folder, &train(&["--epochs", "12", "--checkpoint", "c.checkpoint"]), 1, &["--checkpoint c.checkpoint", "--force"]);
     for (more, said) in [
-        (&["--seed", "4"][..], "seed: it was 0, and is 4"),
+        (&["--seed", "4"][..], "seed differs: it was 0, and is 4"),
         (&["--learning-rate", "0.1"], "learning_rate"),
         (&["--hidden", "20"], "64-20-10"),
         (&["--batch-size", "20"], "batch_size"),
