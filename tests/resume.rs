@@ -451,7 +451,7 @@ fn another_engine_is_said() {
     let history = other.resume(&path, &x, &y, &fit.clone().epochs(7)).expect("a training");
     assert_eq!((history.engine, history.loss.len()), (Engine::Cpu, 7));
     let lines = said(&path);
-    assert!(lines.iter().any(|line| line.contains("another engine (it was staged, and is cpu)")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("a different engine (it was staged, and is cpu)")), "{lines:?}");
     // And back: what was f64 is an f32 again.
     new(&gpu).resume(&path, &x, &y, &fit.epochs(8).engine(EngineChoice::Fused)).expect("a training");
     assert!(said(&path).iter().any(|line| line.contains("it was cpu, and is fused")));
