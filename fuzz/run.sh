@@ -1,5 +1,5 @@
 #!/bin/bash
-# fuzz/run.sh RUNS [TARGET …]: fuzzes the readers, each target so many times, from the corpus beside it, and prints a line a target. What is found
+# fuzz/run.sh RUNS [TARGET …]: fuzzes the readers, RUNS times each, starting from the corpus in this folder, and prints a line a target. What is found
 # goes to target/fuzz/TARGET; with MERGE=1 the corpus takes in the shortest of those that cover as much. Needs Rust and a C++ compiler; no nightly toolchain, nor cargo-fuzz.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -111,7 +111,7 @@ fn log_points_by_time_change_nothing_and_have_the_weights() {
         let last = logs.last().expect("a log");
         assert_eq!((last.epoch, &last.weights), (3000, &model.weights()), "it ends with a log point");
         assert!(logs.iter().all(|log| log.loss == expected.loss[log.epoch - 1]));
-        // Weights of one log are where a training of so many epochs ends.
+        // The weights at a log point are those at the end of a training run with that number of epochs.
         let log = &logs[logs.len() / 2];
         let mut shorter = Model::new(&device(), &network, &Init::default()).expect("a model");
         shorter.fit(&inputs, &targets, &settings(engine).epochs(log.epoch)).expect("a training");
@@ -325,7 +325,7 @@ fn futures_are_dropped_anywhere() {
     gpu(&device).expect("a GPU").check().expect("a device without a fault");
 }
 
-/// Polls so many times, then drops it; whether it was not done by then.
+/// Polls a future the given number of times, then drops it. Returns whether it was still pending.
 async fn polled<T>(future: impl Future<Output = T>, polls: usize) -> bool {
     let mut future = Box::pin(future);
     let mut count = 0;

@@ -82,7 +82,7 @@ fn validation_is_left_between_two_pieces() {
     assert_eq!((model.epochs(), history.to_csv().lines().count()), (2, 1 + 2));
 }
 
-/// Cancels once the device has been given so many command buffers, and gives how many it was given after that.
+/// Cancels once the device has received `after` command buffers, and returns how many it received after that.
 fn given_after_cancelling(device: &Device, model: &mut Model, fit: &Fit, after: u64) -> (u64, shaderprop::History) {
     let (inputs, targets) = rows();
     let (cancel, gpu) = (Cancel::new(), gpu(device).expect("a GPU"));
@@ -113,7 +113,7 @@ fn the_device_is_given_little_more_once_a_training_is_cancelled() {
         assert_eq!(model.epochs(), history.loss.len() as u64);
         // A submission has up to 64 command buffers, and one may be on its way while the next is cancelled; then come the readbacks.
         assert!(more <= 2 * 64 + 8, "{engine:?}: {more} command buffers after it was cancelled");
-        // It goes on from there as if it had only had so many epochs.
+        // It continues from there as if the training run had been set to these epochs alone.
         if history.engine == Engine::Fused {
             let mut other = Model::new(&device, &network(), &Init::default()).expect("a model");
             let (inputs, targets) = rows();

@@ -205,25 +205,25 @@ fn a_table_with_words_and_holes_is_the_same_in_c() {
     let rows = rows(&table, &names(&["altitude", "moisture", "days"]), &names(&["origin", "process"]));
     assert!(
         rows.iter().any(|row| row.numbers[0].is_nan()) && rows.iter().any(|row| row.categories[0].is_empty()),
-        "there are holes"
+        "there are missing values"
     );
     let expected = probabilities(&model, &table);
     assert_eq!((rows.len(), expected.len()), (400, 1200));
     export("coffee", &model, &rows, &inputs, &expected, 1e-5);
     let got: Vec<f64> = run_c("coffee", &rows, 3, "float").into_iter().flat_map(|row| row.expect("taken")).collect();
     println!("coffee in C: {:e}", agree("coffee", &got, &expected, 1e-5));
-    // A hole by any of its names, and no string at all.
-    for hole in ["NA", "n/a", "NaN", "Null", "NONE", "?", "(null)"] {
+    // A missing value by each of its names, and an empty string.
+    for missing in ["NA", "n/a", "NaN", "Null", "NONE", "?", "(null)"] {
         let mut row = rows[0].clone();
-        row.categories[0] = hole.into();
+        row.categories[0] = missing.into();
         let mut empty = row.clone();
         empty.categories[0] = String::new();
         let got = run_c("coffee", &[row, empty], 3, "float");
-        assert_eq!(got[0], got[1], "{hole}");
+        assert_eq!(got[0], got[1], "{missing}");
     }
 }
 
-/// A number to predict, in its units; holes that are refused; words that C, its comments or its trigraphs would stumble over.
+/// A number to predict, in its units; missing values that are refused; words that C, its comments or its trigraphs would stumble over.
 #[test]
 fn awkward_tables_are_the_same_in_c() {
     let words = ["a\"b", "back\\slash", "what??/", "*/ int x;", "é", "new\nline", "007", "Zürich"];

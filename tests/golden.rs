@@ -176,7 +176,7 @@ fn told(model: &Model, history: &History) -> String {
 
 // Models.
 
-/// A table with words, holes and numbers of different sizes.
+/// A table with words, missing values and numbers of different sizes.
 fn coffee() -> Table {
     Table::read_csv(format!("{FOLDER}/coffee.csv"), &Csv::new()).expect("the table")
 }

@@ -289,7 +289,7 @@ class Copy:
 
 
 def made(name, groups, workers):
-    """So many copies of the project, whose tests pass."""
+    """Copies the project once for each worker, and checks that the tests pass in each copy."""
     copies = [Copy(i, groups, name in WRITES_WGSL) for i in range(workers)]
     first = copies[0]
     verdict = first.verdict()

@@ -73,7 +73,7 @@ fn activation_bound(activation: &Activation, x: f64) -> f64 {
         }
 }
 
-/// How far shaders/math.wgsl may be from 1 / (1 + e⁻ᶻ), for a z that was rounded so many times.
+/// How far shaders/math.wgsl may be from 1 / (1 + e⁻ᶻ), for a z that was rounded `roundings` times.
 fn logistic_bound(z: f64, roundings: f64) -> f64 {
     let y = Activation::Sigmoid.value(z);
     let slope = if z.is_finite() { y * (1.0 - y) * z.abs() } else { 0.0 };

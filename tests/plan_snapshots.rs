@@ -185,12 +185,12 @@ fn wide_networks() -> Vec<Written> {
     let rows = Limits { products: Products::Rows { lanes: None, most: 16 }, ..Limits::CPU };
     let clipped = TrainingStep { clip_norm: Some(1.0), ..training.clone() };
     plans.push(written("rows_clipped.txt", Plan::training(&clipped, TABLE, rows)));
-    // Sums of so many terms that they are cut into slices.
+    // Sums with enough terms to be cut into slices.
     let long = Network::new(30).dense(40, Activation::Relu).dense(12, Activation::Identity);
     let training = TrainingStep::new(&long, Loss::MeanSquaredError, 6000);
     plans.push(written("slices.txt", Plan::training(&training, TABLE, SOFTWARE)));
     plans.push(written("slices_tiles.txt", Plan::training(&training, TABLE, Limits { products: Products::Tiles, ..GPU })));
-    // And of more than one loop adds: in so many blocks that they are cut into slices for that alone.
+    // Sums with more terms than one loop adds: they are cut into slices whatever the number of blocks.
     let deep = Network::new(1 << 18).dense(64, Activation::Relu);
     plans.push(written("slices_long.txt", Plan::prediction(&deep, 200, SOFTWARE)));
     // Many blocks of few terms each, which are still one dispatch.

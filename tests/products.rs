@@ -208,7 +208,7 @@ fn long_sums_are_whole() {
     cases.finish();
 }
 
-/// A product with so many columns that its sums are in one slice for as long as that is allowed: the longest slice, and one term more.
+/// A product wide enough that its sums stay in one slice as long as possible: the longest slice, and one term more.
 #[test]
 fn the_longest_slice_is_whole() {
     let (gpu, limits) = open();

@@ -38,7 +38,7 @@ fn end(mut model: Model, history: History, fit: &Fit, (x, y): &(Matrix<'_>, Matr
     (history, weights, bits(&model))
 }
 
-/// Stops that training so many times at random places, each time in another way, and resumes it.
+/// Stops that training run `stops` times at random places, each time in a different way, and resumes it.
 fn stopped_anywhere(name: &str, device: &Device, network: &Network, fit: &Fit, epochs: usize, stops: u64, engine: Engine) {
     let data = rows(230, network.inputs());
     let fit = fit.clone().epochs(epochs);

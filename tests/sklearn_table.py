@@ -1,4 +1,4 @@
-"""Trains on a table with words and holes by the command's defaults, and by a scikit-learn pipeline on the same rows: the mean accuracy over ten splits has to
+"""Trains on a table with words and missing values by the command's defaults, and by a scikit-learn pipeline on the same rows: the mean accuracy over ten splits has to
 be within two points.
 
   python tests/sklearn_table.py COMMAND

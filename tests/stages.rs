@@ -382,7 +382,7 @@ fn clipping_is_by_the_norm_of_all() {
                     plan.clip(flat, limit).expect("a plan");
                     let read = run(&gpu, plan.clone(), 1, &[("gradients", &gradients), ("clip", &[f32::NAN])], &["clip"]);
                     let expected = clip(&[&wide(&gradients)], limit);
-                    // So many additions deep: a lane's share of a part, a tree over the lanes, and both once more over the parts.
+                    // The depth of the additions: a lane's share of a part, a tree over the lanes, and both once more over the parts.
                     let depth = 4096 / 64 + 6 + count.div_ceil(4096 * 64) + 6;
                     assert_close(&format!("{count}"), &read[0], &[expected], |_| (g(depth + 8) + 8.0 * ULP) * expected);
                     let mut broken = gradients.clone();

@@ -322,7 +322,7 @@ fn columns_that_have_no_meaning_are_refused() {
     refused(fit(&columns.clone().categorical(["buys"])), &["other than the target"]);
     refused(fit(&columns.clone().drop(["age", "city", "height"])), &["neither the target nor dropped"]);
     refused(fit(&Columns::number("buys").missing(Missing::Median)), &["row 1, column `buys`", "`yes`"]);
-    // A hole in the target is refused, whatever else holes become.
+    // A missing target is refused, however missing inputs are handled.
     refused(fit(&Columns::number("age").missing(Missing::Median)), &["row 2, column `age`"]);
     refused(fit(&Columns::classes("city").missing(Missing::Median)), &["row 4, column `city`", "`?`"]);
     refused(
@@ -467,7 +467,7 @@ fn records_are_told_by_their_lines() {
             "{text:?}"
         );
     }
-    assert_eq!(from("a\n\n\"\"\n \n").expect("a column of holes").rows(), 2);
+    assert_eq!(from("a\n\n\"\"\n \n").expect("a column of missing values").rows(), 2);
     assert_eq!(from("a\nend\n\"end\"\nend").expect("words").rows(), 3);
     // Blanks before the names, and a name that is cut within a character where no more is looked at.
     for csv in [Csv::guess(), Csv::new().delimiter(b';')] {

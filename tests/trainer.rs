@@ -68,7 +68,7 @@ impl Application {
         bytemuck::pod_collect_to_vec(&staging.get_mapped_range(..).expect("a view")[..])
     }
 
-    /// Trains so many steps and gives the weights.
+    /// Trains the given number of steps and returns the weights.
     fn train(&self, trainer: &mut Trainer, steps: usize) -> Vec<Tensor> {
         let mut encoder = self.encoder();
         trainer.record_steps(&mut encoder, steps).expect("steps");

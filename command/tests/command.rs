@@ -880,12 +880,12 @@ fn bad_input_is_one_sentence() {
     fails(&folder, &["train", IRIS, "--target", "9"], 2, &["9"]);
     fails(&folder, &["train", IRIS, "--drop", "petal"], 2, &["petal"]);
     fails(&folder, &["train", IRIS, "--drop", "species"], 2, &["species"]);
-    write("holes.csv", "a,b\n1,x\n,y\n3,x\n4,y\n");
+    write("missing.csv", "a,b\n1,x\n,y\n3,x\n4,y\n");
     fails(
         &folder,
-        &["train", "holes.csv", "--missing", "error", "--test-split", "0", "--validation-split", "0"],
+        &["train", "missing.csv", "--missing", "error", "--test-split", "0", "--validation-split", "0"],
         1,
-        &["holes.csv, line 3", "column `a`"],
+        &["missing.csv, line 3", "column `a`"],
     );
     let many: String = (0..100_000).map(|i| format!("{},{}\n", i % 7, i * 3)).collect();
     write("many.csv", &format!("a,id\n{many}"));

@@ -127,7 +127,7 @@ pub fn change_agrees(what: &str, start: &Tensor, got: &Tensor, expected: &Tensor
     change_agrees_within(what, start, got, expected, 0.0);
 }
 
-/// The same beside what so many roundings of every element come to, for tensors that hardly move.
+/// The same, but compared with the error that `roundings` roundings of every element cause, for tensors that hardly change.
 #[track_caller]
 pub fn change_agrees_within(what: &str, start: &Tensor, got: &Tensor, expected: &Tensor, roundings: f64) {
     let size = start.values.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>().sqrt();

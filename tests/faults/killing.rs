@@ -58,7 +58,7 @@ pub fn child() -> ExitCode {
     }
 }
 
-/// One training, killed after so many of its epochs, and some of the time that the next ones take.
+/// One training run, killed after a given number of epochs and part of the time that the next ones take.
 struct Trial {
     number: usize,
     fused: bool,

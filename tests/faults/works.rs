@@ -15,7 +15,7 @@ pub struct Work {
     pub train: fn(&Device) -> Result<String, Error>,
     /// The functions that fail in it; all of them where none is named.
     pub calls: &'static [&'static str],
-    /// About so many injections are what CI has time for, beside the first and the last call of each function.
+    /// About how many injections CI has time for, besides the first and the last call of each function.
     pub some: usize,
 }
 

@@ -8,14 +8,14 @@
 // g_ stands before a gradient. Layers, inputs and rows count from 0.
 
 struct Params {
-    networks: u32,     // in the buffers
+    networks: u32,     // the number of networks in the buffers
     first: u32,        // this dispatch trains the networks first..end
     end: u32,
-    epochs: u32,       // and this many epochs of them
-    first_epoch: u32,  // after so many
-    every: u32,        // one in so many losses is kept
-    wait: u32,         // the first of them after so many epochs
-    slot: u32,         // and where it goes
+    epochs: u32,       // for this many epochs
+    first_epoch: u32,  // the number of epochs trained before
+    every: u32,        // one loss in this many epochs is kept
+    wait: u32,         // the number of epochs before the first of them
+    slot: u32,         // the slot of the first of them
     words: u32,        // of four numbers that an invocation holds
 }
 

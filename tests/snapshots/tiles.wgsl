@@ -10,8 +10,8 @@ struct Params {
     row_first: u32,  // this dispatch computes the rows row_first..row_end
     row_end: u32,
     column_first: u32,  // and the columns from here on
-    slice_first: u32,  // and the slices of the sums from here on: slice z has
-    slice_terms: u32,  // so many terms, from z · slice_terms on
+    slice_first: u32,  // and the slices of the sums from here on
+    slice_terms: u32,  // the terms of a slice; slice z begins at term z · slice_terms
     bias: u32,  // where the bias lies in the parameters, counted from the weight's first element
 }
 

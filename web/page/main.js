@@ -11,7 +11,7 @@ const find = (id) => document.getElementById(id);
 const form = find('settings');
 const count = (number) => number.toLocaleString('en');
 
-/** The points of the plane that are predicted: so many in each direction. */
+/** The number of points that are predicted in each direction of the plane. */
 const SIDE = 64;
 
 /** Milliseconds between two updates of the page. */

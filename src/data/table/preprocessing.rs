@@ -406,12 +406,12 @@ fn is_number(table: &Table, column: usize) -> bool {
 /// A column's numbers with missing ones replaced, and the rows where they were missing. An error where there is no
 /// replacement.
 fn numbers(table: &Table, column: usize, missing: Option<f64>) -> Result<(Vec<f64>, Vec<usize>), Error> {
-    let (mut values, mut holes) = (Vec::with_capacity(table.rows()), Vec::new());
+    let (mut values, mut rows) = (Vec::with_capacity(table.rows()), Vec::new());
     for row in 0..table.rows() {
         match (table.columns[column].value(row), missing) {
             (Value::Missing, Some(missing)) => {
                 values.push(missing);
-                holes.push(row);
+                rows.push(row);
             }
             (Value::Missing, None) => return Err(table.refuse(row, column, "a number, where missing ones are refused")),
             // The network computes in f32.
@@ -419,7 +419,7 @@ fn numbers(table: &Table, column: usize, missing: Option<f64>) -> Result<(Vec<f6
             _ => return Err(table.refuse(row, column, "a finite number")),
         }
     }
-    Ok((values, holes))
+    Ok((values, rows))
 }
 
 /// The mean and the standard deviation. For a constant column these are the value itself and 1: a rounded mean would
@@ -447,7 +447,7 @@ fn median(values: &mut [f64]) -> f64 {
 
 fn fit_number(table: &Table, column: usize, columns: &Columns, range: &mut (f64, f64)) -> Result<FeatureKind, Error> {
     let refused = columns.missing == Missing::Error;
-    let (mut values, holes) = numbers(table, column, Some(f64::NAN).filter(|_| !refused))?;
+    let (mut values, missing_rows) = numbers(table, column, Some(f64::NAN).filter(|_| !refused))?;
     let mut present: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
     let own = present
         .iter()
@@ -464,7 +464,7 @@ fn fit_number(table: &Table, column: usize, columns: &Columns, range: &mut (f64,
             longest.first().copied()
         }
     };
-    for row in holes {
+    for row in missing_rows {
         values[row] = missing.unwrap_or(f64::NAN);
     }
     let (shift, scale) = match columns.scaling {

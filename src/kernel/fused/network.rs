@@ -87,14 +87,14 @@ impl Lanes {
 
 /// The fields of its `Params` in order, with their meaning.
 pub(super) const PARAMS: [(&str, &str); 9] = [
-    ("networks", "in the buffers"),
+    ("networks", "the number of networks in the buffers"),
     ("first", "this dispatch trains the networks first..end"),
     ("end", ""),
-    ("epochs", "and this many epochs of them"),
-    ("first_epoch", "after so many"),
-    ("every", "one in so many losses is kept"),
-    ("wait", "the first of them after so many epochs"),
-    ("slot", "and where it goes"),
+    ("epochs", "for this many epochs"),
+    ("first_epoch", "the number of epochs trained before"),
+    ("every", "one loss in this many epochs is kept"),
+    ("wait", "the number of epochs before the first of them"),
+    ("slot", "the slot of the first of them"),
     ("words", "of four numbers that an invocation holds"),
 ];
 

@@ -45,8 +45,8 @@ pub(super) const PARAMS: [(&str, &str); 9] = [
     ("row_first", "this dispatch computes the rows row_first..row_end"),
     ("row_end", ""),
     ("column_first", "and the columns from here on"),
-    ("slice_first", "and the slices of the sums from here on: slice z has"),
-    ("slice_terms", "so many terms, from z · slice_terms on"),
+    ("slice_first", "and the slices of the sums from here on"),
+    ("slice_terms", "the terms of a slice; slice z begins at term z · slice_terms"),
     ("bias", "where the bias lies in the parameters, counted from the weight's first element"),
 ];
 
