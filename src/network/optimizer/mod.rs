@@ -9,13 +9,13 @@ mod definition;
 mod momentum;
 mod nesterov;
 mod rmsprop;
+mod rule;
 mod sgd;
-
-use std::fmt::Write;
-use std::sync::Arc;
+mod weight_decay;
 
 pub(crate) use self::definition::Rates;
 use self::definition::{Constants, Definition};
+pub use self::rule::Rule;
 
 /// The optimizer: how a step updates the weights and biases, given their gradient g and the learning rate λ. Formulas
 /// and defaults are PyTorch's.
@@ -71,27 +71,6 @@ pub enum Optimizer {
         /// ε, above 0.
         epsilon: f64,
     },
-}
-
-/// The update rule of a kernel: an optimizer with its constants and its weight decay.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Rule {
-    /// The optimizer's name.
-    pub name: &'static str,
-    /// The names of the flat buffers that it keeps.
-    pub slots: &'static [&'static str],
-    /// The update, for people to read.
-    pub formula: Arc<str>,
-    /// The optimizer's settings by name, as the bits of their values, which can be compared.
-    settings: Vec<(&'static str, u64)>,
-    /// The bits of the weight decay, if there is one.
-    weight_decay: Option<u64>,
-    /// The optimizer's own formula.
-    plain: &'static str,
-    /// The statements that update element `i`.
-    body: &'static str,
-    /// Whether weight decay is decoupled from the gradient.
-    decoupled: bool,
 }
 
 impl Optimizer {
@@ -191,91 +170,7 @@ impl Optimizer {
     /// The whole update of the reference: the decay, then the definition's update.
     pub(crate) fn update(&self, parameter: &mut f64, slots: [&mut f64; 2], gradient: f64, rates: &Rates) {
         let definition = self.definition();
-        let mut gradient = gradient;
-        if definition.decoupled {
-            *parameter -= rates.learning_rate * rates.weight_decay * *parameter;
-        } else {
-            gradient += rates.weight_decay * *parameter;
-        }
+        let gradient = weight_decay::apply(definition.decoupled, parameter, gradient, rates);
         (definition.update)(parameter, slots, gradient, rates);
-    }
-}
-
-impl Rule {
-    /// The rule of an optimizer with that weight decay.
-    pub fn of(optimizer: &Optimizer, weight_decay: f64) -> Self {
-        let definition = optimizer.definition();
-        let decays = weight_decay != 0.0;
-        let formula = match (decays, definition.decoupled) {
-            (true, false) => format!("gradient = gradient + {weight_decay} · parameter, {}", definition.formula),
-            (true, true) => format!("{}, with a weight_decay of {weight_decay}", definition.formula),
-            (false, _) => definition.formula.into(),
-        };
-        Self {
-            name: definition.name,
-            slots: definition.slots,
-            formula: formula.into(),
-            settings: optimizer.settings().map(|(name, value)| (name, value.to_bits())).collect(),
-            weight_decay: decays.then_some(weight_decay.to_bits()),
-            plain: definition.formula,
-            body: definition.wgsl,
-            decoupled: definition.decoupled,
-        }
-    }
-
-    /// Whether there is weight decay.
-    pub fn decays(&self) -> bool {
-        self.weight_decay.is_some()
-    }
-
-    /// The optimizer's constants in WGSL, without weight decay.
-    pub fn constants(&self) -> String {
-        let constant = |(name, bits): &(&str, u64)| format!("const {} = {:?};\n", name.to_uppercase(), f64::from_bits(*bits));
-        self.settings.iter().map(constant).collect()
-    }
-
-    /// `fn update(i: u32, gradient: Real, step: Step)` in WGSL, and the constants it uses.
-    pub fn wgsl(&self) -> String {
-        let mut wgsl = format!("// {}: {}\n{}", self.name, self.plain, self.constants());
-        if let Some(bits) = self.weight_decay {
-            let _ = writeln!(wgsl, "const WEIGHT_DECAY = {:?};", f64::from_bits(bits));
-        }
-        wgsl += "\nfn update(i: u32, gradient: Real, step: Step) {\n";
-        wgsl += match (self.decays(), self.decoupled) {
-            (true, true) => {
-                "    parameters[i] = parameters[i] * (1.0 - step.learning_rate * WEIGHT_DECAY);\n    let g = gradient;\n"
-            }
-            (true, false) => "    let g = gradient + WEIGHT_DECAY * parameters[i];\n",
-            (false, _) => "    let g = gradient;\n",
-        };
-        for line in self.body.lines() {
-            let _ = writeln!(wgsl, "    {line}");
-        }
-        wgsl + "}\n"
-    }
-
-    /// The same update as a WGSL function of the type `of`, for parameters and optimizer state in variables. Weight
-    /// decay is an argument, if there is any.
-    pub fn in_registers(&self, of: &str, decays: bool) -> String {
-        let mut body = self.body.to_owned();
-        let mut arguments = String::new();
-        for name in std::iter::once("parameters").chain(self.slots.iter().copied()) {
-            body = body.replace(&format!("{name}[i]"), &format!("(*{name})"));
-            let _ = write!(arguments, "{name}: ptr<function, {of}>, ");
-        }
-        let mut wgsl = format!("// {}: {}\n", self.name, self.formula);
-        let decay = if decays { "weight_decay: f32, " } else { "" };
-        let _ = writeln!(wgsl, "fn update_{of}({arguments}gradient: {of}, {decay}step: Step) {{");
-        wgsl += match (decays, self.decoupled) {
-            (false, _) => "    let g = gradient;\n",
-            (true, true) => {
-                "    (*parameters) = (*parameters) * (1.0 - step.learning_rate * weight_decay);\n    let g = gradient;\n"
-            }
-            (true, false) => "    let g = gradient + weight_decay * (*parameters);\n",
-        };
-        for line in body.lines() {
-            let _ = writeln!(wgsl, "    {line}");
-        }
-        wgsl + "}\n"
     }
 }
