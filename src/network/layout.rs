@@ -40,6 +40,7 @@ pub struct Layout {
 /// Tensors begin at multiples of this many f32: 256 bytes, the largest offset alignment that WebGPU allows a device to
 /// require.
 pub const ALIGNMENT: usize = 64;
+
 impl Layout {
     /// The position of the tensor of that name.
     pub fn find(&self, name: &str) -> Result<&Place, Error> {
@@ -87,5 +88,23 @@ impl Layout {
             values: flat[place.offset..place.offset + place.len].iter().map(|value| *value as f32).collect(),
         };
         self.places.iter().map(tensor).collect()
+    }
+
+    /// The values of all tensors, one after the other, without gaps.
+    pub fn dense(&self, flat: &[f64]) -> Vec<f32> {
+        let values = self.places.iter().flat_map(|place| &flat[place.offset..place.offset + place.len]);
+        values.map(|value| *value as f32).collect()
+    }
+
+    /// The inverse of `dense`: values at their positions in the layout.
+    pub fn spread(&self, values: &[f32]) -> Vec<f64> {
+        let mut flat = vec![0.0; self.len];
+        let mut rest = values;
+        for place in &self.places {
+            let (own, after) = rest.split_at(place.len);
+            flat[place.offset..place.offset + place.len].iter_mut().zip(own).for_each(|(to, value)| *to = f64::from(*value));
+            rest = after;
+        }
+        flat
     }
 }

@@ -27,48 +27,11 @@ pub struct FusedEngine {
 }
 
 impl Fused {
-    /// Packs the numbers of networks, each given as its tensors' values followed by the optimizer's slots.
-    pub fn pack<'a>(&self, networks: impl ExactSizeIterator<Item = &'a [f32]>) -> Vec<f32> {
-        let (places, count) = (self.places(), networks.len());
-        let mut packed = vec![0.0; count * self.network_numbers()];
-        for (network, values) in networks.enumerate() {
-            for (place, value) in places.iter().zip(values) {
-                packed[self.index(*place, network, count)] = *value;
-            }
-        }
-        packed
-    }
-
-    /// Extracts the numbers of one of `networks` networks from the packed ones.
-    pub fn unpack(&self, places: &[LanePlace], packed: &[f32], network: usize, networks: usize) -> Vec<f32> {
-        places.iter().map(|place| packed[self.index(*place, network, networks)]).collect()
-    }
-
     /// The row of the step table for a step.
     pub fn rates(fit: &Fit, step: &Step) -> Rates {
         let corrections = fit.optimizer.corrections(step.number);
         let [scale, shift] = step.rates.map(|rate| rate as f32);
         Rates { scale, shift, corrections: corrections.map(|correction| correction as f32) }
-    }
-}
-
-impl Layout {
-    /// The values of all tensors, one after the other, without gaps.
-    pub fn dense(&self, flat: &[f64]) -> Vec<f32> {
-        let values = self.places.iter().flat_map(|place| &flat[place.offset..place.offset + place.len]);
-        values.map(|value| *value as f32).collect()
-    }
-
-    /// The inverse of `dense`: values at their positions in the layout.
-    pub fn spread(&self, values: &[f32]) -> Vec<f64> {
-        let mut flat = vec![0.0; self.len];
-        let mut rest = values;
-        for place in &self.places {
-            let (own, after) = rest.split_at(place.len);
-            flat[place.offset..place.offset + place.len].iter_mut().zip(own).for_each(|(to, value)| *to = f64::from(*value));
-            rest = after;
-        }
-        flat
     }
 }
 
