@@ -92,7 +92,7 @@ mod tests {
 
     /// In longer orders, the row at each position and the pairs of successive rows are distributed as by chance.
     #[test]
-    fn neighbours_and_places_are_as_chance_has_them() {
+    fn pairs_and_positions_are_as_random_as_expected() {
         for rows in [60, 64] {
             let draws = 6000;
             let (mut places, mut next) = (vec![0.0f64; rows * rows], vec![0.0f64; rows * rows]);

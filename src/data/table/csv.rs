@@ -1,11 +1,12 @@
 //! Reads CSV, all at once or some rows at a time, and describes how a file is written.
 
 use std::collections::HashSet;
-use std::io::{self, Cursor, Read};
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use super::lines::{Counted, Lines};
-use super::{Place, Table};
+use super::records::{Uninterrupted, records};
+use super::{Place, Table, guess};
 use crate::data::read::open;
 use crate::error::Error;
 
@@ -85,9 +86,6 @@ pub struct TableReader {
     rows: u64,
 }
 
-/// How many bytes are searched for the first line.
-const FIRST_LINE: usize = 1 << 20;
-
 /// The maximum number of columns of a table.
 const MOST_COLUMNS: usize = 1 << 20;
 
@@ -124,9 +122,10 @@ impl TableReader {
         }
         let mut text = Uninterrupted(text);
         let known = csv.header.is_some() && csv.delimiter.is_some();
-        let head = head(&mut text, known, csv.delimiter).map_err(|error| Error::file(Path::new(&source), "a table", error))?;
-        let delimiter = csv.delimiter.unwrap_or_else(|| likely_delimiter(&head));
-        let header = csv.header.unwrap_or_else(|| !first_record(&head, delimiter).iter().any(is_finite_number));
+        let head =
+            guess::head(&mut text, known, csv.delimiter).map_err(|error| Error::file(Path::new(&source), "a table", error))?;
+        let delimiter = csv.delimiter.unwrap_or_else(|| guess::delimiter(&head));
+        let header = csv.header.unwrap_or_else(|| guess::header(&head, delimiter));
         let lines = Lines::default();
         let whole = Counted::new(Cursor::new(head).chain(text), END, lines.clone());
         let records = records(Box::new(whole) as Box<dyn Read>, delimiter);
@@ -232,76 +231,5 @@ impl TableReader {
 
     fn refuse(&self, message: String) -> Error {
         Error::file(Path::new(&self.source), "a table", message)
-    }
-}
-
-/// The beginning of a text without its byte order mark. If the format is inferred, it extends to the end of the first
-/// line that is not empty.
-fn head(text: &mut impl Read, known: bool, delimiter: Option<u8>) -> io::Result<Vec<u8>> {
-    let (mut head, mut chunk) = (Vec::new(), [0; 8192]);
-    let (mut quoted, mut begun, mut before) = (false, false, b'\n');
-    'reading: while head.len() < if known { 3 } else { FIRST_LINE } {
-        let count = text.read(&mut chunk)?;
-        if count == 0 {
-            break;
-        }
-        head.extend(&chunk[..count]);
-        for byte in &chunk[..count] {
-            // Names may contain line ends. A quote inside an unquoted cell is an ordinary character; two quotes inside
-            // quotes are one.
-            if *byte == b'"' {
-                quoted = !quoted && (b"\n\r ,;\t|\"".contains(&before) || delimiter == Some(before));
-            }
-            begun |= !byte.is_ascii_whitespace();
-            if *byte == b'\n' && begun && !quoted {
-                break 'reading;
-            }
-            before = *byte;
-        }
-    }
-    while head.starts_with(b"\xef\xbb\xbf") {
-        head.drain(..3);
-    }
-    Ok(head)
-}
-
-/// Creates a reader that accepts records of any length.
-fn records<R: Read>(text: R, delimiter: u8) -> csv::Reader<R> {
-    let mut builder = csv::ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text)
-}
-
-/// The cells of the first line that is not blank.
-fn first_record(head: &[u8], delimiter: u8) -> csv::StringRecord {
-    let records = records(head, delimiter).into_byte_records().map_while(Result::ok);
-    let mut records = records.map(csv::StringRecord::from_byte_record_lossy);
-    records.find(|record| record.iter().any(|cell| !cell.is_empty())).unwrap_or_default()
-}
-
-fn likely_delimiter(head: &[u8]) -> u8 {
-    let count = |delimiter: u8| first_record(head, delimiter).len().saturating_sub(1);
-    // If every cell contains a comma, it is a decimal comma.
-    let better = |best: u8, other: u8| {
-        let room = usize::from(best == b',');
-        count(other) > 0 && count(other) + room >= count(best)
-    };
-    [b';', b'\t', b'|'].into_iter().fold(b',', |best, other| if better(best, other) { other } else { best })
-}
-
-fn is_finite_number(cell: &str) -> bool {
-    cell.parse::<f64>().is_ok_and(f64::is_finite)
-}
-
-/// Retries reads that a signal interrupted, which the csv crate does not.
-struct Uninterrupted<R>(R);
-
-impl<R: Read> Read for Uninterrupted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.0.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-                result => return result,
-            }
-        }
     }
 }

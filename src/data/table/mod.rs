@@ -3,8 +3,10 @@
 mod cells;
 mod columns;
 mod csv;
+mod guess;
 mod lines;
 mod preprocessing;
+mod records;
 
 use std::borrow::Cow;
 use std::io::Read;
