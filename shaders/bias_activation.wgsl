@@ -1,7 +1,7 @@
-// bias_activation: x = product + bias, then y = f(x). One invocation, one element of the layer's output.
+// bias_activation: x = product + bias, then y = f(x). Each invocation computes one element of the layer's output.
 //
-// `activation` is appended to this file: the network's choice, from src/network/activation.
-// `sums` comes in as the matrix product and goes out as x, for the stages that need x itself.
+// `activation` (f) is appended to this file. It is defined in src/network/activation.
+// `sums` holds the matrix product before, and x after, for the stages that need x itself.
 
 struct Params {
     first: u32,    // this dispatch computes the elements first..end, counted row by row

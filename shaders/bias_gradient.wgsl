@@ -1,10 +1,10 @@
-// bias_gradient: the sum of each column of the deltas, over the rows of the batch. One invocation, one column.
+// bias_gradient: the sum of each column of the deltas over the rows of the batch. Each invocation computes one column.
 
 struct Params {
     first: u32,      // this dispatch computes the columns first..end
     end: u32,
     columns: u32,    // the layer's units
-    row_first: u32,  // and of their sums the rows row_first..row_end: long sums are cut into several dispatches
+    row_first: u32,  // and adds the rows row_first..row_end: a long sum takes several dispatches
     row_end: u32,
 }
 

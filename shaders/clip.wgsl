@@ -1,10 +1,10 @@
-// clip: what all gradients are multiplied with, so that the root of the sum of their squares is at most the limit. One workgroup.
+// clip: the factor for all gradients that limits their norm, the root of the sum of their squares. One workgroup.
 //
 // R. Pascanu, T. Mikolov and Y. Bengio, ICML 2013; the 1e-6 is PyTorch's.
 
 struct Params {
-    count: u32,  // parts of the sum of squares
-    limit: f32,  // the largest norm
+    count: u32,  // the number of partial sums of squares
+    limit: f32,  // the maximum norm
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,7 +29,7 @@ fn main(@builtin(local_invocation_index) invocation: u32) {
     }
     if invocation == 0u {
         let ratio = params.limit / (sqrt(partial[0]) + 1e-6);
-        // A NaN leaves the gradients as they are, among which there is one then.
+        // If the ratio is NaN, so is a gradient, and the factor 1 leaves it visible.
         clip = select(1.0, ratio, ratio < 1.0);
     }
 }

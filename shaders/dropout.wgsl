@@ -1,17 +1,18 @@
-// dropout: a random share of the elements becomes 0, the others grow to make up for it. One invocation, one element.
+// dropout: sets random elements to 0 and scales the others up, so that the expected values stay the same. Each invocation
+// computes one element. N. Srivastava et al., JMLR 15, 2014.
 //
-// Forward it takes a layer's outputs to what the next layer sees, backward the errors, in place, with the same random numbers:
-// they depend on the seed, the layer, the epoch, the step and the element alone. N. Srivastava et al., JMLR 15, 2014.
-// `before` is appended to this file: element i of `outputs`, or of `dropped` itself. So are `philox` and `Step`.
+// The forward pass applies it to a layer's outputs. The backward pass applies it to the errors, in place and with the same
+// random numbers, which depend only on the seed, the layer, the epoch, the step and the element.
+// Appended to this file: `before`, which is element i of `outputs`, or of `dropped` in place; `philox`; `Step`.
 
 struct Params {
     first: u32,      // this dispatch computes the elements first..end
     end: u32,
     seed_low: u32,
     seed_high: u32,
-    purpose: u32,    // says to the random numbers that they are of dropout, and of which layer
-    threshold: u32,  // random words below it drop their element
-    scale: f32,      // what the others are multiplied with: one over their share
+    purpose: u32,    // distinguishes these random numbers from others: dropout, and the layer
+    threshold: u32,  // an element is dropped if its random word is below this
+    scale: f32,      // the factor for the others: 1 / (1 - rate)
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -27,7 +28,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         return;
     }
     let step = steps[cursor];
-    // Four neighbours share a block of random words.
+    // Four adjacent elements share a block of random words.
     let words = philox(vec4u(i / 4u, step.batch, step.epoch, params.purpose), vec2u(params.seed_low, params.seed_high));
     dropped[i] = select(before(i) * params.scale, 0.0, words[i % 4u] < params.threshold);
 }

@@ -1,6 +1,7 @@
-// finite: whether all parameters are numbers. NaN and infinity are told by their bits, since drivers compare a NaN as they like.
+// finite: whether all parameters are finite. NaN and infinity are recognised by their bits, because drivers may compare a NaN
+// in any way.
 //
-// Each workgroup looks at 4,096 elements, and each of its invocations at every 64th of them.
+// Each workgroup checks 4,096 elements, and each of its invocations every 64th of them.
 
 struct Params {
     count: u32,  // parameters in the bound range
@@ -8,7 +9,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> parameters: array<u32>;
-@group(0) @binding(2) var<storage, read_write> not_finite: atomic<u32>;  // stays 0 if all are numbers
+@group(0) @binding(2) var<storage, read_write> not_finite: atomic<u32>;  // stays 0 if all are finite
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {

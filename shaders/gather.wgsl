@@ -1,13 +1,13 @@
-// gather: the batch's rows out of the data. One workgroup, one row.
+// gather: copies the batch's rows from the data. Each workgroup copies one row.
 //
-// Data that is too long to be bound is in pieces: this dispatch copies the rows that are in its own. Appended to this file: `Real`,
-// f32, vec2f or vec4f, whichever divides a row; `copy_target` and `copy_weight`, as there are classes or numbers, and weights or
-// none.
+// Data that is too long for one binding is split into pieces. A dispatch copies the rows that are in its piece.
+// Appended to this file: `Real`, which is f32, vec2f or vec4f, the widest that divides a row; `copy_target`, for classes or for
+// numbers; `copy_weight`, which does nothing if rows have no weights.
 
 struct Params {
-    first: u32,        // this dispatch fills the batch's rows from here on
-    columns: u32,      // Reals in a row of the inputs
-    outputs: u32,      // columns of the targets
+    first: u32,        // the first row of the batch that this dispatch writes
+    columns: u32,      // the number of Reals in a row of the inputs
+    outputs: u32,      // the number of columns of the targets
     piece_first: u32,  // the rows of the data in this piece
     piece_end: u32,
 }

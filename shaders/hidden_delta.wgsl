@@ -1,7 +1,8 @@
-// hidden_delta: delta = error · f', where the error came back through the next layer's weights. One invocation, one element.
+// hidden_delta: delta = error · f', where the error was passed back through the next layer's weights. Each invocation computes
+// one element.
 //
-// `activation_derivative` (f') is appended to this file: the layer's choice, from src/network/activation. It reads `sums` (x) and
-// `outputs` (y) at element i, whichever its formula needs. `deltas` comes in as the error and goes out as the delta.
+// `activation_derivative` (f') is appended to this file. It is defined in src/network/activation, and reads `sums` (x) or
+// `outputs` (y) at element i, or both. `deltas` holds the error before, and the delta after.
 
 struct Params {
     first: u32,  // this dispatch computes the elements first..end

@@ -1,17 +1,17 @@
-// loss: the mean of the loss over the batch, of the outputs before the update. One workgroup; it also ends the step.
+// loss: the mean loss of the batch, from the outputs before the update. One workgroup, which also ends the step.
 //
-// `element_loss` is appended to this file: the choice, from src/network/loss. It reads `sums` (x), `outputs` (y) and `targets` at
-// element i, whichever its formula needs. Each invocation adds up every 64th element, then halves of the workgroup are
-// folded together: the order of the additions is fixed, so the same step gives the same bits. Where the mean goes is in
-// this step's row of the step table (`Step` is shaders/step.wgsl, appended to this file), and whether it is added to what
-// the batches before it left there; the cursor then moves on.
+// `element_loss` is appended to this file. It is defined in src/network/loss, and reads what its formula needs of `sums` (x),
+// `outputs` (y) and `targets` at element i. Each invocation sums every 64th element, then the partial sums are added pairwise.
+// The order of the additions is fixed, so the same step gives the same bits. The step's row of the step table tells where the
+// mean is stored, and whether it is added to the losses of earlier batches (`Step` is appended from shaders/step.wgsl).
+// Finally the cursor moves to the next row.
 
 struct Params {
-    count: u32,    // elements to add: a few thousand; shaders/partial_loss.wgsl comes before where there are more
-    columns: u32,  // the network's outputs
-    scale: f32,    // one over what the mean is taken over
-    slot: u32,     // which of the losses of this step it is
-    moves: u32,    // 1 if the cursor moves on, as after the last of them
+    count: u32,    // the number of elements: a few thousand; for more, shaders/partial_loss.wgsl runs first
+    columns: u32,  // the number of the network's outputs
+    scale: f32,    // 1 / the number of values, or their total weight, in the mean
+    slot: u32,     // the index of this loss among those of the step
+    moves: u32,    // 1 if the cursor moves to the next row: for the last loss of the step
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,4 +1,4 @@
-// math: functions that activations and losses call. Only those that are called are appended to a stage.
+// math: functions for activations and losses. A stage gets only those that it calls.
 
 // 1 / (1 + e^-x), without overflow.
 fn logistic(x: f32) -> f32 {
@@ -7,7 +7,7 @@ fn logistic(x: f32) -> f32 {
 }
 
 // ln(1 + e) for e from 0 to 1: 2 (s + s³/3 + s⁵/5 + …) with s = e / (2 + e), at most 1/3.
-// WGSL's own log is only good to 2⁻²¹ near 1.
+// WGSL's own log is accurate only to 2⁻²¹ near 1.
 fn log_of_1_plus(e: f32) -> f32 {
     let s = e / (2.0 + e);
     let q = s * s;
@@ -15,16 +15,16 @@ fn log_of_1_plus(e: f32) -> f32 {
     return 2.0 * s * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * tail))));
 }
 
-// e^x - 1 for x up to 0: near 0 the sum x + x²/2 + x³/6 + …, where the difference would lose its digits.
+// e^x - 1 for x ≤ 0. Near 0, where the difference would cancel, it is the series x + x²/2 + x³/6 + …
 fn exp_minus_1(x: f32) -> f32 {
     let tail = 1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0 * (1.0 + x / 8.0)));
     let near = x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * tail)));
-    // Asked this way round because a driver's exp may make a number of a NaN.
+    // In this order, because a driver's exp may turn a NaN into a number.
     return select(near, exp(x) - 1.0, x <= -0.5);
 }
 
-// The normal distribution's Φ(x) = erfc(-x / √2) / 2. With t = 1 / (1 + z / 2), erfc(z) = t e^(P(t) - z²) for z from 0 on;
-// P is the polynomial of degree 9 that is nearest at the Chebyshev points, within 1.1e-7 of erfc, relative.
+// The normal distribution's Φ(x) = erfc(-x / √2) / 2. With t = 1 / (1 + z / 2), erfc(z) = t e^(P(t) - z²) for z ≥ 0.
+// P is the polynomial of degree 9 fitted at the Chebyshev points; the relative error of erfc is at most 1.1e-7.
 fn normal_cdf(x: f32) -> f32 {
     let z = min(abs(x) / sqrt(2.0), 12.0);
     let t = 1.0 / (1.0 + 0.5 * z);
@@ -44,14 +44,14 @@ fn gelu_argument(x: f32) -> f32 {
     return 1.5957691216 * (x + 0.044715 * x * x * x);
 }
 
-// Its derivative; far out, where nothing is left to multiply it with, no longer growing.
+// Its derivative. For large |x| it stops growing; there it is multiplied by 0.
 fn gelu_slope(x: f32) -> f32 {
     return 1.5957691216 * (1.0 + 3.0 * 0.044715 * min(x * x, 400.0));
 }
 
-// A probability that a logarithm can be taken of: 2⁻²³ away from 0 and 1.
+// A probability kept 2⁻²³ away from 0 and 1, so that its logarithm is finite.
 fn probability(y: f32) -> f32 {
-    // Not clamp: drivers may answer a bound for a NaN, and hide that something went wrong.
+    // Not clamp: for a NaN, drivers may return a bound, which would hide the error.
     let above = select(y, 1.0 / 8388608.0, y < 1.0 / 8388608.0);
     return select(above, 1.0 - 1.0 / 8388608.0, above > 1.0 - 1.0 / 8388608.0);
 }

@@ -1,9 +1,8 @@
-// matmul: the matrix product c = a·b, and by the choice of strides aᵀ·b and a·bᵀ. One invocation, one element of c.
+// matmul: the matrix product c = a·b; with other strides, aᵀ·b and a·bᵀ. Each invocation computes one element of c.
 //
 //   c(row, column) = Σ over k of a(row, k) · b(k, column)
 //
-// The three products of a training step differ only in how far apart neighbours lie in memory.
-// With c of shape (M, N) and a sum over K:
+// The three products of a training step differ only in their strides. With c of shape (M, N) and a sum over K:
 //
 //   a·b    the forward pass       a_row = K, a_k = 1     b_k = N, b_column = 1
 //   aᵀ·b   the weight gradient    a_row = 1, a_k = M     b_k = N, b_column = 1
@@ -12,8 +11,8 @@
 struct Params {
     first: u32,     // this dispatch computes the elements first..end of c, counted row by row
     end: u32,
-    columns: u32,   // of c
-    k_first: u32,   // and of their sums the terms k_first..k_end: long sums are cut into several dispatches
+    columns: u32,   // the number of columns of c
+    k_first: u32,   // and adds the terms k_first..k_end: a long sum takes several dispatches
     k_end: u32,
     a_row: u32,     // from one row of a to the next
     a_k: u32,       // from one term to the next in a

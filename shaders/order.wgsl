@@ -1,17 +1,18 @@
-// order: which rows of the data are in this batch, or in many epochs. One invocation, one row.
+// order: the rows of the data that are in this batch, or in many epochs. Each invocation computes one row.
 //
-// The epoch's order is a permutation of all rows that can be computed for any place alone, so that no list of it is kept: the
-// place is written as two digits (x, y), and each round adds to one digit a random number that depends on the other, which can be
-// undone, so that no two places meet. That is a Feistel network (M. Luby and C. Rackoff, 1988); where it leads beyond the last row
-// it is applied again. The same in src/data/order.rs. `philox` and `Step` are appended to this file.
+// The order of an epoch is a random permutation of all rows. It is computed for each position separately, so that no list has
+// to be stored. The position is written as two digits (x, y), and each round adds to one digit a random number that depends on
+// the other. A round can be undone, so no two positions give the same row. This is a Feistel network (M. Luby and C. Rackoff,
+// 1988). If the result is beyond the last row, it is applied again. src/data/order.rs computes the same.
+// Appended to this file: `philox`, `Step`.
 
 struct Params {
     first: u32,     // this dispatch computes the batch's rows first..end
     end: u32,
-    rows: u32,      // in the data
-    x_range: u32,   // x is below this, y below the other; their product is rows or a little more
+    rows: u32,      // the number of rows in the data
+    x_range: u32,   // x is below this and y below y_range; their product is rows, or slightly more
     y_range: u32,
-    rounds: u32,    // 0 leaves the rows in their order
+    rounds: u32,    // 0 for no shuffling
     seed_low: u32,
     seed_high: u32,
 }
@@ -30,12 +31,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         return;
     }
     let step = steps[cursor];
-    // Those of the epochs after it follow.
+    // The rows of the epochs after it follow.
     let place = step.first + i;
     order[i] = row_at(place % params.rows, step.epoch + place / params.rows);
 }
 
-// The row at that place of that epoch.
+// The row at a position of an epoch.
 fn row_at(first: u32, epoch: u32) -> u32 {
     var place = first;
     loop {
@@ -44,7 +45,7 @@ fn row_at(first: u32, epoch: u32) -> u32 {
         for (var round = 0u; round < params.rounds; round++) {
             let digit = select(x, y, round % 2u == 0u);
             let random = philox(vec4u(digit, round, epoch, SHUFFLE), vec2u(params.seed_low, params.seed_high)).x;
-            // A number below the range: the upper half of a product takes the place of a slow division.
+            // The upper half of a product is a number below the range, without a slow division.
             if round % 2u == 0u {
                 x += high_word(random, params.x_range);
                 x -= select(0u, params.x_range, x >= params.x_range);

@@ -1,14 +1,14 @@
-// output_delta: delta = ∂loss/∂x of the last layer, by the chain rule ∂loss/∂y · f'. One invocation, one element.
+// output_delta: delta = ∂loss/∂x of the last layer, by the chain rule ∂loss/∂y · f'. Each invocation computes one element.
 //
-// `loss_gradient` (∂loss/∂y) and `activation_derivative` (f') are appended to this file: the choices, from src/network/loss and
-// src/network/activation. They read `sums` (x), `outputs` (y) and `targets` at element i, whichever their formulas need. So is
-// `weight`, what the row counts: 1 where rows have no weights.
+// Appended to this file: `loss_gradient` (∂loss/∂y), which is defined in src/network/loss; `activation_derivative` (f'), which
+// is defined in src/network/activation; `weight`, the sample weight of the row, or 1. They read what their formulas need of
+// `sums` (x), `outputs` (y) and `targets` at element i.
 
 struct Params {
     first: u32,    // this dispatch computes the elements first..end
     end: u32,
-    columns: u32,  // the network's outputs
-    scale: f32,    // one over what the loss takes its mean over; 1 for a sum
+    columns: u32,  // the number of the network's outputs
+    scale: f32,    // 1 / the number of values, or their total weight, in the mean; 1 for a sum
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,13 +1,13 @@
-// partial_loss: the loss of many elements in parts: each workgroup adds 4,096 elements. The loss stage then adds the parts.
+// partial_loss: partial sums of the loss of many elements. Each workgroup sums 4,096 elements; the loss stage adds the results.
 //
-// `element_loss` is appended to this file: the choice, from src/network/loss. It reads `sums` (x), `outputs` (y) and `targets` at
-// element i, whichever its formula needs. As in the loss stage, each invocation adds up every 64th element of its part, then
-// halves of the workgroup are folded together: the order of the additions is fixed.
+// `element_loss` is appended to this file. It is defined in src/network/loss, and reads what its formula needs of `sums` (x),
+// `outputs` (y) and `targets` at element i. As in the loss stage, each invocation sums every 64th element of its part, then the
+// partial sums are added pairwise, so the order of the additions is fixed.
 
 struct Params {
-    first: u32,    // this dispatch adds the elements first..end, and first is a multiple of 4,096
+    first: u32,    // this dispatch sums the elements first..end; first is a multiple of 4,096
     end: u32,
-    columns: u32,  // the network's outputs
+    columns: u32,  // the number of the network's outputs
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

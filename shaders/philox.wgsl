@@ -1,5 +1,6 @@
-// philox: Philox 4x32-10, four random words of a counter and a key. J. K. Salmon et al., "Parallel random numbers: as easy
-// as 1, 2, 3", SC 2011. The counter is (index, step, epoch, purpose), the key the seed: the same as in src/random.rs.
+// philox: Philox 4x32-10, which turns a counter and a key into four random words. J. K. Salmon et al., "Parallel random
+// numbers: as easy as 1, 2, 3", SC 2011. The counter is (index, step, epoch, purpose), and the key is the seed.
+// src/random.rs computes the same.
 
 fn philox(counter: vec4u, key: vec2u) -> vec4u {
     var c = counter;
@@ -13,7 +14,7 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
     return c;
 }
 
-// The upper 32 bits of the product a·b, from its four products of halves.
+// The upper 32 bits of the product a·b, from the four products of their halves.
 fn high_word(a: u32, b: u32) -> u32 {
     let low = (a & 0xFFFFu) * (b & 0xFFFFu);
     let middle = (a >> 16u) * (b & 0xFFFFu) + (low >> 16u);

@@ -1,9 +1,10 @@
-// score_binary: counts on which side of a half each output is, and on which its target. One invocation, one element.
+// score_binary: counts outputs by target and by predicted class. Each invocation counts one element.
 //
-// counts[2 t + p], with t the target and p whether the output is above a half. A target that is neither 0 nor 1 is not counted.
+// counts[2 t + p], with the target t and the prediction p, which is 1 if the output is above 0.5. A target that is neither 0
+// nor 1 is not counted.
 
 struct Params {
-    first: u32,  // this dispatch looks at the elements first..end
+    first: u32,  // this dispatch counts the elements first..end
     end: u32,
 }
 

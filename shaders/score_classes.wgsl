@@ -1,14 +1,14 @@
-// score_classes: counts which class each row was taken for. One invocation, one row.
+// score_classes: counts rows by the rank of their true class, and by true and predicted class. Each invocation counts one row.
 //
-// counts[r]: the rows whose own class has the r-th largest output, from 0: r = 0 is right, r < k is among the k largest. Of equal
-// outputs the first is the larger. Behind these, where it is asked for, the confusion matrix: a row for the class that it
-// is, a column for the one it was taken for. Counting needs no order of additions: the numbers are whole.
+// counts[r] is the number of rows whose true class has the r-th largest output, from 0: r = 0 is a correct prediction, and
+// r < k is among the top k. Of equal outputs, the first ranks higher. The confusion matrix follows, if it is requested, with a
+// row for each true class and a column for each predicted class. Counts are integers, so the order of additions does not matter.
 
 struct Params {
-    first: u32,      // this dispatch looks at the rows first..end
+    first: u32,      // this dispatch counts the rows first..end
     end: u32,
-    columns: u32,    // how many classes there are
-    confusion: u32,  // 1 if the confusion matrix is asked for
+    columns: u32,    // the number of classes
+    confusion: u32,  // 1 if the confusion matrix is requested
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -33,7 +33,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             taken = column;
         }
     }
-    // Asked this way round because a NaN is not among the largest.
+    // In this form, a NaN does not rank among the largest.
     let y = outputs[start + own];
     var rank = 0u;
     for (var column = 0u; column < params.columns; column++) {

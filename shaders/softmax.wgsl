@@ -1,8 +1,8 @@
-// softmax: x = product + bias, then y = e^x / sum of e^x over the row. One invocation, one row.
+// softmax: x = product + bias, then y = e^x / Σ e^x over the row. Each invocation computes one row.
 //
-// With the largest x taken out nothing overflows. `sums` comes in as the matrix product and goes out as ln y, which is x less the
-// logarithm of that sum: the loss reads it, and needs no logarithm of a y that may have vanished. `log_of_1_plus` is appended
-// from shaders/math.wgsl.
+// The largest x is subtracted first, so that nothing overflows. `sums` holds the matrix product before, and ln y after, which is
+// x minus the logarithm of the sum. The loss reads it, because y itself may have become 0. `log_of_1_plus` is appended from
+// shaders/math.wgsl.
 
 struct Params {
     first: u32,    // this dispatch computes the rows first..end
@@ -33,7 +33,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             largest = column;
         }
     }
-    // The largest itself adds 1.
+    // The largest itself contributes 1.
     var others = 0.0;
     for (var column = 0u; column < params.columns; column++) {
         if column != largest {

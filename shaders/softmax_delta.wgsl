@@ -1,6 +1,6 @@
-// softmax_delta: delta = y (e - sum of e y over the row), in place, with e the error ∂loss/∂y. One invocation, one row.
+// softmax_delta: delta = y (e - Σ e y over the row), in place, with the error e = ∂loss/∂y. Each invocation computes one row.
 //
-// It follows output_delta where the loss and the softmax have no formula of their own together.
+// It follows output_delta for losses that have no combined formula with softmax.
 
 struct Params {
     first: u32,    // this dispatch computes the rows first..end

@@ -1,11 +1,11 @@
-// square_sum: the squares of many gradients added up in parts: each workgroup adds 4,096 elements. Clipping then adds the parts.
+// square_sum: partial sums of the squares of the gradients. Each workgroup sums 4,096 elements; the clip stage adds the results.
 //
-// Each invocation adds up every 64th element of its part, then halves of the workgroup are folded together: the order of the
-// additions is fixed.
+// Each invocation sums every 64th element of its part, then the partial sums are added pairwise, so the order of the additions
+// is fixed.
 
 struct Params {
-    count: u32,  // gradients in the bound range
-    part: u32,   // which part its first workgroup writes
+    count: u32,  // the number of gradients in the bound range
+    part: u32,   // the index of the sum that its first workgroup writes
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,12 +1,12 @@
-// update: every weight and bias goes against its gradient, in place. One invocation, one parameter, or four neighbours.
+// update: the optimizer's update of all weights and biases, in place. Each invocation updates one parameter, or four adjacent ones.
 //
-// All layers' weights and biases lie in one flat buffer, their gradients in another of the same shape, and so does what the
-// optimizer keeps of each: this stage walks them together and knows nothing of layers. `update` is appended to this file, the
-// choice from src/network/optimizer, with `gradient_of` and `Real`, which is f32 or vec4f. What changes from step to step, like the
-// learning rate, is in this step's row of the step table (`Step` is shaders/step.wgsl, appended to this file).
+// The weights and biases of all layers are in one flat buffer. Their gradients and the optimizer's state are in buffers of the
+// same layout, so this stage does not need to know about layers.
+// Appended to this file: `update`, which src/network/optimizer defines; `gradient_of`, which applies clipping, and `Real`, which
+// is f32 or vec4f, both from src/kernel/source.rs; `Step`, the row of the step table with the learning rate of this step.
 
 struct Params {
-    count: u32,  // parameters in the bound range, in Reals
+    count: u32,  // the number of parameters in the bound range, in Reals
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

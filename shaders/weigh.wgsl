@@ -1,10 +1,10 @@
-// weigh: the share that each row of the batch has in its loss: its weight over the sum of them. One workgroup.
+// weigh: each row's share of the batch's loss: its weight divided by the sum of all weights. One workgroup.
 //
-// Each invocation adds up every 64th weight, then halves of the workgroup are folded together: the order of the additions is
-// fixed. A batch whose weights are all 0 has shares of 0.
+// Each invocation sums every 64th weight, then the partial sums are added pairwise, so the order of the additions is fixed. If
+// all weights of a batch are 0, so are its shares.
 
 struct Params {
-    count: u32,  // rows in the batch
+    count: u32,  // the number of rows in the batch
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

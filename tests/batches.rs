@@ -176,7 +176,7 @@ fn data_in_pieces_and_from_the_host_give_the_same_bits() {
 
 /// Two calls of two epochs are one of four, to the bit, with all that a training remembers.
 #[test]
-fn fit_again_goes_on_where_it_stopped() {
+fn fit_again_continues_where_it_stopped() {
     let mut cases = Cases::new();
     for device in [device(), Device::cpu()] {
         for optimizer in Optimizer::ALL {
@@ -484,7 +484,7 @@ fn another_schedule_begins_anew() {
 
 /// After the best weights came back the optimizer begins anew, whatever it had kept: as in a new model with these weights.
 #[test]
-fn a_training_goes_on_from_restored_weights() {
+fn a_training_continues_from_restored_weights() {
     let ((inputs, targets), device) = (data(), device());
     let network = Network::new(7).dense(4, Activation::Softmax);
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).learning_rate(0.3);

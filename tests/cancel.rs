@@ -125,7 +125,7 @@ fn the_device_is_given_little_more_once_a_training_is_cancelled() {
 
 /// An epoch longer than a submission is left between two of its steps; a checkpoint stays that of the last whole epoch.
 #[test]
-fn an_epoch_is_left_between_two_steps_and_goes_on_from_its_checkpoint() {
+fn an_epoch_is_left_between_two_steps_and_continues_from_its_checkpoint() {
     let path = common::folder("cancel").join("model.checkpoint");
     let (inputs, targets) = rows();
     let settings = Fit::new().batch_size(4).optimizer(Optimizer::adam()).loss(Loss::MeanSquaredError);

@@ -354,7 +354,7 @@ fn workgroups_share_nothing() {
 
 /// A member taken out goes on as it would have in the sweep: on the fused engine to the bit.
 #[test]
-fn a_member_taken_out_goes_on() {
+fn a_member_taken_out_continues() {
     for (what, device, network, (inputs, targets), fit) in kinds() {
         let members = || (0..3).map(|seed| Member::new(Init::GlorotUniform { seed })).collect();
         let mut sweep = sweep_of(&device, &network, members());
@@ -371,7 +371,7 @@ fn a_member_taken_out_goes_on() {
 
 /// Two fits of a model are one, and a fit with many log points is one with none.
 #[test]
-fn a_fused_run_goes_on_to_the_bit() {
+fn a_fused_run_continues_to_the_bit() {
     let mut cases = Cases::new();
     for (what, device, network, (inputs, targets), fit) in kinds() {
         for optimizer in Optimizer::ALL {
@@ -527,7 +527,7 @@ fn bad_sweeps_are_refused() {
 
 /// Members that ended go on from where they did, whatever the sweep did since.
 #[test]
-fn a_member_that_has_ended_goes_on_from_its_end() {
+fn a_member_that_has_ended_continues_from_its_end() {
     for (what, device, network, (inputs, targets), fit) in kinds() {
         let start = || Init::GlorotUniform { seed: 4 };
         // Without an order that depends on the epochs before, what is reset differs from what begins anew in nothing.

@@ -427,7 +427,7 @@ fn with_everything_on(engine: Engine) -> (Network, Fit, usize) {
     }
 }
 
-fn checkpoint_goes_on(engine: Engine) {
+fn checkpoint_continues(engine: Engine) {
     let device = if engine == Engine::Cpu { Device::cpu() } else { device() };
     let here = circumstances_of_tests(&device);
     let folder = folder(engine.name());
@@ -484,18 +484,18 @@ fn checkpoint_goes_on(engine: Engine) {
 }
 
 #[test]
-fn a_checkpoint_of_the_staged_engine_goes_on() {
-    checkpoint_goes_on(Engine::Staged);
+fn a_checkpoint_of_the_staged_engine_continues() {
+    checkpoint_continues(Engine::Staged);
 }
 
 #[test]
-fn a_checkpoint_of_the_fused_engine_goes_on() {
-    checkpoint_goes_on(Engine::Fused);
+fn a_checkpoint_of_the_fused_engine_continues() {
+    checkpoint_continues(Engine::Fused);
 }
 
 #[test]
-fn a_checkpoint_of_the_cpu_engine_goes_on() {
-    checkpoint_goes_on(Engine::Cpu);
+fn a_checkpoint_of_the_cpu_engine_continues() {
+    checkpoint_continues(Engine::Cpu);
 }
 
 /// Short trainings by their names: every optimizer, loss, schedule and activation, and what else changes numbers. Those that the fused engine

@@ -31,7 +31,7 @@ fn text(bytes: &[u8]) -> &str {
 
 /// Killed with a checkpoint every epoch, 50 times at random moments: it always goes on, and ends bit by bit as without.
 #[test]
-fn a_killed_training_goes_on_from_its_checkpoint() {
+fn a_killed_training_continues_from_its_checkpoint() {
     let folder = common::folder("killed");
     let deps = std::env::current_exe().expect("a path");
     let release = deps.parent().and_then(|deps| deps.parent()).expect("the folder of the build");

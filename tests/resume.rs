@@ -119,20 +119,20 @@ fn everything() -> (Network, Fit) {
 }
 
 #[test]
-fn the_staged_engine_goes_on_from_anywhere() {
+fn the_staged_engine_continues_from_anywhere() {
     let (network, fit) = everything();
     stopped_anywhere("staged", &device(), &network, &fit, 60, 36, Engine::Staged);
 }
 
 #[test]
-fn the_cpu_engine_goes_on_from_anywhere() {
+fn the_cpu_engine_continues_from_anywhere() {
     let (network, fit) = everything();
     stopped_anywhere("cpu", &Device::cpu(), &network, &fit, 60, 34, Engine::Cpu);
 }
 
 /// It takes no dropout and no validation: the loss of training is watched.
 #[test]
-fn the_fused_engine_goes_on_from_anywhere() {
+fn the_fused_engine_continues_from_anywhere() {
     let network = Network::new(4).dense(6, Activation::Tanh).dense(1, Activation::Sigmoid);
     let fit = Fit::new()
         .loss(Loss::BinaryCrossEntropy)

@@ -179,7 +179,7 @@ fn very_many_epochs_without_a_log_point() {
 }
 
 #[test]
-fn fit_goes_on_where_it_stopped() {
+fn fit_continues_where_it_stopped() {
     for device in [device(), Device::cpu()] {
         let network = Network::new(2).dense(4, Activation::Tanh).dense(2, Activation::Identity);
         let inputs = Matrix::new(6, 2, numbers(1, 12)).expect("a matrix");

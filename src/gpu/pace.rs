@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rise_is_believed_at_once_where_the_habit_is_careful() {
+    fn a_rise_counts_at_once_when_the_rules_are_careful() {
         let rules = PaceRules { rise: 1.0, fall: 0.1, growth: 2.0, answers_late: false, ..RULES };
         let mut pace = Pace::new(rules);
         for work in [1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0] {

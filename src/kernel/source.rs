@@ -57,7 +57,7 @@ impl Kernel {
             Kernel::TotalLoss => {
                 let partials = row.declaration("partials", "array<f32>");
                 let function = "fn element_loss(i: u32) -> f32 {\n    return partials[i];\n}\n";
-                Some(format!("// what shaders/partial_loss.wgsl left\n{partials}\n{function}"))
+                Some(format!("// the sums of shaders/partial_loss.wgsl\n{partials}\n{function}"))
             }
             _ => None,
         }

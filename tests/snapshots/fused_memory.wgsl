@@ -1,31 +1,31 @@
-// Many epochs of training in one dispatch: each 16 invocations of a workgroup train a network, which they hold in registers.
+// Many epochs of training in one dispatch: each group of 16 invocations holds one network in registers.
 //
 // The network: 4 inputs, 16 units (tanh), 3 units (softmax). Loss: mean_squared_error. Optimizer: sgd.
 // 150 rows, 4 in each step.
 //
-// Names: w1_0 are the weights from input 0 of layer 1 to the units that the invocation holds, b1 these units' biases,
-// z1 their sums before the activation, y1 the outputs after it, e1 the errors (∂loss/∂y1), d1 the deltas (∂loss/∂z1);
-// g_ stands before a gradient. Layers, inputs and rows count from 0.
+// Names: w1_0 are the weights from input 0 of layer 1 to the units that the invocation holds, and b1 their biases;
+// z1 are their sums before the activation, y1 the outputs after it, e1 the errors (∂loss/∂y1), d1 the deltas (∂loss/∂z1);
+// the prefix g_ marks a gradient. Layers, inputs and rows are counted from 0.
 
 struct Params {
     networks: u32,     // the number of networks in the buffers
     first: u32,        // this dispatch trains the networks first..end
     end: u32,
-    epochs: u32,       // for this many epochs
+    epochs: u32,       // the number of epochs
     first_epoch: u32,  // the number of epochs trained before
     every: u32,        // one loss in this many epochs is kept
     wait: u32,         // the number of epochs before the first of them
     slot: u32,         // the slot of the first of them
-    words: u32,        // of four numbers that an invocation holds
+    words: u32,        // the number of words that an invocation holds; a word has four numbers
 }
 
 struct Member {
     learning_rate: f32,
     weight_decay: f32,
-    loss_scale: f32,   // one over what the logged loss is a mean over
-    rows: f32,         // how many there are
-    epochs: u32,       // when it ends
-    weights: u32,      // where the weights of its rows begin
+    loss_scale: f32,   // 1 / the number of values, or their total weight, in the logged loss
+    rows: f32,         // the number of rows
+    epochs: u32,       // its last epoch
+    weights: u32,      // the index where the weights of its rows begin
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -77,12 +77,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     let lane = invocation % 16u;
     let member_of_group = invocation / 16u;
     let place = params.first + group.x * 4u + member_of_group;
-    // All invocations of a workgroup go through its barriers; those beyond the last network write nothing.
+    // All invocations of a workgroup must reach its barriers; those beyond the last network write nothing.
     let exists = place < params.end;
     let network = min(place, params.end - 1u);
     let member = members[network];
 
-    // From here to the end of the dispatch the network is in registers.
+    // From here to the end of the dispatch, the network is in registers.
     let word_0 = parameters[(network * 6u + 0u) * 16u + lane];
     var w0_0 = word_0.x;
     var w0_1 = word_0.y;
@@ -134,7 +134,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     }
     workgroupBarrier();
 
-    // An epoch: the gradients of all rows of a batch are added up, then the weights and biases go against them.
+    // An epoch: in each batch, the gradients of all rows are added, then the weights and biases are updated.
     for (var epoch = 0u; epoch < params.epochs; epoch++) {
         var loss = 0.0;
         for (var first = 0u; first < 150u; first += 4u) {
@@ -211,7 +211,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
                 let share_0 = all_share[member_of_group * 3u + 0u];
                 let share_1 = all_share[member_of_group * 3u + 1u];
                 let share_2 = all_share[member_of_group * 3u + 2u];
-                // The largest itself adds 1.
+                // The largest itself contributes 1.
                 var others = 0.0;
                 others += select(share_0, 0.0, largest == 0u);
                 others += select(share_1, 0.0, largest == 1u);
@@ -219,7 +219,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
                 let log_of_sum = select(log(1.0 + others), log_of_1_plus(min(others, 1.0)), others <= 1.0);
                 let log_y = z1 - most - log_of_sum;
                 let y1 = power / (1.0 + others);
-                // loss, and its delta
+                // loss and delta of the last layer
                 loss += select(0.0, loss_value(log_y, y1, targets_0.x), lane < 3u);
                 let error1 = select(f32(), loss_gradient(log_y, y1, targets_0.x), lane < 3u);
                 let product = error1 * y1;
@@ -263,7 +263,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
                 g_w0_3 += x_0.w * d0;
                 g_b0 += d0;
             }
-            // The gradient is that of a mean.
+            // The gradient of the mean, not of the sum.
             let scale = 1.0 / (f32(end - first) * 3.0);
             let step = Step(member.learning_rate, 1.0, 1.0);
             // update
@@ -334,7 +334,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 }
 
 // ln(1 + e) for e from 0 to 1: 2 (s + s³/3 + s⁵/5 + …) with s = e / (2 + e), at most 1/3.
-// WGSL's own log is only good to 2⁻²¹ near 1.
+// WGSL's own log is accurate only to 2⁻²¹ near 1.
 fn log_of_1_plus(e: f32) -> f32 {
     let s = e / (2.0 + e);
     let q = s * s;

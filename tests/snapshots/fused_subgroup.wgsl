@@ -1,31 +1,31 @@
-// Many epochs of training in one dispatch: the 8 invocations of a subgroup train a network, which they hold in registers.
+// Many epochs of training in one dispatch: the 8 invocations of a subgroup hold one network in registers.
 //
 // The network: 4 inputs, 16 units (tanh), 3 units (softmax). Loss: categorical_cross_entropy. Optimizer: adam.
 // 150 rows, 32 in each step.
 //
-// Names: w1_0 are the weights from input 0 of layer 1 to the units that the invocation holds, b1 these units' biases,
-// z1 their sums before the activation, y1 the outputs after it, e1 the errors (∂loss/∂y1), d1 the deltas (∂loss/∂z1);
-// g_ stands before a gradient. Layers, inputs and rows count from 0.
+// Names: w1_0 are the weights from input 0 of layer 1 to the units that the invocation holds, and b1 their biases;
+// z1 are their sums before the activation, y1 the outputs after it, e1 the errors (∂loss/∂y1), d1 the deltas (∂loss/∂z1);
+// the prefix g_ marks a gradient. Layers, inputs and rows are counted from 0.
 
 struct Params {
     networks: u32,     // the number of networks in the buffers
     first: u32,        // this dispatch trains the networks first..end
     end: u32,
-    epochs: u32,       // for this many epochs
+    epochs: u32,       // the number of epochs
     first_epoch: u32,  // the number of epochs trained before
     every: u32,        // one loss in this many epochs is kept
     wait: u32,         // the number of epochs before the first of them
     slot: u32,         // the slot of the first of them
-    words: u32,        // of four numbers that an invocation holds
+    words: u32,        // the number of words that an invocation holds; a word has four numbers
 }
 
 struct Member {
     learning_rate: f32,
     weight_decay: f32,
-    loss_scale: f32,   // one over what the logged loss is a mean over
-    rows: f32,         // how many there are
-    epochs: u32,       // when it ends
-    weights: u32,      // where the weights of its rows begin
+    loss_scale: f32,   // 1 / the number of values, or their total weight, in the logged loss
+    rows: f32,         // the number of rows
+    epochs: u32,       // its last epoch
+    weights: u32,      // the index where the weights of its rows begin
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -92,7 +92,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let network = params.first + group.x;
     let member = members[network];
 
-    // From here to the end of the dispatch the network is in registers.
+    // From here to the end of the dispatch, the network is in registers.
     var word_0 = vec4f();
     var word_1 = vec4f();
     var word_2 = vec4f();
@@ -207,9 +207,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     var wait = params.wait;
     var last_loss = losses[network];
 
-    // An epoch: the gradients of all rows of a batch are added up, then the weights and biases go against them.
+    // An epoch: in each batch, the gradients of all rows are added, then the weights and biases are updated.
     for (var epoch = 0u; epoch < params.epochs; epoch++) {
-        let goes_on = params.first_epoch + epoch < member.epochs;
+        let continues = params.first_epoch + epoch < member.epochs;
         var loss = 0.0;
         for (var first = 0u; first < 150u; first += 32u) {
             let end = min(first + 32u, 150u);
@@ -281,7 +281,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
                 let share_0 = subgroupBroadcast(power, 0u);
                 let share_1 = subgroupBroadcast(power, 1u);
                 let share_2 = subgroupBroadcast(power, 2u);
-                // The largest itself adds 1.
+                // The largest itself contributes 1.
                 var others = 0.0;
                 others += select(share_0, 0.0, largest == 0u);
                 others += select(share_1, 0.0, largest == 1u);
@@ -289,7 +289,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
                 let log_of_sum = select(log(1.0 + others), log_of_1_plus(min(others, 1.0)), others <= 1.0);
                 let log_y = z1 - most - log_of_sum;
                 let y1 = power / (1.0 + others);
-                // loss, and its delta
+                // loss and delta of the last layer
                 loss += select(0.0, select(0.0, weight * loss_value(log_y, y1, targets_0.x), weight > 0.0), lane < 3u);
                 let d1 = select(f32(), select(f32(), weight * loss_gradient(log_y, y1, targets_0.x), weight > 0.0), lane < 3u);
                 // gradients
@@ -324,12 +324,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
                 g_b0 += d0;
                 total += weight;
             }
-            // The gradient is that of a mean.
+            // The gradient of the mean, not of the sum.
             let scale = select(0.0, 1.0 / total, total > 0.0);
             let rates = steps[epoch * 5u + first / 32u];
             let step = Step(member.learning_rate * rates.x + rates.y, rates.z, rates.w);
             // update
-            if goes_on {
+            if continues {
                 update_vec2f(&w0_0, &w0_0_means, &w0_0_squares, g_w0_0 * scale, member.weight_decay, step);
                 update_vec2f(&w0_1, &w0_1_means, &w0_1_squares, g_w0_1 * scale, member.weight_decay, step);
                 update_vec2f(&w0_2, &w0_2_means, &w0_2_squares, g_w0_2 * scale, member.weight_decay, step);
@@ -355,7 +355,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             }
         }
         let whole_loss = subgroupBroadcast(loss, 0u) + subgroupBroadcast(loss, 1u) + subgroupBroadcast(loss, 2u);
-        last_loss = select(last_loss, whole_loss * member.loss_scale, goes_on);
+        last_loss = select(last_loss, whole_loss * member.loss_scale, continues);
         if wait == 0u {
             if lane == 0u { losses[slot * params.networks + network] = last_loss; }
             slot++;
@@ -412,7 +412,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 }
 
 // ln(1 + e) for e from 0 to 1: 2 (s + s³/3 + s⁵/5 + …) with s = e / (2 + e), at most 1/3.
-// WGSL's own log is only good to 2⁻²¹ near 1.
+// WGSL's own log is accurate only to 2⁻²¹ near 1.
 fn log_of_1_plus(e: f32) -> f32 {
     let s = e / (2.0 + e);
     let q = s * s;

@@ -1,31 +1,31 @@
-// Many epochs of training in one dispatch: each invocation trains a network of its own, which it holds in registers.
+// Many epochs of training in one dispatch: each invocation holds one network in registers.
 //
 // The network: 2 inputs, 2 units (sigmoid), 1 unit (sigmoid). Loss: squared_error. Optimizer: sgd.
 // 4 rows, all in each step.
 //
-// Names: w1_0 are the weights from input 0 of layer 1 to the units that the invocation holds, b1 these units' biases,
-// z1 their sums before the activation, y1 the outputs after it, e1 the errors (∂loss/∂y1), d1 the deltas (∂loss/∂z1);
-// g_ stands before a gradient. Layers, inputs and rows count from 0.
+// Names: w1_0 are the weights from input 0 of layer 1 to the units that the invocation holds, and b1 their biases;
+// z1 are their sums before the activation, y1 the outputs after it, e1 the errors (∂loss/∂y1), d1 the deltas (∂loss/∂z1);
+// the prefix g_ marks a gradient. Layers, inputs and rows are counted from 0.
 
 struct Params {
     networks: u32,     // the number of networks in the buffers
     first: u32,        // this dispatch trains the networks first..end
     end: u32,
-    epochs: u32,       // for this many epochs
+    epochs: u32,       // the number of epochs
     first_epoch: u32,  // the number of epochs trained before
     every: u32,        // one loss in this many epochs is kept
     wait: u32,         // the number of epochs before the first of them
     slot: u32,         // the slot of the first of them
-    words: u32,        // of four numbers that an invocation holds
+    words: u32,        // the number of words that an invocation holds; a word has four numbers
 }
 
 struct Member {
     learning_rate: f32,
     weight_decay: f32,
-    loss_scale: f32,   // one over what the logged loss is a mean over
-    rows: f32,         // how many there are
-    epochs: u32,       // when it ends
-    weights: u32,      // where the weights of its rows begin
+    loss_scale: f32,   // 1 / the number of values, or their total weight, in the logged loss
+    rows: f32,         // the number of rows
+    epochs: u32,       // its last epoch
+    weights: u32,      // the index where the weights of its rows begin
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -79,7 +79,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
     let member = members[network];
 
-    // From here to the end of the dispatch the network is in registers.
+    // From here to the end of the dispatch, the network is in registers.
     let word_0 = parameters[0u * params.networks + network];
     var w0_0 = word_0.xy;
     var w0_1 = word_0.zw;
@@ -90,7 +90,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let word_2 = parameters[2u * params.networks + network];
     var b1 = word_2.x;
 
-    // So is the data.
+    // So are the rows.
     let inputs_0_0 = inputs[0];
     let targets_0_0 = targets[0];
     let inputs_1_0 = inputs[1];
@@ -104,7 +104,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     var wait = params.wait;
     var last_loss = losses[network];
 
-    // An epoch: the gradients of all rows of a batch are added up, then the weights and biases go against them.
+    // An epoch: in each batch, the gradients of all rows are added, then the weights and biases are updated.
     for (var epoch = 0u; epoch < params.epochs; epoch++) {
         var loss = 0.0;
         var g_w0_0 = vec2f();
@@ -119,7 +119,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             let y0 = vec2f(activation_sigmoid(z0.x), activation_sigmoid(z0.y));
             let z1 = b1 + y0.x * w1_0 + y0.y * w1_1;
             let y1 = activation_sigmoid(z1);
-            // loss, and its delta
+            // loss and delta of the last layer
             loss += loss_value(z1, y1, targets_0_0.x);
             let d1 = loss_gradient(z1, y1, targets_0_0.x) * derivative_sigmoid(z1, y1);
             // gradients
@@ -140,7 +140,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             let y0 = vec2f(activation_sigmoid(z0.x), activation_sigmoid(z0.y));
             let z1 = b1 + y0.x * w1_0 + y0.y * w1_1;
             let y1 = activation_sigmoid(z1);
-            // loss, and its delta
+            // loss and delta of the last layer
             loss += loss_value(z1, y1, targets_1_0.x);
             let d1 = loss_gradient(z1, y1, targets_1_0.x) * derivative_sigmoid(z1, y1);
             // gradients
@@ -161,7 +161,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             let y0 = vec2f(activation_sigmoid(z0.x), activation_sigmoid(z0.y));
             let z1 = b1 + y0.x * w1_0 + y0.y * w1_1;
             let y1 = activation_sigmoid(z1);
-            // loss, and its delta
+            // loss and delta of the last layer
             loss += loss_value(z1, y1, targets_2_0.x);
             let d1 = loss_gradient(z1, y1, targets_2_0.x) * derivative_sigmoid(z1, y1);
             // gradients
@@ -182,7 +182,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             let y0 = vec2f(activation_sigmoid(z0.x), activation_sigmoid(z0.y));
             let z1 = b1 + y0.x * w1_0 + y0.y * w1_1;
             let y1 = activation_sigmoid(z1);
-            // loss, and its delta
+            // loss and delta of the last layer
             loss += loss_value(z1, y1, targets_3_0.x);
             let d1 = loss_gradient(z1, y1, targets_3_0.x) * derivative_sigmoid(z1, y1);
             // gradients

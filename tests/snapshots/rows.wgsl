@@ -1,16 +1,16 @@
-// A matrix product by rows: each invocation computes 8 rows of c in 4 columns of its own, in registers.
+// A matrix product by rows: each invocation computes 8 rows and 4 columns of c in registers.
 // c(row, column) = Σ over k of a(row, k) · b(k, column), with c: (M, N), a: (M, K), b: (K, N).
 
 struct Params {
-    rows: u32,  // of c, M
-    columns: u32,  // of c, N
-    terms: u32,  // of each sum, K
+    rows: u32,  // the number of rows of c, M
+    columns: u32,  // the number of columns of c, N
+    terms: u32,  // the number of terms of each sum, K
     row_first: u32,  // this dispatch computes the rows row_first..row_end
     row_end: u32,
-    column_first: u32,  // and the columns from here on
-    slice_first: u32,  // and the slices of the sums from here on
+    column_first: u32,  // and the columns from this one
+    slice_first: u32,  // and the slices of the sums from this one
     slice_terms: u32,  // the terms of a slice; slice z begins at term z · slice_terms
-    bias: u32,  // where the bias lies in the parameters, counted from the weight's first element
+    bias: u32,  // the index of the bias, counted from the weight's first element
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let slice = params.slice_first + group.z;
     let k_first = slice * params.slice_terms;
     let k_end = min(k_first + params.slice_terms, terms);
-    // Of a, each lane loads the four terms of one row.
+    // Each lane loads the four terms of one row of a.
     let a_row = first_row + lane;
     var c0 = vec4f();
     var c1 = vec4f();
@@ -59,7 +59,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         c7 += subgroupBroadcast(a0.x, 7u) * b0 + subgroupBroadcast(a0.y, 7u) * b1 + subgroupBroadcast(a0.z, 7u) * b2 + subgroupBroadcast(a0.w, 7u) * b3;
     }
     let row_end = min(first_row + 8u, params.row_end);
-    // Each row takes its turn at the front of the registers, so that one copy of this code serves all.
+    // Each row in turn is moved to the first registers, so that one copy of this code serves all rows.
     for (var row = first_row; row < row_end; row++) {
         if first_column + 0u < columns {
             let column = first_column + 0u;

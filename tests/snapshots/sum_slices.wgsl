@@ -1,12 +1,12 @@
-// sum_slices: the slices of a product's sums added up, in their order. One invocation, one element.
+// sum_slices: adds the slices of a product in order. Each invocation computes one element.
 
 struct Params {
     first: u32,  // this dispatch computes the elements first..end of c, counted row by row
     end: u32,
-    rows: u32,  // of c, without the one that goes to the bias
-    columns: u32,  // of c
-    slices: u32,  // how many there are, one after the other
-    bias: u32,  // where the bias lies in the parameters, counted from the weight's first element
+    rows: u32,  // the number of rows of c, without the one for the bias
+    columns: u32,  // the number of columns of c
+    slices: u32,  // the number of slices, one after the other
+    bias: u32,  // the index of the bias, counted from the weight's first element
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,18 +1,18 @@
-// A matrix product by tiles: each workgroup computes 16 rows and 64 columns of c, 16 terms at a time, which it brings
-// into workgroup memory; each of its invocations computes 4 rows and 4 columns, in registers.
+// A matrix product by tiles: each workgroup computes 16 rows and 64 columns of c. It loads 16 terms at a time into
+// workgroup memory. Each of its invocations computes 4 rows and 4 columns in registers.
 // c(row, column) = Σ over k of a(row, k) · b(k, column), with c: (M, N), aᵀ, a: (K, M), b: (K, N).
-// a has one more row, of ones: its sums are those of b's columns, and go to the bias.
+// a has an additional row of ones. Its products are the sums of b's columns, the gradient of the bias.
 
 struct Params {
-    rows: u32,  // of c, M
-    columns: u32,  // of c, N
-    terms: u32,  // of each sum, K
+    rows: u32,  // the number of rows of c, M
+    columns: u32,  // the number of columns of c, N
+    terms: u32,  // the number of terms of each sum, K
     row_first: u32,  // this dispatch computes the rows row_first..row_end
     row_end: u32,
-    column_first: u32,  // and the columns from here on
-    slice_first: u32,  // and the slices of the sums from here on
+    column_first: u32,  // and the columns from this one
+    slice_first: u32,  // and the slices of the sums from this one
     slice_terms: u32,  // the terms of a slice; slice z begins at term z · slice_terms
-    bias: u32,  // where the bias lies in the parameters, counted from the weight's first element
+    bias: u32,  // the index of the bias, counted from the weight's first element
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,22 +31,22 @@ fn update(i: u32, gradient: Real, step: Step) {
     parameters[i] = parameters[i] - step.learning_rate * g;
 }
 
-// step: a row of the step table, which is uploaded before a run. What differs from step to step is in it, so that
-// the recorded dispatches need not differ. Appended to the stages that read it; a cursor on the device counts the steps.
+// step: a row of the step table, which is uploaded before a run. It holds everything that differs from step to step, so that
+// the same dispatches serve all steps. A cursor on the device counts the steps. Appended to the stages that read it.
 
 struct Step {
     learning_rate: f32,
-    correction_1: f32,  // what the optimizer's first and second moment are divided by
+    correction_1: f32,  // the divisors of the optimizer's first and second moment
     correction_2: f32,
-    loss_slot: u32,     // which element of `losses` takes this step's loss
-    adds: u32,          // 1 if it is added to what is there, 0 for the first step of an epoch
-    first: u32,         // the place of the batch's first row in the epoch's order
-    epoch: u32,         // which epoch, and which of its steps: what random numbers depend on
+    loss_slot: u32,     // the index in `losses` of this step's loss
+    adds: u32,          // 1 if it is added to the value there, 0 for the first step of an epoch
+    first: u32,         // the position of the batch's first row in the epoch's order
+    epoch: u32,         // the epoch, and the step in it: random numbers depend on both
     batch: u32,
 }
 
-// Four neighbouring rows of a, or columns of b, in each element; term by term. With the term an index of its own,
-// which is a constant in the unrolled loop, one check of the other index serves all terms.
+// Each element has four adjacent rows of a, or columns of b. The term is a separate index: it is a constant in the
+// unrolled loop, so one bounds check of the other index serves all terms.
 var<workgroup> tile_a: array<array<vec4f, 4>, 16>;
 var<workgroup> tile_b: array<array<vec4f, 16>, 16>;
 
@@ -222,14 +222,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
         c1_0 += a15_0.y * b15_0;
         c2_0 += a15_0.z * b15_0;
         c3_0 += a15_0.w * b15_0;
-        // The next round overwrites what others may still read.
+        // The next iteration overwrites what others may still read.
         workgroupBarrier();
     }
     let first_row = tile_row + down * 4u;
     let row_end = min(first_row + 4u, params.row_end);
     let column0 = tile_column + 0u + across * 4u;
     let step = steps[cursor];
-    // Each row takes its turn at the front of the registers, so that one copy of this code serves all.
+    // Each row in turn is moved to the first registers, so that one copy of this code serves all rows.
     for (var row = first_row; row < row_end; row++) {
         if column0 < columns {
             let column = column0;

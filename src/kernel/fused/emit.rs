@@ -178,12 +178,12 @@ impl Emitter<'_> {
         let layers: Vec<_> =
             fused.layers.iter().map(|layer| format!("{} ({})", count(layer.outs, "unit"), layer.activation.name())).collect();
         let whole = match fused.lanes {
-            Lanes::One => "each invocation trains a network of its own, which it holds in registers".to_owned(),
+            Lanes::One => "each invocation holds one network in registers".to_owned(),
             Lanes::Subgroup(lanes) => {
-                format!("the {lanes} invocations of a subgroup train a network, which they hold in registers")
+                format!("the {lanes} invocations of a subgroup hold one network in registers")
             }
             Lanes::Memory(lanes) => {
-                format!("each {lanes} invocations of a workgroup train a network, which they hold in registers")
+                format!("each group of {lanes} invocations holds one network in registers")
             }
         };
         for line in [
@@ -192,8 +192,8 @@ impl Emitter<'_> {
             format!("// The network: {}, {}. Loss: {}. Optimizer: {}.", count(fused.inputs, "input"), layers.join(", "), fused.loss.name(), fused.rule.name),
             format!("// {}, {}.", count(fused.rows, "row"), if fused.batches() == 1 { "all in each step".to_owned() } else { format!("{} in each step", fused.batch) }),
             "//".into(),
-            "// Names: w1_0 are the weights from input 0 of layer 1 to the units that the invocation holds, b1 these units' biases,".into(),
-            "// z1 their sums before the activation, y1 the outputs after it, e1 the errors (∂loss/∂y1), d1 the deltas (∂loss/∂z1);\n// g_ stands before a gradient. Layers, inputs and rows count from 0.".into(),
+            "// Names: w1_0 are the weights from input 0 of layer 1 to the units that the invocation holds, and b1 their biases;".into(),
+            "// z1 are their sums before the activation, y1 the outputs after it, e1 the errors (∂loss/∂y1), d1 the deltas (∂loss/∂z1);\n// the prefix g_ marks a gradient. Layers, inputs and rows are counted from 0.".into(),
         ] {
             self.text.line(&line);
         }
@@ -210,10 +210,10 @@ impl Emitter<'_> {
         for line in [
             "learning_rate: f32,",
             "weight_decay: f32,",
-            "loss_scale: f32,   // one over what the logged loss is a mean over",
-            "rows: f32,         // how many there are",
-            "epochs: u32,       // when it ends",
-            "weights: u32,      // where the weights of its rows begin",
+            "loss_scale: f32,   // 1 / the number of values, or their total weight, in the logged loss",
+            "rows: f32,         // the number of rows",
+            "epochs: u32,       // its last epoch",
+            "weights: u32,      // the index where the weights of its rows begin",
         ] {
             self.text.line(line);
         }
@@ -303,7 +303,7 @@ impl Emitter<'_> {
                 self.text.line(&format!("let member_of_group = invocation / {lanes}u;"));
                 self.text.line(&format!("let place = params.first + group.x * {}u + member_of_group;", fused.lanes.networks()));
                 self.text.line(
-                    "// All invocations of a workgroup go through its barriers; those beyond the last network write nothing.",
+                    "// All invocations of a workgroup must reach its barriers; those beyond the last network write nothing.",
                 );
                 self.text.line("let exists = place < params.end;");
                 self.text.line("let network = min(place, params.end - 1u);");
@@ -311,7 +311,7 @@ impl Emitter<'_> {
         }
         self.text.line("let member = members[network];");
         self.text.line("");
-        self.text.line("// From here to the end of the dispatch the network is in registers.");
+        self.text.line("// From here to the end of the dispatch, the network is in registers.");
         self.load();
         if fused.lanes == Lanes::One {
             self.load_rows();
@@ -322,10 +322,10 @@ impl Emitter<'_> {
         self.share_weights();
         self.text.line("");
         self.text
-            .line("// An epoch: the gradients of all rows of a batch are added up, then the weights and biases go against them.");
+            .line("// An epoch: in each batch, the gradients of all rows are added, then the weights and biases are updated.");
         self.text.open("for (var epoch = 0u; epoch < params.epochs; epoch++) {");
         if fused.ends {
-            self.text.line("let goes_on = params.first_epoch + epoch < member.epochs;");
+            self.text.line("let continues = params.first_epoch + epoch < member.epochs;");
         }
         self.text.line("var loss = 0.0;");
         let batches = fused.batches() > 1;
@@ -435,7 +435,7 @@ impl Emitter<'_> {
     fn load_rows(&mut self) {
         let fused = self.fused;
         self.text.line("");
-        self.text.line("// So is the data.");
+        self.text.line("// So are the rows.");
         for row in 0..fused.rows {
             for word in 0..fused.input_words() {
                 let at = row * fused.input_words() + word;
@@ -579,7 +579,7 @@ impl Emitter<'_> {
                 let before = self.exchanges;
                 self.row(inputs, &|word| format!("targets_{word}"), fused.weighted.then_some("weight"), &turned);
                 if self.exchanges == before + 1 {
-                    self.text.line("// The next row writes where this one reads.");
+                    self.text.line("// The next row overwrites what this one reads.");
                     self.text.line("workgroupBarrier();");
                 }
                 self.text.close("}");
@@ -698,7 +698,7 @@ impl Emitter<'_> {
             self.text.line(&format!("let {} = {value};", e.name));
         }
         let powers = self.exchange(l, "power", "share");
-        self.text.line("// The largest itself adds 1.");
+        self.text.line("// The largest itself contributes 1.");
         self.text.line("var others = 0.0;");
         for (j, power) in powers.iter().enumerate() {
             self.text.line(&format!("others += select({power}, 0.0, largest == {j}u);"));
@@ -719,7 +719,7 @@ impl Emitter<'_> {
         let l = self.last();
         let activation = &fused.layers[l].activation;
         let softmax = *activation == Activation::Softmax;
-        self.text.line("// loss, and its delta");
+        self.text.line("// loss and delta of the last layer");
         let fuses = fused.loss.fuses_with(activation);
         let weighted = weight.map_or(String::new(), |weight| format!("{weight} * "));
         // In a row with weight 0, even an infinity must not count.
@@ -795,7 +795,7 @@ impl Emitter<'_> {
             (Some(outputs), false, false) => Some(format!("1.0 / {}", times("member.rows".into(), outputs))),
         };
         if let Some(scale) = &scale {
-            self.text.line("// The gradient is that of a mean.");
+            self.text.line("// The gradient of the mean, not of the sum.");
             self.text.line(&format!("let scale = {scale};"));
         }
         if fused.stepped {
@@ -807,7 +807,7 @@ impl Emitter<'_> {
         }
         self.text.line("// update");
         if fused.ends {
-            self.text.open("if goes_on {");
+            self.text.open("if continues {");
         }
         let scale = if scale.is_some() { " * scale" } else { "" };
         for (layer, part) in gradients {
@@ -847,7 +847,7 @@ impl Emitter<'_> {
         }
         let value = "whole_loss * member.loss_scale";
         match fused.ends {
-            true => self.text.line(&format!("last_loss = select(last_loss, {value}, goes_on);")),
+            true => self.text.line(&format!("last_loss = select(last_loss, {value}, continues);")),
             false => self.text.line(&format!("last_loss = {value};")),
         }
         self.text.open("if wait == 0u {");

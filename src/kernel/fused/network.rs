@@ -90,12 +90,12 @@ pub(super) const PARAMS: [(&str, &str); 9] = [
     ("networks", "the number of networks in the buffers"),
     ("first", "this dispatch trains the networks first..end"),
     ("end", ""),
-    ("epochs", "for this many epochs"),
+    ("epochs", "the number of epochs"),
     ("first_epoch", "the number of epochs trained before"),
     ("every", "one loss in this many epochs is kept"),
     ("wait", "the number of epochs before the first of them"),
     ("slot", "the slot of the first of them"),
-    ("words", "of four numbers that an invocation holds"),
+    ("words", "the number of words that an invocation holds; a word has four numbers"),
 ];
 
 /// A storage buffer of a fused kernel.

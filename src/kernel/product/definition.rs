@@ -39,15 +39,15 @@ pub struct Product {
 
 /// The fields of every product's `Params` in order, with their meaning.
 pub(super) const PARAMS: [(&str, &str); 9] = [
-    ("rows", "of c, M"),
-    ("columns", "of c, N"),
-    ("terms", "of each sum, K"),
+    ("rows", "the number of rows of c, M"),
+    ("columns", "the number of columns of c, N"),
+    ("terms", "the number of terms of each sum, K"),
     ("row_first", "this dispatch computes the rows row_first..row_end"),
     ("row_end", ""),
-    ("column_first", "and the columns from here on"),
-    ("slice_first", "and the slices of the sums from here on"),
+    ("column_first", "and the columns from this one"),
+    ("slice_first", "and the slices of the sums from this one"),
     ("slice_terms", "the terms of a slice; slice z begins at term z · slice_terms"),
-    ("bias", "where the bias lies in the parameters, counted from the weight's first element"),
+    ("bias", "the index of the bias, counted from the weight's first element"),
 ];
 
 impl Product {

@@ -27,10 +27,10 @@ pub enum Epilogue {
 pub(super) const SLICES_PARAMS: [(&str, &str); 6] = [
     ("first", "this dispatch computes the elements first..end of c, counted row by row"),
     ("end", ""),
-    ("rows", "of c, without the one that goes to the bias"),
-    ("columns", "of c"),
-    ("slices", "how many there are, one after the other"),
-    ("bias", "where the bias lies in the parameters, counted from the weight's first element"),
+    ("rows", "the number of rows of c, without the one for the bias"),
+    ("columns", "the number of columns of c"),
+    ("slices", "the number of slices, one after the other"),
+    ("bias", "the index of the bias, counted from the weight's first element"),
 ];
 
 impl Epilogue {

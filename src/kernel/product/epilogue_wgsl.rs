@@ -111,7 +111,7 @@ impl Epilogue {
         let &Block { rows, columns, width } = block;
         let bias = product.ones;
         self.prepare(text, bias);
-        text.line("// Each row takes its turn at the front of the registers, so that one copy of this code serves all.");
+        text.line("// Each row in turn is moved to the first registers, so that one copy of this code serves all rows.");
         text.open("for (var row = first_row; row < row_end; row++) {");
         for (block, first) in columns.iter().enumerate() {
             let front = sum(0, block);

@@ -14,7 +14,7 @@ impl Product {
         };
         text.line(&format!("// c(row, column) = Σ over k of a(row, k) · b(k, column), with c: (M, N), {of}."));
         if self.ones {
-            text.line("// a has one more row, of ones: its sums are those of b's columns, and go to the bias.");
+            text.line("// a has an additional row of ones. Its products are the sums of b's columns, the gradient of the bias.");
         }
         text.line("");
         params(text, &PARAMS);

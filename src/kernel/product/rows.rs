@@ -16,7 +16,7 @@ impl RowBlocks {
         let (rows, width) = (self.rows, self.width);
         let mut text = Text::default();
         text.line(&format!(
-            "// A matrix product by rows: each invocation computes {rows} rows of c in {width} column{} of its own, in registers.",
+            "// A matrix product by rows: each invocation computes {rows} rows and {width} column{} of c in registers.",
             if width == 1 { "" } else { "s" }
         ));
         product.head(&mut text);
@@ -31,11 +31,11 @@ impl RowBlocks {
         text.line("let k_first = slice * params.slice_terms;");
         text.line("let k_end = min(k_first + params.slice_terms, terms);");
         if self.lanes.is_some() && product.layouts == Layouts::TransposedA {
-            text.line("// Of a, each lane loads four neighbouring rows at one of the four terms.");
+            text.line("// Each lane loads four adjacent rows of a at one of the four terms.");
             text.line("let a_term = lane % 4u;");
             text.line("let a_row = first_row + lane / 4u * 4u;");
         } else if self.lanes.is_some() {
-            text.line("// Of a, each lane loads the four terms of one row.");
+            text.line("// Each lane loads the four terms of one row of a.");
             text.line("let a_row = first_row + lane;");
         }
         for row in 0..rows {

@@ -10,7 +10,7 @@ impl Epilogue {
     /// computes one element.
     pub fn slices_source(&self, bias: bool) -> String {
         let mut text = Text::default();
-        text.line("// sum_slices: the slices of a product's sums added up, in their order. One invocation, one element.");
+        text.line("// sum_slices: adds the slices of a product in order. Each invocation computes one element.");
         text.line("");
         params(&mut text, &SLICES_PARAMS);
         text.line("@group(0) @binding(0) var<uniform> params: Params;");

@@ -19,17 +19,17 @@ impl Tiles {
         let (across, quads) = (self.across(), columns / 4);
         let mut text = Text::default();
         text.line(&format!(
-            "// A matrix product by tiles: each workgroup computes {} rows and {} columns of c, {DEPTH} terms at a time, which it brings",
+            "// A matrix product by tiles: each workgroup computes {} rows and {} columns of c. It loads {DEPTH} terms at a time into",
             self.rows, self.columns
         ));
         text.line(&format!(
-            "// into workgroup memory; each of its invocations computes {rows} rows and {columns} columns, in registers."
+            "// workgroup memory. Each of its invocations computes {rows} rows and {columns} columns in registers."
         ));
         product.head(&mut text);
         text.line(
-            "// Four neighbouring rows of a, or columns of b, in each element; term by term. With the term an index of its own,",
+            "// Each element has four adjacent rows of a, or columns of b. The term is a separate index: it is a constant in the",
         );
-        text.line("// which is a constant in the unrolled loop, one check of the other index serves all terms.");
+        text.line("// unrolled loop, so one bounds check of the other index serves all terms.");
         text.line(&format!("var<workgroup> tile_a: array<array<vec4f, {}>, {DEPTH}>;", self.rows / 4));
         text.line(&format!("var<workgroup> tile_b: array<array<vec4f, {}>, {DEPTH}>;", self.columns / 4));
         text.line("");
@@ -68,7 +68,7 @@ impl Tiles {
                 }
             }
         }
-        text.line("// The next round overwrites what others may still read.");
+        text.line("// The next iteration overwrites what others may still read.");
         text.line("workgroupBarrier();");
         text.close("}");
         text.line(&format!("let first_row = tile_row + down * {rows}u;"));
