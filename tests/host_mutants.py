@@ -40,11 +40,13 @@ MARK = "/* ~ changed by cargo-mutants ~ */"
 # What is changed, and the tests, in the order of how soon they tell. Files of tests in a list are one program, and `lib` the library's own.
 PARTS = {
     "readers": (
-        ["src/read/*.rs", "src/table/csv.rs", "src/table/lines.rs", "src/shown.rs"] + [f"src/file/{name}.rs" for name in ("description", "npz", "safetensors")],
+        ["src/data/read/*.rs", "src/display.rs"]
+        + [f"src/data/table/{name}.rs" for name in ("csv", "guess", "lines", "records")]
+        + [f"src/file/{name}.rs" for name in ("description", "npz", "safetensors")],
         [["files", "tables", "corpus"], ["hostile"], ["lib", "resume", "export"]],
     ),
     "checkpoints": (
-        ["src/file/checkpoint.rs"],
+        ["src/file/checkpoint_state.rs", "src/train/checkpoint.rs"],
         [["resume"], ["hostile", "files", "export"], ["lib"]],
     ),
     "planner": (
@@ -105,19 +107,19 @@ EXPLAINED = {
     # From which length on an entry has 64 bits for it: no test has one of 4 GiB.
     ("src/file/npz.rs", 'zip.start_file(format!("{name}.npy"), options.large_file(data.len() >= u32::MAX as usize + 1024))?;'),
     # The lowest byte of what is shifted has no bits.
-    ("src/read/npy.rs", "let length = length.iter().rev().fold(0usize, |length, byte| length << 8 ^ usize::from(*byte));"),
+    ("src/data/read/npy.rs", "let length = length.iter().rev().fold(0usize, |length, byte| length << 8 ^ usize::from(*byte));"),
     # For fuzzing alone.
-    ("src/file/checkpoint.rs", "Some(_) if false => Ok(()),"),
+    ("src/file/checkpoint_state.rs", "Some(_) if false => Ok(()),"),
     # The same weights are read back and written once more.
-    ("src/file/checkpoint.rs", "replace Saver::knows_best -> bool with false"),
+    ("src/train/checkpoint.rs", "replace Saver::knows_best -> bool with false"),
     # A first line of exactly 1 MiB: the next 8 KiB are looked at too.
-    ("src/table/csv.rs", "'reading: while head.len() <= if known { 3 } else { FIRST_LINE } {"),
+    ("src/data/table/guess.rs", "'reading: while head.len() <= if known { 3 } else { FIRST_LINE } {"),
     # Less memory is asked for at first.
-    ("src/read/mod.rs", 'values.try_reserve_exact(bytes * size).map_err(|_| format!("a shape of {shape:?}, for which there is no memory"))?;'),
-    ("src/read/mod.rs", 'values.try_reserve_exact(bytes % size).map_err(|_| format!("a shape of {shape:?}, for which there is no memory"))?;'),
+    ("src/data/read/mod.rs", 'values.try_reserve_exact(bytes * size).map_err(|_| format!("a shape of {shape:?}, for which there is not enough memory"))?;'),
+    ("src/data/read/mod.rs", 'values.try_reserve_exact(bytes % size).map_err(|_| format!("a shape of {shape:?}, for which there is not enough memory"))?;'),
     # One byte more or less of 32 MiB, of which 8 KiB are read at a time.
-    ("src/table/lines.rs", "if ends.length - ends.asked >= LONGEST_ROW {"),
-    ("src/table/lines.rs", "if ends.ahead.len() >= MOST_LINES {"),
+    ("src/data/table/lines.rs", "if ends.length - ends.asked >= LONGEST_ROW {"),
+    ("src/data/table/lines.rs", "if ends.ahead.len() >= MOST_LINES {"),
     # The limit is held again where the bytes are read.
     ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 + 4).sum::<u64>() > self.room {"),
     ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 * 4).sum::<u64>() == self.room {"),
@@ -127,6 +129,14 @@ EXPLAINED = {
 
 # What runs, to be ended with this script.
 running, stopping = set(), threading.Event()
+
+
+def check_paths():
+    """Ends the script if a file that it names no longer exists."""
+    patterns = [pattern for files, _ in PARTS.values() for pattern in files] + [path for path, _ in EXPLAINED]
+    missing = sorted({pattern for pattern in patterns if not any(ROOT.glob(pattern))})
+    if missing:
+        sys.exit(f"tests/host_mutants.py names files that do not exist: {', '.join(missing)}")
 
 
 def changes(files):
@@ -368,6 +378,7 @@ def main():
     arguments.add_argument("--workers", type=int, default=2, metavar="N", help="how many are tried at once (2)")
     arguments.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (all)")
     given = arguments.parse_args()
+    check_paths()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     PLACE.mkdir(parents=True, exist_ok=True)
     lock = (PLACE / "lock").open("w")

@@ -81,6 +81,57 @@ fn the_map_of_rooms_is_true() {
     assert_eq!(said, are);
 }
 
+/// The files that the documentation names exist: relative to `src/`, or to the repository.
+#[test]
+fn the_files_in_the_map_exist() {
+    let root = source().join("..");
+    let map = fs::read_to_string(root.join("docs/inside/layout.md")).expect("the source layout");
+    let (_, map) = map.split_once("## Where to find it").expect("the list of places");
+    let (map, _) = map.split_once("## Outside of").expect("its end");
+    let mut named = 0;
+    let mut missing = Vec::new();
+    for path in map.split('`').skip(1).step_by(2).filter(|path| path.contains('/')) {
+        named += 1;
+        if !source().join(path).exists() && !root.join(path).exists() {
+            missing.push(path);
+        }
+    }
+    assert!(named > 50 && missing.is_empty(), "of {named} paths, these do not exist: {missing:?}");
+}
+
+/// CONTRIBUTING.md gives a reason for each dependency of each package, and lists no others.
+#[test]
+fn each_dependency_has_a_reason() {
+    let root = source().join("..");
+    let mut used = BTreeSet::new();
+    for package in ["", "command", "web", "fuzz", "tests/naga", "tests/onnx", "benches/peers/burn"] {
+        let path = root.join(package).join("Cargo.toml");
+        let manifest = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut dependencies = false;
+        for line in manifest.lines() {
+            if line.starts_with('[') {
+                dependencies = line.ends_with("dependencies]");
+            } else if let Some((name, _)) = line.split_once(" = ").filter(|(name, _)| dependencies && !name.starts_with('#')) {
+                used.insert(name.to_owned());
+            }
+        }
+    }
+    // The library itself.
+    used.remove("shaderprop");
+    let contributing = fs::read_to_string(root.join("CONTRIBUTING.md")).expect("CONTRIBUTING.md");
+    let (_, table) = contributing.split_once("## Dependencies").expect("the section on dependencies");
+    let mut listed = BTreeSet::new();
+    for line in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let names = line.split('|').nth(1).expect("a first cell").split('(').next().expect("the names");
+        listed.extend(names.split(',').map(|name| name.trim().to_owned()));
+    }
+    // They are installed by npm, for the page's tests.
+    let of_page: BTreeSet<_> = ["playwright-core", "typescript"].map(String::from).into();
+    let unexplained: Vec<_> = used.difference(&listed).collect();
+    let unused: Vec<_> = listed.difference(&used).filter(|name| !of_page.contains(*name)).collect();
+    assert!(unexplained.is_empty() && unused.is_empty(), "no reason for {unexplained:?}; not used: {unused:?}");
+}
+
 /// An import from a higher module is found, and so is a cycle.
 #[test]
 fn what_is_wrong_is_found() {
