@@ -57,7 +57,8 @@ impl Rule {
 
     /// The optimizer's constants in WGSL, without weight decay.
     pub fn constants(&self) -> String {
-        let constant = |(name, bits): &(&str, u64)| format!("const {} = {:?};\n", name.to_ascii_uppercase(), f64::from_bits(*bits));
+        let constant =
+            |(name, bits): &(&str, u64)| format!("const {} = {:?};\n", name.to_ascii_uppercase(), f64::from_bits(*bits));
         self.settings.iter().map(constant).collect()
     }
 
