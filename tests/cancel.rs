@@ -83,8 +83,13 @@ fn validation_is_left_between_two_pieces() {
 }
 
 /// Cancels once the device has received `after` command buffers, and returns how many it received after that.
-fn given_after_cancelling(device: &Device, model: &mut Model, fit: &Fit, after: u64) -> (u64, shaderprop::History) {
-    let (inputs, targets) = rows();
+fn given_after_cancelling(
+    device: &Device,
+    model: &mut Model,
+    fit: &Fit,
+    (inputs, targets): (Matrix<'_>, Matrix<'_>),
+    after: u64,
+) -> (u64, shaderprop::History) {
     let (cancel, gpu) = (Cancel::new(), gpu(device).expect("a GPU"));
     let before = gpu.command_buffers();
     let waiting = std::thread::spawn({
@@ -102,25 +107,49 @@ fn given_after_cancelling(device: &Device, model: &mut Model, fit: &Fit, after: 
     (gpu.command_buffers() - cancelled, history)
 }
 
+/// An epoch of 40,000 steps takes many submissions. Cancelling ends it after the one that is being prepared.
 #[test]
-fn the_device_is_given_little_more_once_a_training_is_cancelled() {
+fn a_long_epoch_ends_after_a_submission() {
+    const ROWS: usize = 40_000;
     let device = device();
-    for engine in [EngineChoice::Staged, EngineChoice::Fused] {
-        let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
-        let fit = Fit::new().batch_size(4).optimizer(Optimizer::adam()).epochs(100_000_000).engine(engine);
-        let (more, history) = given_after_cancelling(&device, &mut model, &fit, 20);
-        assert_eq!(history.ended, Ended::Cancelled);
-        assert_eq!(model.epochs(), history.loss.len() as u64);
-        // A submission has up to 64 command buffers, and one may be on its way while the next is cancelled; then come the readbacks.
-        assert!(more <= 2 * 64 + 8, "{engine:?}: {more} command buffers after it was cancelled");
-        // It continues from there as if the training run had been set to these epochs alone.
-        if history.engine == Engine::Fused {
-            let mut other = Model::new(&device, &network(), &Init::default()).expect("a model");
-            let (inputs, targets) = rows();
-            other.fit(&inputs, &targets, &fit.epochs(history.loss.len())).expect("a training");
-            assert_eq!(other.weights(), model.weights());
-        }
-    }
+    let data = (Matrix::new(ROWS, 2, numbers(1, ROWS * 2)).expect("a matrix"), Matrix::column(numbers(2, ROWS)));
+    let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
+    let fit = Fit::new().batch_size(1).epochs(10).engine(EngineChoice::Staged);
+    let (more, history) = given_after_cancelling(&device, &mut model, &fit, data, 5);
+    assert_eq!((history.ended, history.loss.len()), (Ended::Cancelled, 0));
+    // One is being recorded and one is on the device; then come the readbacks.
+    assert!(more <= 6, "{more} command buffers after it was cancelled");
+}
+
+#[test]
+fn the_staged_engine_ends_after_a_submission() {
+    let device = device();
+    let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
+    let fit = Fit::new().batch_size(4).optimizer(Optimizer::adam()).epochs(100_000_000).engine(EngineChoice::Staged);
+    let (more, history) = given_after_cancelling(&device, &mut model, &fit, rows(), 20);
+    assert_eq!(history.ended, Ended::Cancelled);
+    assert_eq!(model.epochs(), history.loss.len() as u64);
+    // A submission has up to 64 command buffers. One may be on the device while the next is recorded; then come the readbacks.
+    assert!(more <= 2 * 64 + 8, "{more} command buffers after it was cancelled");
+}
+
+/// The rows are enough for one block of prepared epochs to take many dispatches.
+#[test]
+fn the_fused_engine_ends_after_a_dispatch() {
+    let device = device();
+    let data = || (Matrix::new(2400, 2, numbers(1, 4800)).expect("a matrix"), Matrix::column(numbers(2, 2400)));
+    let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
+    let fit = Fit::new().optimizer(Optimizer::adam()).epochs(1_000_000).engine(EngineChoice::Fused);
+    let (more, history) = given_after_cancelling(&device, &mut model, &fit, data(), 10);
+    assert_eq!((history.engine, history.ended), (Engine::Fused, Ended::Cancelled));
+    assert_eq!(model.epochs(), history.loss.len() as u64);
+    // Two dispatches, each with the order of its rows; then come the readbacks.
+    assert!(more <= 8, "{more} command buffers after it was cancelled");
+    // The result is that of a training run of these epochs alone.
+    let mut other = Model::new(&device, &network(), &Init::default()).expect("a model");
+    let (inputs, targets) = data();
+    other.fit(&inputs, &targets, &fit.epochs(history.loss.len())).expect("a training");
+    assert_eq!(other.weights(), model.weights());
 }
 
 /// An epoch longer than a submission is left between two of its steps; a checkpoint stays that of the last whole epoch.
