@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::refused;
+use common::{numbers, refused};
 use shaderprop::{
-    Activation, Array, Columns, Csv, Device, Fit, Init, Loss, Metric, Missing, Model, Network, Optimizer, Predictions,
+    Activation, Array, Columns, Csv, CsvDoubt, Device, Fit, Init, Loss, Metric, Missing, Model, Network, Optimizer, Predictions,
     Preprocessing, Scaling, Table, TableReader,
 };
 
@@ -136,8 +136,8 @@ fn tables_are_guessed_and_read_in_pieces() {
     for (text, names, rows) in [
         ("a,b\n1,2\n", &["a", "b"][..], 1),
         ("1,2\n3,4\n", &["0", "1"], 2),
-        ("x;1,5\ny;2,5\n", &["x", "1,5"], 1),
-        ("0,24;0,54;0,787;-0,31\n1;2;3;4\n", &["0,24", "0,54", "0,787", "-0,31"], 1),
+        ("x;1,5\ny;2,5\n", &["0", "1"], 2),
+        ("0,24;0,54;0,787;-0,31\n1;2;3;4\n", &["0", "1", "2", "3"], 2),
         ("\n\na;b\n1;2\n", &["a", "b"], 1),
         ("a\tb\n1\t2\n", &["a", "b"], 1),
         ("a|b|c\n1|2|3", &["a", "b", "c"], 1),
@@ -179,6 +179,125 @@ fn tables_are_guessed_and_read_in_pieces() {
     refused(reader.read(1), &["line 3"]);
 }
 
+/// A table of that many lines after the first one.
+fn lines(first: &str, rows: usize, row: impl Fn(usize) -> String) -> String {
+    std::iter::once(first.to_owned()).chain((0..rows).map(row)).map(|line| line + "\n").collect()
+}
+
+/// Header and delimiter are inferred from many lines. Where both readings are possible, that is said.
+#[test]
+fn header_and_delimiter_are_inferred_from_many_lines() {
+    let decimal = |i: usize| f64::from(numbers(i as u64, 1)[0]);
+    let header = |assumed| Some(CsvDoubt::Header { assumed });
+    let cases: Vec<(&str, String, &[&str], Option<CsvDoubt>)> = vec![
+        // Numbers as names.
+        (
+            "numbered from 0",
+            lines("0,1,2", 60, |i| format!("{:.3},{:.3},{:.3}", decimal(i), decimal(i + 60), decimal(i + 120))),
+            &["0", "1", "2"],
+            None,
+        ),
+        (
+            "numbered from 1, with a target",
+            lines("1,2,y", 30, |i| format!("{:.2},{:.2},{}", decimal(i), decimal(i + 30), i % 2)),
+            &["1", "2", "y"],
+            None,
+        ),
+        (
+            "an index without a name",
+            lines(",0,1", 40, |i| format!("{i},{:.3},{:.3}", decimal(i), decimal(i + 40))),
+            &["", "0", "1"],
+            None,
+        ),
+        (
+            "years over decimals",
+            lines("2019,2020,y", 60, |i| format!("{:.3},{:.3},{}", decimal(i), decimal(i + 60), i % 2)),
+            &["2019", "2020", "y"],
+            None,
+        ),
+        ("years over counts", lines("1999,2000", 30, |i| format!("{},{}", i % 7, i % 5)), &["1999", "2000"], None),
+        ("a number over words", lines("7,y", 20, |i| format!("{},{i}", ["red", "green"][i % 2])), &["7", "y"], None),
+        // Words as data.
+        (
+            "words that repeat",
+            lines("a,g,yes", 40, |i| format!("{},{},{}", ["a", "b"][i % 2], ["g", "h", "i"][i % 3], ["no", "yes"][i % 2])),
+            &["0", "1", "2"],
+            None,
+        ),
+        (
+            "a new word over words that repeat",
+            lines("colour,size", 40, |i| format!("{},{i}", ["red", "green"][i % 2])),
+            &["colour", "size"],
+            None,
+        ),
+        ("names over names", lines("name,city", 20, |i| format!("n{i},c{i}")), &["name", "city"], header(true)),
+        // Numbers as data.
+        ("counts in order", lines("1,2,3", 20, |i| format!("{},{},{}", 3 * i + 4, 3 * i + 5, 3 * i + 6)), &["0", "1", "2"], None),
+        ("an index and classes", lines("0,1,2", 30, |i| format!("{},{},{}", i + 1, i % 3, i % 4)), &["0", "1", "2"], None),
+        (
+            "a word among numbers",
+            lines("0.5,oops,0.25", 30, |i| format!("{:.3},{:.3},{:.3}", decimal(i), decimal(i + 1), decimal(i + 2))),
+            &["0", "1", "2"],
+            header(false),
+        ),
+        (
+            "a missing number",
+            lines("0.5,NA,0.25", 30, |i| format!("{:.3},{:.3},{:.3}", decimal(i), decimal(i + 1), decimal(i + 2))),
+            &["0", "1", "2"],
+            None,
+        ),
+        ("a number among names", lines("size,7", 30, |i| format!("{:.3},{i}", decimal(i))), &["size", "7"], header(true)),
+        // Delimiters.
+        (
+            "a semicolon in a name",
+            lines("id,\"size; cm\",y", 20, |i| format!("{i},{:.2},no", decimal(i))),
+            &["id", "size; cm", "y"],
+            None,
+        ),
+        (
+            "semicolons in quotes",
+            lines("id,\"lat;lon\",y", 20, |i| format!("{i},\"{i};1\",{}", i % 2)),
+            &["id", "lat;lon", "y"],
+            None,
+        ),
+        (
+            "semicolons in cells",
+            lines("1,red;blue,yes", 20, |i| format!("{i},red;blue,{}", ["yes", "no"][i % 2])),
+            &["0", "1", "2"],
+            None,
+        ),
+        ("commas in a name", lines("\"x, y\";b;c", 20, |i| format!("{i};{};1", i % 3)), &["x, y", "b", "c"], None),
+        (
+            "commas in sentences",
+            lines("id\ttext\ty", 20, |i| format!("{i}\tone, two{}\t{}", ", three".repeat(i % 3), i % 2)),
+            &["id", "text", "y"],
+            None,
+        ),
+        ("decimal commas", lines("a;b", 20, |i| format!("{i},5;{},25", i % 7)), &["a", "b"], None),
+        (
+            "either of two",
+            lines("a,b;c", 20, |i| format!("x{i},y;z{i}")),
+            &["a", "b;c"],
+            Some(CsvDoubt::Delimiter { assumed: ',', other: ';' }),
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (what, text, names, doubt) in &cases {
+        let reader = TableReader::new(Cursor::new(text.clone().into_bytes()), &Csv::guess()).expect("a table");
+        let doubts: Vec<_> = reader.doubts().iter().copied().filter(|found| Some(*found) == *doubt || doubt.is_none()).collect();
+        let rows = Table::from_csv(text.as_bytes(), &Csv::guess()).expect("a table").rows();
+        let expected = text.lines().count() - usize::from(reader.has_header());
+        if reader.names() != *names || doubts.first() != doubt.as_ref() || rows != expected {
+            wrong.push(format!("{what}: {:?}, {rows} rows, {:?}", reader.names(), reader.doubts()));
+        }
+        // What is given is not inferred.
+        let given = Csv::guess().header(true).delimiter(b',');
+        let reader = TableReader::new(Cursor::new(text.clone().into_bytes()), &given).expect("a table");
+        assert!(reader.doubts().is_empty() && reader.has_header(), "{what}");
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
 /// A source that a signal comes between at each other call, that counts what was read of it, and that fails where it is told to.
 struct Source {
     text: Cursor<Vec<u8>>,
@@ -202,7 +321,7 @@ impl Read for Source {
     }
 }
 
-/// No further than for its first line before rows are asked for, over signals, and up to a failure.
+/// No further than for its first lines before rows are asked for, over signals, and up to a failure.
 #[test]
 fn sources_are_read_as_far_as_is_asked_for() {
     let rows = 200_000;
@@ -215,7 +334,7 @@ fn sources_are_read_as_far_as_is_asked_for() {
     assert!(text.len() > 1 << 20);
     let mut reader = TableReader::new(source(usize::MAX), &Csv::guess()).expect("a table");
     assert_eq!(reader.names(), ["a", "b"]);
-    assert!(read.load(Ordering::Relaxed) < 1 << 16, "{read:?} bytes for the first line");
+    assert!(read.load(Ordering::Relaxed) <= 1 << 16, "{read:?} bytes for the first lines");
     let mut seen = 0;
     while let Some(piece) = reader.read(1000).expect("rows") {
         assert_eq!(*piece.cell(0, 0), seen.to_string());
@@ -528,7 +647,7 @@ fn records_are_told_by_their_lines() {
         let text = format!("{inches}{}", "1;red;2\n".repeat(100_000)).into_bytes();
         let source = Source { text: Cursor::new(text), read: read.clone(), interrupted: false, fails_at: usize::MAX };
         assert_eq!(TableReader::new(source, &Csv::guess()).expect("a table").names()[1..], ["colour", "price"]);
-        assert!(read.load(Ordering::Relaxed) < 1 << 16, "{read:?} bytes for the first line");
+        assert!(read.load(Ordering::Relaxed) <= 1 << 16, "{read:?} bytes for the first lines");
     }
     let inches = "size 5\";colour;price\n1;red;2\n";
     assert_eq!(Table::from_csv(inches.as_bytes(), &Csv::guess()).expect("a table").names(), ["size 5\"", "colour", "price"]);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use shaderprop::{Array, Column, Columns, Csv, Missing, Scaling, Split, Table, TableReader};
+use shaderprop::{Array, Column, Columns, Csv, CsvDoubt, Missing, Scaling, Split, Table, TableReader};
 
 use crate::options::Format;
 use crate::recipe::Task;
@@ -69,11 +69,11 @@ fn array(path: &Path) -> Result<(Array, Kind), Failure> {
 }
 
 /// Reads the data: one CSV file, or inputs and targets as arrays, or a folder.
-pub fn read(paths: &[PathBuf], format: &Format) -> Result<Data, Failure> {
+pub fn read(paths: &[PathBuf], format: &Format, talk: Talk) -> Result<Data, Failure> {
     match paths {
         [folder] if folder.is_dir() => mnist(folder),
         [path] if array_kind(path).is_none() => {
-            let (table, header) = csv(path, &format.csv())?;
+            let (table, header) = csv(path, &format.csv(), talk)?;
             Ok(Data { table, test: None, kind: Kind::Text { header } })
         }
         [inputs] => {
@@ -85,12 +85,25 @@ pub fn read(paths: &[PathBuf], format: &Format) -> Result<Data, Failure> {
     }
 }
 
-fn csv(path: &Path, csv: &Csv) -> Result<(Table, bool), Failure> {
+fn csv(path: &Path, csv: &Csv, talk: Talk) -> Result<(Table, bool), Failure> {
     let mut reader = TableReader::open(path, csv)?;
+    say_doubts(&reader, talk);
     let header = reader.has_header();
     match reader.read(usize::MAX)? {
         Some(table) => Ok((table, header)),
         None => Err(Failure::Run(format!("{}: no rows below the header; check the file, or give --header no", path.display()))),
+    }
+}
+
+/// Prints what was inferred of a CSV file but not beyond doubt, with the option that decides it.
+pub fn say_doubts(reader: &TableReader, talk: Talk) {
+    for doubt in reader.doubts() {
+        let decide = match doubt {
+            CsvDoubt::Header { assumed: true } => "if it is data, give --header no; if not, --header yes",
+            CsvDoubt::Header { assumed: false } => "if it has the names, give --header yes; if not, --header no",
+            _ => "give --delimiter",
+        };
+        talk.say(format!("notice: {doubt}; {decide}"));
     }
 }
 

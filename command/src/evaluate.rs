@@ -58,7 +58,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             "--plot: expected at most {MOST_DRAWN} classes for a confusion matrix, got {count}; leave it out"
         )));
     }
-    let data = data::read(&options.data, &options.format)?;
+    let data = data::read(&options.data, &options.format, talk)?;
     let table = data.test.unwrap_or(data.table);
     talk.device(model.device());
     let task = if preprocessing.classes().is_some() { Task::Classify } else { Task::Regress };

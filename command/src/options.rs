@@ -10,10 +10,10 @@ use crate::talk::Failure;
 /// The format of a CSV file.
 #[derive(Args, Clone, Debug)]
 pub struct Format {
-    /// Whether the first line of a CSV file names the columns; auto: yes, unless one of its cells is a number
+    /// Whether the first line of a CSV file names the columns; auto: inferred from the first lines
     #[arg(long, value_enum, default_value_t = Header::Auto, help_heading = "Data")]
     pub header: Header,
-    /// The delimiter of a CSV file [default: the most frequent of , ; | and tab in the first line]
+    /// The delimiter of a CSV file [default: whichever of , ; | and tab separates the first lines evenly]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter, help_heading = "Data")]
     pub delimiter: Option<u8>,
 }

@@ -51,8 +51,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     options::check_places([Place::of("--out", Some(&options.out))], options.force)?;
     let is_model = |path: &Path| path.extension().is_some_and(|end| end == "safetensors" || end == "npz");
     match options.files.as_slice() {
-        [model] if is_model(model) => boundary(options, model, None)?,
-        [model, rows] if is_model(model) => boundary(options, model, Some(rows))?,
+        [model] if is_model(model) => boundary(options, model, None, talk)?,
+        [model, rows] if is_model(model) => boundary(options, model, Some(rows), talk)?,
         histories => {
             let runs = histories.iter().map(|path| history(path)).collect::<Result<Vec<_>, _>>()?;
             picture::save(&options.out, options.force, options.size, &Curves(&runs))?;
@@ -93,7 +93,7 @@ fn history(path: &Path) -> Result<Run, Failure> {
 }
 
 /// Draws a model's predictions over the plane of its two inputs.
-fn boundary(options: &Options, path: &Path, rows: Option<&PathBuf>) -> Result<(), Failure> {
+fn boundary(options: &Options, path: &Path, rows: Option<&PathBuf>, talk: Talk) -> Result<(), Failure> {
     let model = load(&path.to_owned(), &options.device, GRID.0 * GRID.1)?;
     let columns = fitted(&model, path)?.numbers();
     let (&[(x, x_middle, x_scale), (y, y_middle, y_scale)], 2) = (&columns[..], model.network().inputs()) else {
@@ -103,7 +103,8 @@ fn boundary(options: &Options, path: &Path, rows: Option<&PathBuf>) -> Result<()
             model.network().inputs()
         )));
     };
-    let table = rows.map(|rows| data::read(std::slice::from_ref(rows), &options.format)).transpose()?.map(|data| data.table);
+    let table =
+        rows.map(|rows| data::read(std::slice::from_ref(rows), &options.format, talk)).transpose()?.map(|data| data.table);
     // With a margin around the rows. Without rows, the range of most training rows.
     let range = |name: &str, middle: f64, scale: f64| -> Result<(f64, f64), Failure> {
         let Some(table) = &table else { return Ok((middle - 2.5 * scale, middle + 2.5 * scale)) };

@@ -43,11 +43,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let mut rows = match &options.data {
         path if path == Path::new("-") => Rows::Read(Box::new(TableReader::new(stdin(), &csv)?)),
         path if path.is_dir() || data::is_array(path) => {
-            let data = data::read(std::slice::from_ref(path), &options.format)?;
+            let data = data::read(std::slice::from_ref(path), &options.format, talk)?;
             Rows::Whole(Some(Box::new(data.test.unwrap_or(data.table))))
         }
         path => Rows::Read(Box::new(TableReader::open(path, &csv)?)),
     };
+    if let Rows::Read(reader) = &rows {
+        data::say_doubts(reader, talk);
+    }
     talk.device(model.device());
     let mut out = csv::Writer::from_writer(BufWriter::new(stdout().lock()));
     let mut header = true;

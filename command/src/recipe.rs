@@ -175,7 +175,7 @@ pub struct Learned {
 impl What {
     /// Reads the data, infers what the options leave open, and prints what was inferred.
     pub fn read(&self, talk: Talk) -> Result<Learned, Failure> {
-        let Data { table, test, kind } = data::read(&self.data, &self.format)?;
+        let Data { table, test, kind } = data::read(&self.data, &self.format, talk)?;
         let last = table.names().len() - 1;
         if !matches!(kind, Kind::Text { .. }) && self.data.len() == 1 && test.is_none() {
             return Err(Failure::Arguments(format!(

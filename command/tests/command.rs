@@ -539,6 +539,41 @@ fn arrays_are_data_too() {
     fails(&folder, &["train", "."], 1, &["train-images-idx3-ubyte", "folder"]);
 }
 
+/// Header and delimiter are the same in every command: names that are numbers, words without names, semicolons in quotes.
+#[test]
+fn header_and_delimiter_are_inferred_in_every_command() {
+    let folder = folder("first-lines");
+    let x = |i: usize| ((i * 7919) % 1000) as f64 / 999.0;
+    let rows = |first: &str, row: &dyn Fn(usize) -> String| {
+        let lines = std::iter::once(first.to_owned()).filter(|first| !first.is_empty()).chain((0..80).map(row));
+        lines.map(|line| line + "\n").collect::<String>()
+    };
+    let years = rows("2019,2020,y", &|i| format!("{:.3},{:.3},{}", x(i), x(i + 80), u8::from(x(i) > 0.5)));
+    let words = rows("", &|i| format!("{},{},{}", ["a", "b"][i % 2], ["g", "h", "k"][i % 3], ["yes", "no"][i % 2]));
+    let quoted = rows("id,\"lat;lon\",y", &|i| format!("{:.3},\"{};{}\",{}", x(i), i % 2, i % 3, ["yes", "no"][i % 2]));
+    for (name, table, target) in [("years", years, "`y`"), ("words", words, "`2`"), ("quoted", quoted, "`y`")] {
+        let (table_file, model) = (format!("{name}.csv"), format!("{name}.safetensors"));
+        std::fs::write(folder.join(&table_file), &table).expect("a table");
+        let (_, said) = done(&folder, &["train", &table_file, "--epochs", "2", "--out", &model]);
+        assert!(said.contains("80 rows, 3 columns") && said.contains(&format!("target: {target}, 2 classes")), "{said}");
+        assert!(!said.contains("first line"), "{said}");
+        let (predicted, _) = done(&folder, &["predict", &model, &table_file]);
+        assert_eq!(predicted.lines().count(), 81, "{name}");
+        let (evaluated, _) = done(&folder, &["evaluate", &model, &table_file]);
+        assert!(evaluated.contains("80 rows"), "{evaluated}");
+        let (_, said) = done(&folder, &["sweep", &table_file, "--seeds", "2", "--epochs", "2"]);
+        assert!(said.contains("80 rows, 3 columns") && said.contains(&format!("target: {target}, 2 classes")), "{said}");
+    }
+    // What may be either is said, with the options that decide, and not said once it is decided.
+    let names = rows("size,7,y", &|i| format!("{:.3},{i},{}", x(i), ["yes", "no"][i % 2]));
+    std::fs::write(folder.join("names.csv"), names).expect("a table");
+    let train = ["train", "names.csv", "--epochs", "1", "--out", "names.safetensors", "--force"];
+    let (_, said) = done(&folder, &train);
+    assert!(said.contains("notice: the first line may be data") && said.contains("--header no"), "{said}");
+    let (_, said) = done(&folder, &[&train[..], &["--header", "yes"]].concat());
+    assert!(!said.contains("the first line"), "{said}");
+}
+
 /// A line for each row in order, whether the target is there or not, however many rows there are and however they come.
 #[test]
 fn predict_streams() {

@@ -19,4 +19,6 @@ pub(crate) use self::read::read_npy;
 pub(crate) use self::samples::{Data, check_inputs, check_rows};
 pub use self::split::{Parts, Split};
 pub(crate) use self::table::{BEYOND_F32, Feature, FeatureKind, FittedTarget, MISSING};
-pub use self::table::{Column, Columns, Csv, Dataset, Missing, Predictions, Preprocessing, Scaling, Table, TableReader};
+pub use self::table::{
+    Column, Columns, Csv, CsvDoubt, Dataset, Missing, Predictions, Preprocessing, Scaling, Table, TableReader,
+};

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
+use super::guess::{CsvDoubt, Sample};
 use super::lines::{Counted, Lines};
 use super::records::{Uninterrupted, records};
-use super::{Place, Table, guess};
+use super::{Place, Table};
 use crate::data::read::open;
 use crate::error::Error;
 
@@ -14,14 +15,14 @@ use crate::error::Error;
 ///
 /// ```
 /// use shaderprop::{Csv, Table};
-/// // No header and no commas: both are inferred from the first line.
+/// // No header and no commas: both are inferred from the first lines.
 /// let table = Table::from_csv("5.1;red\n4.9;blue\n".as_bytes(), &Csv::guess())?;
 /// assert_eq!((table.rows(), table.names()), (2, ["0".to_owned(), "1".to_owned()].as_slice()));
 /// # Ok::<(), shaderprop::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Csv {
-    /// `None` where the first line decides.
+    /// `None` where the first lines decide.
     header: Option<bool>,
     delimiter: Option<u8>,
 }
@@ -38,8 +39,17 @@ impl Csv {
         Self::default()
     }
 
-    /// Infers the delimiter and the header from the first line. The delimiter is whichever of comma, semicolon, tab and
-    /// `|` occurs most often. The line is a header unless one of its cells is a number.
+    /// Infers the delimiter and the header from the first lines (64 KiB of them, or 20 longer ones).
+    ///
+    /// The delimiter is comma, semicolon, tab or `|`: the one that separates the most lines into equally many cells, and
+    /// of several, the one that gives the most cells. Characters in quotes do not count. Numbers with a decimal comma
+    /// are recognised.
+    ///
+    /// The first line is data if each of its cells also occurs below in its column. It is a header if its numbers are
+    /// 0, 1, 2 and so on (or 1, 2, 3) over other numbers, or if more of its cells are unlike their columns than like
+    /// them: a word over numbers, a whole number over decimal ones, a number far out of the column's range, a new word
+    /// over repeated ones. If that does not decide, it is a header unless one of its cells is a number.
+    /// [`TableReader::doubts`] tells what was not clear.
     pub fn guess() -> Self {
         Self { header: None, delimiter: None }
     }
@@ -75,6 +85,7 @@ pub struct TableReader {
     source: String,
     names: Vec<String>,
     header: bool,
+    doubts: Vec<CsvDoubt>,
     records: csv::Reader<Box<dyn Read>>,
     lines: Lines,
     record: csv::StringRecord,
@@ -122,15 +133,16 @@ impl TableReader {
         }
         let mut text = Uninterrupted(text);
         let known = csv.header.is_some() && csv.delimiter.is_some();
-        let head =
-            guess::head(&mut text, known, csv.delimiter).map_err(|error| Error::file(Path::new(&source), "a table", error))?;
-        let delimiter = csv.delimiter.unwrap_or_else(|| guess::delimiter(&head));
-        let header = csv.header.unwrap_or_else(|| guess::header(&head, delimiter));
+        let sample = Sample::read(&mut text, known).map_err(|error| Error::file(Path::new(&source), "a table", error))?;
+        let (delimiter, of_delimiter) = csv.delimiter.map_or_else(|| sample.delimiter(), |delimiter| (delimiter, None));
+        let (header, of_header) = csv.header.map_or_else(|| sample.header(delimiter), |header| (header, None));
+        let doubts = of_delimiter.into_iter().chain(of_header).collect();
         let lines = Lines::default();
-        let whole = Counted::new(Cursor::new(head).chain(text), END, lines.clone());
+        let whole = Counted::new(Cursor::new(sample.text).chain(text), END, lines.clone());
         let records = records(Box::new(whole) as Box<dyn Read>, delimiter);
         let record = csv::StringRecord::new();
-        let mut reader = Self { source, names: vec![], header, records, lines, record, failed: None, ahead: !header, rows: 0 };
+        let mut reader =
+            Self { source, names: vec![], header, doubts, records, lines, record, failed: None, ahead: !header, rows: 0 };
         loop {
             if reader.next()?.is_none() {
                 return Err(reader.refuse("none: it has no rows".into()));
@@ -168,6 +180,18 @@ impl TableReader {
     /// Whether the column names come from the first line.
     pub fn has_header(&self) -> bool {
         self.header
+    }
+
+    /// What was inferred with [`Csv::guess`], but not beyond doubt. [`Csv::header`] and [`Csv::delimiter`] decide it.
+    ///
+    /// ```
+    /// use shaderprop::{Csv, CsvDoubt, TableReader};
+    /// let reader = TableReader::new("name,city\nAda,London\nBlaise,Paris\n".as_bytes(), &Csv::guess())?;
+    /// assert_eq!(reader.doubts(), [CsvDoubt::Header { assumed: true }]);
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn doubts(&self) -> &[CsvDoubt] {
+        &self.doubts
     }
 
     /// Reads up to `rows` more rows. Returns `None` at the end.

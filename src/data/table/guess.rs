@@ -1,65 +1,267 @@
-//! Infers from the first line of a CSV file its delimiter and whether it is a header.
+//! Infers from the beginning of a CSV file its delimiter, and whether its first line is a header.
 
+use std::collections::HashSet;
+use std::fmt;
 use std::io::{self, Read};
 
+use super::cells::is_missing;
 use super::records::records;
 
-/// How many bytes are searched for the first line.
-const FIRST_LINE: usize = 1 << 20;
+/// What a table reader inferred, but not beyond doubt. The text says what was assumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CsvDoubt {
+    /// Whether the first line holds the column names.
+    Header {
+        /// Whether it was read as column names.
+        assumed: bool,
+    },
+    /// Which character separates the cells.
+    Delimiter {
+        /// The character that was assumed.
+        assumed: char,
+        /// Another one that would also separate all rows into the same number of cells.
+        other: char,
+    },
+}
 
-/// The beginning of a text without its byte order mark. If the format is inferred, it extends to the end of the first
-/// line that is not empty.
-pub fn head(text: &mut impl Read, known: bool, delimiter: Option<u8>) -> io::Result<Vec<u8>> {
-    let (mut head, mut chunk) = (Vec::new(), [0; 8192]);
-    let (mut quoted, mut begun, mut before) = (false, false, b'\n');
-    'reading: while head.len() < if known { 3 } else { FIRST_LINE } {
-        let count = text.read(&mut chunk)?;
-        if count == 0 {
-            break;
-        }
-        head.extend(&chunk[..count]);
-        for byte in &chunk[..count] {
-            // Names may contain line ends. A quote inside an unquoted cell is an ordinary character; two quotes inside
-            // quotes are one.
-            if *byte == b'"' {
-                quoted = !quoted && (b"\n\r ,;\t|\"".contains(&before) || delimiter == Some(before));
+impl fmt::Display for CsvDoubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CsvDoubt::Header { assumed: true } => write!(f, "the first line may be data; it was read as column names"),
+            CsvDoubt::Header { assumed: false } => write!(f, "the first line may be column names; it was read as data"),
+            CsvDoubt::Delimiter { assumed, other } => {
+                write!(f, "the cells may be separated by {other:?}; they were separated by {assumed:?}")
             }
-            begun |= !byte.is_ascii_whitespace();
-            if *byte == b'\n' && begun && !quoted {
-                break 'reading;
-            }
-            before = *byte;
         }
     }
-    while head.starts_with(b"\xef\xbb\xbf") {
-        head.drain(..3);
+}
+
+/// The beginning of a text.
+pub struct Sample {
+    /// The text, without its byte order mark.
+    pub text: Vec<u8>,
+    /// Whether it is the whole text.
+    whole: bool,
+}
+
+/// The size of a sample in bytes, if that is at least [`LINES`] lines.
+const SIZE: usize = 1 << 16;
+
+/// The number of lines in a sample, if they have at most [`LONGEST`] bytes.
+const LINES: usize = 20;
+
+/// The maximum size of a sample in bytes.
+const LONGEST: usize = 1 << 20;
+
+/// Range checks need this many rows: with fewer, the first row may well be the largest.
+const ROWS_OF_A_RANGE: usize = 20;
+
+/// The delimiters that are inferred. Of equally good ones, the first.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+
+impl Sample {
+    /// Reads the sample; if nothing is to be inferred, only as much as a byte order mark.
+    pub fn read(text: &mut impl Read, known: bool) -> io::Result<Self> {
+        let (mut head, mut chunk, mut whole) = (Vec::new(), [0; 8192], false);
+        let mut lines = 0;
+        while head.len() < if known { 3 } else { LONGEST } && (lines < LINES || head.len() < SIZE) {
+            let count = text.read(&mut chunk)?;
+            if count == 0 {
+                whole = true;
+                break;
+            }
+            head.extend(&chunk[..count]);
+            lines += chunk[..count].iter().filter(|byte| **byte == b'\n').count();
+        }
+        while head.starts_with(b"\xef\xbb\xbf") {
+            head.drain(..3);
+        }
+        Ok(Self { text: head, whole })
     }
-    Ok(head)
+
+    /// The records that are not blank. The last one of a longer text may be incomplete, so it is left out.
+    fn records(&self, delimiter: u8) -> Vec<csv::StringRecord> {
+        let records = records(self.text.as_slice(), delimiter).into_byte_records().map_while(Result::ok);
+        let mut records: Vec<_> = records.map(csv::StringRecord::from_byte_record_lossy).collect();
+        if !self.whole && records.len() > 1 {
+            records.pop();
+        }
+        records.retain(|record| record.iter().any(|cell| !cell.is_empty()));
+        records
+    }
+
+    /// The delimiter that separates the most rows into equally many cells. Of several, the one that gives the most
+    /// cells, except for a decimal comma.
+    pub fn delimiter(&self) -> (u8, Option<CsvDoubt>) {
+        let text = self.without_quoted();
+        let fits: Vec<Fit> = DELIMITERS.iter().map(|delimiter| Fit::of(&text, *delimiter)).collect();
+        let mut best = 0;
+        for other in 1..fits.len() {
+            let (old, new) = (&fits[best], &fits[other]);
+            let better = if old.cells < 2 || new.cells < 2 {
+                new.cells > old.cells
+            } else if new.even != old.even {
+                new.even > old.even
+            } else {
+                new.cells > old.cells || (best == 0 && new.decimal_commas)
+            };
+            if better {
+                best = other;
+            }
+        }
+        let rival = (0..fits.len()).find(|other| {
+            let (fit, chosen) = (&fits[*other], &fits[best]);
+            *other != best && fit.cells > 1 && (fit.cells, fit.even) == (chosen.cells, chosen.even)
+        });
+        let assumed = char::from(DELIMITERS[best]);
+        let doubt = rival.filter(|_| !fits[best].decimal_commas);
+        (DELIMITERS[best], doubt.map(|other| CsvDoubt::Delimiter { assumed, other: char::from(DELIMITERS[other]) }))
+    }
+
+    /// The lines, with an x for each byte in quotes: a delimiter there separates nothing. A quote opens at the start of
+    /// a cell, and only there; two quotes in quotes are one.
+    fn without_quoted(&self) -> Vec<Vec<u8>> {
+        let (mut lines, mut line) = (Vec::new(), Vec::new());
+        let (mut quoted, mut before) = (false, b'\n');
+        for byte in self.text.iter().copied() {
+            let opens = b"\n\r ,;\t|\"".contains(&before);
+            match byte {
+                b'"' if quoted || opens => quoted = !quoted,
+                b'\n' if !quoted => lines.push(std::mem::take(&mut line)),
+                b'\r' if !quoted => (),
+                _ => line.push(if quoted { b'x' } else { byte }),
+            }
+            before = byte;
+        }
+        if self.whole || lines.is_empty() {
+            lines.push(line);
+        }
+        lines.retain(|line| !line.iter().all(u8::is_ascii_whitespace));
+        lines
+    }
+
+    /// Whether the first line is a header.
+    pub fn header(&self, delimiter: u8) -> (bool, Option<CsvDoubt>) {
+        let records = self.records(delimiter);
+        let Some((first, below)) = records.split_first() else { return (true, None) };
+        let below: Vec<_> = below.iter().filter(|record| record.len() == first.len() && *record != first).collect();
+        let words_only = !first.iter().any(|cell| number(cell).is_some());
+        if below.is_empty() {
+            return (words_only, None);
+        }
+        let columns: Vec<_> = (0..first.len()).map(|column| Below::of(&below, column)).collect();
+        let cells = || first.iter().zip(&columns).filter(|(cell, _)| !cell.is_empty());
+        if cells().all(|(cell, column)| column.distinct.contains(cell)) {
+            return (false, None);
+        }
+        if is_numbered(first) {
+            let numbers = cells().filter(|(cell, _)| number(cell).is_some());
+            let unlike = numbers.clone().filter(|(cell, column)| column.is_unlike(cell)).count();
+            if 3 * unlike >= numbers.count() {
+                return (true, None);
+            }
+        }
+        let (mut names, mut data) = (0, 0);
+        for (cell, column) in cells().filter(|(_, column)| column.filled > 0) {
+            let repeats = 2 * column.distinct.len() <= column.filled;
+            match (number(cell).is_some(), column.is_numeric()) {
+                (false, true) if !is_missing(cell) => names += 2,
+                (true, true) if column.is_unlike(cell) => names += 1,
+                (true, true) => data += 1,
+                (true, false) if column.numbers == 0 => names += 1,
+                (false, false) if column.distinct.contains(cell) => data += 1,
+                (false, false) if repeats && !is_missing(cell) => names += 1,
+                _ => (),
+            }
+        }
+        let header = names > data || (names == data && words_only);
+        let doubtful = (names > 0 && data > 0) || (names == 0 && data == 0);
+        (header, doubtful.then_some(CsvDoubt::Header { assumed: header }))
+    }
 }
 
-/// The cells of the first line that is not blank.
-fn first_record(head: &[u8], delimiter: u8) -> csv::StringRecord {
-    let records = records(head, delimiter).into_byte_records().map_while(Result::ok);
-    let mut records = records.map(csv::StringRecord::from_byte_record_lossy);
-    records.find(|record| record.iter().any(|cell| !cell.is_empty())).unwrap_or_default()
+/// How a delimiter separates the lines of a sample.
+struct Fit {
+    /// The number of cells in most lines.
+    cells: usize,
+    /// The number of lines with that many cells, in percent.
+    even: usize,
+    /// Whether its cells with commas are nearly all numbers with a decimal comma.
+    decimal_commas: bool,
 }
 
-/// The delimiter that the first line suggests.
-pub fn delimiter(head: &[u8]) -> u8 {
-    let count = |delimiter: u8| first_record(head, delimiter).len().saturating_sub(1);
-    // If every cell contains a comma, it is a decimal comma.
-    let better = |best: u8, other: u8| {
-        let room = usize::from(best == b',');
-        count(other) > 0 && count(other) + room >= count(best)
-    };
-    [b';', b'\t', b'|'].into_iter().fold(b',', |best, other| if better(best, other) { other } else { best })
+impl Fit {
+    fn of(lines: &[Vec<u8>], delimiter: u8) -> Self {
+        let counts: Vec<usize> = lines.iter().map(|line| 1 + line.iter().filter(|byte| **byte == delimiter).count()).collect();
+        let lines_of = |cells: usize| counts.iter().filter(|count| **count == cells).count();
+        let cells = counts.iter().copied().max_by_key(|cells| (lines_of(*cells), *cells)).unwrap_or(1);
+        let with_comma = lines.iter().flat_map(|line| line.split(|byte| *byte == delimiter)).filter(|cell| cell.contains(&b','));
+        let (mut commas, mut decimal) = (0, 0);
+        for cell in with_comma {
+            commas += 1;
+            decimal += usize::from(number(String::from_utf8_lossy(cell).trim()).is_some());
+        }
+        let even = 100 * lines_of(cells) / counts.len().max(1);
+        Self { cells, even, decimal_commas: delimiter != b',' && commas > 0 && 10 * decimal >= 9 * commas }
+    }
 }
 
-/// Whether the first line is a header: none of its cells is a number.
-pub fn header(head: &[u8], delimiter: u8) -> bool {
-    !first_record(head, delimiter).iter().any(is_finite_number)
+/// The cells below the first line in one column.
+struct Below<'a> {
+    filled: usize,
+    numbers: usize,
+    /// The number of cells that are written as whole numbers.
+    whole: usize,
+    least: f64,
+    greatest: f64,
+    distinct: HashSet<&'a str>,
 }
 
-fn is_finite_number(cell: &str) -> bool {
-    cell.parse::<f64>().is_ok_and(f64::is_finite)
+impl<'a> Below<'a> {
+    fn of(records: &[&'a csv::StringRecord], column: usize) -> Self {
+        let (least, greatest) = (f64::INFINITY, f64::NEG_INFINITY);
+        let mut below = Self { filled: 0, numbers: 0, whole: 0, least, greatest, distinct: HashSet::new() };
+        for cell in records.iter().map(|record| &record[column]).filter(|cell| !cell.is_empty() && !is_missing(cell)) {
+            below.filled += 1;
+            below.distinct.insert(cell);
+            if let Some(value) = number(cell) {
+                below.numbers += 1;
+                below.whole += usize::from(is_whole(cell));
+                below.least = below.least.min(value);
+                below.greatest = below.greatest.max(value);
+            }
+        }
+        below
+    }
+
+    /// Whether at least 98 % of the cells are numbers.
+    fn is_numeric(&self) -> bool {
+        self.filled > 0 && 100 * self.numbers >= 98 * self.filled
+    }
+
+    /// Whether a number is written in another way than those below, or far out of their range.
+    fn is_unlike(&self, cell: &str) -> bool {
+        let Some(value) = number(cell).filter(|_| self.numbers > 0 && !self.distinct.contains(cell)) else { return false };
+        let range = self.greatest - self.least;
+        let outside = value < self.least - range || value > self.greatest + range;
+        (is_whole(cell) && 10 * self.whole < self.numbers) || (outside && self.numbers >= ROWS_OF_A_RANGE)
+    }
+}
+
+/// Whether the numbers of a line are 0, 1, 2 and so on, or 1, 2, 3, at least two of them.
+fn is_numbered(line: &csv::StringRecord) -> bool {
+    let numbers: Vec<&str> = line.iter().filter(|cell| number(cell).is_some()).collect();
+    let counts_from = |first: usize| (first..).zip(&numbers).all(|(count, cell)| count.to_string() == **cell);
+    numbers.len() > 1 && (counts_from(0) || counts_from(1))
+}
+
+/// A finite number, which may have a decimal comma.
+fn number(cell: &str) -> Option<f64> {
+    let value = cell.parse().ok().or_else(|| cell.replacen(',', ".", 1).parse().ok());
+    value.filter(|value: &f64| value.is_finite())
+}
+
+fn is_whole(cell: &str) -> bool {
+    cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
 }

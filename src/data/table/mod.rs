@@ -16,6 +16,7 @@ use self::cells::Cells;
 pub(crate) use self::cells::MISSING;
 pub use self::columns::{Column, Columns, Missing, Scaling};
 pub use self::csv::{Csv, TableReader};
+pub use self::guess::CsvDoubt;
 pub(crate) use self::preprocessing::{BEYOND_F32, Feature, FeatureKind, FittedTarget};
 pub use self::preprocessing::{Dataset, Predictions, Preprocessing};
 use super::matrix::Matrix;
