@@ -285,6 +285,53 @@ fn metrics_are_those_of_the_predictions() {
     }
 }
 
+/// Precision, recall and F1 are means over the classes that occur in the rows or the predictions, as in scikit-learn.
+#[test]
+fn classes_that_occur_nowhere_do_not_count() {
+    let network = Network::new(4).dense(4, Activation::Softmax);
+    for device in [device(), Device::cpu()] {
+        let mut model = Model::new(&device, &network, &Init::Zeros).expect("a model");
+        // The class is the input that is 1.
+        let values = (0..16).map(|i| if i % 5 == 0 { 20.0 } else { 0.0 }).collect();
+        model.set_weights(&[Tensor { name: "layers.0.weight".into(), shape: vec![4, 4], values }]).expect("weights");
+        for (predicted, actual, precision, recall, f1) in [
+            // A perfect model, without rows of the classes 1 and 3.
+            (&[0, 2, 2, 0][..], &[0.0, 2.0, 2.0, 0.0][..], 1.0, 1.0, 1.0),
+            // Class 3 is predicted, but has no row: precision, recall and F1 are 0.
+            (&[0, 3, 0, 0], &[0.0, 0.0, 0.0, 0.0], (1.0 + 0.0) / 2.0, (0.75 + 0.0) / 2.0, (6.0 / 7.0) / 2.0),
+            // Class 1 has a row, but is never predicted.
+            (&[2, 2], &[2.0, 1.0], 0.5 / 2.0, 1.0 / 2.0, (2.0 / 3.0) / 2.0),
+            // One row.
+            (&[3], &[3.0], 1.0, 1.0, 1.0),
+        ] {
+            let inputs: Vec<f32> =
+                predicted.iter().flat_map(|class| (0..4).map(move |i| f32::from(u8::from(i == *class)))).collect();
+            let inputs = Matrix::new(predicted.len(), 4, inputs).expect("a matrix");
+            let evaluation =
+                model.evaluate(&inputs, Matrix::column(actual), Loss::CategoricalCrossEntropy).expect("an evaluation");
+            for (metric, expected) in [(Metric::Precision, precision), (Metric::Recall, recall), (Metric::F1, f1)] {
+                close(&metric.name(), &[evaluation.metric(metric)], &[expected], 1e-12);
+                assert_eq!(metric.of_confusion_matrix(&evaluation.confusion_matrix()), evaluation.metric(metric));
+            }
+        }
+    }
+}
+
+/// R² compares with the spread of the targets. Where there is none, it is undefined, also if their mean is rounded.
+#[test]
+fn r_squared_of_equal_targets_is_undefined() {
+    let network = Network::new(1).dense(1, Activation::Identity);
+    for device in [device(), Device::cpu()] {
+        let model = Model::new(&device, &network, &Init::default()).expect("a model");
+        for (targets, defined) in [(&[0.1; 7][..], false), (&[0.1], false), (&[1e-20; 3], false), (&[0.1, 0.1, 0.2], true)] {
+            let inputs = Matrix::column(vec![0.5; targets.len()]);
+            let evaluation = model.evaluate(&inputs, Matrix::column(targets), Loss::MeanSquaredError).expect("an evaluation");
+            assert_eq!(evaluation.metric(Metric::RSquared).is_finite(), defined, "{targets:?}");
+            assert!(!evaluation.metric(Metric::RSquared).is_infinite(), "{targets:?}");
+        }
+    }
+}
+
 /// Precision, recall and F1 of a single yes-or-no output are those of yes.
 #[test]
 fn metrics_of_yes_and_no() {

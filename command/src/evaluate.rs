@@ -60,6 +60,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
     let data = data::read(&options.data, &options.format, talk)?;
     let table = data.test.unwrap_or(data.table);
+    let target = table.find(preprocessing.target())?;
+    let table = data::with_target(table, target, talk);
     talk.device(model.device());
     let task = if preprocessing.classes().is_some() { Task::Classify } else { Task::Regress };
     let evaluation = model.evaluate_table(&table)?;
@@ -89,7 +91,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         });
         return talk::print(&object.to_string());
     }
-    talk::print(&format!("On {} rows: loss {:.4}\n\n{}", table.rows(), evaluation.loss, report::table(&[score])))?;
+    talk::print(&format!("On {} rows: loss {}\n\n{}", table.rows(), talk::figure(evaluation.loss), report::table(&[score])))?;
     if task == Task::Classify && !evaluation.confusion_matrix().is_empty() {
         talk::print(&format!("\n{}", evaluation.confusion_text(classes)))?;
     }

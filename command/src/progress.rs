@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 use shaderprop::Log;
 
-use crate::talk::{self, Failure, Talk};
+use crate::talk::{self, Failure, Talk, figure};
 
 /// How often the bar is drawn per second.
 const DRAWN: u8 = 10;
@@ -119,24 +119,24 @@ impl Drop for Progress {
 
 /// An epoch's numbers, those of validation last.
 fn in_words(log: &Log) -> String {
-    let mut words = vec![format!("loss {:.4}", log.loss)];
-    words.extend(log.metrics.iter().map(|(name, value)| format!("{} {value:.4}", spaced(name))));
-    words.extend(log.validation_loss.map(|loss| format!("validation loss {loss:.4}")));
-    words.extend(log.validation_metrics.iter().map(|(name, value)| format!("validation {} {value:.4}", spaced(name))));
+    let mut words = vec![format!("loss {}", figure(log.loss))];
+    words.extend(log.metrics.iter().map(|(name, value)| format!("{} {}", spaced(name), figure(*value))));
+    words.extend(log.validation_loss.map(|loss| format!("validation loss {}", figure(loss))));
+    words.extend(log.validation_metrics.iter().map(|(name, value)| format!("validation {} {}", spaced(name), figure(*value))));
     words.join(", ")
 }
 
 /// The same for a short line: the losses and the metric to watch.
 fn in_short(log: &Log) -> String {
-    let mut words = vec![format!("loss {:.4}", log.loss)];
-    words.extend(log.validation_loss.map(|loss| format!("val {loss:.4}")));
+    let mut words = vec![format!("loss {}", figure(log.loss))];
+    words.extend(log.validation_loss.map(|loss| format!("val {}", figure(loss))));
     let metrics = if log.validation_metrics.is_empty() { &log.metrics } else { &log.validation_metrics };
     // Only one metric, with a short name, fits.
     words.extend(
         metrics
             .iter()
             .take(1)
-            .map(|(name, value)| format!("{} {value:.4}", spaced(name).replace("root mean squared error", "rmse"))),
+            .map(|(name, value)| format!("{} {}", spaced(name).replace("root mean squared error", "rmse"), figure(*value))),
     );
     words.join(" ")
 }

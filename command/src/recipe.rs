@@ -207,7 +207,15 @@ impl What {
                 let classes = target.labels.iter().max().map_or(0, |most| most + 1);
                 talk.say(format!("target: `{name}`, {classes} classes{inferred}"));
             }
-            Task::Regress => talk.say(format!("target: `{name}`, numbers{inferred}")),
+            Task::Regress => {
+                talk.say(format!("target: `{name}`, numbers{inferred}"));
+                let first = table.cell(0, place);
+                if (1..table.rows()).all(|row| table.cell(row, place) == first) {
+                    talk.say(format!(
+                        "notice: `{name}` is {first} in every row, so there is nothing to learn, and R² is undefined"
+                    ));
+                }
+            }
         }
         let listed = |texts: &[String]| texts.iter().map(|text| data::column(&table, text)).collect::<Result<Vec<Column>, _>>();
         let categorical = if self.categorical == ["auto"] { Vec::new() } else { listed(&self.categorical)? };

@@ -7,7 +7,7 @@ use shaderprop::{Evaluation, Metric, Table};
 
 use crate::progress::spaced;
 use crate::recipe::Task;
-use crate::talk::short;
+use crate::talk::{figure, short};
 
 /// A model's name, and its metrics with their names.
 pub struct Score {
@@ -52,16 +52,18 @@ fn majority(train: &Table, other: &Table, column: usize) -> Score {
     (0..train.rows()).for_each(|row| *counts.entry(train.cell(row, column).into_owned()).or_default() += 1);
     let most = counts.iter().max_by_key(|(name, count)| (**count, std::cmp::Reverse(*name)));
     let most = most.map_or("", |(name, _)| name);
-    let right = (0..other.rows()).filter(|row| other.cell(*row, column) == most).count() as f64;
-    let (share, classes) = (right / other.rows() as f64, counts.len() as f64);
-    // As the library computes them: means over the classes, all but one of which are never predicted.
-    let values = [
-        ("accuracy", share),
-        ("precision", share / classes),
-        ("recall", 1.0 / classes),
-        ("f1", 2.0 * share / (1.0 + share) / classes),
-    ];
-    Score { name: format!("always `{}`", short(most, 30)), values: values.map(|(name, value)| (name.to_owned(), value)).to_vec() }
+    // The predicted class is the first. The others may include classes without a training row.
+    let mut classes = HashMap::from([(most.to_owned(), 0)]);
+    let actual: Vec<usize> = (0..other.rows())
+        .map(|row| {
+            let next = classes.len();
+            *classes.entry(other.cell(row, column).into_owned()).or_insert(next)
+        })
+        .collect();
+    let mut matrix = vec![vec![0; classes.len()]; classes.len()];
+    actual.into_iter().for_each(|class| matrix[class][0] += 1);
+    let values = metrics(Task::Classify).iter().map(|metric| (metric.name().into_owned(), metric.of_confusion_matrix(&matrix)));
+    Score { name: format!("always `{}`", short(most, 30)), values: values.collect() }
 }
 
 fn mean(train: &Table, other: &Table, column: usize) -> Score {
@@ -71,10 +73,12 @@ fn mean(train: &Table, other: &Table, column: usize) -> Score {
     let (mean, numbers) = (average(&numbers(train)), numbers(other));
     let squares = |around: f64| average(&numbers.iter().map(|number| (number - around).powi(2)).collect::<Vec<_>>());
     let absolute = average(&numbers.iter().map(|number| (number - mean).abs()).collect::<Vec<_>>());
+    let equal = numbers.iter().all(|number| *number == numbers[0]);
+    let variance = if equal { 0.0 } else { squares(average(&numbers)) };
     let values = [
         ("root_mean_squared_error", squares(mean).sqrt()),
         ("mean_absolute_error", absolute),
-        ("r_squared", 1.0 - squares(mean) / squares(average(&numbers))),
+        ("r_squared", if variance == 0.0 { f64::NAN } else { 1.0 - squares(mean) / variance }),
     ];
     Score { name: "always the mean".into(), values: values.map(|(name, value)| (name.to_owned(), value)).to_vec() }
 }
@@ -87,12 +91,7 @@ pub fn table(scores: &[Score]) -> String {
     let column = |name: &str| name.len().max(9);
     let fits = |count: usize| first + names[..count].iter().map(|name| column(name) + 2).sum::<usize>() <= width;
     let shown = (1..=names.len()).rev().find(|count| fits(*count)).unwrap_or(1).min(names.len());
-    let number = |value: f64| match value.abs() {
-        // Large values need fewer decimals.
-        large if large >= 1e5 => format!("{value:.0}"),
-        large if large >= 100.0 => format!("{value:.2}"),
-        _ => format!("{value:.4}"),
-    };
+    let number = |value: f64| if value.is_nan() { "undefined".into() } else { figure(value) };
     let mut lines = vec![names[..shown].iter().fold(" ".repeat(first), |line, name| format!("{line}  {name:>9}"))];
     for score in scores {
         let cells = score.values.iter().zip(&names[..shown]);

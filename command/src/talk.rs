@@ -82,6 +82,18 @@ impl Talk {
     }
 }
 
+/// A figure with four decimals, or with three significant digits if that takes more. Large ones need fewer decimals.
+pub fn figure(value: f64) -> String {
+    match value.abs() {
+        size if size >= 1e5 => format!("{value:.0}"),
+        size if size >= 100.0 => format!("{value:.2}"),
+        size if size >= 0.01 || size == 0.0 => format!("{value:.4}"),
+        size if size >= 0.001 => format!("{value:.5}"),
+        size if size >= 0.0001 => format!("{value:.6}"),
+        _ => format!("{value:.2e}"),
+    }
+}
+
 /// Text from a file, for display: on one line, and at most that many characters.
 pub fn short(text: &str, most: usize) -> String {
     let line = |most: usize| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most);

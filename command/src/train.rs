@@ -361,7 +361,7 @@ impl Options {
         talk::print(&format!("On {} {kind}:\n\n{}", measured.rows(), report::table(&scores)))?;
         if let Some(validation) = &validation {
             let (name, value) = validation.first();
-            talk::print(&format!("\nOn the validation rows: {} {value:.4}", crate::progress::spaced(name)))?;
+            talk::print(&format!("\nOn the validation rows: {} {}", crate::progress::spaced(name), talk::figure(value)))?;
         }
         if self.out.is_none() {
             talk.say("the model was not saved; give --out FILE to save it");

@@ -574,6 +574,54 @@ fn header_and_delimiter_are_inferred_in_every_command() {
     assert!(!said.contains("the first line"), "{said}");
 }
 
+/// Small figures keep significant digits, an R² of equal targets is undefined, and rows without a target do not count.
+#[test]
+fn figures_are_readable_and_rows_without_a_target_are_left_out() {
+    let folder = folder("figures");
+    let x = |i: usize| ((i * 7919) % 1000) as f64 / 999.0;
+    let write = |name: &str, row: &dyn Fn(usize) -> String| {
+        let lines =
+            std::iter::once("a,b,y".to_owned()).chain((0..60).map(|i| format!("{:.3},{:.3},{}", x(i), x(i + 60), row(i))));
+        std::fs::write(folder.join(name), lines.map(|line| line + "\n").collect::<String>()).expect("a table");
+    };
+    let fit = |name: &str, model: &str| {
+        done(&folder, &["train", name, "--task", "regress", "--epochs", "20", "--device", "cpu", "--out", model, "--force"])
+    };
+    for (name, scale) in [("nano.csv", 1e-9), ("micro.csv", 3e-6), ("tiny.csv", 1e-30)] {
+        write(name, &|i| format!("{:e}", scale * (1.0 + x(i))));
+        let (out, _) = fit(name, "small.safetensors");
+        let figures: Vec<f64> = out
+            .lines()
+            .find(|line| line.starts_with("this network"))
+            .expect("a line")
+            .split_whitespace()
+            .skip(2)
+            .map(|cell| cell.parse().expect("a figure"))
+            .collect();
+        assert!(figures[0] > 0.0 && figures[0] < scale && figures[1] > 0.0, "{name}: {out}");
+    }
+    for (name, value) in [("constant.csv", "0.1"), ("zero.csv", "0"), ("large.csv", "12345.678")] {
+        write(name, &|_| value.to_owned());
+        let (out, said) = fit(name, "constant.safetensors");
+        assert!(out.contains("undefined") && !out.contains("NaN") && !out.contains("inf"), "{out}");
+        assert!(said.contains(&format!("notice: `y` is {value} in every row")), "{said}");
+        let (out, _) = done(&folder, &["evaluate", "constant.safetensors", name, "--device", "cpu", "--json"]);
+        assert!(out.contains("\"r_squared\":null"), "{out}");
+    }
+    // Rows without a target are left out by `evaluate` as by `train`, whatever the task and the spelling.
+    write("classes.csv", &|i| ["yes", "no"][i % 2].to_owned());
+    done(&folder, &["train", "classes.csv", "--epochs", "2", "--device", "cpu", "--out", "classes.safetensors"]);
+    write("numbers.csv", &|i| format!("{:.3}", x(i)));
+    fit("numbers.csv", "numbers.safetensors");
+    for (model, target) in [("classes.safetensors", "no"), ("numbers.safetensors", "0.5")] {
+        for missing in ["", "NA", "null"] {
+            write("some.csv", &|i| if i % 3 == 0 { missing.to_owned() } else { target.to_owned() });
+            let (out, said) = done(&folder, &["evaluate", model, "some.csv", "--device", "cpu"]);
+            assert!(out.contains("On 40 rows") && said.contains("left out 20 rows without `y`"), "{out}{said}");
+        }
+    }
+}
+
 /// A line for each row in order, whether the target is there or not, however many rows there are and however they come.
 #[test]
 fn predict_streams() {

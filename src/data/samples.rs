@@ -119,7 +119,8 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// The mean squared distance of the targets from the mean of their column.
+    /// The mean squared distance of the targets from the mean of their column. Exactly 0 if the targets of each column
+    /// are equal, although their mean may be rounded.
     pub fn variance(&self, outputs: usize) -> f64 {
         let rows = self.targets.rows() as f64;
         if self.classes {
@@ -132,6 +133,9 @@ impl<'a> Data<'a> {
         let mut sum = 0.0;
         for column in 0..outputs {
             let values = || targets.iter().skip(column).step_by(outputs).map(|value| f64::from(*value));
+            if values().all(|value| Some(value) == values().next()) {
+                continue;
+            }
             let mean = values().sum::<f64>() / rows;
             sum += values().map(|value| (value - mean) * (value - mean)).sum::<f64>();
         }

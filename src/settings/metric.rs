@@ -24,19 +24,19 @@ pub enum Metric {
     Accuracy,
     /// The fraction of rows whose class is among the k largest outputs. For classes only.
     TopK(usize),
-    /// True positives / predicted positives: for yes, or averaged over the classes. 0 where nothing was predicted
-    /// positive.
+    /// True positives / predicted positives: for yes, or averaged over the classes that occur in the rows or in the
+    /// predictions. 0 where nothing was predicted positive.
     Precision,
-    /// True positives / actual positives: for yes, or averaged over the classes. 0 where nothing is positive.
+    /// True positives / actual positives: for yes, or averaged over the same classes. 0 where nothing is positive.
     Recall,
-    /// 2 · precision · recall / (precision + recall): for yes, or averaged over the classes.
+    /// 2 · precision · recall / (precision + recall): for yes, or averaged over the same classes.
     F1,
     /// The mean of |y − t|, in the target's own units if the model has a preprocessing that scales it.
     MeanAbsoluteError,
     /// The square root of the mean of (y − t)², in the same units.
     RootMeanSquaredError,
     /// 1 minus the sum of squared errors divided by the sum of the targets' squared distances from their means, over
-    /// all outputs together.
+    /// all outputs together. NaN if all targets of a column are equal, as in a single row: it is undefined then.
     RSquared,
 }
 
@@ -160,13 +160,55 @@ impl Metric {
             Metric::Accuracy => (counts[0] + counts[3]) as f64 / (scale.rows * scale.outputs) as f64,
             Metric::TopK(k) if !classes || !(1..=scale.outputs).contains(&k) => f64::NAN,
             Metric::TopK(k) => counts.iter().take(k).sum::<u64>() as f64 / scale.rows as f64,
-            Metric::Precision => mean_over_classes(counts, scale, |right, taken, _| share(right, taken)),
-            Metric::Recall => mean_over_classes(counts, scale, |right, _, of| share(right, of)),
-            Metric::F1 => mean_over_classes(counts, scale, |right, taken, of| share(2 * right, taken + of)),
+            Metric::Precision | Metric::Recall | Metric::F1 => match (confusion(counts, scale), scale.counts) {
+                (Some(matrix), Some(Counts::Binary)) => self.of_class(&matrix, 1).unwrap_or(0.0),
+                (Some(matrix), _) => self.of_confusion_matrix(&matrix),
+                (None, _) => f64::NAN,
+            },
             Metric::MeanAbsoluteError => error(2) * scale.unit,
             Metric::RootMeanSquaredError => error(1).sqrt() * scale.unit,
+            Metric::RSquared if scale.variance == 0.0 => f64::NAN,
             Metric::RSquared => 1.0 - error(1) / scale.variance,
         }
+    }
+
+    /// Accuracy, precision, recall or F1 from a confusion matrix: a row for each true class, a column for each predicted
+    /// class. Precision, recall and F1 are means over the classes that occur in a row or a column, as in scikit-learn
+    /// with `average="macro"`. NaN for other metrics, and for a matrix of zeros.
+    ///
+    /// ```
+    /// use shaderprop::Metric;
+    /// // Class 2 does not occur, and does not count.
+    /// let matrix = vec![vec![3, 1, 0], vec![0, 4, 0], vec![0, 0, 0]];
+    /// assert_eq!(Metric::Accuracy.of_confusion_matrix(&matrix), 7.0 / 8.0);
+    /// assert_eq!(Metric::Recall.of_confusion_matrix(&matrix), (0.75 + 1.0) / 2.0);
+    /// ```
+    pub fn of_confusion_matrix(self, matrix: &[Vec<u64>]) -> f64 {
+        let classes = 0..matrix.len();
+        match self {
+            Metric::Accuracy => {
+                let right: u64 = classes.map(|class| matrix[class][class]).sum();
+                right as f64 / matrix.iter().flatten().sum::<u64>() as f64
+            }
+            Metric::Precision | Metric::Recall | Metric::F1 => {
+                let values: Vec<f64> = classes.filter_map(|class| self.of_class(matrix, class)).collect();
+                values.iter().sum::<f64>() / values.len() as f64
+            }
+            _ => f64::NAN,
+        }
+    }
+
+    /// Precision, recall or F1 of one class; `None` if it occurs neither in the rows nor in the predictions.
+    fn of_class(self, matrix: &[Vec<u64>], class: usize) -> Option<f64> {
+        let right = matrix[class][class];
+        let predicted: u64 = matrix.iter().map(|row| row[class]).sum();
+        let actual: u64 = matrix[class].iter().sum();
+        let share = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+        (predicted + actual > 0).then(|| match self {
+            Metric::Precision => share(right, predicted),
+            Metric::Recall => share(right, actual),
+            _ => share(2 * right, predicted + actual),
+        })
     }
 }
 
@@ -177,22 +219,4 @@ pub(crate) fn confusion(counts: &[u64], scale: &Scale) -> Option<Vec<Vec<u64>>> 
         Counts::Classes { confusion: false } => None,
         Counts::Classes { confusion: true } => Some(counts[scale.outputs..].chunks(scale.outputs).map(<[u64]>::to_vec).collect()),
     }
-}
-
-/// The mean over the classes, or the value for yes, of a function of (true positives, predicted positives, actual
-/// positives).
-fn mean_over_classes(counts: &[u64], scale: &Scale, of: impl Fn(u64, u64, u64) -> f64) -> f64 {
-    let Some(matrix) = confusion(counts, scale) else { return f64::NAN };
-    let value = |class: usize| {
-        let taken = matrix.iter().map(|row| row[class]).sum();
-        of(matrix[class][class], taken, matrix[class].iter().sum())
-    };
-    match scale.counts {
-        Some(Counts::Binary) => value(1),
-        _ => (0..matrix.len()).map(value).sum::<f64>() / matrix.len() as f64,
-    }
-}
-
-fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
