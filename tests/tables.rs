@@ -443,7 +443,13 @@ fn columns_that_have_no_meaning_are_refused() {
     refused(fit(&Columns::number("buys").missing(Missing::Median)), &["row 1, column `buys`", "`yes`"]);
     // A missing target is refused, however missing inputs are handled.
     refused(fit(&Columns::number("age").missing(Missing::Median)), &["row 2, column `age`"]);
-    refused(fit(&Columns::classes("city").missing(Missing::Median)), &["row 4, column `city`", "`?`"]);
+    refused(
+        Preprocessing::fit(&table("a,b\n1,x\n2,\n3,y\n"), &Columns::classes("b").missing(Missing::Median)),
+        &["row 2, column `b`", "a class"],
+    );
+    // But a class may have any name.
+    let fitted = Preprocessing::fit(&table("a,b\n1,None\n2,some\n3,?\n"), &Columns::classes("b")).expect("a preprocessing");
+    assert_eq!(fitted.classes(), Some(&["?".to_owned(), "None".to_owned(), "some".to_owned()][..]));
     refused(
         Preprocessing::fit(&table("a,b\n1,x\n2,x\n"), &Columns::classes("b")),
         &["classes of column b", "at least 2", "got x"],

@@ -191,16 +191,50 @@ pub fn target(table: &Table, place: usize, task: Option<Task>) -> Result<Target,
     Ok(Target { place, task, labels })
 }
 
+/// What a word for missing values means in the target: a class that the model has; or, in training, a class if it is in
+/// at least 1 % of the rows of a column of words.
+#[derive(Clone, Copy)]
+pub enum MissingTarget<'a> {
+    Training(Option<Task>),
+    Known(Option<&'a [String]>),
+}
+
 /// Leaves out the rows whose target is missing.
-pub fn with_target(table: Table, place: usize, talk: Talk) -> Table {
-    let missing =
-        |cell: &str| cell.is_empty() || ["na", "n/a", "nan", "null", "none", "?"].contains(&cell.to_lowercase().as_str());
+pub fn with_target(table: Table, place: usize, meaning: MissingTarget<'_>, talk: Talk) -> Table {
+    let name = short(&table.names()[place], 60);
+    let mut words: BTreeMap<String, usize> = BTreeMap::new();
+    let mut text = false;
+    for row in 0..table.rows() {
+        let cell = table.cell(row, place);
+        if is_missing_word(&cell) {
+            *words.entry(cell.into_owned()).or_default() += 1;
+        } else {
+            text |= !cell.is_empty() && cell.parse::<f64>().is_err();
+        }
+    }
+    let is_class = |word: &str| match meaning {
+        MissingTarget::Training(Some(Task::Regress)) => false,
+        MissingTarget::Training(_) => text && 100 * words.get(word).copied().unwrap_or(0) >= table.rows(),
+        MissingTarget::Known(classes) => classes.is_some_and(|classes| classes.iter().any(|class| class == word)),
+    };
+    let missing = |cell: &str| cell.is_empty() || (is_missing_word(cell) && !is_class(cell));
+    if let MissingTarget::Training(_) = meaning {
+        for (word, count) in words.iter().filter(|(word, _)| is_class(word)) {
+            talk.say(format!("notice: `{word}` is a class of `{name}`, since {count} rows have it; if it means missing, leave these cells empty"));
+        }
+    }
     let rows: Vec<usize> = (0..table.rows()).filter(|row| !missing(&table.cell(*row, place))).collect();
     if rows.is_empty() || rows.len() == table.rows() {
         return table;
     }
-    talk.say(format!("left out {} rows without `{}`", table.rows() - rows.len(), short(&table.names()[place], 60)));
+    let left_out = table.rows() - rows.len();
+    talk.say(format!("left out {left_out} row{} without `{name}`", if left_out == 1 { "" } else { "s" }));
     table.select(&rows)
+}
+
+/// Whether a cell is a word for missing values.
+fn is_missing_word(cell: &str) -> bool {
+    ["na", "n/a", "nan", "null", "none", "?"].iter().any(|word| cell.eq_ignore_ascii_case(word))
 }
 
 /// Splits the rows at random, by the seed. For classes the split is stratified, and every class has a training row.

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use shaderprop::{Load, Model, Predictions, Table};
 
-use crate::data;
+use crate::data::{self, MissingTarget};
 use crate::options::{self, Format, OnDevice, Place};
 use crate::picture::{self, confusion::Confusion, scatter::Scatter};
 use crate::recipe::{self, Task};
@@ -61,7 +61,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let data = data::read(&options.data, &options.format, talk)?;
     let table = data.test.unwrap_or(data.table);
     let target = table.find(preprocessing.target())?;
-    let table = data::with_target(table, target, talk);
+    let table = data::with_target(table, target, MissingTarget::Known(preprocessing.classes()), talk);
     talk.device(model.device());
     let task = if preprocessing.classes().is_some() { Task::Classify } else { Task::Regress };
     let evaluation = model.evaluate_table(&table)?;

@@ -7,7 +7,7 @@ use shaderprop::{
     Activation, ClassWeights, Column, Fit, Init, Loss, Metric, Missing, Network, Optimizer, Preprocessing, Schedule, Table,
 };
 
-use crate::data::{self, Data, Kind, Target};
+use crate::data::{self, Data, Kind, MissingTarget, Target};
 use crate::options::{self, Format};
 use crate::talk::{Failure, Talk, short};
 
@@ -193,7 +193,15 @@ impl What {
             Some(text) => table.find(data::column(&table, text)?)?,
             None => last,
         };
-        let table = if self.missing == MissingValues::Error { table } else { data::with_target(table, place, talk) };
+        let (all, refuse) = (table.rows(), self.missing == MissingValues::Error);
+        let heard = Talk { quiet: talk.quiet || refuse };
+        let table = data::with_target(table, place, MissingTarget::Training(self.task), heard);
+        if refuse && table.rows() < all {
+            let (name, left_out) = (short(&table.names()[place], 60), all - table.rows());
+            return Err(Failure::Run(format!(
+                "the target `{name}`: missing in {left_out} rows; fill them, or leave out --missing error"
+            )));
+        }
         let target = data::target(&table, place, self.task)?;
         let inferred = match (&self.target, self.task) {
             (None, None) => " (inferred; --target and --task override this)",

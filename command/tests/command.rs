@@ -622,6 +622,46 @@ fn figures_are_readable_and_rows_without_a_target_are_left_out() {
     }
 }
 
+/// A frequent word for missing values is a class of a target of words, and nothing of a target of numbers.
+#[test]
+fn a_class_may_be_called_none() {
+    let folder = folder("none");
+    let write = |name: &str, row: &dyn Fn(usize) -> &'static str| {
+        let lines = std::iter::once("a,b,y".to_owned()).chain((0..300).map(|i| format!("{},{},{}", i % 17, i % 11, row(i))));
+        std::fs::write(folder.join(name), lines.map(|line| line + "\n").collect::<String>()).expect("a table");
+    };
+    let train = |name: &str, more: &[&str]| {
+        let args = [&["train", name, "--epochs", "1", "--device", "cpu", "--out", "m.safetensors", "--force"], more].concat();
+        done(&folder, &args).1
+    };
+    for (name, word) in [("none.csv", "None"), ("null.csv", "NULL"), ("na.csv", "N/A")] {
+        let row = |i: usize| match i % 3 {
+            0 => ["None", "NULL", "N/A"].into_iter().find(|known| *known == word).expect("the word"),
+            1 => "some",
+            _ => "",
+        };
+        write(name, &row);
+        let said = train(name, &[]);
+        assert!(said.contains("target: `y`, 2 classes") && said.contains("left out 100 rows without `y`"), "{said}");
+        assert!(said.contains(&format!("notice: `{word}` is a class of `y`, since 100 rows have it")), "{said}");
+        // The model knows the class, so its rows count, and its predictions have it.
+        let (out, said) = done(&folder, &["evaluate", "m.safetensors", name, "--device", "cpu"]);
+        assert!(out.contains("On 200 rows") && said.contains("left out 100 rows without `y`"), "{out}{said}");
+        let (out, _) = done(&folder, &["predict", "m.safetensors", name, "--device", "cpu"]);
+        assert!(out.starts_with(&format!("prediction,probability_{word},probability_some\n")), "{out}");
+        let (_, said) = done(&folder, &["sweep", name, "--seeds", "2", "--epochs", "1", "--device", "cpu"]);
+        assert!(said.contains("target: `y`, 2 classes"), "{said}");
+    }
+    // A rare one is missing, and so is any among numbers.
+    write("rare.csv", &|i| if i == 7 { "None" } else { ["yes", "no"][i % 2] });
+    assert!(train("rare.csv", &[]).contains("left out 1 row without `y`"));
+    write("numbers.csv", &|i| if i % 3 == 0 { "NA" } else { ["0", "1"][i % 2] });
+    assert!(train("numbers.csv", &[]).contains("left out 100 rows without `y`"));
+    fails(&folder, &["train", "numbers.csv", "--missing", "error", "--out", "n.safetensors"], 1, &["`y`", "100 rows"]);
+    write("classes.csv", &|i| ["None", "some"][i % 2]);
+    fails(&folder, &["train", "classes.csv", "--task", "regress", "--out", "n.safetensors"], 2, &["`y`", "some"]);
+}
+
 /// A line for each row in order, whether the target is there or not, however many rows there are and however they come.
 #[test]
 fn predict_streams() {

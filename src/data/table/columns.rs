@@ -115,7 +115,8 @@ impl Columns {
         self
     }
 
-    /// Sets how missing values are handled. By default they are an error. A missing target is always an error.
+    /// Sets how missing values are handled. By default they are an error. A missing target is always an error; of a target
+    /// with classes, only empty cells are missing, since a class may be called `None`.
     #[must_use]
     pub fn missing(mut self, missing: Missing) -> Self {
         self.missing = missing;

@@ -509,7 +509,8 @@ fn fit_classes(table: &Table, column: usize) -> Result<Vec<String>, Error> {
     let mut names = HashSet::new();
     for row in 0..table.rows() {
         let cell = table.cell(row, column);
-        if is_missing(&cell) {
+        // A word for missing values may be the name of a class, such as `None`.
+        if cell.is_empty() {
             return Err(table.refuse(row, column, "a class"));
         }
         if !names.contains(&*cell) {
