@@ -6,6 +6,16 @@ pub fn short(text: &str, most: usize) -> String {
     if text.chars().nth(most).is_some() { line(most - 1).chain(['…']).collect() } else { line(most).collect() }
 }
 
+/// The first ten names, and how many more there are.
+pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    const MOST: usize = 10;
+    let first: Vec<String> = names.iter().take(MOST).map(|name| short(name.as_ref(), 60)).collect();
+    match names.len().saturating_sub(MOST) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 /// Shortens a message that quotes a file.
 pub fn brief(message: &str) -> String {
     short(message, 200)

@@ -8,6 +8,8 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::display::listed;
+
 /// The error type of the library.
 ///
 /// Errors about shapes, settings, numbers, names and sizes are detected before anything is allocated; they leave model
@@ -77,7 +79,7 @@ pub enum Error {
     },
 
     /// The network has no tensor of that name.
-    #[error("unknown tensor `{}`; choose one of {}", quoted(.name), .known.join(", "))]
+    #[error("unknown tensor `{}`; choose one of {}", quoted(.name), or_none(.known))]
     UnknownTensor {
         /// The requested name.
         name: String,
@@ -437,7 +439,7 @@ fn kind_of(cause: Option<&Cause>) -> Option<io::ErrorKind> {
 }
 
 fn or_none(names: &[String]) -> String {
-    if names.is_empty() { "none".into() } else { quoted(&names.join(", ")).into() }
+    if names.is_empty() { "none".into() } else { quoted(&listed(names)).into() }
 }
 
 /// Text from a file or a user, on one line of limited length.

@@ -239,7 +239,7 @@ fn is_missing_word(cell: &str) -> bool {
 
 /// Splits the rows at random, by the seed. For classes the split is stratified, and every class has a training row.
 pub fn parts(rows: usize, labels: &[usize], (test, validation): (f64, f64), seed: u64) -> Result<Parts, Failure> {
-    let hold_out = |rows: Vec<usize>, share: f64| -> Result<(Vec<usize>, Vec<usize>), Failure> {
+    let hold_out = |rows: Vec<usize>, share: f64, option: &str| -> Result<(Vec<usize>, Vec<usize>), Failure> {
         if share == 0.0 {
             return Ok((rows, Vec::new()));
         }
@@ -247,12 +247,13 @@ pub fn parts(rows: usize, labels: &[usize], (test, validation): (f64, f64), seed
             [] => Split::new(rows.len()),
             labels => Split::stratified(&rows.iter().map(|row| labels[*row]).collect::<Vec<_>>()),
         };
-        let parts = split.seed(seed).hold_out(share)?;
+        let parts = split.seed(seed).hold_out(share);
+        let parts = parts.map_err(|error| Failure::Arguments(format!("{error}; give {option} 0 to hold out no rows")))?;
         let of = |places: &[usize]| places.iter().map(|place| rows[*place]).collect::<Vec<_>>();
         Ok((of(&parts.train), of(&parts.test)))
     };
-    let (rest, test) = hold_out((0..rows).collect(), test)?;
-    let (mut train, validation) = hold_out(rest, validation)?;
+    let (rest, test) = hold_out((0..rows).collect(), test, "--test-split")?;
+    let (mut train, validation) = hold_out(rest, validation, "--validation-split")?;
     // A class with one or two rows may have no training row yet.
     let mut known: HashSet<usize> = train.iter().filter_map(|row| labels.get(*row)).copied().collect();
     let mut keep = |rows: Vec<usize>| -> Vec<usize> {

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use shaderprop::{DeviceInfo, DeviceKind};
 
-use crate::options::OnDevice;
+use crate::options::{self, OnDevice};
 use crate::talk::{self, Failure, Talk};
 
 /// Lists the devices, and shows which one would be used and why
@@ -22,7 +22,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<(), Failure> {
-    let devices = shaderprop::devices()?;
+    let devices = options::without_complaint(shaderprop::devices)?;
     let used = options.device.open(0);
     let chosen = used.as_ref().ok().and_then(|device| devices.iter().position(|info| info == device.info()));
     for (i, info) in devices.iter().enumerate() {

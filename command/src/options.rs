@@ -43,6 +43,31 @@ impl Format {
     }
 }
 
+/// The cells of a line of CSV: `a,b`, or `\"a,b\",c`.
+pub fn fields(text: &str) -> Vec<String> {
+    let mut line = csv::ReaderBuilder::new();
+    let mut line = line.has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    line.records().map_while(Result::ok).flat_map(|record| record.iter().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// Names of columns in an option.
+#[derive(Clone, Debug)]
+pub struct Names(Vec<String>);
+
+impl Names {
+    /// The names in all uses of an option.
+    pub fn all(names: &[Self]) -> impl Iterator<Item = &str> {
+        names.iter().flat_map(|names| names.0.iter().map(String::as_str))
+    }
+}
+
+pub fn names(text: &str) -> Result<Names, String> {
+    match fields(text) {
+        names if names.is_empty() => Err("expected the names of columns, separated by commas".into()),
+        names => Ok(Names(names)),
+    }
+}
+
 /// The device to compute on.
 #[derive(Args, Clone, Debug)]
 pub struct OnDevice {
@@ -70,7 +95,16 @@ impl OnDevice {
 pub fn open(choice: &DeviceChoice, work: usize) -> Result<Device, Failure> {
     let threads = std::env::var("LP_NUM_THREADS").ok();
     let threads = threads.or_else(|| (work < WORTH_THREADS).then(|| "0".into()));
-    Ok(temp_env::with_var("LP_NUM_THREADS", threads, || Device::open_or_cpu(choice))?)
+    Ok(temp_env::with_var("LP_NUM_THREADS", threads, || without_complaint(|| Device::open_or_cpu(choice)))?)
+}
+
+/// Calls what may load a driver. Some drivers print an error if XDG_RUNTIME_DIR is not set, as in a container, although
+/// they do not need it here. A value that is already set stays.
+pub fn without_complaint<T>(load: impl FnOnce() -> T) -> T {
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(_) => load(),
+        None => temp_env::with_var("XDG_RUNTIME_DIR", Some(std::env::temp_dir()), load),
+    }
 }
 
 /// The device and the engine to train with.

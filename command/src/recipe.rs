@@ -8,8 +8,8 @@ use shaderprop::{
 };
 
 use crate::data::{self, Data, Kind, MissingTarget, Target};
-use crate::options::{self, Format};
-use crate::talk::{Failure, Talk, short};
+use crate::options::{self, Format, Names};
+use crate::talk::{Failure, Talk, listed, short};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Task {
@@ -42,14 +42,14 @@ pub struct What {
     #[arg(long, value_enum, help_heading = "Data")]
     pub task: Option<Task>,
     /// Columns to treat as categories, in addition to those with text; auto: none
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', default_value = "auto", help_heading = "Data")]
-    pub categorical: Vec<String>,
+    #[arg(long, value_name = "COLUMNS", value_parser = options::names, default_value = "auto", help_heading = "Data")]
+    pub categorical: Vec<Names>,
     /// How to treat missing values: empty cells, NA, n/a, NaN, null, none and ?
     #[arg(long, value_enum, default_value_t = MissingValues::Median, help_heading = "Data")]
     pub missing: MissingValues,
-    /// Columns to leave out
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Data")]
-    pub drop: Vec<String>,
+    /// Columns to leave out, separated by commas; a name with a comma in quotes, as in CSV
+    #[arg(long, value_name = "COLUMNS", value_parser = options::names, help_heading = "Data")]
+    pub drop: Vec<Names>,
     #[command(flatten)]
     pub format: Format,
 }
@@ -225,8 +225,9 @@ impl What {
                 }
             }
         }
-        let listed = |texts: &[String]| texts.iter().map(|text| data::column(&table, text)).collect::<Result<Vec<Column>, _>>();
-        let categorical = if self.categorical == ["auto"] { Vec::new() } else { listed(&self.categorical)? };
+        let listed =
+            |texts: &[Names]| Names::all(texts).map(|text| data::column(&table, text)).collect::<Result<Vec<Column>, _>>();
+        let categorical = if Names::all(&self.categorical).eq(["auto"]) { Vec::new() } else { listed(&self.categorical)? };
         let missing = match self.missing {
             MissingValues::Median => Missing::Median,
             MissingValues::Frequent => Missing::MostFrequent,
@@ -347,16 +348,18 @@ fn class_weights(text: &str, preprocessing: &Preprocessing) -> Result<ClassWeigh
         return Ok(ClassWeights::Balanced);
     }
     let mut weights = vec![1.0; classes.len()];
-    for pair in text.split(',') {
+    for pair in options::fields(text) {
+        let pair = pair.as_str();
         let named = pair.rsplit_once('=').and_then(|(name, weight)| {
             let place = classes.iter().position(|class| class == name.trim())?;
             let weight = weight.trim().parse::<f32>().ok().filter(|weight| weight.is_finite() && *weight >= 0.0)?;
             Some((place, weight))
         });
         let (place, weight) = named.ok_or_else(|| {
-            let (all, first) = (classes.join(", "), &classes[0]);
+            let (all, first) = (listed(classes), short(&classes[0], 60));
             Failure::Arguments(format!(
-                "--class-weight: expected balanced, or weights for some of {all}, such as {first}=2; got `{pair}`"
+                "--class-weight: expected balanced, or weights for some of {all}, such as {first}=2; got `{}`",
+                short(pair, 60)
             ))
         })?;
         weights[place] = weight;

@@ -94,6 +94,16 @@ pub fn figure(value: f64) -> String {
     }
 }
 
+/// The first ten names, and how many more there are.
+pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    const MOST: usize = 10;
+    let first: Vec<String> = names.iter().take(MOST).map(|name| short(name.as_ref(), 60)).collect();
+    match names.len().saturating_sub(MOST) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 /// Text from a file, for display: on one line, and at most that many characters.
 pub fn short(text: &str, most: usize) -> String {
     let line = |most: usize| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most);

@@ -662,6 +662,65 @@ fn a_class_may_be_called_none() {
     fails(&folder, &["train", "classes.csv", "--task", "regress", "--out", "n.safetensors"], 2, &["`y`", "some"]);
 }
 
+/// Names with commas can be given, long lists are cut short, and a table that is too small names the option that helps.
+#[test]
+fn names_and_lists_in_options_and_messages() {
+    let folder = folder("names");
+    let write = |name: &str, lines: &[String]| std::fs::write(folder.join(name), lines.join("\n") + "\n").expect("a table");
+    // Quotes as in CSV.
+    let row = |i: usize| format!("{i},{},{},\"{}\"", i % 7, i % 5, ["low, cold=bad", "high"][i % 2]);
+    let header = "\"size, cm\",\"a \"\"b\"\"\",c,y".to_owned();
+    write("comma.csv", &std::iter::once(header).chain((0..60).map(row)).collect::<Vec<_>>());
+    let train = ["train", "comma.csv", "--epochs", "1", "--device", "cpu", "--out", "m.safetensors", "--force"];
+    for (drop, columns) in [("\"size, cm\"", 2), ("\"size, cm\",c", 1), ("c,\"a \"\"b\"\"\"", 1), ("0,2", 1)] {
+        let (_, said) = done(&folder, &[&train[..], &["--drop", drop]].concat());
+        assert!(said.contains(&format!("columns: {columns} numeric")), "{drop}: {said}");
+    }
+    let (_, said) = done(&folder, &[&train[..], &["--categorical", "\"size, cm\"", "--drop", "c"]].concat());
+    assert!(said.contains("1 numeric, 1 categorical: `size, cm`"), "{said}");
+    done(&folder, &[&train[..], &["--class-weight", "\"low, cold=bad=2\",high=1"]].concat());
+    fails(
+        &folder,
+        &[&train[..], &["--class-weight", "low, cold=bad=2"]].concat(),
+        2,
+        &["--class-weight", "low, cold=bad", "high"],
+    );
+    // Ten names, and how many more.
+    let many: Vec<String> = std::iter::once("x,y".to_owned()).chain((0..900).map(|i| format!("{i},class{}", i % 300))).collect();
+    write("many.csv", &many);
+    let args =
+        ["train", "many.csv", "--epochs", "1", "--device", "cpu", "--out", "many.safetensors", "--class-weight", "clas1=2"];
+    let said = run(&folder, &args);
+    let said = text(&said.stderr).lines().find(|line| line.starts_with("error")).expect("an error").to_owned();
+    assert!(said.contains("and 290 more") && said.len() < 400, "{said}");
+    done(&folder, &[&args[..8], &["--validation-split", "0"]].concat());
+    write("other.csv", &["x,y".to_owned(), "1,class1".to_owned(), "2,neither".to_owned()]);
+    let said = run(&folder, &["evaluate", "many.safetensors", "other.csv", "--device", "cpu"]);
+    let said = text(&said.stderr).lines().find(|line| line.starts_with("error")).expect("an error").to_owned();
+    assert!(said.contains("and 290 more") && said.len() < 400, "{said}");
+    // Too few rows to hold some out.
+    write("two.csv", &["a,b,y".to_owned(), "1,2,x".to_owned(), "2,3,z".to_owned()]);
+    fails(&folder, &["train", "two.csv", "--device", "cpu", "--out", "two.safetensors"], 2, &["2 rows", "--test-split 0"]);
+    let whole = ["train", "two.csv", "--device", "cpu", "--epochs", "1", "--out", "two.safetensors", "--test-split", "0"];
+    fails(&folder, &whole, 2, &["2 rows", "--validation-split 0"]);
+    done(&folder, &[&whole[..], &["--validation-split", "0"]].concat());
+}
+
+/// Drivers do not complain about a variable that they do not need.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_is_said_about_a_runtime_folder() {
+    let folder = folder("runtime");
+    std::fs::write(folder.join("xor.csv"), "a,b,y\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n").expect("a table");
+    let whole = ["--test-split", "0", "--validation-split", "0", "--epochs", "1", "--quiet"];
+    for args in [&["devices"][..], &[&["train", "xor.csv", "--out", "m.safetensors"][..], &whole].concat()] {
+        let output = command(&folder, args).env_remove("XDG_RUNTIME_DIR").output().expect("the command");
+        let said = text(&output.stderr);
+        assert!(output.status.success() && !said.contains("XDG_RUNTIME_DIR"), "{args:?}: {said}");
+        assert!(said.is_empty() || !args.contains(&"--quiet"), "{args:?}: {said}");
+    }
+}
+
 /// A line for each row in order, whether the target is there or not, however many rows there are and however they come.
 #[test]
 fn predict_streams() {

@@ -95,7 +95,7 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     // With the driver's own threads, unlike the small examples, because wide layers gain from them.
     let choice = options.device.as_deref().map_or_else(DeviceChoice::from_env, DeviceChoice::from);
     let start = Instant::now();
-    let device = Device::open(&choice)?;
+    let device = common::without_complaint(|| Device::open(&choice))?;
     eprintln!("device: {}", device.info());
     let gpu = internals::gpu(&device)
         .ok_or("the benchmark needs a device that runs shaders, and the CPU engine runs none; choose another with --device")?;

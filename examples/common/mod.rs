@@ -20,7 +20,7 @@ pub fn open_device(option: Option<&str>) -> Result<Device, shaderprop::Error> {
 /// The same for wide layers, which gain from a software driver's threads.
 pub fn open_wide(option: Option<&str>) -> Result<Device, shaderprop::Error> {
     let choice = option.map_or_else(DeviceChoice::from_env, DeviceChoice::from);
-    let device = Device::open_or_cpu(&choice)?;
+    let device = without_complaint(|| Device::open_or_cpu(&choice))?;
     eprintln!("device: {}", device.info());
     if let Some(notice) = device.notice() {
         eprintln!("notice: {notice}");
@@ -33,7 +33,16 @@ pub fn open_wide(option: Option<&str>) -> Result<Device, shaderprop::Error> {
 /// when it is opened. A value that is already set stays.
 pub fn without_driver_threads<T>(open: impl FnOnce() -> T) -> T {
     let threads = std::env::var("LP_NUM_THREADS").unwrap_or_else(|_| "0".into());
-    temp_env::with_var("LP_NUM_THREADS", Some(threads), open)
+    temp_env::with_var("LP_NUM_THREADS", Some(threads), || without_complaint(open))
+}
+
+/// Calls what opens a device. Some drivers print an error if XDG_RUNTIME_DIR is not set, as in a container, although they do not
+/// need it here. A value that is already set stays.
+pub fn without_complaint<T>(open: impl FnOnce() -> T) -> T {
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(_) => open(),
+        None => temp_env::with_var("XDG_RUNTIME_DIR", Some(std::env::temp_dir()), open),
+    }
 }
 
 /// Runs a program's work; an error is one line on stderr and exit code 1.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::safetensors::{Contents, Tensor, Type};
-use crate::display::shown;
+use crate::display::{listed, shown};
 use crate::error::Error;
 use crate::network::{Layout, Network, Place};
 
@@ -29,8 +29,8 @@ pub fn expect_names<'a>(
         name.strip_prefix(prefix).is_some_and(|name| own.contains(name)) || extra.iter().any(|extra| name.starts_with(extra))
     };
     if let Some(name) = names.iter().find(|name| !known(name)) {
-        let tensors: Vec<&str> = layout.places.iter().map(|place| place.name.as_str()).take(8).collect();
-        return Err(format!("an unexpected tensor {}, besides the network's {}", shown(name), tensors.join(", ")));
+        let tensors: Vec<&str> = layout.places.iter().map(|place| place.name.as_str()).collect();
+        return Err(format!("an unexpected tensor {}, besides the network's {}", shown(name), listed(&tensors)));
     }
     let missing = layout.places.iter().find(|place| !names.contains(&format!("{prefix}{}", place.name).as_str()));
     missing.map_or(Ok(()), |place| Err(format!("no tensor {prefix}{} of shape {:?}", place.name, file_shape(&place.shape))))

@@ -10,7 +10,7 @@ use super::Table;
 use super::cells::{Value, is_missing};
 use super::columns::{Column, Columns, Missing, Scaling, Target};
 use crate::data::matrix::{Matrix, argmax};
-use crate::display::short;
+use crate::display::{listed, short};
 use crate::error::Error;
 
 /// Turns tables into a network's inputs and its outputs back into predictions. Like a fitted scikit-learn transformer,
@@ -197,7 +197,7 @@ impl Preprocessing {
                 let places: HashMap<&str, usize> = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
                 let class = |row: usize| {
                     let place = places.get(&*table.cell(row, column));
-                    let expected = || format!("one of the classes {}", names.join(", "));
+                    let expected = || format!("one of the classes {}", listed(names));
                     place.map(|place| *place as f32).ok_or_else(|| table.refuse(row, column, &expected()))
                 };
                 (0..table.rows()).map(class).collect::<Result<Vec<_>, _>>()?
@@ -308,12 +308,6 @@ impl fmt::Display for Preprocessing {
 /// A name as it is shown.
 fn name(text: &str) -> String {
     short(text, 40)
-}
-
-/// The first few names.
-fn listed(names: &[String]) -> String {
-    let shown = names.iter().take(12).map(|own| name(own)).collect::<Vec<_>>().join(", ");
-    if names.len() > 12 { shown + ", …" } else { shown }
 }
 
 impl Preprocessing {
@@ -523,7 +517,7 @@ fn fit_classes(table: &Table, column: usize) -> Result<Vec<String>, Error> {
         return Err(Error::Setting {
             what: format!("the classes of column {}", table.names[column]),
             expected: "at least 2".into(),
-            got: names.join(", "),
+            got: listed(&names),
         });
     }
     if names.iter().all(|name| name.parse::<f64>().is_ok()) {
