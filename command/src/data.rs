@@ -15,6 +15,8 @@ pub struct Data {
     /// The test rows, if the data comes with its own.
     pub test: Option<Table>,
     pub kind: Kind,
+    /// Whether the targets are an array of integers.
+    pub integers: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,13 +76,18 @@ pub fn read(paths: &[PathBuf], format: &Format, talk: Talk) -> Result<Data, Fail
         [folder] if folder.is_dir() => mnist(folder),
         [path] if array_kind(path).is_none() => {
             let (table, header) = csv(path, &format.csv(), talk)?;
-            Ok(Data { table, test: None, kind: Kind::Text { header } })
+            Ok(Data { table, test: None, kind: Kind::Text { header }, integers: false })
         }
         [inputs] => {
             let (inputs_of, kind) = array(inputs)?;
-            Ok(Data { table: Table::from_arrays(inputs.display().to_string(), inputs_of, None)?, test: None, kind })
+            Ok(Data {
+                table: Table::from_arrays(inputs.display().to_string(), inputs_of, None)?,
+                test: None,
+                kind,
+                integers: false,
+            })
         }
-        [inputs, targets, ..] => pair(inputs, targets).map(|(table, kind)| Data { table, test: None, kind }),
+        [inputs, targets, ..] => pair(inputs, targets).map(|(table, kind, integers)| Data { table, test: None, kind, integers }),
         [] => Err(Failure::Arguments("DATA: no file given".into())),
     }
 }
@@ -107,9 +114,11 @@ pub fn say_doubts(reader: &TableReader, talk: Talk) {
     }
 }
 
-fn pair(inputs: &Path, targets: &Path) -> Result<(Table, Kind), Failure> {
+/// Inputs and targets, the kind of the inputs, and whether the targets are integers.
+fn pair(inputs: &Path, targets: &Path) -> Result<(Table, Kind, bool), Failure> {
     let ((inputs_of, kind), (targets_of, _)) = (array(inputs)?, array(targets)?);
-    Ok((Table::from_arrays(inputs.display().to_string(), inputs_of, Some(targets_of))?, kind))
+    let integers = targets_of.integers;
+    Ok((Table::from_arrays(inputs.display().to_string(), inputs_of, Some(targets_of))?, kind, integers))
 }
 
 /// A folder with MNIST's files, or with another data set under the same names.
@@ -124,9 +133,9 @@ fn mnist(folder: &Path) -> Result<Data, Failure> {
             ))
         })
     };
-    let (table, kind) = pair(&find("train-images-idx3-ubyte")?, &find("train-labels-idx1-ubyte")?)?;
-    let (test, _) = pair(&find("t10k-images-idx3-ubyte")?, &find("t10k-labels-idx1-ubyte")?)?;
-    Ok(Data { table, test: Some(test), kind })
+    let (table, kind, integers) = pair(&find("train-images-idx3-ubyte")?, &find("train-labels-idx1-ubyte")?)?;
+    let (test, ..) = pair(&find("t10k-images-idx3-ubyte")?, &find("t10k-labels-idx1-ubyte")?)?;
+    Ok(Data { table, test: Some(test), kind, integers })
 }
 
 /// A column by its name, or by its position if no column has that name.
@@ -147,10 +156,12 @@ pub struct Target {
     pub task: Task,
     /// The class of each row; empty for numbers.
     pub labels: Vec<usize>,
+    /// What speaks against the task that was inferred, and the option that decides.
+    pub doubt: Option<String>,
 }
 
-/// Reads the target's labels, and infers the task unless it is given.
-pub fn target(table: &Table, place: usize, task: Option<Task>) -> Result<Target, Failure> {
+/// Reads the target's labels, and infers the task unless it is given. Integers of an array file are labels.
+pub fn target(table: &Table, place: usize, task: Option<Task>, integers: bool) -> Result<Target, Failure> {
     let mut classes = BTreeMap::new();
     let (mut labels, mut numbers, mut whole) = (Vec::with_capacity(table.rows()), true, true);
     for row in 0..table.rows() {
@@ -161,8 +172,20 @@ pub fn target(table: &Table, place: usize, task: Option<Task>) -> Result<Target,
         let next = classes.len();
         labels.push(*classes.entry(cell.into_owned()).or_insert(next));
     }
-    let few = classes.len() <= FEW && whole && 3 * classes.len() <= table.rows().max(6);
-    let task = task.unwrap_or(if !numbers || few { Task::Classify } else { Task::Regress });
+    let repeated = 3 * classes.len() <= table.rows().max(6);
+    let few = classes.len() <= FEW && whole && repeated;
+    let inferred = if !numbers || few || integers { Task::Classify } else { Task::Regress };
+    let doubt = match inferred {
+        _ if task.is_some() || integers || !whole || !repeated => None,
+        Task::Regress if classes.len() <= MOST_CLASSES => {
+            Some(format!("{} different whole numbers; if they are classes, give --task classify", classes.len()))
+        }
+        Task::Classify if look_like_counts(&classes, &labels) => {
+            Some(format!("{} different whole numbers, some of them rare; if they are counts, give --task regress", classes.len()))
+        }
+        _ => None,
+    };
+    let task = task.unwrap_or(inferred);
     let name = short(&table.names()[place], 60);
     if task == Task::Classify && classes.len() < 2 {
         let got = short(classes.keys().next().map_or("", String::as_str), 60);
@@ -188,7 +211,16 @@ pub fn target(table: &Table, place: usize, task: Option<Task>) -> Result<Target,
     if task == Task::Regress {
         labels.clear();
     }
-    Ok(Target { place, task, labels })
+    Ok(Target { place, task, labels, doubt })
+}
+
+/// Whether whole numbers look like counts: at least eight different ones, none negative, and the rarest at most a fifth as frequent as the
+/// most frequent one. Classes are more even, as a rule.
+fn look_like_counts(classes: &BTreeMap<String, usize>, labels: &[usize]) -> bool {
+    let mut rows = vec![0usize; classes.len()];
+    labels.iter().for_each(|label| rows[*label] += 1);
+    let (least, most) = (rows.iter().min().copied().unwrap_or(0), rows.iter().max().copied().unwrap_or(0));
+    classes.len() >= 8 && !classes.keys().any(|cell| cell.starts_with('-')) && 5 * least <= most
 }
 
 /// What a word for missing values means in the target: a class that the model has; or, in training, a class if it is in

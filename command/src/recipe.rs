@@ -175,7 +175,7 @@ pub struct Learned {
 impl What {
     /// Reads the data, infers what the options leave open, and prints what was inferred.
     pub fn read(&self, talk: Talk) -> Result<Learned, Failure> {
-        let Data { table, test, kind } = data::read(&self.data, &self.format, talk)?;
+        let Data { table, test, kind, integers } = data::read(&self.data, &self.format, talk)?;
         let last = table.names().len() - 1;
         if !matches!(kind, Kind::Text { .. }) && self.data.len() == 1 && test.is_none() {
             return Err(Failure::Arguments(format!(
@@ -202,7 +202,7 @@ impl What {
                 "the target `{name}`: missing in {left_out} rows; fill them, or leave out --missing error"
             )));
         }
-        let target = data::target(&table, place, self.task)?;
+        let target = data::target(&table, place, self.task, integers)?;
         let inferred = match (&self.target, self.task) {
             (None, None) => " (inferred; --target and --task override this)",
             (None, Some(_)) => " (the last column; --target overrides this)",
@@ -224,6 +224,9 @@ impl What {
                     ));
                 }
             }
+        }
+        if let Some(doubt) = &target.doubt {
+            talk.say(format!("notice: `{name}` has {doubt}"));
         }
         let listed =
             |texts: &[Names]| Names::all(texts).map(|text| data::column(&table, text)).collect::<Result<Vec<Column>, _>>();

@@ -38,6 +38,13 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }
 
+/// An NPY file of values of that type.
+fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    let header = format!("{header:<117}\n");
+    [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes(), values].concat()
+}
+
 /// What it prints, of a run that goes well.
 fn done(folder: &Path, args: &[&str]) -> (String, String) {
     let output = run(folder, args);
@@ -478,15 +485,8 @@ fn arrays_are_data_too() {
         dimensions.iter().for_each(|n| bytes.extend(n.to_be_bytes()));
         [bytes, data].concat()
     };
-    let npy = |shape: &str, values: &[f32]| {
-        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
-        let header = format!("{header:<117}\n");
-        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-        bytes.extend((header.len() as u16).to_le_bytes());
-        bytes.extend(header.as_bytes());
-        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        bytes
-    };
+    let npy =
+        |shape: &str, values: &[f32]| npy("<f4", shape, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
     let gzipped = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(bytes).expect("bytes");
@@ -660,6 +660,50 @@ fn a_class_may_be_called_none() {
     fails(&folder, &["train", "numbers.csv", "--missing", "error", "--out", "n.safetensors"], 1, &["`y`", "100 rows"]);
     write("classes.csv", &|i| ["None", "some"][i % 2]);
     fails(&folder, &["train", "classes.csv", "--task", "regress", "--out", "n.safetensors"], 2, &["`y`", "some"]);
+}
+
+/// Integers of an array file are classes, however many. Whole numbers of a CSV file may be either, and a notice says so.
+#[test]
+fn what_is_a_class_is_said() {
+    let folder = folder("classes");
+    let train = |args: &[&str]| {
+        let args = [&["train"][..], args, &["--epochs", "1", "--out", "m.npz", "--device", "cpu", "--force"]].concat();
+        done(&folder, &args).1
+    };
+    let floats = |name: &str, shape: &str| {
+        let values: Vec<u8> = (0..600).flat_map(|i| ((i % 26) as f32).to_le_bytes()).collect();
+        std::fs::write(folder.join(name), npy("<f4", shape, &values)).expect("an array");
+    };
+    floats("x.npy", "(600, 1)");
+    floats("floats.npy", "(600,)");
+    let integers: Vec<u8> = (0..600u16).flat_map(|i| (i % 26).to_le_bytes()).collect();
+    std::fs::write(folder.join("integers.npy"), npy("<u2", "(600,)", &integers)).expect("an array");
+    let bytes: Vec<u8> = (0..600u16).map(|i| (i % 47) as u8).collect();
+    std::fs::write(folder.join("labels-idx1-ubyte"), [&[0, 0, 8, 1, 0, 0, 2, 88][..], &bytes].concat()).expect("an array");
+    assert!(train(&["x.npy", "integers.npy"]).contains("26 classes"));
+    assert!(train(&["x.npy", "labels-idx1-ubyte"]).contains("47 classes"));
+    let said = train(&["x.npy", "integers.npy", "--task", "regress"]);
+    assert!(said.contains(", numbers") && !said.contains("different whole numbers"), "{said}");
+    let said = train(&["x.npy", "floats.npy"]);
+    assert!(
+        said.contains(", numbers") && said.contains("26 different whole numbers; if they are classes, give --task classify"),
+        "{said}"
+    );
+    let csv = |name: &str, y: &dyn Fn(usize) -> String| {
+        let lines = std::iter::once("x,y".to_owned()).chain((0..600).map(|i| format!("{:.2},{}", (i % 37) as f64 / 37.0, y(i))));
+        std::fs::write(folder.join(name), lines.collect::<Vec<_>>().join("\n")).expect("a table");
+        train(&[name])
+    };
+    let said = csv("letters.csv", &|i| (i % 24).to_string());
+    assert!(
+        said.contains(", numbers") && said.contains("notice: `y` has 24 different whole numbers; if they are classes"),
+        "{said}"
+    );
+    // Digits are about equally frequent; counts are not.
+    assert!(!csv("digits.csv", &|i| (i % 10).to_string()).contains("notice: `y`"));
+    let said = csv("counts.csv", &|i| (i * 7919 % 600 + 1).ilog2().to_string());
+    assert!(said.contains("classes") && said.contains("if they are counts, give --task regress"), "{said}");
+    assert!(!csv("measured.csv", &|i| format!("{:.2}", i as f64 / 7.0)).contains("notice: `y`"));
 }
 
 /// Names with commas can be given, long lists are cut short, and a table that is too small names the option that helps.

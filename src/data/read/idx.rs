@@ -21,6 +21,7 @@ pub(super) fn read(mut file: impl Read) -> Result<Array, String> {
     if shape.is_empty() {
         return Err("an array without dimensions".into());
     }
+    let integers = !matches!(kind.0, Kind::Float);
     let values = elements(file, &shape, kind, true)?;
-    Ok(Array { shape, values })
+    Ok(Array { shape, values, integers })
 }

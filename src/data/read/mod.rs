@@ -20,6 +20,8 @@ pub struct Array {
     pub shape: Vec<usize>,
     /// The values, with the last dimension varying fastest.
     pub values: Vec<f32>,
+    /// Whether the file has integers or booleans, such as labels, and not floats.
+    pub integers: bool,
 }
 
 impl Array {

@@ -46,8 +46,9 @@ pub(super) fn read(mut file: impl Read, accept: impl FnOnce(&[usize]) -> Result<
         return Err(format!("an array of {} dimensions", shape.len()));
     }
     accept(&shape)?;
+    let integers = !matches!(kind.0, Kind::Float);
     let values = elements(file, &shape, kind, descr.starts_with('>'))?;
-    Ok(Array { values: if fortran { in_rows(&values, &shape) } else { values }, shape })
+    Ok(Array { values: if fortran { in_rows(&values, &shape) } else { values }, shape, integers })
 }
 
 /// Converts values from Fortran order (first dimension fastest) to row-major order (last dimension fastest).
