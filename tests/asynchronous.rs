@@ -1,4 +1,4 @@
-//! The forms of calls that do not block: what they give is what the blocking ones give, and log points by time, with weights.
+//! Asynchronous calls return what the blocking ones return. Log points by time, with weights.
 
 mod common;
 
@@ -28,19 +28,19 @@ fn settings(engine: EngineChoice) -> Fit {
 }
 
 #[test]
-fn what_does_not_block_gives_the_same() {
+fn asynchronous_calls_match_blocking_ones() {
     let (network, inputs, targets) = task();
     for device in [device(), Device::cpu()] {
         for engine in [EngineChoice::Staged, EngineChoice::Fused] {
             let fit = settings(engine);
             let mut blocking = Model::new(&device, &network, &Init::default()).expect("a model");
             let mut other = blocking.clone();
-            let expected = blocking.fit(&inputs, &targets, &fit).expect("a training");
+            let expected = blocking.fit(&inputs, &targets, &fit).expect("a training run");
             pollster::block_on(async {
                 let mut logged = Vec::new();
                 let fit = fit.log_every(7);
                 let history = other.fit_async(&inputs, &targets, &fit, async |log: &Log| logged.push(log.epoch)).await;
-                assert_eq!(history.expect("a training"), expected);
+                assert_eq!(history.expect("a training run"), expected);
                 assert_eq!(logged, [1, 8, 15, 22, 29]);
                 assert_eq!(other.weights(), blocking.weights());
                 let predicted = other.predict_async(&inputs).await.expect("predictions");
@@ -61,7 +61,7 @@ fn what_does_not_block_gives_the_same() {
 }
 
 #[test]
-fn devices_and_sweeps_too() {
+fn asynchronous_devices_and_sweeps_match_blocking_ones() {
     let (network, inputs, _) = task();
     let targets = Matrix::new(20, 2, numbers(2, 40)).expect("a matrix");
     pollster::block_on(async {
@@ -71,14 +71,14 @@ fn devices_and_sweeps_too() {
         let fit = Fit::new().epochs(20);
         let mut blocking = Sweep::new(&opened, &network, members()).expect("a sweep");
         let mut other = Sweep::new(&opened, &network, members()).expect("a sweep");
-        let expected = blocking.fit(&inputs, &targets, &fit).expect("a training");
-        assert_eq!(other.fit_async(&inputs, &targets, &fit).await.expect("a training"), expected);
+        let expected = blocking.fit(&inputs, &targets, &fit).expect("a training run");
+        assert_eq!(other.fit_async(&inputs, &targets, &fit).await.expect("a training run"), expected);
     });
 }
 
-/// A training that is lost while it does not block says so, as one that does.
+/// An asynchronous training run reports a lost device, as a blocking one does.
 #[test]
-fn a_loss_is_told() {
+fn a_lost_device_is_reported() {
     let (network, inputs, targets) = task();
     let device = device();
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
@@ -101,51 +101,51 @@ fn log_points_by_time_change_nothing_and_have_the_weights() {
         let fit = settings(engine).epochs(3000);
         let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
         let mut other = model.clone();
-        let expected = model.fit(&inputs, &targets, &fit).expect("a training");
+        let expected = model.fit(&inputs, &targets, &fit).expect("a training run");
         let mut logs = Vec::new();
         let fit = fit.log_interval(Duration::from_millis(5)).log_weights(true);
-        let history = other.fit_with(&inputs, &targets, &fit, |log| logs.push(log.clone())).expect("a training");
+        let history = other.fit_with(&inputs, &targets, &fit, |log| logs.push(log.clone())).expect("a training run");
         assert_eq!(history, expected);
         assert_eq!(other.weights(), model.weights());
         assert!(logs[0].epoch == 1 && logs.windows(2).all(|pair| pair[0].epoch < pair[1].epoch), "in order");
         let last = logs.last().expect("a log");
-        assert_eq!((last.epoch, &last.weights), (3000, &model.weights()), "it ends with a log point");
+        assert_eq!((last.epoch, &last.weights), (3000, &model.weights()), "the last epoch has a log point");
         assert!(logs.iter().all(|log| log.loss == expected.loss[log.epoch - 1]));
         // The weights at a log point are those at the end of a training run with that number of epochs.
         let log = &logs[logs.len() / 2];
         let mut shorter = Model::new(&device(), &network, &Init::default()).expect("a model");
-        shorter.fit(&inputs, &targets, &settings(engine).epochs(log.epoch)).expect("a training");
+        shorter.fit(&inputs, &targets, &settings(engine).epochs(log.epoch)).expect("a training run");
         assert_eq!(log.weights, shorter.weights(), "epoch {}", log.epoch);
-        // And it can be stopped.
+        // Training can be stopped at such a log point.
         let stopped = other.fit_with(&inputs, &targets, &fit, |log| match log.epoch {
             1 => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
         });
-        assert!(stopped.expect("a training").loss.len() < 3000);
+        assert!(stopped.expect("a training run").loss.len() < 3000);
     }
     let both = settings(EngineChoice::Auto).log_interval(Duration::from_millis(5)).log_every(3);
     let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
     assert!(matches!(model.fit(&inputs, &targets, &both), Err(Error::Setting { .. })));
 }
 
-/// Where every epoch is looked at, for another reason, log points are still as far apart.
+/// Metrics and validation need every epoch's numbers, but log points stay as far apart as requested.
 #[test]
-fn log_points_by_time_are_no_more_than_asked_for() {
+fn log_points_by_time_are_no_more_frequent_than_requested() {
     let (network, inputs, targets) = task();
     let fit = settings(EngineChoice::Auto).log_interval(Duration::from_secs(3600)).log_weights(true);
     for fit in [fit.clone(), fit.clone().metrics([Metric::Accuracy]), fit.validation_data(inputs.clone(), targets.clone())] {
         let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
         let mut logged = Vec::new();
         let history =
-            model.fit_with(&inputs, &targets, &fit, |log| logged.push((log.epoch, log.weights.len()))).expect("a training");
+            model.fit_with(&inputs, &targets, &fit, |log| logged.push((log.epoch, log.weights.len()))).expect("a training run");
         assert_eq!(history.loss.len(), 30);
-        assert_eq!(logged, [(1, 4), (30, 4)], "epochs, and tensors");
+        assert_eq!(logged, [(1, 4), (30, 4)], "epochs, and the number of tensors");
     }
 }
 
-/// A training that diverges goes back to what was logged last.
+/// A training run that diverges restores the weights of the last log point.
 #[test]
-fn log_points_by_time_are_gone_back_to() {
+fn divergence_restores_the_last_log_point_by_time() {
     let network = Network::new(1).dense(1, Activation::Identity);
     for engine in [EngineChoice::Staged, EngineChoice::Fused] {
         let mut model = Model::new(&device(), &network, &Init::Constant(0.5)).expect("a model");
@@ -160,18 +160,19 @@ fn log_points_by_time_are_gone_back_to() {
     }
 }
 
-/// Wakes an executor, and notes on which threads it was woken.
+/// Wakes an executor, and records which threads woke it.
 struct Woken(mpsc::Sender<()>, Mutex<Vec<Option<PathBuf>>>);
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
         self.1.lock().expect("no panic").push(std::fs::read_link("/proc/thread-self").ok());
-        // Fails once the future is done.
+        // Sending fails once the future is done.
         let _ = self.0.send(());
     }
 }
 
-/// Polls a future only when it was woken, as event loops do: what it gave, how often it was polled, and the threads that woke it.
+/// Polls a future only when it is woken, as event loops do. Returns its output, the number of polls, and the threads
+/// that woke it.
 fn when_woken<T>(future: impl Future<Output = T>) -> (T, usize, Vec<PathBuf>) {
     let (sender, receiver) = mpsc::channel();
     let woken = Arc::new(Woken(sender, Mutex::default()));
@@ -181,16 +182,16 @@ fn when_woken<T>(future: impl Future<Output = T>) -> (T, usize, Vec<PathBuf>) {
             let threads = woken.1.lock().expect("no panic").drain(..).flatten().collect();
             return (done, polls, threads);
         }
-        receiver.recv_timeout(Duration::from_secs(100)).expect("it is woken");
-        // Being woken twice before it is polled is being woken once.
+        receiver.recv_timeout(Duration::from_secs(100)).expect("the future is woken");
+        // Several wake-ups before a poll count as one.
         while receiver.try_recv().is_ok() {}
     }
-    unreachable!("it is polled until it is done")
+    unreachable!("the loop returns once the future is done")
 }
 
-/// Futures are polled when the device has done something, and not in between.
+/// Futures are polled only when the device has finished something.
 #[test]
-fn polls_are_as_few_as_readbacks() {
+fn futures_are_polled_only_a_few_times_per_readback() {
     let (network, inputs, targets) = task();
     for engine in [EngineChoice::Staged, EngineChoice::Fused] {
         let device = device();
@@ -198,22 +199,22 @@ fn polls_are_as_few_as_readbacks() {
         let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
         let mut expected = model.clone();
         let fit = settings(engine).epochs(2000).log_every(100);
-        expected.fit(&inputs, &targets, &fit).expect("a training");
+        expected.fit(&inputs, &targets, &fit).expect("a training run");
         let before = (opened.readbacks(), opened.command_buffers());
         let (trained, polls, _) = when_woken(model.fit_async(&inputs, &targets, &fit, async |_: &Log| ()));
-        trained.expect("a training");
+        trained.expect("a training run");
         assert_eq!(model.weights(), expected.weights());
         let (readbacks, commands) = (opened.readbacks() - before.0, opened.command_buffers() - before.1);
         println!("{engine:?}: {polls} polls for {readbacks} readbacks and {commands} command buffers");
-        // At most three a readback, and three a submission, which has several command buffers.
+        // At most three polls per readback, and three per submission, which has several command buffers.
         assert!(polls as u64 <= 3 * readbacks + commands / 4 + 10, "{polls} polls for {readbacks} readbacks");
         assert!(readbacks >= 20, "{readbacks} readbacks");
     }
 }
 
-/// Whoever waits is told at once of a loss that another thread brings about.
+/// If another thread destroys the device, a waiting future is woken at once.
 #[test]
-fn a_loss_wakes_whoever_waits() {
+fn a_lost_device_wakes_a_waiting_future() {
     let (network, inputs, targets) = task();
     let device = device();
     let opened = gpu(&device).expect("a GPU");
@@ -225,16 +226,16 @@ fn a_loss_wakes_whoever_waits() {
         opened.destroy();
     });
     let (lost, ..) = when_woken(model.fit_async(&inputs, &targets, &fit, async |_: &Log| {
-        // Fails once the other thread has ended.
+        // Sending fails once the other thread has ended.
         let _ = started.send(());
     }));
     killer.join().expect("the other thread");
     assert!(lost.as_ref().is_err_and(Error::needs_new_device), "{lost:?}");
 }
 
-/// Several futures wait for one device, and a blocking call beside them.
+/// Several futures wait for one device while a blocking call uses it, too.
 #[test]
-fn several_wait_for_one_device() {
+fn several_calls_wait_for_one_device() {
     let (network, inputs, targets) = task();
     let device = device();
     let fit = settings(EngineChoice::Staged).epochs(300).log_every(10);
@@ -244,18 +245,18 @@ fn several_wait_for_one_device() {
         let trainings = models.map(|mut model| {
             let (fit, inputs, targets) = (&fit, &inputs, &targets);
             scope.spawn(move || {
-                when_woken(model.fit_async(inputs, targets, fit, async |_: &Log| ())).0.expect("a training");
+                when_woken(model.fit_async(inputs, targets, fit, async |_: &Log| ())).0.expect("a training run");
                 model.weights()
             })
         });
-        expected.fit(&inputs, &targets, &fit).expect("a training");
+        expected.fit(&inputs, &targets, &fit).expect("a training run");
         for training in trainings {
             assert_eq!(training.join().expect("no panic"), expected.weights());
         }
     });
 }
 
-/// The thread that waits for a device ends with it, also if the device is dropped while a future waits.
+/// The thread that waits for a device ends with it, even if the device is dropped while a future is waiting.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_thread_of_a_device_ends_with_it() {
@@ -267,26 +268,29 @@ fn the_thread_of_a_device_ends_with_it() {
     let others: Vec<_> =
         threads.into_iter().filter(|thread| *thread != own).map(|thread| PathBuf::from("/proc").join(thread)).collect();
     assert!(!others.is_empty() && others.iter().all(|thread| thread.exists()), "{others:?}");
-    assert!(pollster::block_on(polled(model.fit_async(&inputs, &targets, &fit, async |_: &Log| ()), 2)), "it waits");
+    assert!(
+        pollster::block_on(polled(model.fit_async(&inputs, &targets, &fit, async |_: &Log| ()), 2)),
+        "the future is still waiting"
+    );
     drop((device, model));
     assert!(others.iter().all(|thread| !thread.exists()), "{others:?}");
 }
 
-/// A future may go from one thread to another between two polls, and its device be asked for elsewhere.
+/// A future may move to another thread between two polls, and need not be polled on the thread that opened its device.
 #[test]
 fn futures_move_between_threads() {
     let (network, inputs, targets) = task();
     let fit = settings(EngineChoice::Staged);
     let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
     let mut expected = model.clone();
-    expected.fit(&inputs, &targets, &fit).expect("a training");
+    expected.fit(&inputs, &targets, &fit).expect("a training run");
     std::thread::scope(|scope| {
         let mut training: Pin<Box<dyn Future<Output = _> + Send>> =
             Box::pin(model.fit_async(&inputs, &targets, &fit, async |_: &Log| ()));
         loop {
             let polled = scope.spawn(move || {
                 let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-                (training.as_mut().poll(&mut context).map(|trained: Result<_, Error>| trained.expect("a training")), training)
+                (training.as_mut().poll(&mut context).map(|trained: Result<_, Error>| trained.expect("a training run")), training)
             });
             let (poll, rest) = polled.join().expect("no panic");
             if poll.is_ready() {
@@ -298,9 +302,9 @@ fn futures_move_between_threads() {
     assert_eq!(model.weights(), expected.weights());
 }
 
-/// What is dropped half way leaves the device, the model and the predictor as they were.
+/// A future that is dropped midway leaves the device, the model and the predictor unchanged.
 #[test]
-fn futures_are_dropped_anywhere() {
+fn futures_can_be_dropped_after_any_poll() {
     let (network, inputs, targets) = task();
     let device = device();
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
@@ -341,14 +345,14 @@ async fn polled<T>(future: impl Future<Output = T>, polls: usize) -> bool {
 }
 
 #[test]
-fn a_predictor_says_what_the_model_says() {
+fn a_predictor_matches_its_model() {
     let (network, inputs, targets) = task();
     for device in [device(), Device::cpu()] {
         let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
         let mut predictor = Predictor::new(&model, &inputs).expect("a predictor");
         for _ in 0..3 {
-            model.fit(&inputs, &targets, &settings(EngineChoice::Staged)).expect("a training");
-            // Weights are f32, of which the CPU engine has more digits.
+            model.fit(&inputs, &targets, &settings(EngineChoice::Staged)).expect("a training run");
+            // `weights` returns f32, but the CPU engine keeps f64. Setting them rounds the model's own numbers, too.
             let weights = model.weights();
             model.set_weights(&weights).expect("weights");
             predictor.set_weights(&weights).expect("weights");
@@ -357,7 +361,7 @@ fn a_predictor_says_what_the_model_says() {
         let layers = predictor.activations().expect("activations");
         assert_eq!(layers.iter().map(|layer| (layer.rows(), layer.columns())).collect::<Vec<_>>(), [(20, 5), (20, 2)]);
         assert_eq!(layers[1], model.predict(&inputs).expect("predictions"));
-        // The first layer alone is a network too.
+        // A network of the first layer alone has the same outputs.
         let first =
             Model::new(&device, &Network::new(3).dense(5, Activation::Tanh), &Init::Values(model.weights()[..2].to_vec()));
         assert_eq!(layers[0], first.expect("a model").predict(&inputs).expect("predictions"));
@@ -365,12 +369,16 @@ fn a_predictor_says_what_the_model_says() {
         let mut wrong = model.weight("layers.0.bias").expect("a bias");
         wrong.shape = vec![4];
         assert!(predictor.set_weights(&[wrong]).is_err());
-        assert_eq!(predictor.predict().expect("predictions"), model.predict(&inputs).expect("predictions"), "all or none");
+        assert_eq!(
+            predictor.predict().expect("predictions"),
+            model.predict(&inputs).expect("predictions"),
+            "either all weights are set or none"
+        );
     }
 }
 
 #[test]
-fn bytes_are_what_files_have() {
+fn to_bytes_returns_what_save_writes() {
     let (network, ..) = task();
     let model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
     let folder = common::folder("bytes");
@@ -383,7 +391,7 @@ fn bytes_are_what_files_have() {
         match name {
             "model.safetensors" | "model.npz" => {
                 assert_eq!(loaded.expect("a model").weights(), model.weights());
-                // What it is called says nothing: then its beginning does.
+                // Without an extension, the first bytes tell the format.
                 assert_eq!(
                     Model::from_bytes(&Device::cpu(), "model", &bytes, &Load::new()).expect("a model").weights(),
                     model.weights()
@@ -393,7 +401,7 @@ fn bytes_are_what_files_have() {
             }
             _ => assert!(matches!(loaded, Err(Error::File { .. })), "{name}"),
         }
-        std::fs::remove_file(&path).expect("it is there");
+        std::fs::remove_file(&path).expect("the file exists");
     }
     assert!(matches!(model.to_bytes("model.txt", &Save::new()), Err(Error::Setting { .. })));
 }

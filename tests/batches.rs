@@ -1,5 +1,5 @@
-//! Training by batches: the device against the reference with everything on, the same bits whichever way the data come, and
-//! what the trainer does between epochs.
+//! Mini-batch training: the device against the reference with everything turned on, the same bits however the data
+//! reaches the device, and what happens between epochs.
 
 mod common;
 
@@ -14,7 +14,7 @@ use shaderprop::{
 
 const ROWS: usize = 77;
 
-/// Rows of seven numbers, and which of four classes each is of.
+/// Rows of seven numbers, each in one of four classes.
 fn data() -> (Matrix<'static>, Matrix<'static>) {
     let inputs = Matrix::new(ROWS, 7, numbers(21, ROWS * 7)).expect("a matrix");
     let class = |row: &[f32]| f32::from(u8::from(row[0] > 0.0) + 2 * u8::from(row[1] + row[2] > 0.0));
@@ -22,7 +22,7 @@ fn data() -> (Matrix<'static>, Matrix<'static>) {
     (inputs, Matrix::column(classes))
 }
 
-/// Dropout before and after the first layer, a frozen layer, a decay of its own.
+/// Dropout before and after the first layer, a layer with its own weight decay, and a frozen layer.
 fn network() -> Network {
     Network::new(7)
         .dropout(0.1)
@@ -35,7 +35,7 @@ fn network() -> Network {
         .dense(4, Activation::Softmax)
 }
 
-/// Batches of 16 with a last one of 13, and everything on that a training can have.
+/// Batches of 16, the last one of 13, with everything turned on.
 fn everything(optimizer: Optimizer) -> Fit {
     Fit::new()
         .loss(Loss::CategoricalCrossEntropy)
@@ -59,7 +59,7 @@ fn close(what: &str, got: &[f64], expected: &[f64], bound: f64) {
     }
 }
 
-/// Two epochs of five steps, tensor by tensor, on every optimizer.
+/// Two epochs of five steps with every optimizer, compared tensor by tensor.
 #[test]
 fn ten_steps_of_every_optimizer_with_everything_on() {
     let (inputs, targets) = data();
@@ -71,13 +71,13 @@ fn ten_steps_of_every_optimizer_with_everything_on() {
             cases.case(keys, &what, || {
                 let mut fit = everything(*optimizer).epochs(2);
                 if !clipped {
-                    // Large enough never to be reached.
+                    // Too large to be reached.
                     fit = fit.clip_norm(1e9);
                 }
                 let train = |device: &Device| {
                     let mut model = Model::new(device, &network(), &Init::PyTorch { seed: 3 }).expect("a model");
                     let start = model.weights();
-                    (start, model.fit(&inputs, &targets, &fit).expect("a training"), model.weights())
+                    (start, model.fit(&inputs, &targets, &fit).expect("a training run"), model.weights())
                 };
                 let (start, got, weights) = train(&device());
                 let (_, expected, expected_weights) = train(&Device::cpu());
@@ -99,9 +99,10 @@ fn ten_steps_of_every_optimizer_with_everything_on() {
     cases.finish();
 }
 
-/// The same for a network that is worth products by blocks, where optimizers are in the products unless gradients are clipped.
+/// The same for a network large enough for blocked products, which apply the optimizer themselves unless gradients are
+/// clipped.
 #[test]
-fn ten_steps_of_every_optimizer_in_products_by_blocks() {
+fn twelve_steps_of_every_optimizer_in_blocked_products() {
     let mut cases = Cases::new();
     let (rows, ins) = (150, 64);
     let inputs = Matrix::new(rows, ins, numbers(5, rows * ins)).expect("a matrix");
@@ -122,7 +123,7 @@ fn ten_steps_of_every_optimizer_in_products_by_blocks() {
                 let train = |device: &Device| {
                     let mut model = Model::new(device, &network, &Init::default()).expect("a model");
                     let start = model.weights();
-                    (start, model.fit(&inputs, &targets, &fit).expect("a training").loss, model.weights())
+                    (start, model.fit(&inputs, &targets, &fit).expect("a training run").loss, model.weights())
                 };
                 let (start, got, weights) = train(&device());
                 let (_, expected, expected_weights) = train(&Device::cpu());
@@ -139,11 +140,11 @@ fn ten_steps_of_every_optimizer_in_products_by_blocks() {
 fn train_on(device: &Device, fit: &Fit, calls: usize) -> (Vec<History>, Vec<Tensor>) {
     let (inputs, targets) = data();
     let mut model = Model::new(device, &network(), &Init::default()).expect("a model");
-    let histories = (0..calls).map(|_| model.fit(&inputs, &targets, fit).expect("a training")).collect();
+    let histories = (0..calls).map(|_| model.fit(&inputs, &targets, fit).expect("a training run")).collect();
     (histories, model.weights())
 }
 
-/// Data whole on the device, in pieces there, and uploaded batch by batch: the same bits.
+/// Data gives the same bits whether it is on the device as a whole, there in pieces, or uploaded batch by batch.
 #[test]
 fn data_in_pieces_and_from_the_host_give_the_same_bits() {
     let (device, rows) = (device(), 1600);
@@ -158,25 +159,25 @@ fn data_in_pieces_and_from_the_host_give_the_same_bits() {
         let train = |device: &Device| {
             let mut model = Model::new(device, &network(), &Init::default()).expect("a model");
             let bytes = model.summary(&fit, rows).expect("a summary").device_bytes.expect("a GPU");
-            (model.fit(&inputs, targets, &fit).expect("a training"), model.weights(), bytes)
+            (model.fit(&inputs, targets, &fit).expect("a training run"), model.weights(), bytes)
         };
         let (history, weights, bytes) = train(&device);
-        // The longest tensor but the data is a weight of 33 · 20; both halves of the data have 800 rows of 28 bytes: six pieces of 4,000
-        // bytes, but nine of 2,640, which is too many.
+        // The longest tensor apart from the data is a weight of 33 · 20 numbers. Each half of the data has 800 rows of
+        // 28 bytes. These fit in six pieces of 4,000 bytes, but would need nine of 2,640 bytes, which are too many.
         let pieces = limited(&device, Limits { binding: 4000, ..limits });
         let streamed = limited(&device, Limits { binding: 2640, ..limits });
-        // Each more dispatch has 256 bytes of parameters.
+        // Each additional dispatch has 256 bytes of parameters.
         for (limited, most) in [(pieces, bytes + 50 * 256), (streamed, bytes - 2 * 800 * 28)] {
             let (got, got_weights, got_bytes) = train(&limited);
-            assert!(got_bytes <= most, "{got_bytes} bytes, {most} expected at most");
+            assert!(got_bytes <= most, "{got_bytes} bytes, expected at most {most}");
             assert_eq!((got, got_weights), (history.clone(), weights.clone()));
         }
     }
 }
 
-/// Two calls of two epochs are one of four, to the bit, with all that a training remembers.
+/// Two calls of two epochs give the same bits as one of four, so everything that training keeps is kept between them.
 #[test]
-fn fit_again_continues_where_it_stopped() {
+fn a_second_fit_continues_where_the_first_stopped() {
     let mut cases = Cases::new();
     for device in [device(), Device::cpu()] {
         for optimizer in Optimizer::ALL {
@@ -194,21 +195,22 @@ fn fit_again_continues_where_it_stopped() {
     cases.finish();
 }
 
-/// Orders differ from epoch to epoch and by seed; without shuffling there is one; a batch larger than the data is all of it.
+/// The order of rows differs by epoch and by seed; without shuffling it is fixed. A batch size larger than the data
+/// means all of it.
 #[test]
-fn seeds_and_sizes_of_batches() {
+fn seeds_and_batch_sizes() {
     let device = device();
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).learning_rate(0.1).batch_size(16).epochs(2);
     let weights = |fit: &Fit| train_on(&device, fit, 1).1;
     assert_eq!(weights(&fit), weights(&fit));
     assert_ne!(weights(&fit), weights(&fit.clone().seed(1)));
     assert_ne!(weights(&fit), weights(&fit.clone().shuffle(false)));
-    // Without dropout nothing else is left to chance.
+    // Without dropout, only the order of rows is random.
     let (inputs, targets) = data();
     let train = |fit: &Fit| {
         let network = Network::new(7).dense(4, Activation::Softmax);
         let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
-        model.fit(&inputs, &targets, fit).expect("a training");
+        model.fit(&inputs, &targets, fit).expect("a training run");
         model.weights()
     };
     assert_eq!(train(&fit.clone().batch_size(1000)), train(&fit.clone().batch_size(ROWS).seed(8)));
@@ -216,7 +218,7 @@ fn seeds_and_sizes_of_batches() {
     assert_ne!(train(&fit.clone().batch_size(1)), train(&fit));
 }
 
-/// An epoch of batches is one command buffer, and only its numbers come back; one more looks at the weights.
+/// An epoch of batches is one command buffer, and a last one checks the weights. There is a single readback.
 #[test]
 fn an_epoch_of_batches_is_one_command_buffer() {
     let device = device();
@@ -224,15 +226,15 @@ fn an_epoch_of_batches_is_one_command_buffer() {
     let (inputs, targets) = data();
     let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).batch_size(16);
-    model.fit(&inputs, &targets, &fit.clone().epochs(3)).expect("a training");
+    model.fit(&inputs, &targets, &fit.clone().epochs(3)).expect("a training run");
     let before = (gpu.command_buffers(), gpu.readbacks());
-    model.fit(&inputs, &targets, &fit.epochs(20)).expect("a training");
+    model.fit(&inputs, &targets, &fit.epochs(20)).expect("a training run");
     assert_eq!((gpu.command_buffers() - before.0, gpu.readbacks() - before.1), (21, 1));
 }
 
-/// The metrics of a validation after each epoch are those of an evaluation, and these are what the predictions say.
+/// The validation metrics after each epoch equal those of an evaluation, and those computed from the predictions.
 #[test]
-fn metrics_are_those_of_the_predictions() {
+fn metrics_match_the_predictions() {
     let (inputs, targets) = data();
     for device in [device(), Device::cpu()] {
         let metrics = [
@@ -248,13 +250,13 @@ fn metrics_are_those_of_the_predictions() {
         let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
         let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).batch_size(16).epochs(30);
         let fit = fit.metrics(metrics).validation_data(inputs.clone(), targets.clone());
-        let history = model.fit(&inputs, &targets, &fit).expect("a training");
+        let history = model.fit(&inputs, &targets, &fit).expect("a training run");
         let evaluation = model.evaluate(&inputs, &targets, Loss::CategoricalCrossEntropy).expect("an evaluation");
         close("loss", &[evaluation.loss], &history.validation_loss[29..], 1e-5);
         for metric in metrics {
             close(&metric.name(), &[evaluation.metric(metric)], &history.validation_metrics[metric.name().as_ref()][29..], 1e-5);
         }
-        // By hand.
+        // Computed from the predictions.
         let y = model.predict(&inputs).expect("predictions");
         let own = |row: usize| targets.values()[row] as usize;
         let larger = |row: usize| (0..4).filter(|c| y.row(row)[*c] > y.row(row)[own(row)]).count();
@@ -281,7 +283,7 @@ fn metrics_are_those_of_the_predictions() {
             p * (1.0 - p) / 4.0
         });
         close("r²", &[evaluation.metric(Metric::RSquared)], &[1.0 - mean(|e| e * e) / spread.sum::<f64>()], 1e-4);
-        assert!(evaluation.accuracy > 0.5, "it learned something: {}", evaluation.accuracy);
+        assert!(evaluation.accuracy > 0.5, "it learned nothing: accuracy {}", evaluation.accuracy);
     }
 }
 
@@ -291,11 +293,11 @@ fn classes_that_occur_nowhere_do_not_count() {
     let network = Network::new(4).dense(4, Activation::Softmax);
     for device in [device(), Device::cpu()] {
         let mut model = Model::new(&device, &network, &Init::Zeros).expect("a model");
-        // The class is the input that is 1.
+        // The class is the index of the input that is 1.
         let values = (0..16).map(|i| if i % 5 == 0 { 20.0 } else { 0.0 }).collect();
         model.set_weights(&[Tensor { name: "layers.0.weight".into(), shape: vec![4, 4], values }]).expect("weights");
         for (predicted, actual, precision, recall, f1) in [
-            // A perfect model, without rows of the classes 1 and 3.
+            // A perfect model; classes 1 and 3 have no rows.
             (&[0, 2, 2, 0][..], &[0.0, 2.0, 2.0, 0.0][..], 1.0, 1.0, 1.0),
             // Class 3 is predicted, but has no row: precision, recall and F1 are 0.
             (&[0, 3, 0, 0], &[0.0, 0.0, 0.0, 0.0], (1.0 + 0.0) / 2.0, (0.75 + 0.0) / 2.0, (6.0 / 7.0) / 2.0),
@@ -317,7 +319,8 @@ fn classes_that_occur_nowhere_do_not_count() {
     }
 }
 
-/// R² compares with the spread of the targets. Where there is none, it is undefined, also if their mean is rounded.
+/// R² is relative to the spread of the targets. Without any spread it is undefined, even if the mean of the targets is
+/// rounded.
 #[test]
 fn r_squared_of_equal_targets_is_undefined() {
     let network = Network::new(1).dense(1, Activation::Identity);
@@ -332,9 +335,9 @@ fn r_squared_of_equal_targets_is_undefined() {
     }
 }
 
-/// Precision, recall and F1 of a single yes-or-no output are those of yes.
+/// For a single yes-or-no output, precision, recall and F1 are those of the class yes.
 #[test]
-fn metrics_of_yes_and_no() {
+fn metrics_of_a_binary_output() {
     let inputs = Matrix::column(vec![-2.0, -1.0, 1.0, 2.0, 3.0]);
     let targets = Matrix::column(vec![0.0, 1.0, 0.0, 1.0, 1.0]);
     for device in [device(), Device::cpu()] {
@@ -343,7 +346,7 @@ fn metrics_of_yes_and_no() {
         let weight = Tensor { name: "layers.0.weight".into(), shape: vec![1, 1], values: vec![1.0] };
         model.set_weights(&[weight]).expect("the weight");
         let evaluation = model.evaluate(&inputs, &targets, Loss::BinaryCrossEntropy).expect("an evaluation");
-        // Taken for yes: 1, 2 and 3, of which 2 and 3 are; -1 is as well.
+        // Predicted as yes: 1, 2 and 3. Actually yes: 2, 3 and -1.
         assert_eq!(evaluation.confusion_matrix(), [[1, 1], [1, 2]]);
         assert_eq!(evaluation.accuracy, 0.6);
         for metric in [Metric::Precision, Metric::Recall, Metric::F1] {
@@ -353,9 +356,9 @@ fn metrics_of_yes_and_no() {
     }
 }
 
-/// Training that gets worse is stopped after its patience, and the best weights come back.
+/// Training that gets worse stops when its patience runs out, and the best weights are restored.
 #[test]
-fn early_stopping_brings_back_the_best() {
+fn early_stopping_restores_the_best_weights() {
     let (inputs, targets) = data();
     for device in [device(), Device::cpu()] {
         let network = Network::new(7).dense(32, Activation::Tanh).dense(4, Activation::Softmax);
@@ -363,7 +366,7 @@ fn early_stopping_brings_back_the_best() {
         let fit = fit.epochs(500).validation_split(0.3);
         let train = |fit: &Fit| {
             let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
-            let history = model.fit(&inputs, &targets, fit).expect("a training");
+            let history = model.fit(&inputs, &targets, fit).expect("a training run");
             (history, model)
         };
         let (history, model) = train(&fit.clone().early_stopping(EarlyStopping::patience(7)));
@@ -371,17 +374,17 @@ fn early_stopping_brings_back_the_best() {
         assert_eq!((history.ended, history.loss.len()), (Ended::EarlyStopping, best + 7));
         let least = history.validation_loss.iter().copied().fold(f64::MAX, f64::min);
         assert_eq!(history.validation_loss[best - 1], least);
-        // As if it had been trained for so long and no longer.
+        // The weights are those of a run of exactly that many epochs.
         let (_, expected) = train(&fit.clone().epochs(best));
         assert_eq!(model.weights(), expected.weights());
         let (last, model) = train(&fit.clone().early_stopping(EarlyStopping::patience(7).restore_best(false)));
         assert_eq!(last.loss, history.loss);
         let (_, expected) = train(&fit.clone().epochs(best + 7));
         assert_eq!(model.weights(), expected.weights());
-        // An improvement that is too small is none.
+        // An improvement that is too small does not count.
         let (impatient, _) = train(&fit.clone().early_stopping(EarlyStopping::patience(2).min_delta(10.0)));
         assert_eq!((impatient.loss.len(), impatient.best_epoch), (3, Some(1)));
-        // Without validation rows the training's loss is watched.
+        // Without validation rows, the training loss is monitored.
         let watched = Fit::new().loss(Loss::CategoricalCrossEntropy).learning_rate(0.0).epochs(50);
         let (standing, _) = train(&watched.early_stopping(EarlyStopping::patience(3)));
         assert_eq!(standing.loss.len(), 4);
@@ -389,7 +392,7 @@ fn early_stopping_brings_back_the_best() {
 }
 
 #[test]
-fn a_closure_and_another_thread_can_stop_it() {
+fn a_callback_or_another_thread_can_stop_training() {
     let (inputs, targets) = data();
     for device in [device(), Device::cpu()] {
         let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).learning_rate(0.1).batch_size(16);
@@ -398,11 +401,11 @@ fn a_closure_and_another_thread_can_stop_it() {
             .fit_with(&inputs, &targets, &fit.clone().epochs(100).log_every(2), |log| {
                 if log.epoch == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })
-            .expect("a training");
+            .expect("a training run");
         assert_eq!((history.ended, history.loss.len()), (Ended::ByCallback, 5));
         let mut expected = Model::new(&device, &network(), &Init::default()).expect("a model");
-        expected.fit(&inputs, &targets, &fit.clone().epochs(5)).expect("a training");
-        assert_eq!(model.weights(), expected.weights(), "what was reached by then stays");
+        expected.fit(&inputs, &targets, &fit.clone().epochs(5)).expect("a training run");
+        assert_eq!(model.weights(), expected.weights(), "the weights reached so far are kept");
 
         let cancel = Cancel::new();
         let (started, start) = std::sync::mpsc::channel();
@@ -414,22 +417,22 @@ fn a_closure_and_another_thread_can_stop_it() {
             }
         });
         let fit = fit.epochs(100_000_000).log_every(1000).cancel(&cancel);
-        let history = model.fit_with(&inputs, &targets, &fit, |_| started.send(()).unwrap_or(())).expect("a training");
+        let history = model.fit_with(&inputs, &targets, &fit, |_| started.send(()).unwrap_or(())).expect("a training run");
         thread.join().expect("the other thread");
         assert_eq!(history.ended, Ended::Cancelled);
         assert_eq!(history.loss.len(), history.learning_rate.len());
-        // One that is cancelled before it begins changes nothing.
+        // A run that is cancelled before it begins changes nothing.
         let before = model.weights();
-        let history = model.fit(&inputs, &targets, &fit).expect("a training");
+        let history = model.fit(&inputs, &targets, &fit).expect("a training run");
         assert_eq!((history.loss.len(), history.ended), (0, Ended::Cancelled));
         let history =
-            model.fit(&inputs, &targets, &fit.clone().validation_split(0.5).metrics([Metric::Accuracy])).expect("a training");
+            model.fit(&inputs, &targets, &fit.clone().validation_split(0.5).metrics([Metric::Accuracy])).expect("a training run");
         assert!(history.validation_loss.is_empty() && history.metrics.is_empty());
         assert_eq!(model.weights(), before);
     }
 }
 
-/// A loss that leaves the numbers stops the training, names the epoch, and the weights of the last log point stay.
+/// A loss that is not finite stops training. The error names the epoch, and the weights of the last log point are kept.
 #[test]
 fn divergence_keeps_the_last_good_weights() {
     let inputs = Matrix::column(vec![1.0, 2.0]);
@@ -451,17 +454,17 @@ fn divergence_keeps_the_last_good_weights() {
 
         let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
         let continued = fit.epochs(epoch + 10).on_non_finite(OnNonFinite::Continue);
-        let history = model.fit(&inputs, &targets, &continued).expect("it goes on");
+        let history = model.fit(&inputs, &targets, &continued).expect("training continues");
         assert_eq!(history.loss.len(), epoch + 10);
-        // Weights that are not finite are found before the loss that they give.
+        // Weights that are not finite are detected before the loss that they cause.
         let first = history.loss.iter().position(|loss| !(*loss as f32).is_finite());
         assert_eq!(first, Some(if what == "a loss" { epoch - 1 } else { epoch }), "{what}");
     }
 }
 
-/// Sample weights of whole numbers are repetitions of rows; those of zero leave rows out.
+/// A whole number as a sample weight repeats the row that many times; zero leaves it out.
 #[test]
-fn weights_are_repetitions() {
+fn sample_weights_repeat_rows() {
     let (inputs, targets) = data();
     let weights: Vec<f32> = (0..ROWS).map(|row| (row % 3) as f32).collect();
     let repeated: Vec<usize> = (0..ROWS).flat_map(|row| std::iter::repeat_n(row, row % 3)).collect();
@@ -469,7 +472,7 @@ fn weights_are_repetitions() {
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).learning_rate(0.5).epochs(20);
     let train = |fit: &Fit, inputs: &Matrix<'_>, targets: &Matrix<'_>| {
         let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
-        let history = model.fit(inputs, targets, fit).expect("a training");
+        let history = model.fit(inputs, targets, fit).expect("a training run");
         (history.loss, model.predict(inputs).expect("predictions").values()[..8].to_vec())
     };
     let (loss, _) = train(&fit.clone().sample_weights(weights), &inputs, &targets);
@@ -477,7 +480,7 @@ fn weights_are_repetitions() {
     close("loss", &loss, &expected, 1e-10);
 }
 
-/// "Balanced" weighs each class the same; given ones multiply the samples'.
+/// `Balanced` gives each class the same total weight; given class weights multiply the sample weights.
 #[test]
 fn class_weights_are_sample_weights() {
     let (_, targets) = data();
@@ -496,7 +499,7 @@ fn class_weights_are_sample_weights() {
 }
 
 #[test]
-fn folds_are_trained_apart_and_history_is_written() {
+fn folds_are_trained_separately_and_histories_are_exported() {
     let (inputs, targets) = data();
     let classes: Vec<usize> = targets.values().iter().map(|class| *class as usize).collect();
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).learning_rate(0.02).batch_size(16);
@@ -513,43 +516,44 @@ fn folds_are_trained_apart_and_history_is_written() {
     assert_eq!((csv.lines().next(), csv.lines().count()), (Some(header), 61));
     let json: serde_json::Value = serde_json::from_str(&history.to_json()).expect("JSON");
     let loss: Vec<f64> = json["validation_loss"].as_array().expect("numbers").iter().filter_map(|x| x.as_f64()).collect();
-    // What parses it may be off by the last bit.
+    // The JSON parser may be off in the last bit.
     close("JSON", &loss, &history.validation_loss, 1e-15);
 }
 
-/// Another schedule begins with the epoch in which it is set, not with the model's first.
+/// A new schedule begins at the epoch in which it is set, not at the model's first one.
 #[test]
-fn another_schedule_begins_anew() {
+fn a_new_schedule_starts_from_its_beginning() {
     let (inputs, targets) = data();
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).learning_rate(0.1).epochs(4);
     let mut model = Model::new(&Device::cpu(), &network(), &Init::default()).expect("a model");
-    model.fit(&inputs, &targets, &fit).expect("a training");
+    model.fit(&inputs, &targets, &fit).expect("a training run");
     let halving = fit.schedule(Schedule::Step { every: 2, factor: 0.5 });
-    let mut rates = || model.fit(&inputs, &targets, &halving).expect("a training").learning_rate;
+    let mut rates = || model.fit(&inputs, &targets, &halving).expect("a training run").learning_rate;
     assert_eq!([rates(), rates()].concat(), [0.1, 0.1, 0.05, 0.05, 0.025, 0.025, 0.0125, 0.0125]);
 }
 
-/// After the best weights came back the optimizer begins anew, whatever it had kept: as in a new model with these weights.
+/// After the best weights have been restored, the optimizer starts afresh, as in a new model with these weights.
 #[test]
-fn a_training_continues_from_restored_weights() {
+fn training_continues_from_restored_weights() {
     let ((inputs, targets), device) = (data(), device());
     let network = Network::new(7).dense(4, Activation::Softmax);
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).learning_rate(0.3);
     let stopping = fit.clone().batch_size(16).epochs(200).validation_split(0.3).early_stopping(EarlyStopping::patience(3));
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
-    model.fit(&inputs, &targets, &stopping).expect("a training");
+    model.fit(&inputs, &targets, &stopping).expect("a training run");
     let mut fresh = Model::new(&device, &network, &Init::Values(model.weights())).expect("a model");
-    model.fit(&inputs, &targets, &fit).expect("a training");
-    fresh.fit(&inputs, &targets, &fit).expect("a training");
+    model.fit(&inputs, &targets, &fit).expect("a training run");
+    fresh.fit(&inputs, &targets, &fit).expect("a training run");
     assert_eq!(model.weights(), fresh.weights());
 }
 
-/// The first batch of an epoch, stage by stage: its rows are those of the order, and the update is the optimizer's.
+/// The first batch of an epoch is explained stage by stage: its rows follow the epoch's order, and the update is the
+/// optimizer's.
 #[test]
 fn a_batch_is_explained() {
     let (inputs, targets) = data();
     let (_, limits) = open();
-    // Data on the device, and uploaded batch by batch.
+    // With the data on the device, and with data that is uploaded batch by batch.
     for device in [device(), limited(&device(), Limits { binding: 1 << 20, buffer: 2048, ..limits })] {
         let network = Network::new(7).dense(5, Activation::Tanh).dropout(0.5).dense(4, Activation::Softmax);
         let model = Model::new(&device, &network, &Init::default()).expect("a model");
@@ -588,7 +592,7 @@ fn a_batch_is_explained() {
 }
 
 #[test]
-fn summaries_and_metrics_of_silly_numbers() {
+fn summaries_and_metrics_of_extreme_numbers() {
     let model = Model::new(&device(), &network(), &Init::default()).expect("a model");
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).batch_size(1);
     for rows in [0, 1 << 32, usize::MAX] {
@@ -596,7 +600,7 @@ fn summaries_and_metrics_of_silly_numbers() {
         assert!(model.summary(&fit.clone().validation_split(0.5), rows).is_err(), "{rows}");
         assert!(Split::new(rows).hold_out(0.5).is_err() && Split::new(rows).k_fold(2).is_err(), "{rows}");
     }
-    // Far more than any device holds: the rows would go through it batch by batch.
+    // Far more rows than any device holds: they would be uploaded batch by batch.
     assert!(model.summary(&fit, 4_000_000_000).expect("a summary").device_bytes.expect("a GPU") < 64 << 20);
     let (inputs, targets) = data();
     let evaluation = model.evaluate(&inputs, &targets, Loss::CategoricalCrossEntropy).expect("an evaluation");
@@ -604,7 +608,7 @@ fn summaries_and_metrics_of_silly_numbers() {
     assert!(evaluation.metric(Metric::TopK(5)).is_nan() && evaluation.metric(Metric::TopK(0)).is_nan());
     let mut model = model;
     let twice = fit.batch_size(16).epochs(2).metrics([Metric::Accuracy, Metric::Accuracy]);
-    let history = model.fit(&inputs, &targets, &twice).expect("a training");
+    let history = model.fit(&inputs, &targets, &twice).expect("a training run");
     assert_eq!(history.metrics["accuracy"].len(), 2);
     let error = model.fit(&inputs, &targets, &twice.validation_data(targets.clone(), targets.clone())).expect_err("no inputs");
     assert!(error.to_string().starts_with("validation inputs: "), "{error}");

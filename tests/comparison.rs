@@ -1,11 +1,11 @@
-//! What all other tests stand on: the comparison and the loops over cases can fail, and folders come and go.
+//! What all other tests rely on: comparisons and loops over cases can fail, and folders are created and removed.
 
 mod common;
 
 use common::{Cases, by, close, folder, mod4, mod4s, shared};
 
 #[test]
-fn accepts_what_is_within_its_bound() {
+fn accepts_a_value_within_its_bound() {
     assert_eq!(close(&[1.0, 2.0], &[1.0, 2.5], |i| [0.0, 0.5][i]), Ok(()));
 }
 
@@ -29,7 +29,7 @@ fn rejects_a_nan_and_an_infinity() {
     assert!(close(&[1.0], &[1.0], |_| f64::NAN).is_err());
 }
 
-/// Products of all sizes up to 8, of which some fail: one layout at one width, and another at one size.
+/// Products of all sizes up to 8, some of which fail: one layout at one width, and another at one size.
 fn some_fail() -> Cases {
     let mut cases = Cases::new();
     cases.stops = false;
@@ -46,19 +46,19 @@ fn some_fail() -> Cases {
     cases
 }
 
-/// What a function panics with.
+/// The message of a function's panic.
 fn message(fails: impl FnOnce()) -> String {
-    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(fails)).expect_err("it fails");
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(fails)).expect_err("a panic");
     panic.downcast::<String>().map_or_else(|panic| (*panic.downcast::<&str>().expect("text")).into(), |text| *text)
 }
 
-/// A loop whose cases fail goes on, counts them, and shows the pattern: what it says is kept in tests/snapshots.
+/// A loop with failing cases continues, counts them, and shows their pattern. Its report is kept in tests/snapshots.
 #[test]
-fn cases_that_fail_show_their_pattern() {
+fn failing_cases_show_their_pattern() {
     let said = message(|| {
         some_fail().finish();
     });
-    // Where this file has its lines is not kept.
+    // Line numbers of this file are not kept.
     let said: Vec<String> = said
         .lines()
         .map(|line| match line.split_once("comparison.rs:") {
@@ -69,7 +69,11 @@ fn cases_that_fail_show_their_pattern() {
         })
         .collect();
     let kept = std::fs::read_to_string("tests/snapshots/cases.txt").unwrap_or_default();
-    assert!(said.iter().map(String::as_str).eq(kept.lines()), "tests/snapshots/cases.txt: expected it, got\n{}", said.join("\n"));
+    assert!(
+        said.iter().map(String::as_str).eq(kept.lines()),
+        "expected the text of tests/snapshots/cases.txt, got\n{}",
+        said.join("\n")
+    );
 }
 
 #[test]
@@ -83,7 +87,7 @@ fn cases_fail_as_they_should() {
     });
     assert_eq!(none, "expected cases, there was none");
     assert_eq!(message(|| drop(some_fail())), "expected that Cases::finish is called, it was not");
-    // One of many is enough, and what is no text is told too.
+    // One failure among many is enough, and a panic without text is reported, too.
     let one = message(|| {
         let mut cases = Cases::new();
         cases.stops = false;
@@ -93,7 +97,7 @@ fn cases_fail_as_they_should() {
     });
     assert!(one.starts_with("2 of 1001 cases failed\n") && one.contains("\n  999: tests/comparison.rs:"), "{one}");
     assert!(one.trim_end().ends_with("a panic without a message"), "{one}");
-    // As tests/mutants.py runs them: the first failure is the test's.
+    // As tests/mutants.py runs them: the first failure ends the test.
     let first = message(|| {
         let mut cases = Cases::new();
         cases.stops = true;
@@ -101,14 +105,15 @@ fn cases_fail_as_they_should() {
         cases.finish();
     });
     assert_eq!(first, "3 is too large");
-    // After it, other panics are reported as they always are.
+    // After that, other panics are reported as usual.
     let hooked = message(|| panic!("outside"));
     assert_eq!(hooked, "outside");
 }
 
-/// A folder of this process, empty, is gone when the thread that asked for it ends; unless a test failed there.
+/// A folder of this process starts empty. It is removed when the thread that requested it ends, unless a test failed
+/// there.
 #[test]
-fn folders_go_with_their_test() {
+fn folders_are_removed_with_their_test() {
     let run = |work: fn()| std::thread::spawn(move || (folder("comparison"), work()).0).join();
     let there = folder("comparison-here");
     std::fs::write(there.join("file"), "x").expect("a file");
@@ -121,9 +126,9 @@ fn folders_go_with_their_test() {
     assert!(!gone.exists() && there.exists());
     assert!(run(|| panic!("it fails")).is_err());
     assert!(gone.exists());
-    // Two threads share it: it goes with the last one.
+    // If two threads share a folder, it is removed with the last of them.
     let shared_folder = shared("comparison-shared");
     std::thread::spawn(|| shared("comparison-shared")).join().expect("a folder");
     assert!(shared_folder.exists());
-    std::fs::remove_dir_all(gone).expect("it is left");
+    std::fs::remove_dir_all(gone).expect("the folder of the failed test");
 }

@@ -1,4 +1,4 @@
-//! The corpus of the fuzz targets, read once more: files that are good, and many that are not.
+//! Reads the corpus of the fuzz targets again: valid files, and many that are not.
 
 #[path = "common/checksum.rs"]
 mod checksum;
@@ -17,7 +17,7 @@ fn every_file_of_the_corpus_is_read_or_refused() {
             let data = std::fs::read(entry.path()).expect("a file");
             println!("{}", entry.path().display());
             readers::read(target, &data);
-            // What is behind the checksum is reached by one that is right; in fuzzing any is.
+            // The code behind the checksum is reached only with a correct one; in fuzzing, any is accepted.
             if let Some(repaired) = Some(&data).filter(|_| target == "checkpoint").and_then(|data| repaired(data)) {
                 readers::read(target, &repaired);
                 repairs += 1;
@@ -29,7 +29,7 @@ fn every_file_of_the_corpus_is_read_or_refused() {
     assert!(repairs > 0, "{repairs} checkpoints with a checksum");
 }
 
-/// A checkpoint with the checksum that belongs to what is in it.
+/// The checkpoint with its checksum corrected.
 fn repaired(data: &[u8]) -> Option<Vec<u8>> {
     let length = usize::try_from(u64::from_le_bytes(data.get(..8)?.try_into().ok()?)).ok()?;
     let header: serde_json::Value = serde_json::from_slice(data.get(8..length.checked_add(8)?)?).ok()?;

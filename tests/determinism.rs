@@ -1,4 +1,5 @@
-//! The same bits every time: trained again and again, with any number of threads behind a software driver, and by many threads at once.
+//! The same bits every time: in repeated training runs, with any number of threads in a software driver, and on many
+//! threads at once.
 //!
 //! `SHADERPROP_LONG` repeats a thousand times.
 
@@ -9,7 +10,8 @@ use std::process::Command;
 use common::{device, numbers};
 use shaderprop::{Activation, Device, EngineChoice, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Sweep, Trainer};
 
-/// The weights and losses of trainings that use every kind of kernel: stages, products by blocks, the fused engine.
+/// The weights and losses of training runs that use every kind of kernel: plain stages, blocked products, the fused
+/// engine.
 fn bits(device: &Device) -> Vec<u32> {
     let rows = 40;
     let inputs = Matrix::new(rows, 6, numbers(1, rows * 6)).expect("a matrix");
@@ -23,7 +25,7 @@ fn bits(device: &Device) -> Vec<u32> {
     for (network, engine, epochs) in trainings {
         let fit = fit.clone().engine(engine).epochs(epochs);
         let mut model = Model::new(device, &network, &Init::default()).expect("a model");
-        let history = model.fit(&inputs, &targets, &fit).expect("a training");
+        let history = model.fit(&inputs, &targets, &fit).expect("a training run");
         bits.extend(history.loss.iter().map(|loss| (*loss as f32).to_bits()));
         bits.extend(model.weights().iter().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits())));
     }
@@ -31,18 +33,18 @@ fn bits(device: &Device) -> Vec<u32> {
 }
 
 #[test]
-fn again_and_again() {
+fn repeated_training_runs_give_the_same_bits() {
     let repeats = if std::env::var_os("SHADERPROP_LONG").is_some() { 1000 } else { 60 };
     let device = device();
     let first = bits(&device);
     for repeat in 1..repeats {
-        // Now and then on a device that is opened anew.
+        // Now and then on a newly opened device.
         let other = if repeat % 20 == 0 { common::device() } else { device.clone() };
-        assert!(bits(&other) == first, "repeat {repeat} gave other bits");
+        assert!(bits(&other) == first, "repeat {repeat} gave different bits");
     }
 }
 
-/// What the next test runs in processes of their own.
+/// The next test runs this one in separate processes.
 #[test]
 fn prints_its_bits() {
     let words: Vec<String> = bits(&device()).iter().map(|bits| format!("{bits:08x}")).collect();
@@ -50,12 +52,12 @@ fn prints_its_bits() {
 }
 
 #[test]
-fn with_any_number_of_threads() {
+fn any_number_of_threads_gives_the_same_bits() {
     let bits = |threads: Option<&str>| {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command.args(["prints_its_bits", "--exact", "--nocapture"]);
         if let Some(threads) = threads {
-            // Mesa's; other drivers take no notice.
+            // Mesa reads this variable; other drivers ignore it.
             command.env("LP_NUM_THREADS", threads);
         }
         let output = command.output().expect("a process");
@@ -65,13 +67,13 @@ fn with_any_number_of_threads() {
     };
     let expected = bits(None);
     for threads in ["0", "1", "2", "8"] {
-        assert!(bits(Some(threads)) == expected, "{threads} threads gave other bits");
+        assert!(bits(Some(threads)) == expected, "{threads} threads gave different bits");
     }
 }
 
-/// Eight threads with a model each, on one device.
+/// Eight threads on one device, each with its own models.
 #[test]
-fn on_many_threads_at_once() {
+fn many_threads_at_once_give_the_same_bits() {
     let device = device();
     let expected = bits(&device);
     std::thread::scope(|scope| {
@@ -79,16 +81,16 @@ fn on_many_threads_at_once() {
             let (device, expected) = (&device, &expected);
             scope.spawn(move || {
                 for repeat in 0..3 {
-                    assert!(bits(device) == *expected, "thread {thread}, repeat {repeat}: other bits");
+                    assert!(bits(device) == *expected, "thread {thread}, repeat {repeat}: different bits");
                 }
             });
         }
     });
 }
 
-/// They go where a thread needs them.
+/// All of these types can be sent to other threads.
 #[test]
-fn trainers_can_be_sent() {
+fn models_trainers_sweeps_and_devices_are_send() {
     fn sent<T: Send>() {}
     sent::<Model>();
     sent::<Trainer>();

@@ -1,4 +1,4 @@
-//! `doctor`: the driver that the tests run on is right, and what is said of it.
+//! `doctor`: the driver that the tests run on is correct, and the report says so.
 
 mod common;
 
@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use shaderprop::doctor;
 use shaderprop::internals::Kernel;
 
-/// Every file of a stage is run by some training, and all are right.
+/// Every shader file is used in some training run, and all results are correct.
 #[test]
-fn a_driver_that_is_right_passes() {
+fn a_correct_driver_passes() {
     let mut told = Vec::new();
     let report = doctor::check_with(&common::device(), |progress| {
         assert_eq!((progress.training, progress.name.is_empty()), (told.len() + 1, false));
@@ -21,7 +21,7 @@ fn a_driver_that_is_right_passes() {
     let kernels = Kernel::all();
     let files: BTreeSet<_> = kernels.iter().filter_map(Kernel::file).collect();
     for name in files.into_iter().chain(["fused", "product ab tiles", "product atb rows", "product abt rows"]) {
-        let found = report.kernels.get(name).unwrap_or_else(|| panic!("no training ran {name}"));
+        let found = report.kernels.get(name).unwrap_or_else(|| panic!("no training run used {name}"));
         assert!(found.trainings > 0 && found.right && found.wrong.is_empty() && found.worst <= 1e-3, "{name}: {found:?}");
     }
     let text = report.to_string();
@@ -30,9 +30,9 @@ fn a_driver_that_is_right_passes() {
     assert!(text.ends_with("ok     bits: 5 training runs with each engine are equal"), "{text}");
 }
 
-/// A device that is gone is wrong in all, and the report says why.
+/// A lost device fails every check, and the report says why.
 #[test]
-fn a_device_that_is_gone_does_not_pass() {
+fn a_lost_device_does_not_pass() {
     let device = common::device();
     device.destroy();
     let report = doctor::check(&device).expect("a report");

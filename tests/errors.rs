@@ -1,4 +1,5 @@
-//! Bad input is a typed error before anything is allocated, faults are sticky, and neither panics nor hangs.
+//! Bad input gives a typed error before anything is allocated. Faults of a device are permanent. Neither causes a panic
+//! or a hang.
 
 mod common;
 
@@ -32,11 +33,11 @@ fn expect<T>(result: Result<T, Error>, expected: &str) {
     check_message(&error);
 }
 
-/// A short training's losses and weights.
+/// The history and the weights of a short training run.
 #[track_caller]
 fn train(device: &Device) -> (History, Vec<Tensor>) {
     let mut model = Model::new(device, &network(), &Init::default()).expect("a model");
-    let history = model.fit(&X, &Y, &Fit::new().epochs(300).log_every(50)).expect("a training");
+    let history = model.fit(&X, &Y, &Fit::new().epochs(300).log_every(50)).expect("a training run");
     (history, model.weights())
 }
 
@@ -183,7 +184,7 @@ fn bad_input_is_refused_and_the_device_stays_usable() {
         expect(model.set_weights(&[tensor("layer.0.weight", &[2, 3], 6)]), "UnknownTensor");
         expect(model.set_weights(&[tensor("layers.0.weight", &[3, 2], 6)]), "Shape");
         expect(model.set_weights(&[tensor("layers.0.weight", &[2, 3], 5)]), "Shape");
-        // The first is right, and is not set because the second is wrong.
+        // The first tensor is valid, but not set, because the second one is not valid.
         expect(model.set_weights(&[tensor("layers.0.weight", &[2, 3], 6), tensor("layers.0.bias", &[2], 2)]), "Shape");
         expect(Model::new(&device, &network(), &Init::Values(vec![tensor("layers.0.weight", &[2, 3], 6)])), "Shape");
 
@@ -192,9 +193,9 @@ fn bad_input_is_refused_and_the_device_stays_usable() {
     }
 }
 
-/// A binding limit is met before anything is allocated.
+/// The limit on bindings is checked before anything is allocated.
 #[test]
-fn a_batch_that_passes_the_devices_limits_is_refused() {
+fn a_batch_that_exceeds_the_devices_limits_is_refused() {
     let device = device();
     let trained = train(&device);
     let limit = gpu(&device).expect("a GPU").limits().max_storage_buffer_binding_size;
@@ -211,9 +212,9 @@ fn a_batch_that_passes_the_devices_limits_is_refused() {
     assert_eq!(train(&device), trained);
 }
 
-/// All layers' outputs are read back at once, so that they are one buffer.
+/// The outputs of all layers are read back at once, in a single buffer.
 #[test]
-fn outputs_that_no_buffer_holds_are_refused_before_they_are_predicted() {
+fn outputs_too_large_for_a_buffer_are_refused() {
     let network = Network::new(2).dense(4, Activation::Tanh).dense(4, Activation::Tanh).dense(4, Activation::Tanh);
     let (rows, bytes) = (100, 100 * 12 * 4);
     let inputs = Matrix::new(rows, 2, vec![0.5; rows * 2]).expect("a matrix");
@@ -229,14 +230,14 @@ fn outputs_that_no_buffer_holds_are_refused_before_they_are_predicted() {
     assert_eq!(outputs.expect("outputs"), model.predict(&inputs).expect("outputs"));
 }
 
-/// The CPU engine has no device limits, but what could only end in the machine's memory running out is refused.
+/// The CPU engine has no device limits, but it refuses what could only run out of memory.
 #[test]
-fn a_batch_that_no_memory_holds_is_refused_on_the_cpu_engine_too() {
+fn the_cpu_engine_refuses_a_batch_too_large_for_any_memory() {
     let network = Network::new(1).dense(100_000, Activation::Relu).dense(1, Activation::Relu);
     let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
     let x = Matrix::new(1_000_000, 1, vec![0.0; 1_000_000]).expect("a matrix");
     expect(model.fit(&x, &x, &Fit::new()), "TooLarge");
-    // Each tensor is within its limit here, all of them together are not.
+    // Here each tensor is within its limit, but all of them together are not.
     let x = Matrix::new(10_000, 1, vec![0.0; 10_000]).expect("a matrix");
     expect(model.fit(&x, &x, &Fit::new()), "TooLarge");
 }
@@ -252,7 +253,7 @@ fn divergence_is_an_error_and_the_model_keeps_its_weights() {
         assert_eq!(kind(&error), "Diverged", "{error}");
         check_message(&error);
         assert_eq!(model.weights(), before);
-        model.fit(&[[1.0, 2.0]], &[[1.0]], &Fit::new().learning_rate(0.01)).expect("a calmer training");
+        model.fit(&[[1.0, 2.0]], &[[1.0]], &Fit::new().learning_rate(0.01)).expect("training at a lower rate");
     }
 }
 
@@ -263,13 +264,13 @@ fn an_unknown_device_is_refused_with_the_known_ones() {
     assert_eq!(kind(&error), "UnknownDevice");
     check_message(&error);
     assert!(error.to_string().contains(&known) && error.to_string().contains("cpu"), "{error}");
-    // The case does not matter, nor that something is missing at the ends.
+    // Case does not matter, and neither does a missing part at either end.
     let mut part = known.to_uppercase();
     part.pop();
     assert_eq!(Device::open(&DeviceChoice::from(part.as_str())).expect("the adapter").info().name, known);
 }
 
-/// A custom activation whose WGSL does not compile names its line, and the device stays usable.
+/// If the WGSL of a custom activation does not compile, the error names its line, and the device stays usable.
 #[test]
 fn wgsl_that_does_not_compile_is_an_error_with_its_line() {
     let device = device();
@@ -311,13 +312,13 @@ fn the_cpu_engine_has_no_stages_to_explain() {
     expect(model.explain(&X, &Y, &Fit::new(), 1), "NeedsAdapter");
 }
 
-/// After the device is lost, every call says so, soon, and a new device works.
+/// After a device is lost, every call says so without delay, and a new device works.
 #[test]
 fn a_lost_device_says_so_and_a_new_one_works() {
     let device = device();
     let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
     let before = model.weights();
-    model.fit(&X, &Y, &Fit::new()).expect("a training");
+    model.fit(&X, &Y, &Fit::new()).expect("a training run");
     model.set_weights(&before).expect("the weights");
     gpu(&device).expect("a GPU").destroy();
     let start = Instant::now();
@@ -330,35 +331,35 @@ fn a_lost_device_says_so_and_a_new_one_works() {
     train(&common::device());
 }
 
-/// The device lost in the middle of a training, from another thread.
+/// Another thread destroys the device in the middle of a training run.
 #[test]
 fn a_device_lost_while_it_trains_gives_an_error_and_no_numbers() {
     let device = device();
     let mut model = Model::new(&device, &network(), &Init::default()).expect("a model");
     let before = model.weights();
     let gpu = gpu(&device).expect("a GPU");
-    // The other thread waits for the first log point, so that the training is under way.
+    // The other thread waits for the first log point, so that training is under way.
     let (started, start) = std::sync::mpsc::channel();
     let killer = std::thread::spawn(move || {
         start.recv().expect("the first log point");
         gpu.destroy();
     });
     let result = model.fit_with(&X, &Y, &Fit::new().epochs(50_000_000).log_every(1000), |_| {
-        // Fails once the other thread has ended.
+        // Sending fails once the other thread has ended.
         let _ = started.send(());
     });
     killer.join().expect("the other thread");
     let error = result.expect_err("the device is lost");
     check_message(&error);
     assert!(matches!(error, Error::DeviceLost { .. } | Error::Panicked { .. }), "{error}");
-    // From then on it is the same error for ever.
+    // From then on, every call returns the same error.
     assert_eq!(model.fit(&X, &Y, &Fit::new()).expect_err("the device is lost"), error);
     assert_eq!(model.weights(), before);
 }
 
-/// Trainings at once, on one device and on another.
+/// Simultaneous training runs, on the same device and on another one.
 #[test]
-fn two_at_once_do_not_disturb_each_other() {
+fn simultaneous_training_runs_do_not_affect_each_other() {
     let shared = device();
     let expected = train(&shared);
     std::thread::scope(|scope| {

@@ -1,7 +1,8 @@
-//! Models for other programs: what gcc makes of the C source predicts the same, and the files that other engines are given.
+//! Models for other programs: C source compiled with gcc predicts the same numbers, and models are exported for other
+//! engines.
 //!
-//! With `SHADERPROP_TESTS`, files and what they should predict stay in `exports` there, where tests/onnx (a Rust engine) and tests/exports.py
-//! (onnxruntime, PyTorch) are sent by tests/run.sh.
+//! With `SHADERPROP_TESTS` set, the files and their expected predictions stay in its folder `exports`. tests/run.sh
+//! passes that folder to tests/onnx (a Rust engine) and tests/exports.py (onnxruntime, PyTorch).
 
 mod common;
 
@@ -30,7 +31,7 @@ struct Row {
     categories: Vec<String>,
 }
 
-/// The rows of a table by these columns.
+/// The rows of a table, with these columns.
 fn rows(table: &Table, numbers: &[String], categories: &[String]) -> Vec<Row> {
     let place = |name: &String| table.names().iter().position(|own| own == name).expect("the column");
     let row = |row: usize| Row {
@@ -40,7 +41,7 @@ fn rows(table: &Table, numbers: &[String], categories: &[String]) -> Vec<Row> {
     (0..table.rows()).map(row).collect()
 }
 
-/// Saves a model for all programs, with rows, what it says of them, and how far others may be off.
+/// Saves a model in all formats, with rows, its predictions for them, and the allowed error of other programs.
 fn export(name: &str, model: &Model, rows: &[Row], inputs: &Matrix<'_>, expected: &[f64], bound: f64) {
     let save = Save::new().overwrite(true);
     for extension in ["onnx", "c", "safetensors", "npz"] {
@@ -49,7 +50,7 @@ fn export(name: &str, model: &Model, rows: &[Row], inputs: &Matrix<'_>, expected
     let columns = expected.len() / inputs.rows();
     let lists = |of: &dyn Fn(&Row) -> Value| -> Vec<Value> { rows.iter().map(of).collect() };
     let activations: Vec<&str> = model.network().layers().iter().map(|layer| layer.activation.name()).collect();
-    // What is not finite is null in JSON.
+    // Numbers that are not finite become null in JSON.
     let case = json!({
         "activations": activations,
         "inputs": (0..inputs.rows()).map(|row| inputs.row(row)).collect::<Vec<_>>(),
@@ -62,8 +63,8 @@ fn export(name: &str, model: &Model, rows: &[Row], inputs: &Matrix<'_>, expected
     fs::write(folder().join(format!("{name}.json")), case.to_string()).expect("a file");
 }
 
-/// Compiles the C source of that name with a program round it, and gives what it says of each row; nothing for one that it refuses, but
-/// the place of the column.
+/// Compiles the C source of that name, with a program around it. Returns its output for each row, or the position of
+/// the column because of which it refuses the row.
 fn run_c(name: &str, rows: &[Row], outputs: usize, kind: &str) -> Vec<Result<Vec<f64>, usize>> {
     let (numbers, categories) = (rows[0].numbers.len(), rows[0].categories.len());
     let read_categories = if categories == 0 {
@@ -115,7 +116,7 @@ int main(void) {{
     compile_and_run(name, &program, &text).lines().map(parse).collect()
 }
 
-/// Compiles that program in strict C99 without a warning, and gives what it prints.
+/// Compiles a program as strict C99 without a warning, and returns what it prints.
 fn compile_and_run(name: &str, program: &str, input: &str) -> String {
     let (source, binary) = (folder().join(format!("{name}-main.c")), folder().join(format!("{name}-main")));
     fs::write(&source, program).expect("a file");
@@ -142,14 +143,14 @@ fn agree(what: &str, got: &[f64], expected: &[f64], bound: f64) -> f64 {
     let mut worst = 0.0f64;
     for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
         let error = (got - expected).abs();
-        // A NaN is within nothing.
+        // A NaN is within no bound.
         assert!(error <= bound, "{what}: output {i}: {got}, expected {expected}");
         worst = worst.max(error);
     }
     worst
 }
 
-/// A table with columns, trained on all of its rows.
+/// A model trained on all rows of a table, and its inputs.
 fn trained(table: &Table, columns: &Columns, hidden: usize, loss: Loss, last: Activation) -> (Model, Matrix<'static>) {
     let fitted = Preprocessing::fit(table, columns).expect("it fits");
     let data = fitted.transform(table).expect("data");
@@ -157,7 +158,7 @@ fn trained(table: &Table, columns: &Columns, hidden: usize, loss: Loss, last: Ac
     let model = Model::new(&device(), &network, &Init::HeUniform { seed: 1 }).expect("a model");
     let mut model = model.with_preprocessing(fitted).expect("it fits");
     let fit = Fit::new().loss(loss).optimizer(Optimizer::adam()).learning_rate(0.003).batch_size(64).epochs(30);
-    model.fit(&data.inputs, &data.targets, &fit).expect("a training");
+    model.fit(&data.inputs, &data.targets, &fit).expect("a training run");
     (model, data.inputs)
 }
 
@@ -173,13 +174,13 @@ fn example(path: &str, csv: &Csv) -> Table {
     Table::read_csv(format!("{}/examples/{path}", env!("CARGO_MANIFEST_DIR")), csv).expect("a table")
 }
 
-/// Names of the columns but these.
+/// The names of the columns except these.
 fn columns(table: &Table, without: &[&str]) -> Vec<String> {
     table.names().iter().filter(|name| !without.contains(&name.as_str())).cloned().collect()
 }
 
 #[test]
-fn digits_are_the_same_in_c() {
+fn digits_are_predicted_the_same_in_c() {
     let table = example("digits/digits.csv.gz", &Csv::new().header(false));
     let (model, inputs) = trained(
         &table,
@@ -197,7 +198,7 @@ fn digits_are_the_same_in_c() {
 }
 
 #[test]
-fn a_table_with_words_and_holes_is_the_same_in_c() {
+fn a_table_with_text_and_missing_values_is_predicted_the_same_in_c() {
     let table = example("table/coffee.csv", &Csv::new());
     let columns = Columns::classes("grade").drop(["lot"]).missing(Missing::Median);
     let (model, inputs) = trained(&table, &columns, 32, Loss::CategoricalCrossEntropy, Activation::Softmax);
@@ -212,7 +213,7 @@ fn a_table_with_words_and_holes_is_the_same_in_c() {
     export("coffee", &model, &rows, &inputs, &expected, 1e-5);
     let got: Vec<f64> = run_c("coffee", &rows, 3, "float").into_iter().flat_map(|row| row.expect("taken")).collect();
     println!("coffee in C: {:e}", agree("coffee", &got, &expected, 1e-5));
-    // A missing value by each of its names, and an empty string.
+    // Each name of a missing value gives the same result as an empty string.
     for missing in ["NA", "n/a", "NaN", "Null", "NONE", "?", "(null)"] {
         let mut row = rows[0].clone();
         row.categories[0] = missing.into();
@@ -223,9 +224,10 @@ fn a_table_with_words_and_holes_is_the_same_in_c() {
     }
 }
 
-/// A number to predict, in its units; missing values that are refused; words that C, its comments or its trigraphs would stumble over.
+/// A predicted number in its own unit, missing values that are refused, and text that could break C strings, comments
+/// or trigraphs.
 #[test]
-fn awkward_tables_are_the_same_in_c() {
+fn awkward_tables_are_predicted_the_same_in_c() {
     let words = ["a\"b", "back\\slash", "what??/", "*/ int x;", "é", "new\nline", "007", "Zürich"];
     let mut text = String::from("time,\"kind */ ??/\",price\n");
     for i in 0..64 {
@@ -238,10 +240,10 @@ fn awkward_tables_are_the_same_in_c() {
     let rows = rows(&table, &["time".to_owned()], &["kind */ ??/".to_owned()]);
     let expected = probabilities(&model, &table);
     assert!(expected.iter().all(|price| *price > 5e5), "in units of the price");
-    // Of the price's deviation, which is some thousands.
+    // Relative to the standard deviation of the price, a few thousand.
     let bound = 1e-5 * 4000.0;
     export("awkward", &model, &rows, &inputs, &expected, bound);
-    // A line of input for a cell: those with a line break in them stay out.
+    // The program reads one line per cell, so cells with a line break are left out.
     let plain: Vec<usize> = (0..rows.len()).filter(|i| !rows[*i].categories[0].contains('\n')).collect();
     let given: Vec<Row> = plain.iter().map(|i| rows[*i].clone()).collect();
     let got: Vec<f64> = run_c("awkward", &given, 1, "double").into_iter().flat_map(|row| row.expect("taken")).collect();
@@ -261,7 +263,7 @@ fn awkward_tables_are_the_same_in_c() {
     assert_eq!(places, [Err(1), Err(1), Err(1), Err(2), Err(2), Err(2)]);
     assert!(run_c("awkward", &[with(1.7e9, "unseen")], 1, "double")[0].is_ok());
 
-    // A number that an f32 holds, but not once it is scaled.
+    // A number that fits in an f32, but not once it is scaled.
     let text: String = (0..20).map(|i| format!("{}e-6,{i}\n", i * i)).collect();
     let table = Table::from_csv(format!("x,y\n{text}").as_bytes(), &Csv::new()).expect("a table");
     let (model, inputs) = trained(&table, &Columns::number("y"), 4, Loss::MeanSquaredError, Activation::Identity);
@@ -274,7 +276,7 @@ fn awkward_tables_are_the_same_in_c() {
     assert!(got[0] == Err(1) && got[1].is_ok(), "{got:?}");
 }
 
-/// Every activation, without preprocessing, far from zero too.
+/// Every activation, without preprocessing, also far from zero.
 #[test]
 fn every_activation_is_the_same_in_c() {
     let hidden: Vec<Activation> = Activation::ALL.to_vec();
@@ -289,7 +291,7 @@ fn every_activation_is_the_same_in_c() {
         let values: Vec<f32> = numbers(9, 300).iter().enumerate().map(|(i, x)| x * [0.5, 3.0, 40.0][i % 3]).collect();
         let inputs = Matrix::new(100, 3, values).expect("inputs");
         let expected: Vec<f64> = model.predict(&inputs).expect("predictions").values().iter().map(|y| f64::from(*y)).collect();
-        // Of numbers as large as these.
+        // Relative to the largest output.
         let bound = 1e-5 * expected.iter().fold(1.0f64, |size, y| size.max(y.abs()));
         export(&name, &model, &[], &inputs, &expected, bound);
         let program = format!(
@@ -308,7 +310,7 @@ fn every_activation_is_the_same_in_c() {
         let got: Vec<f64> = printed.split_whitespace().map(|word| word.parse().expect("a number")).collect();
         println!("{name} in C: {:e}", agree(&name, &got, &expected, bound));
     }
-    // Each alone, to the last digits.
+    // Each activation alone, to the last digits.
     let mut cases = Cases::new();
     for activation in &hidden {
         let network = Network::new(1).dense(1, activation.clone());
@@ -333,7 +335,7 @@ fn every_activation_is_the_same_in_c() {
         for (x, y) in xs.iter().zip(printed.lines()) {
             cases.case([by("activation", activation.name())], format!("{}({x})", activation.name()), || {
                 let (y, expected): (f64, f64) = (y.parse().expect("a number"), activation.value(f64::from(*x)));
-                // An f32's rounding, of numbers that an f32 tells from 0.
+                // f32 rounding, plus an absolute error for values close to 0.
                 assert!((y - expected).abs() <= 4e-6 * expected.abs() + 1e-7, "{y}, expected {expected}");
             });
         }
@@ -342,7 +344,7 @@ fn every_activation_is_the_same_in_c() {
 }
 
 #[test]
-fn names_become_words_of_c() {
+fn names_become_c_identifiers() {
     let model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Sigmoid), &Init::default()).expect("a model");
     for (file, function) in [("8 digits-é.c", "model_8_digits___predict"), ("A b.c", "A_b_predict")] {
         let path = folder().join(file);

@@ -1,4 +1,5 @@
-//! Models as files: what is saved comes back, others can read it, and nothing is lost where something cannot be written.
+//! Models as files: a saved model loads unchanged, other programs can read it, and nothing is lost if a file cannot be
+//! written.
 
 mod common;
 
@@ -19,7 +20,7 @@ fn folder(name: &str) -> PathBuf {
     common::folder(&format!("files-{name}"))
 }
 
-/// The names of what is in a folder, hidden or not.
+/// The names of all entries of a folder, including hidden ones.
 fn listed(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     let mut names: Vec<String> =
@@ -28,7 +29,7 @@ fn listed(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A network with all that can be said of one.
+/// A network with every property that a file describes.
 fn network() -> Network {
     Network::new(5)
         .dropout(0.1)
@@ -42,7 +43,7 @@ fn network() -> Network {
 
 const PEOPLE: &str = "name,age,city,height,buys\nann,30,Rome,1.5,yes\nbob,,Oslo,1.7,no\ncid,50,Rome,NA,no\ndan,40,?,1.9,yes\n";
 
-/// A model that was trained, with preprocessing.
+/// A trained model with preprocessing.
 fn model(device: &Device) -> (Model, Table) {
     let table = Table::from_csv(PEOPLE.as_bytes(), &Csv::new()).expect("a table");
     let columns = Columns::classes("buys").drop(["name"]).missing(Missing::Median);
@@ -51,12 +52,12 @@ fn model(device: &Device) -> (Model, Table) {
     let model = Model::new(device, &network(), &Init::GlorotUniform { seed: 3 }).expect("a model");
     let mut model = model.with_preprocessing(fitted).expect("it fits");
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).epochs(20);
-    model.fit(&data.inputs, &data.targets, &fit).expect("a training");
+    model.fit(&data.inputs, &data.targets, &fit).expect("a training run");
     (model, table)
 }
 
 #[test]
-fn what_is_saved_comes_back() {
+fn a_saved_model_loads_unchanged() {
     let folder = folder("round");
     for device in [device(), Device::cpu()] {
         let (model, table) = model(&device);
@@ -73,7 +74,7 @@ fn what_is_saved_comes_back() {
             if *device.info() != *Device::cpu().info() {
                 assert_eq!(loaded.predict_table(&table).expect("predictions"), model.predict_table(&table).expect("predictions"));
             }
-            // The same model makes the same bytes.
+            // Saving the same model again gives the same bytes.
             let first = fs::read(&path).expect("a file");
             model.save(&path, &Save::new().overwrite(true)).expect("it is saved again");
             assert_eq!(fs::read(&path).expect("a file"), first, "{name}");
@@ -86,9 +87,9 @@ fn what_is_saved_comes_back() {
     assert_eq!(listed(&folder), ["model.npz", "model.safetensors"]);
 }
 
-/// The format's own library finds what PyTorch would: the names, and weights of shape (out, in).
+/// The safetensors library reads what PyTorch would: the names, and weights of shape (out, in).
 #[test]
-fn safetensors_are_what_their_library_reads() {
+fn the_safetensors_library_reads_saved_models() {
     let path = folder("library").join("model.safetensors");
     let (model, _) = model(&Device::cpu());
     model.save(&path, &Save::new()).expect("it is saved");
@@ -115,9 +116,9 @@ fn safetensors_are_what_their_library_reads() {
     }
 }
 
-/// What other programs write: tensors alone, in any order.
+/// Files of other programs contain only tensors, in any order.
 #[test]
-fn weights_of_others_are_taken() {
+fn weights_of_other_programs_are_loaded() {
     let folder = folder("others");
     let network = Network::new(3).dense(2, Activation::Relu);
     let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model");
@@ -137,7 +138,7 @@ fn weights_of_others_are_taken() {
     let turned: Vec<f32> = (0..6).map(|i| weight[i % 2 * 3 + i / 2]).collect();
     assert_eq!(model.weight("layers.0.weight").expect("the weight").values, turned);
     assert_eq!(model.weight("layers.0.bias").expect("the bias").values, bias);
-    // It says nothing of a network.
+    // The file does not describe a network.
     refused(Model::load(&Device::cpu(), &path, &Load::new()), &["torch.safetensors", "Model::load_weights"]);
 
     let before = model.weights();
@@ -158,16 +159,17 @@ fn weights_of_others_are_taken() {
     let path = write("nan.safetensors", &[("layers.0.weight", &[2, 3], &weight), ("layers.0.bias", &[2], &nan)]);
     refused(model.load_weights(&path, &Load::new()), &["layers.0.bias", "NaN"]);
     assert_eq!(model.weights(), before, "a refused file changes nothing");
-    model.load_weights(&path, &Load::new().allow_non_finite(true)).expect("it was asked for");
+    model.load_weights(&path, &Load::new().allow_non_finite(true)).expect("non-finite numbers are allowed");
     assert!(model.weight("layers.0.bias").expect("the bias").values[0].is_nan());
     refused(model.save(folder.join("nan.npz"), &Save::new()), &["layers.0.bias", "NaN"]);
-    model.save(folder.join("nan.npz"), &Save::new().allow_non_finite(true)).expect("it was asked for");
+    model.save(folder.join("nan.npz"), &Save::new().allow_non_finite(true)).expect("non-finite numbers are allowed");
     refused(Model::load(&Device::cpu(), folder.join("nan.npz"), &Load::new()), &["NaN"]);
 }
 
-/// What `numpy.savez` writes has no description; and what is written here lies where NumPy can map it: from a multiple of 64 bytes of its entry on.
+/// Archives of `numpy.savez` have no description. In archives written here, an array's data begins at a multiple of 64
+/// bytes from the start of its entry, where NumPy can map it.
 #[test]
-fn archives_of_others_are_taken() {
+fn archives_of_other_programs_are_loaded() {
     let folder = folder("archives");
     let network = Network::new(3).dense(2, Activation::Relu);
     let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model");
@@ -189,7 +191,7 @@ fn archives_of_others_are_taken() {
     assert_eq!(model.weight("layers.0.weight").expect("the weight").values, weight);
     assert_eq!(model.weight("layers.0.bias").expect("the bias").values, bias);
 
-    // Of the same length, but a shape that other networks have.
+    // The right number of elements, but the shape of a different network.
     let path = folder.join("turned.npz");
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, data) in [("layers.0.weight.npy", npy("(2, 3)", &weight)), ("layers.0.bias.npy", npy("(2,)", &bias))] {
@@ -212,9 +214,10 @@ fn archives_of_others_are_taken() {
     }
 }
 
-/// A description may have 1,048,576 bytes, and not one more: what is saved is never refused when it is read.
+/// A description may have 1,048,576 bytes. A longer one is refused when a model is saved, so no saved model is refused
+/// when it is loaded.
 #[test]
-fn the_longest_description_is_read() {
+fn the_longest_description_is_loaded() {
     let folder = folder("longest");
     let mut model = Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Relu), &Init::Zeros).expect("a model");
     let described = |path: &Path| match path.extension().is_some_and(|ending| ending == "npz") {
@@ -243,7 +246,7 @@ fn the_longest_description_is_read() {
 }
 
 #[test]
-fn activations_of_ones_own_are_given_to_load() {
+fn custom_activations_are_passed_to_load() {
     let softsign = || {
         Activation::custom(
             "softsign",
@@ -263,10 +266,10 @@ fn activations_of_ones_own_are_given_to_load() {
         let loaded = Model::load(&Device::cpu(), &path, &Load::new().custom(softsign())).expect("it loads");
         let x = [[0.3, -2.0]];
         assert_eq!(loaded.predict(&x).expect("a prediction"), model.predict(&x).expect("a prediction"));
-        assert!(!String::from_utf8_lossy(&fs::read(&path).expect("a file")).contains("abs("), "WGSL in a file");
+        assert!(!String::from_utf8_lossy(&fs::read(&path).expect("a file")).contains("abs("), "the file contains WGSL");
     }
     for name in ["model.onnx", "model.c"] {
-        let error = model.save(folder.join(name), &Save::new()).expect_err("no words for it");
+        let error = model.save(folder.join(name), &Save::new()).expect_err("the format cannot express it");
         assert!(matches!(error, Error::Export { .. }), "{error}");
         refused::<()>(Err(error), &["softsign"]);
     }
@@ -274,7 +277,7 @@ fn activations_of_ones_own_are_given_to_load() {
 }
 
 #[test]
-fn nothing_is_overwritten_nor_half_written() {
+fn nothing_is_overwritten_or_half_written() {
     let folder = folder("place");
     let model = Model::new(&Device::cpu(), &Network::new(2).dense(1, Activation::Sigmoid), &Init::default()).expect("a model");
     for name in ["a.safetensors", "a.npz", "a.onnx", "a.c"] {
@@ -287,9 +290,9 @@ fn nothing_is_overwritten_nor_half_written() {
         assert_eq!(fs::read(&path).expect("the file"), b"precious");
         Save::new().overwrite(true).check(&path).expect("a place");
         assert_eq!(fs::read(&path).expect("the file"), b"precious");
-        model.save(&path, &Save::new().overwrite(true)).expect("it is asked for");
+        model.save(&path, &Save::new().overwrite(true)).expect("overwriting is allowed");
         assert_ne!(fs::read(&path).expect("the file"), b"precious");
-        fs::remove_file(&path).expect("it goes");
+        fs::remove_file(&path).expect("the file is removed");
         Save::new().check(&path).expect("a place");
         assert!(!path.exists());
     }
@@ -306,22 +309,22 @@ fn nothing_is_overwritten_nor_half_written() {
             }
         }
     }
-    // A device is no place for a file, and not replaced by one.
+    // A device file is refused, and not replaced by a regular one.
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("/dev/null", folder.join("null.npz")).expect("a link");
         refused(model.save(folder.join("null.npz"), &Save::new().overwrite(true)), &["no plain file"]);
-        // What a link points to is replaced, the link stays, and so do the file's permissions.
+        // The target of a link is replaced. The link and the permissions of the file stay.
         use std::os::unix::fs::PermissionsExt;
         let (real, link) = (folder.join("real.npz"), folder.join("link.npz"));
         fs::write(&real, "old").expect("a file");
         fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).expect("permissions");
         std::os::unix::fs::symlink(&real, &link).expect("a link");
-        model.save(&link, &Save::new().overwrite(true)).expect("it is asked for");
+        model.save(&link, &Save::new().overwrite(true)).expect("overwriting is allowed");
         assert!(link.is_symlink() && fs::read(&real).expect("the file").starts_with(b"PK"));
         assert_eq!(fs::metadata(&real).expect("the file").permissions().mode() & 0o777, 0o640);
     }
-    // A folder that forbids it, which a program with all rights is not forbidden.
+    // A folder without write permission. A privileged process can write to it anyway.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -340,7 +343,7 @@ fn nothing_is_overwritten_nor_half_written() {
     assert!(listed(&folder).iter().all(|name| !name.starts_with('.')), "{:?}", listed(&folder));
 }
 
-/// What could not be read again, or is no word of the format, is refused before it is written.
+/// What could not be loaded again, or cannot be expressed in a format, is refused before anything is written.
 #[test]
 fn what_a_format_cannot_hold_is_refused() {
     let folder = folder("cannot");
@@ -350,7 +353,7 @@ fn what_a_format_cannot_hold_is_refused() {
         let network = Network::new(inputs(&fitted)).dense(1, Activation::Identity);
         Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model").with_preprocessing(fitted).expect("it fits")
     };
-    // A description beyond 1 MiB: 600 categories of 2,000 letters.
+    // A description of more than 1 MiB: 600 categories of 2,000 letters.
     let long: String = (0..600).map(|i| format!("{}{i},{i}\n", "x".repeat(2000))).collect();
     let long = with(format!("word,y\n{long}"), Preprocessing::inputs);
     for name in ["long.safetensors", "long.npz"] {
@@ -358,22 +361,22 @@ fn what_a_format_cannot_hold_is_refused() {
         assert!(matches!(error, Error::Export { .. }), "{error}");
         refused::<()>(Err(error), &["bytes, but at most 1048576 are allowed"]);
     }
-    // A word in which a string of C would end.
+    // A category with a NUL, which would end a C string.
     let nul = with("word,y\na\0b,1\na\0c,2\n".into(), Preprocessing::inputs);
     refused(nul.save(folder.join("nul.c"), &Save::new()), &["category", "string of C"]);
-    nul.save(folder.join("nul.safetensors"), &Save::new()).expect("it has no trouble with it");
-    // No number of C.
+    nul.save(folder.join("nul.safetensors"), &Save::new()).expect("safetensors can hold it");
+    // C has no literal for numbers that are not finite.
     let mut infinite =
         Model::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), &Init::Zeros).expect("a model");
     let fit = Fit::new().on_non_finite(shaderprop::OnNonFinite::Continue).learning_rate(1e30).epochs(9);
-    infinite.fit(&[[1.0]], &[[1.0]], &fit).expect("it goes on");
+    infinite.fit(&[[1.0]], &[[1.0]], &fit).expect("training continues");
     refused(infinite.save(folder.join("infinite.c"), &Save::new().allow_non_finite(true)), &["not finite"]);
     assert_eq!(listed(&folder), ["nul.safetensors"]);
 }
 
-/// As many layers as a file may have come back, and one more is refused before it is written.
+/// A model with as many tensors as a file may have loads again. One more layer is refused before it is written.
 #[test]
-fn the_most_tensors_are_read() {
+fn the_largest_number_of_tensors_is_loaded() {
     let folder = folder("most");
     let model = |layers: usize| {
         let network = (0..layers).fold(Network::new(1), |network, _| network.dense(1, Activation::Tanh));
@@ -389,25 +392,25 @@ fn the_most_tensors_are_read() {
     }
 }
 
-/// Finite as an f64 is not enough: on a device, and in most files, it would be infinite.
+/// Being finite as an f64 is not enough: on a device, and in most files, the number would be infinite.
 #[test]
-fn numbers_beyond_f32_are_not_finite() {
+fn numbers_beyond_f32_count_as_not_finite() {
     let path = folder("beyond").join("model.checkpoint");
     let network = Network::new(1).dense(1, Activation::Identity);
     let mut model = Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model");
     let fit = Fit::new().on_non_finite(shaderprop::OnNonFinite::Continue).learning_rate(1e30).epochs(2);
-    model.fit(&[[1.0]], &[[1.0]], &fit.checkpoint(Checkpoint::new(&path))).expect("it goes on");
+    model.fit(&[[1.0]], &[[1.0]], &fit.checkpoint(Checkpoint::new(&path))).expect("training continues");
     let finite = fs::read(&path).expect("a file").windows(8).any(|part| part.starts_with(b"\"F64\""));
-    assert!(finite, "the CPU's numbers are f64");
+    assert!(finite, "the CPU engine's numbers are f64");
     refused(Model::load(&Device::cpu(), &path, &Load::new()), &["layers.0", "finite"]);
-    Model::load(&Device::cpu(), &path, &Load::new().allow_non_finite(true)).expect("it was asked for");
+    Model::load(&Device::cpu(), &path, &Load::new().allow_non_finite(true)).expect("non-finite numbers are allowed");
 }
 
-/// A pipe is not waited for.
+/// Reading and writing never wait for a pipe.
 #[cfg(unix)]
 #[test]
-fn a_pipe_is_no_file() {
-    // Nor one that has the name of a partial file.
+fn a_pipe_is_not_a_file() {
+    // Not even for one with the name of a partial file.
     let place = folder("partial-pipe").join("model.npz");
     let name = format!(".shaderprop-{:08x}-1-0.partial", crc32fast::hash(b"model.npz"));
     assert!(Command::new("mkfifo").arg(place.with_file_name(name)).status().expect("mkfifo").success());
@@ -418,10 +421,10 @@ fn a_pipe_is_no_file() {
     refused(Model::load(&Device::cpu(), pipe.with_file_name("none"), &Load::new()), &["none"]);
 }
 
-/// A device without room: what was there stays, and nothing else is left.
+/// On a full disk, the existing file stays, and nothing else is left.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_leaves_what_was_there() {
+fn a_full_disk_keeps_the_existing_file() {
     let folder = folder("full");
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(&folder).status();
     if !mounted.is_ok_and(|status| status.success()) {
@@ -448,11 +451,12 @@ fn a_full_disk_leaves_what_was_there() {
     assert_eq!(left, ["model.safetensors"]);
 }
 
-/// Lengths of 64 bits are for entries that need them: others are read by what knows no ZIP64, which its version 4.5 is.
+/// 64-bit lengths (ZIP64, version 4.5 of the format) are used only for entries that need them, so that readers without
+/// ZIP64 can read the others.
 #[test]
-fn archives_have_no_longer_lengths_than_they_need() {
+fn archives_use_zip64_only_where_needed() {
     let path = folder("zip64").join("model.npz");
-    // Weights of 5 MiB, without a byte that might be taken for an entry.
+    // 5 MiB of zeros, in which nothing can be mistaken for an entry.
     let network = Network::new(1300).dense(1024, Activation::Relu);
     let model = Model::new(&Device::cpu(), &network, &Init::Zeros).expect("a model");
     model.save(&path, &Save::new()).expect("it is saved");
@@ -463,9 +467,9 @@ fn archives_have_no_longer_lengths_than_they_need() {
     assert!(needed.iter().all(|version| *version < 45), "{needed:?}");
 }
 
-/// What a killed run leaves is removed at the next start, and what a running one writes is not.
+/// A partial file of a killed run is removed at the next start. One that a running process is writing is not.
 #[test]
-fn leftovers_are_removed() {
+fn partial_files_of_killed_runs_are_removed() {
     let folder = folder("leftovers");
     let path = folder.join("model.safetensors");
     let prefix = format!(".shaderprop-{:08x}-", crc32fast::hash(b"model.safetensors"));
@@ -482,13 +486,13 @@ fn leftovers_are_removed() {
     let network = Network::new(2).dense(1, Activation::Sigmoid);
     let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
     let fit = Fit::new().checkpoint(Checkpoint::new(&path));
-    model.fit(&[[0.0, 1.0]], &[[1.0]], &fit).expect("a training");
+    model.fit(&[[0.0, 1.0]], &[[1.0]], &fit).expect("a training run");
     assert!(!running.exists() && other.exists() && path.exists());
 }
 
-/// Two that write one file at once: each is whole, and one is last.
+/// Several writers save to one file at once: the file is always complete, and one of them is last.
 #[test]
-fn writers_at_once_do_not_mix() {
+fn simultaneous_writers_do_not_mix() {
     let path = folder("at-once").join("model.safetensors");
     let network = Network::new(8).dense(500, Activation::Sigmoid);
     let models: Vec<Model> =
@@ -506,7 +510,7 @@ fn writers_at_once_do_not_mix() {
     let loaded = Model::load(&Device::cpu(), &path, &Load::new()).expect("it loads");
     assert!(models.iter().any(|model| model.weights() == loaded.weights()));
     assert_eq!(listed(path.parent().expect("the folder")), ["model.safetensors"]);
-    // Without overwriting one of them is first.
+    // Without overwriting, only the first one succeeds.
     let other = path.with_file_name("first.safetensors");
     let saved: usize = std::thread::scope(|scope| {
         let writers: Vec<_> = models.iter().map(|model| scope.spawn(|| model.save(&other, &Save::new()).is_ok())).collect();
@@ -515,9 +519,9 @@ fn writers_at_once_do_not_mix() {
     assert_eq!(saved, 1);
 }
 
-/// Numbers in the description come back to the last bit.
+/// Numbers in the description are restored to the last bit.
 #[test]
-fn a_regression_comes_back_in_its_units() {
+fn a_loaded_regression_predicts_in_its_units() {
     let path = folder("regression").join("model.npz");
     let rows: String = (0..30).map(|i| format!("{},{}\n", 0.1 * f64::from(i), 1e-7 + f64::from(i * i) / 3.0)).collect();
     let table = Table::from_csv(format!("x,y\n{rows}").as_bytes(), &Csv::new()).expect("a table");

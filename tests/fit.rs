@@ -1,4 +1,4 @@
-//! Training as others do it: the same numbers as PyTorch, scikit-learn and Keras from the same starts.
+//! Training gives the same numbers as PyTorch, scikit-learn and Keras from the same initial weights.
 
 mod common;
 
@@ -30,7 +30,7 @@ fn matrix(value: &Value) -> Matrix<'static> {
 }
 
 fn text(value: &Value) -> &str {
-    value.as_str().expect("a text")
+    value.as_str().expect("a string")
 }
 
 fn number(value: &Value) -> f64 {
@@ -101,10 +101,10 @@ fn network(case: &Value, inputs: usize) -> Network {
     })
 }
 
-/// PyTorch's twenty steps: every parameter within 1e-4, relative, or 1e-6, every tensor's change within 1e-3 of its norm; and
-/// the reference within the rounding to f32.
+/// Twenty steps of PyTorch: every parameter is within 1e-4, relative, or 1e-6, and the change of every tensor within
+/// 1e-3 of its norm. The reference agrees to within the rounding to f32.
 #[test]
-fn twenty_steps_are_pytorchs() {
+fn twenty_steps_match_pytorch() {
     let cases = fixture("torch_fit");
     let cases = cases["cases"].as_array().expect("cases");
     assert!(cases.len() >= 24);
@@ -163,12 +163,13 @@ fn twenty_steps_are_pytorchs() {
             }
         }
     }
-    // All but those that clip gradients.
+    // The fused engine trains all of them, except those with gradient clipping.
     let clipped = cases.iter().filter(|case| !case["clip_norm"].is_null()).count();
     assert_eq!(fused, cases.len() - clipped);
 }
 
-/// The start of the fixtures that are made by a formula: element k of a layer's weight, counted row by row; biases zero.
+/// The initial weights of fixtures that compute them by a formula, from the index k of an element in its layer's
+/// weight, counted row by row. Biases are zero.
 fn formula_start(network: &Network) -> Init {
     let mut tensors = Model::new(&Device::cpu(), network, &Init::Zeros).expect("a model").weights();
     for (i, tensor) in tensors.iter_mut().enumerate().filter(|(_, tensor)| tensor.shape.len() == 2) {
@@ -179,9 +180,10 @@ fn formula_start(network: &Network) -> Init {
     Init::Values(tensors)
 }
 
-/// scikit-learn's MLPClassifier on the digits, from the same start: its loss curve within 1e-3. (Its Adam has ε elsewhere.)
+/// scikit-learn's MLPClassifier on the digits, from the same initial weights: the loss curve agrees within 1e-3. (Its
+/// Adam adds ε at a different place.)
 #[test]
-fn digits_are_learned_as_by_scikit_learn() {
+fn digits_match_scikit_learn() {
     let expected = fixture("sklearn_digits");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz");
     let table = Table::read_csv(path, &Csv::new().header(false)).expect("the digits");
@@ -196,7 +198,7 @@ fn digits_are_learned_as_by_scikit_learn() {
     {
         let mut model = Model::new(&device, &network, &formula_start(&network)).expect("a model");
         let fit = fit.clone().engine(engine);
-        let history = model.fit(&inputs, &data.targets, &fit.epochs(count(&expected["epochs"]))).expect("a training");
+        let history = model.fit(&inputs, &data.targets, &fit.epochs(count(&expected["epochs"]))).expect("a training run");
         for (epoch, (got, expected)) in history.loss.iter().zip(f64s(&expected["loss"])).enumerate() {
             assert!((got - expected).abs() <= 1e-3 * expected, "epoch {}: {got}, scikit-learn {expected}", epoch + 1);
         }
@@ -205,9 +207,10 @@ fn digits_are_learned_as_by_scikit_learn() {
     }
 }
 
-/// Keras's `fit` on two models, batches of 32 with a last one of 22: every epoch's loss, and the weights at the end.
+/// Keras's `fit` on two models, with batches of 32 and a last one of 22: the loss of every epoch, and the final
+/// weights.
 #[test]
-fn two_models_are_fitted_as_by_keras() {
+fn two_models_match_keras() {
     let expected = fixture("keras_fit");
     let rows = 150;
     let element = |r: usize, c: usize| (((r * 31 + c * 17 + r * c * 7) % 101) as f64 / 101.0 - 0.5) as f32;
@@ -241,7 +244,7 @@ fn two_models_are_fitted_as_by_keras() {
             let name = format!("{} on {}, {engine:?}", text(&expected["name"]), device.info().name);
             let mut model = Model::new(&device, &network, &formula_start(&network)).expect("a model");
             let start = model.weights();
-            let history = model.fit(&inputs, &targets, &fit.clone().engine(engine)).expect("a training");
+            let history = model.fit(&inputs, &targets, &fit.clone().engine(engine)).expect("a training run");
             for (got, expected) in history.loss.iter().zip(f64s(&expected[loss])) {
                 assert!((got - expected).abs() <= bound * expected, "{name}: loss {got}, Keras {expected}");
             }

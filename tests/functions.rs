@@ -1,5 +1,6 @@
-//! Sigmoid, hyperbolic tangent and the exponential function as the shaders compute them, over all inputs there are: `SHADERPROP_LONG` takes each of
-//! the 2³² numbers, else it is about a million of them, from all over. The table that it prints is in docs/inside/reliability.md.
+//! Sigmoid, hyperbolic tangent and the exponential function, as the shaders compute them. `SHADERPROP_LONG` tests all
+//! 2³² inputs; otherwise about a million are tested, spread over all of them. The table that this test prints is in
+//! docs/inside/reliability.md.
 
 mod common;
 
@@ -9,10 +10,11 @@ use common::{ULP, device, run};
 use shaderprop::Activation;
 use shaderprop::internals::{Limits, Plan, gpu};
 
-/// The inputs of a dispatch.
+/// The number of inputs of a dispatch.
 const PIECE: usize = 1 << 22;
 
-/// What is not near any number: NaN of both kinds and signs, the infinities, the zeros, the ends of the normal and the subnormal numbers.
+/// Special values: NaN of both kinds and signs, the infinities, the zeros, and the largest and smallest normal and
+/// subnormal numbers.
 const SPECIALS: [u32; 16] = [
     0x7fc0_0000,
     0xffc0_0000,
@@ -35,33 +37,33 @@ const SPECIALS: [u32; 16] = [
 struct Function {
     activation: Activation,
     exact: fn(f64) -> f64,
-    /// How far off WGSL allows the value to be, for an input and the exact value.
+    /// The error that WGSL allows, for an input and the exact value.
     bound: fn(f64, f64) -> f64,
 }
 
-/// The largest errors yet, and where.
+/// The largest errors so far, and their inputs.
 #[derive(Clone, Copy, Debug, Default)]
 struct Largest {
     absolute: (f64, f32),
-    /// In units of the last place of the exact value, of values that are neither large nor small.
+    /// In units in the last place of the exact value, for values from 10⁻³ to 10³.
     last_place: (f64, f32),
 }
 
-/// The distance between neighbours of the f32 nearest to that.
+/// The distance between neighbouring f32s near a value.
 fn unit(value: f64) -> f64 {
     let exponent = value.abs().max(f64::from(f32::MIN_POSITIVE)).log2().floor() as i32;
     2f64.powi(exponent - 23)
 }
 
 fn functions() -> [Function; 3] {
-    // WGSL's exp is within 3 + 2 |x| units of the last place, and its division within 2.5.
+    // WGSL's exp is within 3 + 2 |x| units in the last place, and its division within 2.5.
     [
         Function {
             activation: Activation::Sigmoid,
             exact: |x| 1.0 / (1.0 + (-x).exp()),
             bound: |x, y| ULP * (y * (1.0 - y) * (3.0 + 2.0 * x.abs()) + 4.0 * y) + f64::from(f32::MIN_POSITIVE),
         },
-        // WGSL's own bound.
+        // The bound that WGSL itself states.
         Function { activation: Activation::Tanh, exact: f64::tanh, bound: |_, _| 1e-5 },
         Function {
             activation: Activation::custom("exp", "exp(x)", "y", f64::exp, |_, y| y),
@@ -71,16 +73,17 @@ fn functions() -> [Function; 3] {
     ]
 }
 
-/// Checks values of a function; gives what was wrong with the first that is.
+/// Checks values of a function. The error describes the first wrong one.
 fn check(function: &Function, inputs: &[f32], outputs: &[f32], largest: &mut Largest) -> Result<(), String> {
     for (x, got) in inputs.iter().zip(outputs) {
         let exact = (function.exact)(f64::from(*x));
         let rounded = exact as f32;
-        // A NaN for a NaN; what is infinite, or beyond all f32, is infinite; and nothing else is either.
+        // NaN gives NaN. A value that is infinite, or beyond the range of f32, gives an infinity. Nothing else gives
+        // either.
         let right = match (rounded.is_nan(), rounded.is_infinite()) {
             (true, _) => got.is_nan(),
             _ if *got == rounded => true,
-            // The last number before the end may become one or the other.
+            // Close to the end of the range, the largest numbers are right, too.
             (_, true) => exact.is_finite() && f64::from(*got) >= f64::from(f32::MAX) * (1.0 - 200.0 * ULP),
             _ => {
                 let error = (f64::from(*got) - exact).abs();
@@ -128,7 +131,8 @@ fn every_input_of_sigmoid_tanh_and_exp() {
         check(&function, &specials, &of_specials, &mut largest).unwrap_or_else(|wrong| panic!("{wrong}"));
         for (x, got) in specials.iter().zip(of_specials) {
             let (name, expected) = (function.activation.name(), (function.exact)(f64::from(*x)) as f32);
-            // There is one number that is right, but for the sign of 0; beside 0 a tangent is the driver's.
+            // Only one number is right, except for the sign of 0. For the tiniest inputs it may be off by one ULP,
+            // because tanh is the driver's.
             let beside = *x != 0.0 && x.abs() < 1.0;
             let right = if expected.is_nan() {
                 got.is_nan()

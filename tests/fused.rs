@@ -1,4 +1,4 @@
-//! The fused engine against the reference, tensor by tensor, in each way that lanes hold a network.
+//! The fused engine against the reference, tensor by tensor, with every way to distribute a network over lanes.
 
 mod common;
 
@@ -9,7 +9,7 @@ use shaderprop::{
     Schedule, Sweep, Tensor,
 };
 
-/// The device as it is, and without subgroups: there lanes tell each other what they computed by way of workgroup memory.
+/// The device as it is, and without subgroups. Without them, lanes exchange their results through workgroup memory.
 fn devices() -> [(&'static str, Device); 2] {
     let device = device();
     let limits = gpu(&device).expect("a GPU").plan_limits();
@@ -23,7 +23,7 @@ fn train(device: &Device, network: &Network, init: &Init, data: (&Matrix<'_>, &M
     (model, history)
 }
 
-/// Trains on the device by the fused engine and on the CPU engine, and compares every loss and every tensor's change.
+/// Trains with the fused engine and with the CPU engine, and compares every loss and the change of every tensor.
 fn agrees(what: &str, device: &Device, network: &Network, data: (&Matrix<'_>, &Matrix<'_>), fit: &Fit) {
     let init = Init::Uniform { seed: 3, low: -0.4, high: 0.8 };
     let start = Model::new(&Device::cpu(), network, &init).expect("a model").weights();
@@ -41,7 +41,7 @@ fn agrees(what: &str, device: &Device, network: &Network, data: (&Matrix<'_>, &M
         for kind in ["weight", "bias"] {
             let name = format!("layers.{l}.{kind}");
             let (start, got, expected) = (find(&start, &name), find(&model.weights(), &name), find(&expected.weights(), &name));
-            // Frozen, or of units that are off for all rows.
+            // Frozen, or all of its units are inactive for every row.
             if layer.frozen || start == expected {
                 assert_eq!(start, got, "{what}: {name} moved");
             } else {
@@ -80,14 +80,14 @@ fn every_activation_and_loss_in_one_lane() {
     cases.finish();
 }
 
-/// Batches with a shorter last one, shuffled; layers wider and narrower than the lanes.
+/// Shuffled batches, the last one shorter; layers wider and narrower than the number of lanes.
 #[test]
 fn every_activation_and_loss_in_many_lanes() {
     let mut cases = Cases::new();
     for (way, device) in devices() {
         for (i, activation) in all_activations().enumerate() {
             for (j, loss) in Loss::ALL.iter().enumerate() {
-                // Each pair on one shape, all shapes for some.
+                // Each pair has one shape, and all shapes are used.
                 let shape = [[5, 9, 3], [2, 17, 12], [9, 3, 2]][(i + j) % 3];
                 let keys = [
                     by("lanes", way),
@@ -100,13 +100,13 @@ fn every_activation_and_loss_in_many_lanes() {
                     let hidden = if *activation == Activation::Softmax { Activation::Sigmoid } else { activation.clone() };
                     let network = Network::new(shape[0]).dense(shape[1], hidden).dense(shape[2], activation.clone());
                     let (inputs, targets) = data(&network, *loss, 17);
-                    // A cross-entropy after an activation that is not its own has gradients like 1 / y.
+                    // A cross-entropy has gradients like 1 / y after any activation but its own.
                     let steep = match loss {
                         Loss::BinaryCrossEntropy => *activation != Activation::Sigmoid,
                         Loss::CategoricalCrossEntropy => *activation != Activation::Softmax,
                         _ => false,
                     };
-                    // And that of a sum is as many times larger than a mean's.
+                    // The gradient of a sum is larger than that of a mean by a factor of the number of terms.
                     let rate = if steep {
                         0.002
                     } else if *loss == Loss::SquaredError {
@@ -123,9 +123,10 @@ fn every_activation_and_loss_in_many_lanes() {
     cases.finish();
 }
 
-/// With decay, weights, a schedule, a warm-up, a frozen layer and a layer's own decay, alone and together.
+/// With weight decay, sample weights, a schedule, a warm-up, a frozen layer and a layer with its own decay, alone and
+/// together.
 #[test]
-fn every_optimizer_with_all_that_the_engine_takes() {
+fn every_optimizer_with_every_supported_setting() {
     let mut cases = Cases::new();
     for (way, device) in devices() {
         for optimizer in Optimizer::ALL {
@@ -150,12 +151,12 @@ fn every_optimizer_with_all_that_the_engine_takes() {
                     let (inputs, targets) = data(&network, loss, rows);
                     let mut fit =
                         Fit::new().loss(loss).optimizer(*optimizer).learning_rate(0.01).epochs(4).batch_size(4 + variant);
-                    // Variants 1 to 3 have all of them.
+                    // Variants 1 to 3 have all of the following settings.
                     if matches!(variant, 1..=4) {
                         fit = fit.weight_decay(0.05);
                     }
                     if matches!(variant, 1..=3 | 5) {
-                        // So small that their products with a gradient are nothing to an f32.
+                        // So small that their products with a gradient vanish in f32.
                         let scale = if variant == 5 { 1e-36 } else { 1.0 };
                         fit = fit.sample_weights(numbers(5, rows).iter().map(|weight| scale * weight.abs()).collect::<Vec<_>>());
                     }
@@ -182,7 +183,7 @@ fn shapes_from_one_unit_to_many() {
             (vec![1, 1], 3, 2),
             (vec![3, 1], 40, 40),
             (vec![2, 5], 33, 8),
-            // Nothing but the loss goes from lane to lane.
+            // Lanes exchange nothing but the loss.
             (vec![2, 40], 9, 4),
             (vec![7, 64, 1], 9, 4),
             (vec![33, 8, 8, 8], 6, 6),
@@ -208,9 +209,9 @@ fn shapes_from_one_unit_to_many() {
 const XOR: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 const XOR_TARGETS: [[f32; 1]; 4] = [[0.0], [1.0], [1.0], [0.0]];
 
-/// Behind a frozen layer no error goes back: its outputs are all that goes from lane to lane.
+/// No error is propagated back through a frozen layer: lanes exchange only its outputs.
 #[test]
-fn the_last_layer_alone_is_trained() {
+fn only_the_last_layer_is_trained() {
     for (way, device) in devices() {
         let network = Network::new(3).dense(40, Activation::Tanh).frozen().dense(20, Activation::Tanh);
         let (inputs, targets) = data(&network, Loss::MeanSquaredError, 11);
@@ -219,7 +220,7 @@ fn the_last_layer_alone_is_trained() {
     }
 }
 
-/// A way that lanes hold a network, with a device, a network, data and settings for it.
+/// A way to distribute a network over lanes, with a device, a network, data and settings for it.
 type Kind = (&'static str, Device, Network, (Matrix<'static>, Matrix<'static>), Fit);
 
 fn kinds() -> Vec<Kind> {
@@ -241,7 +242,7 @@ fn sweep_of(device: &Device, network: &Network, members: Vec<Member>) -> Sweep {
     Sweep::new(device, network, members).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Members of every kind: with rates, decays and ends of their own, and rows.
+/// Members of every kind: with their own learning rates, weight decays, numbers of epochs, and rows.
 fn members(count: u64, rows: usize, epochs: usize) -> Vec<Member> {
     let member = |seed: u64| {
         let member = Member::new(Init::Uniform { seed, low: -0.8, high: 0.9 });
@@ -256,9 +257,10 @@ fn members(count: u64, rows: usize, epochs: usize) -> Vec<Member> {
     (0..count).map(member).collect()
 }
 
-/// A member of a sweep has the bits of a sweep of itself alone, and where it has no end of its own those of a model.
+/// A member of a sweep has the same bits as in a sweep of its own, and, if it has no number of epochs of its own, as a
+/// model.
 #[test]
-fn a_member_of_a_sweep_is_the_network_trained_alone() {
+fn a_member_of_a_sweep_matches_the_network_trained_alone() {
     for (what, device, network, (inputs, targets), fit) in kinds() {
         let epochs = 11;
         let fit = fit.epochs(epochs);
@@ -281,9 +283,9 @@ fn a_member_of_a_sweep_is_the_network_trained_alone() {
     }
 }
 
-/// Where epochs are cut, and which networks share a dispatch or a buffer, changes no bit.
+/// Where epochs are split, and which networks share a dispatch or a buffer, changes no bits.
 #[test]
-fn cuts_change_no_bit() {
+fn splitting_changes_no_bits() {
     for (what, device, network, (inputs, targets), fit) in kinds() {
         let members = members(29, inputs.rows(), 12);
         let whole = {
@@ -294,7 +296,7 @@ fn cuts_change_no_bit() {
             assert_eq!(history.members[3].logged.len(), 2, "{what}: it ended after six epochs");
             (sweep, history)
         };
-        // In calls of their own.
+        // In separate calls.
         let mut sweep = sweep_of(&device, &network, members.clone());
         for epochs in [1, 4, 7] {
             sweep.fit(&inputs, &targets, &fit.clone().epochs(epochs)).unwrap_or_else(|error| panic!("{error}"));
@@ -302,11 +304,11 @@ fn cuts_change_no_bit() {
         let limits = gpu(&device).expect("a GPU").plan_limits();
         let products = if what == "workgroup memory" { Products::Plain } else { limits.products };
         for (how, limits) in [
-            // Less than a hundred bytes a network, or some two thousand.
+            // A network has less than a hundred bytes, or about two thousand.
             ("in pieces", Limits { binding: if what == "one lane" { 512 } else { 8 << 10 }, products, ..limits }),
-            // As few networks and epochs as go into a dispatch.
+            // As few networks and epochs per dispatch as possible.
             ("dispatch by dispatch", Limits { fused_dispatch: 1, products, ..limits }),
-            // On a device that takes one workgroup at a time: few rows of an order, few networks.
+            // On a device that allows a single workgroup per dispatch: few rows of an order, few networks.
             ("one workgroup", Limits { workgroups: 1, products, ..limits }),
         ] {
             let gpu = gpu(&device).expect("a GPU");
@@ -317,7 +319,8 @@ fn cuts_change_no_bit() {
             let buffers = gpu.command_buffers() - before;
             let least = match (how, what) {
                 ("dispatch by dispatch", _) => 12,
-                // A workgroup's 64 places are the orders of two epochs, and it trains all 29 networks, one, or four.
+                // The 64 places of one workgroup hold the row orders of two epochs. A workgroup trains all 29 networks,
+                // one of them, or four.
                 ("one workgroup", "one lane") => 1,
                 ("one workgroup", "subgroup") if matches!(products, Products::Rows { lanes: Some(_), .. }) => 6 * 29,
                 ("one workgroup", _) => 6 * 8,
@@ -335,7 +338,7 @@ fn cuts_change_no_bit() {
     }
 }
 
-/// More networks in one lane each than a dispatch has in a workgroup.
+/// More networks, each in one lane, than fit in a workgroup.
 #[test]
 fn workgroups_share_nothing() {
     let [(_, device), _] = devices();
@@ -352,7 +355,7 @@ fn workgroups_share_nothing() {
     assert_eq!(run(&device), run(&limited(&device, Limits { fused_dispatch: 1, ..limits })));
 }
 
-/// A member taken out goes on as it would have in the sweep: on the fused engine to the bit.
+/// A member taken out of a sweep continues as it would have in the sweep; on the fused engine, bit for bit.
 #[test]
 fn a_member_taken_out_continues() {
     for (what, device, network, (inputs, targets), fit) in kinds() {
@@ -369,9 +372,9 @@ fn a_member_taken_out_continues() {
     }
 }
 
-/// Two fits of a model are one, and a fit with many log points is one with none.
+/// Two calls of `fit` give the same bits as one, and so does a call with many log points.
 #[test]
-fn a_fused_run_continues_to_the_bit() {
+fn a_fused_run_continues_bit_for_bit() {
     let mut cases = Cases::new();
     for (what, device, network, (inputs, targets), fit) in kinds() {
         for optimizer in Optimizer::ALL {
@@ -391,7 +394,7 @@ fn a_fused_run_continues_to_the_bit() {
     cases.finish();
 }
 
-/// What the fused engine does not take, a sweep trains one by one, with the numbers of models.
+/// A sweep that the fused engine does not support trains its networks one by one, with the same results as models.
 #[test]
 fn a_sweep_that_is_not_fused_trains_models() {
     let network = Network::new(4).dense(10, Activation::Tanh).dropout(0.2).dense(3, Activation::Softmax);
@@ -411,11 +414,11 @@ fn a_sweep_that_is_not_fused_trains_models() {
         let ended = sweep.weights_of(3);
         let again = sweep.fit(&inputs, &targets, &fit.clone().epochs(2)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!((again.members[3].epochs, again.members[2].epochs), (3, 8));
-        assert_eq!((again.members[3].loss, sweep.weights_of(3)), (history.members[3].loss, ended), "it had ended");
+        assert_eq!((again.members[3].loss, sweep.weights_of(3)), (history.members[3].loss, ended), "the member had ended");
     }
 }
 
-/// The same sweep on both engines: by tolerance.
+/// The same sweep on both engines, within a tolerance.
 #[test]
 fn sweeps_agree_with_the_reference() {
     for (what, device, network, (inputs, targets), fit) in kinds() {
@@ -438,10 +441,10 @@ fn sweeps_agree_with_the_reference() {
 }
 
 #[test]
-fn a_member_that_diverges_is_flagged_and_disturbs_no_other() {
+fn a_member_that_diverges_is_flagged_and_affects_no_other() {
     for (what, device, network, (inputs, targets), fit) in kinds() {
         let network = match what {
-            // A sigmoid cannot leave the finite numbers.
+            // With sigmoids, all numbers would stay finite.
             "one lane" => Network::new(2).dense(2, Activation::Identity).dense(1, Activation::Identity),
             _ => network,
         };
@@ -510,7 +513,7 @@ fn bad_sweeps_are_refused() {
     assert!(refused(vec![start()], &fit.clone().learning_rate(-1.0)).starts_with("learning_rate"));
     let sweep = sweep_of(&device, &network, vec![start()]);
     assert_eq!(said(sweep.model(1).map(drop)), "the member of a sweep: expected an index from 0 to 0, got 1; change it");
-    // Buffers that do not hold even one network with its losses.
+    // Buffers too small for even one network with its losses.
     let limits = gpu(&device).expect("a GPU").plan_limits();
     let tiny = limited(&device, Limits { binding: 1 << 10, buffer: 1 << 10, ..limits });
     let mut sweep = sweep_of(&tiny, &network, vec![start(); 3]);
@@ -525,12 +528,13 @@ fn bad_sweeps_are_refused() {
     }
 }
 
-/// Members that ended go on from where they did, whatever the sweep did since.
+/// A member that has ended continues from its end, whatever the sweep has done since.
 #[test]
 fn a_member_that_has_ended_continues_from_its_end() {
     for (what, device, network, (inputs, targets), fit) in kinds() {
         let start = || Init::GlorotUniform { seed: 4 };
-        // Without an order that depends on the epochs before, what is reset differs from what begins anew in nothing.
+        // Without shuffling, the order of rows does not depend on earlier epochs, so a model that is reset trains like
+        // a new one.
         let adam = fit.clone().optimizer(Optimizer::adam()).learning_rate(0.01).engine(EngineChoice::Fused).shuffle(false);
         let cosine = adam.clone().schedule(Schedule::Cosine { epochs: 20, minimum: 0.0 });
         let momentum = adam.clone().optimizer(Optimizer::momentum(0.9));
@@ -543,7 +547,8 @@ fn a_member_that_has_ended_continues_from_its_end() {
             let mut alone = Model::new(&device, &network, &start()).expect("a model");
             alone.fit(&inputs, &targets, &adam.clone().epochs(5)).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(model.weights(), alone.weights(), "{what}");
-            // What the sweep's optimizer kept since is another's: it begins anew, as after a change of a model's own.
+            // The state that the sweep's optimizer has kept since belongs to other settings, so the member's optimizer
+            // starts afresh, as when a model's own optimizer is changed.
             let kept = std::ptr::eq(then, again) && !std::ptr::eq(then, &momentum);
             if !kept {
                 alone.reset_training();
@@ -555,12 +560,12 @@ fn a_member_that_has_ended_continues_from_its_end() {
     }
 }
 
-/// What early stopping, a divergence and a cancelled run leave, as on the staged engine.
+/// Early stopping, a divergence and a stop by the callback leave the same state as on the staged engine.
 #[test]
-fn stopping_leaves_what_it_leaves_on_the_staged_engine() {
+fn stopping_leaves_the_same_state_as_on_the_staged_engine() {
     for (what, device, network, (inputs, targets), _) in kinds() {
         let loss = if network.outputs() == 1 { Loss::SquaredError } else { Loss::CategoricalCrossEntropy };
-        // A rate at which the loss rises again after a while.
+        // At this learning rate, the loss rises again after a while.
         let fit =
             Fit::new().loss(loss).learning_rate(if network.outputs() == 1 { 20.0 } else { 12.0 }).epochs(200).shuffle(false);
         let stopping = fit.clone().early_stopping(shaderprop::EarlyStopping::patience(3));
@@ -575,12 +580,12 @@ fn stopping_leaves_what_it_leaves_on_the_staged_engine() {
             "{what}"
         );
         let best = history.best_epoch.expect("a best epoch");
-        assert!(best < history.loss.len(), "{what}: it went on after its best");
+        assert!(best < history.loss.len(), "{what}: the best epoch was the last one");
         let start = Model::new(&device, &network, &Init::GlorotUniform { seed: 1 }).expect("a model").weights();
         for ((start, got), expected) in start.iter().zip(fused.weights()).zip(staged.weights()) {
             change_agrees(what, start, &got, &expected);
         }
-        // Those of that epoch, to the bit.
+        // The weights are those of that epoch, bit for bit.
         let (alone, _) = run(&fit.clone().epochs(best), EngineChoice::Fused);
         assert_eq!(fused.weights(), alone.weights(), "{what}: the best weights");
 
@@ -611,9 +616,9 @@ fn stopping_leaves_what_it_leaves_on_the_staged_engine() {
     }
 }
 
-/// Rows that a member does not have do not reach it, whatever is in them; a row given twice counts twice.
+/// Rows that a member does not train on do not affect it, whatever they contain. A row given twice counts twice.
 #[test]
-fn rows_that_a_member_has_not_do_not_reach_it() {
+fn rows_that_a_member_does_not_have_do_not_affect_it() {
     for (what, device, network, (inputs, targets), fit) in kinds() {
         let linear = Network::new(network.inputs()).dense(3, Activation::Identity).dense(network.outputs(), Activation::Identity);
         let mut values = inputs.values().to_vec();
@@ -635,7 +640,7 @@ fn rows_that_a_member_has_not_do_not_reach_it() {
     }
 }
 
-/// Log points farther apart than there are numbers, and the report of the engine beforehand.
+/// The largest possible distance between log points. The engine is also the one that was reported beforehand.
 #[test]
 fn the_first_epoch_is_always_logged() {
     for (what, device, network, (inputs, targets), fit) in kinds() {

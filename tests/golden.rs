@@ -1,6 +1,6 @@
-//! Golden files: what was computed and written once is computed and written still, and what was saved once loads.
+//! Golden files: results are the same as when these files were written, and the saved ones still load.
 //!
-//! `SHADERPROP_GOLDEN=write` writes those files that are missing, and never one that is there: see tests/golden/README.md.
+//! `SHADERPROP_GOLDEN=write` writes missing files, and never replaces one: see tests/golden/README.md.
 
 mod common;
 
@@ -21,21 +21,21 @@ use shaderprop::{
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
-/// The version that wrote the models: files have it in them, so that another one writes other bytes.
+/// The version that wrote the models. Files contain it, so another version writes different bytes.
 const WRITTEN_BY: &str = "0.1.0";
 
-/// How far a number may be off where other last bits are to be expected, times its size where that is above 1: of predictions, and of what many
-/// steps have led to.
-const OF_PREDICTIONS: f64 = 1e-5;
-const OF_TRAININGS: f64 = 1e-3;
+/// The allowed error where the last bits may differ, relative to numbers above 1 and absolute for smaller ones: for
+/// predictions, and for results of many steps.
+const PREDICTION_TOLERANCE: f64 = 1e-5;
+const TRAINING_TOLERANCE: f64 = 1e-3;
 
-/// The same for a share of rows, of which one or another may well be counted otherwise.
-const OF_SHARES: f64 = 0.1;
+/// The same for a share of rows: some rows may be counted differently.
+const SHARE_TOLERANCE: f64 = 0.1;
 
 /// The columns of a history that are shares.
 const SHARES: [&str; 4] = ["accuracy", "precision", "recall", "f1"];
 
-/// Said past the harness, which keeps what passing tests print to itself.
+/// Writes to stderr directly, because the test harness captures what passing tests print.
 fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "golden: {what}");
 }
@@ -45,22 +45,23 @@ fn folder(name: &str) -> PathBuf {
     common::folder(&format!("golden-{name}"))
 }
 
-/// The golden file of that name. Where it is missing, and they are to be written, it becomes what `make` makes.
+/// Reads a golden file. If it is missing, and golden files are to be written, it is first created from what `make`
+/// returns.
 fn golden(name: &str, make: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
     let path = Path::new(FOLDER).join(name);
     if std::env::var_os("SHADERPROP_GOLDEN").is_some_and(|what| what == "write") && !path.exists() {
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         let made = make();
-        // No file that has come to be there meanwhile is replaced.
+        // A file that has been created in the meantime is not replaced.
         fs::File::create_new(&path).and_then(|mut file| file.write_all(&made)).expect("a new golden file");
         say(&format!("{name} is written"));
     }
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; SHADERPROP_GOLDEN=write writes it", path.display()))
 }
 
-/// What the last bits depend on: the device with its driver, and the functions of this platform's mathematical library, by a checksum of
-/// some of their values.
-fn circumstances(device: &Device) -> String {
+/// What the last bits depend on: the device with its driver, and the platform's math library, identified by a checksum
+/// of some of its results.
+fn environment(device: &Device) -> String {
     let functions: [fn(f64) -> f64; 8] = [
         f64::exp,
         f64::tanh,
@@ -81,29 +82,30 @@ fn circumstances(device: &Device) -> String {
     format!("{}{subgroups}, {}, mathematics {:08x}", device.info(), std::env::consts::ARCH, hasher.finalize())
 }
 
-/// The same of the device of the tests, which may have been opened with no more than a browser has.
-fn circumstances_of_tests(device: &Device) -> String {
+/// The same for the device of the tests, which may be limited to what a browser has.
+fn test_environment(device: &Device) -> String {
     let browser = std::env::var_os("SHADERPROP_TEST_BROWSER").is_some() && device.info() != Device::cpu().info();
-    circumstances(device) + if browser { ", as in a browser" } else { "" }
+    environment(device) + if browser { ", as in a browser" } else { "" }
 }
 
-/// The text has to be what is in the golden file, bit by bit in the same circumstances, and else within so much, which is said.
-fn check(name: &str, circumstances: &str, got: &str, within: f64) {
-    let kept = golden(name, || format!("# {circumstances}\n{got}").into_bytes());
+/// Compares a text with its golden file: exactly in the same environment, otherwise within a tolerance, which it
+/// reports.
+fn check(name: &str, environment: &str, got: &str, within: f64) {
+    let kept = golden(name, || format!("# {environment}\n{got}").into_bytes());
     let kept = String::from_utf8(kept).expect("UTF-8");
     let (head, kept) = kept.split_once('\n').expect("a first line");
-    let written_in = head.strip_prefix("# ").expect("circumstances");
-    if written_in == circumstances {
+    let written_in = head.strip_prefix("# ").expect("the environment");
+    if written_in == environment {
         same(name, kept, got);
     } else {
-        say(&format!("{name} is compared within {within:e} only: it was written on {written_in}; this is {circumstances}"));
+        say(&format!("{name} is compared only within {within:e}: it was written on {written_in}; this is {environment}"));
         if let Err(difference) = near(kept, got, within) {
             panic!("tests/golden/{name}: {difference}");
         }
     }
 }
 
-/// The text has to be what is in the golden file, whatever the circumstances.
+/// Compares a text with its golden file exactly, in any environment.
 fn check_exactly(name: &str, got: &str) {
     let kept = golden(name, || got.as_bytes().to_vec());
     same(name, std::str::from_utf8(&kept).expect("UTF-8"), got);
@@ -113,15 +115,15 @@ fn check_exactly(name: &str, got: &str) {
 fn same(name: &str, kept: &str, got: &str) {
     if kept != got {
         let path = folder(&format!("differs-{}", name.replace('/', "-"))).join("now.txt");
-        fs::write(&path, got).expect("what it is now");
+        fs::write(&path, got).expect("the new text");
         let differs = |(_, (kept, got)): &(usize, (&str, &str))| kept != got;
         let first = kept.lines().zip(got.lines()).enumerate().find(differs);
-        let (line, (kept, got)) = first.unwrap_or((0, ("a text of another length", "this one")));
-        panic!("tests/golden/{name} is not what is computed now, {}: line {}: {got}, expected {kept}", path.display(), line + 1);
+        let (line, (kept, got)) = first.unwrap_or((0, ("a text of a different length", "this one")));
+        panic!("tests/golden/{name} differs from the new text in {}: line {}: {got}, expected {kept}", path.display(), line + 1);
     }
 }
 
-/// Whether two texts have the same words, and numbers within so much.
+/// Checks that two texts have the same words, and the same numbers within a tolerance.
 fn near(kept: &str, got: &str, within: f64) -> Result<(), String> {
     if kept.lines().count() != got.lines().count() {
         return Err(format!("{} lines, expected {}", got.lines().count(), kept.lines().count()));
@@ -139,7 +141,7 @@ fn near(kept: &str, got: &str, within: f64) -> Result<(), String> {
         let of_epoch = kept.len() == columns.len();
         for (i, (kept, got)) in kept.iter().zip(&got).enumerate() {
             let share = of_epoch && SHARES.iter().any(|name| columns[i].ends_with(name));
-            let bound = if share { OF_SHARES } else { within };
+            let bound = if share { SHARE_TOLERANCE } else { within };
             let alike = match (kept.parse::<f64>(), got.parse::<f64>()) {
                 (Ok(kept), Ok(got)) => kept == got || (kept - got).abs() <= bound * kept.abs().max(1.0),
                 _ => kept == got,
@@ -152,7 +154,7 @@ fn near(kept: &str, got: &str, within: f64) -> Result<(), String> {
     Ok(())
 }
 
-/// Weights, a line for each row, in the fewest digits that give the same f32.
+/// Weights, one line per row, with the fewest digits that give the same f32.
 fn weights(tensors: &[Tensor]) -> String {
     let mut text = String::new();
     for Tensor { name, shape, values } in tensors {
@@ -167,8 +169,8 @@ fn rows_of(values: &[f32], columns: usize) -> String {
     values.chunks(columns).map(row).collect()
 }
 
-/// What a training came to. Every number can be told by its digits from the next one.
-fn told(model: &Model, history: &History) -> String {
+/// The result of a training run. The digits of each number identify it uniquely.
+fn outcome(model: &Model, history: &History) -> String {
     let History { engine, ended, best_epoch, .. } = history;
     let csv = history.to_csv();
     format!("engine {engine}, ended {ended:?}, best epoch {best_epoch:?}\n{csv}{}", weights(&model.weights()))
@@ -176,12 +178,12 @@ fn told(model: &Model, history: &History) -> String {
 
 // Models.
 
-/// A table with words, missing values and numbers of different sizes.
+/// A table with text, missing values and numbers of different magnitudes.
 fn coffee() -> Table {
     Table::read_csv(format!("{FOLDER}/coffee.csv"), &Csv::new()).expect("the table")
 }
 
-/// All that can be said of a network, and all activations.
+/// A network with every property, and every activation.
 fn everything() -> Network {
     Activation::ALL
         .iter()
@@ -193,10 +195,10 @@ fn everything() -> Network {
         .dense(2, Activation::Softmax)
 }
 
-/// The models that are saved: classes and numbers of a table, and a network without one.
+/// The saved models: two trained on a table, for classes and for numbers, and one without a table.
 fn model(name: &str) -> Model {
     let table = coffee();
-    // A target may not be missing.
+    // Targets must not be missing.
     let moisture = table.find("moisture").expect("the column");
     let table = table.select(&(0..table.rows()).filter(|row| !table.cell(*row, moisture).is_empty()).collect::<Vec<_>>());
     let of_table = |columns: Columns, network: &dyn Fn(usize, usize) -> Network, loss: Loss| {
@@ -206,7 +208,7 @@ fn model(name: &str) -> Model {
         let model = Model::new(&Device::cpu(), &network, &Init::HeUniform { seed: 5 }).expect("a model");
         let mut model = model.with_preprocessing(fitted).expect("it fits");
         let fit = Fit::new().loss(loss).optimizer(Optimizer::adam()).learning_rate(0.02).batch_size(16).epochs(15);
-        model.fit(&data.inputs, &data.targets, &fit).expect("a training");
+        model.fit(&data.inputs, &data.targets, &fit).expect("a training run");
         model
     };
     match name {
@@ -225,15 +227,15 @@ fn model(name: &str) -> Model {
             let inputs = Matrix::new(20, 5, numbers(7, 100)).expect("inputs");
             let classes = Matrix::column((0..20).map(|row| (row % 2) as f32).collect::<Vec<_>>());
             let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::rmsprop()).epochs(10);
-            model.fit(&inputs, &classes, &fit).expect("a training");
+            model.fit(&inputs, &classes, &fit).expect("a training run");
             model.note("note", "of one's own: \"ß\"");
             model
         }
     }
 }
 
-/// What a file says of a model.
-fn said(model: &Model) -> String {
+/// The description of a model in its file.
+fn described(model: &Model) -> String {
     let network = model.network();
     let mut text = format!("{} epochs, {} inputs, dropout {}\n", model.epochs(), network.inputs(), network.input_dropout());
     for layer in network.layers() {
@@ -252,7 +254,7 @@ fn said(model: &Model) -> String {
     text + &weights(&model.weights())
 }
 
-/// What it predicts.
+/// The predictions of a model.
 fn predicted(model: &Model) -> String {
     if model.preprocessing().is_none() {
         let rows = Matrix::new(9, 5, numbers(8, 45)).expect("rows");
@@ -269,11 +271,11 @@ fn predicted(model: &Model) -> String {
     }
 }
 
-/// A model's file without its version and what depends on the length of that: its parts by name, in order.
+/// The parts of a model's file by name, in order, without its version and what depends on the version's length.
 fn parts(name: &str, bytes: &[u8], version: &str) -> Vec<(String, Vec<u8>)> {
     let without = |text: &str, before: &str, after: &str| {
         let found = format!("{before}{version}{after}");
-        assert_eq!(text.matches(&found).count(), 1, "{name}: {found} is to be there once");
+        assert_eq!(text.matches(&found).count(), 1, "{name}: expected {found} once");
         text.replace(&found, "version").into_bytes()
     };
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
@@ -303,7 +305,8 @@ fn parts(name: &str, bytes: &[u8], version: &str) -> Vec<(String, Vec<u8>)> {
         "json" => vec![("text".into(), without(&text(bytes), r#""version":""#, r#"""#))],
         "c" => vec![("text".into(), without(&text(bytes), "trained with shaderprop ", "."))],
         "onnx" => {
-            // Protocol Buffers: numbers and what has a length. The third field is the version, and one of the fourteenth has it too.
+            // Protocol Buffers: fields are numbers, or have a length. Field 3 is the version, which one of the fields
+            // 14 also contains.
             let (mut at, mut fields) = (0, Vec::new());
             let number = |at: &mut usize| {
                 let (mut value, mut shift) = (0, 0);
@@ -332,15 +335,17 @@ fn parts(name: &str, bytes: &[u8], version: &str) -> Vec<(String, Vec<u8>)> {
             }
             fields
         }
-        ending => panic!("{ending} is no format of a model"),
+        ending => panic!("{ending} is not a model format"),
     }
 }
 
 #[test]
-fn models_load_predict_and_are_saved_as_they_were() {
+fn models_load_predict_and_are_saved_unchanged() {
     let own = env!("CARGO_PKG_VERSION");
     if own != WRITTEN_BY {
-        say(&format!("models are saved by version {own}: they are compared with those of {WRITTEN_BY} but for its number"));
+        say(&format!(
+            "models are saved by version {own}: they are compared with those of {WRITTEN_BY}, except for the version number"
+        ));
     }
     let folder = folder("models");
     for name in ["classes", "numbers", "plain"] {
@@ -354,10 +359,10 @@ fn models_load_predict_and_are_saved_as_they_were() {
             fs::write(&path, kept).expect("a file");
             for on in [Device::cpu(), device()] {
                 let loaded = Model::load(&on, &path, &Load::new()).unwrap_or_else(|error| panic!("{error}"));
-                check_exactly(&file("said.txt"), &said(&loaded));
+                check_exactly(&file("said.txt"), &described(&loaded));
                 let cpu = on.info() == Device::cpu().info();
                 let engine = if cpu { "cpu" } else { "device" };
-                check(&file(&format!("{engine}.txt")), &circumstances_of_tests(&on), &predicted(&loaded), OF_PREDICTIONS);
+                check(&file(&format!("{engine}.txt")), &test_environment(&on), &predicted(&loaded), PREDICTION_TOLERANCE);
                 let mut other = Model::new(&on, loaded.network(), &Init::Zeros).expect("a model");
                 other.load_weights(&path, &Load::new()).expect("weights");
                 assert_eq!(other.weights(), loaded.weights(), "{name}.{ending}");
@@ -366,17 +371,17 @@ fn models_load_predict_and_are_saved_as_they_were() {
                     let name = format!("{name}.{ending}");
                     let saved = loaded.to_bytes(&name, &Save::new()).expect("a model's file");
                     assert!(parts(&name, &saved, own) == parts(&name, kept, WRITTEN_BY), "{name} has changed");
-                    assert!(own != WRITTEN_BY || saved == *kept, "{name} has changed in how its parts are put together");
+                    assert!(own != WRITTEN_BY || saved == *kept, "{name}: its parts are put together differently");
                 }
             }
         }
     }
-    fs::remove_dir_all(folder).expect("the folder goes");
+    fs::remove_dir_all(folder).expect("the folder is removed");
 }
 
-// Trainings.
+// Training runs.
 
-/// Rows that can be learned, with some that cannot.
+/// Rows that can be learned, apart from some noise.
 fn rows(count: usize, inputs: usize) -> (Matrix<'static>, Matrix<'static>) {
     let x = numbers(1, count * inputs);
     let yes = |(x, noise): (&[f32], f32)| f32::from(x[0] + x[1] * x[2] + 0.3 * noise > 0.0);
@@ -384,8 +389,8 @@ fn rows(count: usize, inputs: usize) -> (Matrix<'static>, Matrix<'static>) {
     (Matrix::new(count, inputs, x).expect("inputs"), Matrix::column(y))
 }
 
-/// A training with all that the engine takes, and the epoch after which its checkpoint is written.
-fn with_everything_on(engine: Engine) -> (Network, Fit, usize) {
+/// A training run with every setting that the engine supports, and the epoch after which its checkpoint is written.
+fn with_every_setting(engine: Engine) -> (Network, Fit, usize) {
     let counts: Vec<f32> = numbers(9, 150).iter().map(|number| 1.0 + 0.5 * number).collect();
     let fit = Fit::new()
         .loss(Loss::BinaryCrossEntropy)
@@ -418,7 +423,7 @@ fn with_everything_on(engine: Engine) -> (Network, Fit, usize) {
             let schedule = Schedule::Cosine { epochs: 25, minimum: 1e-3 };
             (network, measured(fit.optimizer(Optimizer::adamw()).schedule(schedule)), 7)
         }
-        // It takes no dropout, no clipping, and measures nothing: the loss of training is watched.
+        // The fused engine supports no dropout, no clipping and no metrics, so the training loss is monitored.
         Engine::Fused => {
             let network = Network::new(4).dense(6, Activation::Tanh).dense(1, Activation::Sigmoid);
             let schedule = Schedule::Step { every: 5, factor: 0.7 };
@@ -429,21 +434,21 @@ fn with_everything_on(engine: Engine) -> (Network, Fit, usize) {
 
 fn checkpoint_continues(engine: Engine) {
     let device = if engine == Engine::Cpu { Device::cpu() } else { device() };
-    let here = circumstances_of_tests(&device);
+    let here = test_environment(&device);
     let folder = folder(engine.name());
-    let (network, fit, middle) = with_everything_on(engine);
+    let (network, fit, middle) = with_every_setting(engine);
     let (x, y) = rows(150, 4);
     let new = || Model::new(&device, &network, &Init::GlorotUniform { seed: 4 }).expect("a model");
     let file = |ending: &str| format!("checkpoints/{}.{ending}", engine.name());
-    // What it came to, and then two epochs more.
+    // Checks the result, and that of two more epochs.
     let check_end = |mut model: Model, history: History| {
         assert_eq!(history.engine, engine);
-        check(&file("txt"), &here, &told(&model, &history), OF_TRAININGS);
-        let more = model.fit(&x, &y, &fit.clone().epochs(2)).expect("two epochs more");
-        check(&file("more.txt"), &here, &told(&model, &more), OF_TRAININGS);
+        check(&file("txt"), &here, &outcome(&model, &history), TRAINING_TOLERANCE);
+        let more = model.fit(&x, &y, &fit.clone().epochs(2)).expect("two more epochs");
+        check(&file("more.txt"), &here, &outcome(&model, &more), TRAINING_TOLERANCE);
     };
     let mut model = new();
-    let history = model.fit(&x, &y, &fit).expect("the training");
+    let history = model.fit(&x, &y, &fit).expect("the training run");
     let ran = history.loss.len();
     assert!(history.ended == Ended::EarlyStopping && ran > middle + 4, "{:?} after {ran} epochs", history.ended);
     check_end(model, history);
@@ -452,16 +457,16 @@ fn checkpoint_continues(engine: Engine) {
     let path = folder.join("now.checkpoint");
     let saved = fit.clone().checkpoint(Checkpoint::new(&path)).log_every(1);
     let stop = |log: &Log| if log.epoch == middle { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    new().fit_with(&x, &y, &saved, stop).expect("half the training");
+    new().fit_with(&x, &y, &saved, stop).expect("half the training run");
     let now = fs::read(&path).expect("a checkpoint");
     let kept = golden(&file("checkpoint"), || now.clone());
     let path = folder.join("kept.checkpoint");
     fs::write(&path, &kept).expect("a file");
 
     let loaded = Model::load(&device, &path, &Load::new()).unwrap_or_else(|error| panic!("{error}"));
-    check_exactly(&file("said.txt"), &said(&loaded));
-    // Another device writes other numbers.
-    if said(&loaded).contains(&format!("note device: {}\n", device.info())) && !here.contains("browser") {
+    check_exactly(&file("said.txt"), &described(&loaded));
+    // Another device writes different numbers.
+    if described(&loaded).contains(&format!("note device: {}\n", device.info())) && !here.contains("browser") {
         let tensors = |bytes: &[u8]| {
             let file = SafeTensors::deserialize(bytes).expect("tensors");
             let mut tensors: Vec<_> =
@@ -473,14 +478,14 @@ fn checkpoint_continues(engine: Engine) {
         let names = |tensors: &[(String, Vec<usize>, Vec<u8>)]| tensors.iter().map(|tensor| tensor.0.clone()).collect::<Vec<_>>();
         assert_eq!(names(&now), names(&kept));
         for (now, kept) in now.iter().zip(&kept) {
-            assert!(now == kept, "the checkpoint has another {}", now.0);
+            assert!(now == kept, "the checkpoint has a different {}", now.0);
         }
     }
 
     let mut model = new();
     let history = model.resume(&path, &x, &y, &fit.clone().checkpoint(Checkpoint::new(&path)));
     check_end(model, history.unwrap_or_else(|error| panic!("{error}")));
-    fs::remove_dir_all(folder).expect("the folder goes");
+    fs::remove_dir_all(folder).expect("the folder is removed");
 }
 
 #[test]
@@ -498,8 +503,8 @@ fn a_checkpoint_of_the_cpu_engine_continues() {
     checkpoint_continues(Engine::Cpu);
 }
 
-/// Short trainings by their names: every optimizer, loss, schedule and activation, and what else changes numbers. Those that the fused engine
-/// does not take come last, after `None`.
+/// Short training runs by name: every optimizer, loss, schedule and activation, and every other setting that affects
+/// results. Those that the fused engine does not support come last, after `None`.
 fn trainings() -> Vec<Option<(String, Network, Fit)>> {
     let narrow = || Network::new(4).dense(5, Activation::Tanh).dense(1, Activation::Sigmoid);
     let fit = || Fit::new().loss(Loss::BinaryCrossEntropy).learning_rate(0.05).batch_size(16).epochs(4).seed(3);
@@ -552,13 +557,13 @@ fn trainings() -> Vec<Option<(String, Network, Fit)>> {
     add("classes measured", classes, fit().loss(Loss::CategoricalCrossEntropy).metrics(counted).validation_split(0.3));
     let errors = [Metric::MeanAbsoluteError, Metric::RootMeanSquaredError, Metric::RSquared];
     add("errors measured", narrow(), fit().loss(Loss::MeanSquaredError).metrics(errors).validation_split(0.3));
-    // Wide enough for products by blocks.
+    // Wide enough for blocked products.
     let wide = Network::new(4).dense(80, Activation::Relu).dense(40, Activation::Tanh).dense(1, Activation::Sigmoid);
     add("wide", wide, fit().optimizer(Optimizer::momentum(0.9)).batch_size(64).learning_rate(0.01).epochs(3));
     all
 }
 
-/// The device of an engine, and how that engine is asked for.
+/// The device for an engine, and the setting that selects the engine.
 fn place(engine: Engine) -> (Device, EngineChoice) {
     match engine {
         Engine::Staged => (device(), EngineChoice::Staged),
@@ -570,7 +575,7 @@ fn place(engine: Engine) -> (Device, EngineChoice) {
 const ENGINES: [Engine; 3] = [Engine::Staged, Engine::Fused, Engine::Cpu];
 
 #[test]
-fn trainings_come_to_what_they_came_to() {
+fn training_runs_are_unchanged() {
     let (x, y) = rows(70, 4);
     for engine in ENGINES {
         let (device, choice) = place(engine);
@@ -586,14 +591,14 @@ fn trainings_come_to_what_they_came_to() {
             assert_eq!(history.engine, engine, "{name}");
             let evaluation = model.evaluate(&x, &y, Loss::MeanSquaredError);
             let evaluation = evaluation.map_or_else(|error| error.to_string(), |evaluation| evaluation.loss.to_string());
-            write!(text, "\n{name}\n{}evaluated {evaluation}\n", told(&model, &history)).expect("text");
+            write!(text, "\n{name}\n{}evaluated {evaluation}\n", outcome(&model, &history)).expect("text");
         }
-        check(&format!("trainings/{engine}.txt"), &circumstances_of_tests(&device), &text, OF_TRAININGS);
+        check(&format!("trainings/{engine}.txt"), &test_environment(&device), &text, TRAINING_TOLERANCE);
     }
 }
 
 #[test]
-fn digits_are_learned_as_they_were() {
+fn training_on_digits_is_unchanged() {
     let digits = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/digits/digits.csv.gz");
     let table = Table::read_csv(digits, &Csv::new().header(false)).expect("digits");
     let table = table.select(&(0..600).collect::<Vec<_>>());
@@ -606,22 +611,23 @@ fn digits_are_learned_as_they_were() {
     for engine in ENGINES {
         let (device, choice) = place(engine);
         let mut model = Model::new(&device, &network, &Init::HeUniform { seed: 1 }).expect("a model");
-        // The fused engine measures nothing.
+        // The fused engine supports neither metrics nor validation.
         let fit =
             if engine == Engine::Fused { fit.clone() } else { fit.clone().metrics([Metric::Accuracy]).validation_split(0.2) };
-        let history = model.fit(&data.inputs, &data.targets, &fit.engine(choice)).expect("a training");
-        let mut text = told(&model, &history);
+        let history = model.fit(&data.inputs, &data.targets, &fit.engine(choice)).expect("a training run");
+        let mut text = outcome(&model, &history);
         if history.engine != engine {
-            // Its registers do not hold every network on every device. Where it held this one, other last bits give this away.
-            say(&format!("digits/{engine}.txt: the {} engine trains here in its place", history.engine));
+            // Not every network fits in the fused engine's registers on every device. If this one did when the file was
+            // written, the last bits reveal the other engine.
+            say(&format!("digits/{engine}.txt: the {} engine trains here instead", history.engine));
             text = text.replacen(history.engine.name(), engine.name(), 1);
         }
-        check(&format!("digits/{engine}.txt"), &circumstances_of_tests(&device), &text, OF_TRAININGS);
+        check(&format!("digits/{engine}.txt"), &test_environment(&device), &text, TRAINING_TOLERANCE);
     }
 }
 
 #[test]
-fn sweeps_and_folds_come_to_what_they_came_to() {
+fn sweeps_and_folds_are_unchanged() {
     let (x, y) = rows(60, 4);
     let network = Network::new(4).dense(3, Activation::Tanh).dense(1, Activation::Sigmoid);
     let fit = Fit::new().loss(Loss::BinaryCrossEntropy).optimizer(Optimizer::adam()).batch_size(20).epochs(6);
@@ -633,7 +639,7 @@ fn sweeps_and_folds_come_to_what_they_came_to() {
             if i == 3 { member.rows((10..50).collect::<Vec<_>>()) } else { member }
         });
         let mut sweep = Sweep::new(&device, &network, members).expect("a sweep");
-        let history = sweep.fit(&x, &y, &fit.clone().log_every(2)).expect("a sweep's training");
+        let history = sweep.fit(&x, &y, &fit.clone().log_every(2)).expect("a training run");
         writeln!(text, "engine {}, logged {:?}", history.engine, history.logged).expect("text");
         for (i, member) in history.members.iter().enumerate() {
             let logged = member.logged.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
@@ -641,20 +647,20 @@ fn sweeps_and_folds_come_to_what_they_came_to() {
             writeln!(text, "logged {logged}, diverged {}", member.diverged).expect("text");
             text += &weights(&sweep.weights_of(i).expect("weights"));
         }
-        // Which engine is the faster one depends on the adapter.
+        // Which engine is faster depends on the adapter.
         let fit = fit.clone().engine(EngineChoice::Staged);
         let folds = cross_validate(&device, &network, &Init::default(), (&x, &y), &fit, &Split::new(60).seed(2), 3);
         for fold in folds.expect("folds") {
-            write!(text, "fold\n{}", told(&fold.model, &fold.history)).expect("text");
+            write!(text, "fold\n{}", outcome(&fold.model, &fold.history)).expect("text");
             writeln!(text, "evaluated {}, accuracy {}", fold.evaluation.loss, fold.evaluation.accuracy).expect("text");
         }
-        check(&format!("sweeps/{name}.txt"), &circumstances_of_tests(&device), &text, OF_TRAININGS);
+        check(&format!("sweeps/{name}.txt"), &test_environment(&device), &text, TRAINING_TOLERANCE);
     }
 }
 
-/// All that is drawn by a seed before a training.
+/// Everything that is drawn from a seed before training.
 #[test]
-fn the_same_is_drawn() {
+fn random_draws_are_unchanged() {
     let network = Network::new(3).dense(4, Activation::Tanh).dense(2, Activation::Identity);
     let seed = 12;
     let inits = [
@@ -675,7 +681,7 @@ fn the_same_is_drawn() {
         let model = Model::new(&Device::cpu(), &network, &init).expect("a model");
         write!(text, "\n{name}\n{}", weights(&model.weights())).expect("text");
     }
-    check("drawn/starts.txt", &circumstances(&Device::cpu()), &text, OF_PREDICTIONS);
+    check("drawn/starts.txt", &environment(&Device::cpu()), &text, PREDICTION_TOLERANCE);
 
     let classes: Vec<usize> = (0..40).map(|row| row * row % 3).collect();
     let mut text = String::new();
@@ -691,7 +697,7 @@ fn the_same_is_drawn() {
 
 // Programs.
 
-/// What the example of that name prints.
+/// The output of an example.
 fn printed(name: &str, args: &[&str]) -> String {
     let deps = std::env::current_exe().expect("a path");
     let release = deps.parent().and_then(|deps| deps.parent()).expect("the folder of the build");
@@ -703,21 +709,21 @@ fn printed(name: &str, args: &[&str]) -> String {
 }
 
 #[test]
-fn xor_prints_what_it_printed() {
+fn xor_output_is_unchanged() {
     for order in ["weights-then-biases", "layer-by-layer"] {
         for engine in ENGINES {
             let text = printed("xor", &["--order", order, "--engine", engine.name()]);
-            // The program opens the device as it is.
-            check(&format!("xor/{order}.{engine}.txt"), &circumstances(&place(engine).0), &text, OF_TRAININGS);
+            // The program opens the device without limiting it.
+            check(&format!("xor/{order}.{engine}.txt"), &environment(&place(engine).0), &text, TRAINING_TOLERANCE);
         }
         let text = printed("xor", &["--order", order, "--engine", "staged", "--explain", "3"]);
-        check(&format!("xor/{order}.explained.txt"), &circumstances(&device()), &text, OF_TRAININGS);
+        check(&format!("xor/{order}.explained.txt"), &environment(&device()), &text, TRAINING_TOLERANCE);
     }
 }
 
-/// Every module that the example `shaders` writes: listed by length and checksum, and all their text in an archive.
+/// Every module that the example `shaders` writes: a list of their lengths and checksums, and their text in an archive.
 #[test]
-fn modules_read_as_they_did() {
+fn modules_are_unchanged() {
     let folder = folder("modules");
     printed("shaders", &[folder.to_str().expect("a path in UTF-8")]);
     let mut paths: Vec<PathBuf> = fs::read_dir(&folder).expect("modules").map(|entry| entry.expect("a file").path()).collect();
@@ -728,8 +734,8 @@ fn modules_read_as_they_did() {
         writeln!(listed, "{name} {} {:08x}", source.len(), crc32fast::hash(source.as_bytes())).expect("text");
         write!(text, "// {name}\n{source}\n").expect("text");
     }
-    fs::remove_dir_all(folder).expect("the folder goes");
-    // First what each module is, so that its name is said.
+    fs::remove_dir_all(folder).expect("the folder is removed");
+    // The list first, so that the failure names the module.
     check_exactly("modules/listed.txt", &listed);
     let kept = golden("modules/all.wgsl.gz", || {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());

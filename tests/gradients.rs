@@ -1,4 +1,5 @@
-//! The reference's gradients against central differences, in f64: every activation and loss, three layers, a batch of five.
+//! The reference's gradients against central differences in f64: every activation and loss, three layers, a batch of
+//! five.
 
 mod common;
 
@@ -8,7 +9,7 @@ use shaderprop::{Activation, Loss, Network};
 
 const ROWS: usize = 5;
 
-/// What the loss's gradient is the gradient of: the logged mean, but for the tutorials' squared error half the sum.
+/// The function that the gradient belongs to: the logged mean, or half the sum for the tutorials' squared error.
 fn objective(loss: Loss, reference: &Reference, batch: &Batch<'_>) -> f64 {
     let rows = batch.inputs.len() / reference.layers[0].ins;
     let outputs = batch.targets.len() / rows;
@@ -26,7 +27,7 @@ fn check(loss: Loss, hidden: &Activation, last: &Activation, weights: Option<&[f
     let inputs = wide(&numbers(1, ROWS * 3));
     let mut targets: Vec<f64> = numbers(2, ROWS * 2).iter().map(|t| f64::from(t.abs())).collect();
     if loss == Loss::CategoricalCrossEntropy {
-        // Its targets are probabilities.
+        // The targets of this loss are probabilities.
         targets.chunks_mut(2).for_each(|row| row[1] = 1.0 - row[0]);
     }
     let mut reference = Reference::new(&network, loss, &layout, &wide(&numbers(3, layout.len)));
@@ -34,7 +35,7 @@ fn check(loss: Loss, hidden: &Activation, last: &Activation, weights: Option<&[f
 
     let passed = reference.forward(&inputs, None);
     let kink = passed.iter().flat_map(|layer| &layer.sums).fold(f64::MAX, |least, x| x.abs().min(least));
-    assert!(kink > 1e-4, "{what}: a sum of {kink} is too near relu's kink for differences");
+    assert!(kink > 1e-4, "{what}: a sum of {kink} is too near relu's kink for finite differences");
 
     let gradients = reference.backward(&passed, &batch);
     let epsilon = 1e-6;
@@ -87,7 +88,7 @@ fn every_activation_and_loss() {
     cases.finish();
 }
 
-/// With dropout before every layer: the elements that are left out are the same in each pass of a step.
+/// With dropout before every layer. All passes of a step drop the same elements.
 #[test]
 fn dropout_and_weights() {
     let network = Network::new(3).dropout(0.25).dense(8, Activation::Tanh).dropout(0.5).dense(6, Activation::Silu).dropout(0.25);
@@ -125,10 +126,10 @@ fn dropout_and_weights() {
     }
 }
 
-/// The second tutorial's derivative is of another point than its activation's, on purpose: differences cannot hold for it, and do
-/// not. With the true derivative in its place they do, so it is the formula that differs.
+/// The second tutorial deliberately takes the derivative at a different point than the activation, so finite
+/// differences do not match it. They match the true derivative in its place, so the difference is due to the formula.
 #[test]
-fn the_second_tutorials_derivative_is_none() {
+fn the_second_tutorials_derivative_does_not_match_differences() {
     fn sigmoid(x: f64) -> f64 {
         1.0 / (1.0 + (-x).exp())
     }
@@ -153,7 +154,7 @@ fn the_second_tutorials_derivative_is_none() {
     assert!((true_one - difference).abs() < 1e-8, "{true_one}, differences {difference}");
 }
 
-/// Far out, where e^x overflows even an f64 if it is taken of the wrong sign.
+/// Large logits, for which e^x overflows even an f64 if x has the wrong sign.
 #[test]
 fn binary_cross_entropy_of_large_logits() {
     let network = Network::new(1).dense(1, Activation::Sigmoid);

@@ -1,4 +1,5 @@
-//! Files that nobody meant well with: a typed error or a model, no panic, and no memory beyond a small multiple of the file.
+//! Malformed and malicious files: they give a typed error or a model, but no panic, and take no more memory than a
+//! small multiple of their size.
 
 #[path = "common/checksum.rs"]
 mod checksum;
@@ -16,19 +17,19 @@ use shaderprop::{
     Preprocessing, Save, Table,
 };
 
-/// Beyond this an allocation fails, and the test with it.
+/// Beyond the limit an allocation fails, and the test with it.
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 
 const ALLOWED: usize = 16 << 20;
 
-/// Held by each test from its beginning: the limit counts for all of them.
+/// Each test holds this lock from its beginning, because the memory limit applies to all of them.
 fn alone() -> std::sync::MutexGuard<'static, ()> {
     static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Runs something that may not allocate more than that beside what is there already.
+/// Runs `work`, which may allocate at most [`ALLOWED`] bytes in addition to what is in use already.
 fn within_memory(work: impl FnOnce()) {
     struct Limit;
     impl Drop for Limit {
@@ -47,7 +48,7 @@ fn path(name: &str) -> PathBuf {
 
 const PEOPLE: &str = "name,age,city,height,buys\nann,30,Rome,1.5,yes\nbob,,Oslo,1.7,no\ncid,50,Rome,NA,no\ndan,40,?,1.9,yes\n";
 
-/// A model of about 4 KiB, and how the loader and the resuming trainer take a file of it.
+/// A model whose file has about 4 KiB.
 fn model() -> Model {
     let table = Table::from_csv(PEOPLE.as_bytes(), &Csv::new()).expect("a table");
     let columns = Columns::classes("buys").drop(["name"]).missing(Missing::Median);
@@ -64,7 +65,7 @@ fn saved(name: &str) -> (PathBuf, Vec<u8>, Model) {
     (path, bytes, model)
 }
 
-/// What loading gives is a model, or a typed error that is one sentence.
+/// Loading gives a model, or a typed error whose message is one sentence.
 #[track_caller]
 fn load(path: &Path) -> Option<Model> {
     match Model::load(&Device::cpu(), path, &Load::new()) {
@@ -77,18 +78,18 @@ fn load(path: &Path) -> Option<Model> {
     }
 }
 
-/// Each file that is one of these bytes shorter than before, down to none. Cut in place, as flips are made: rewritten as a whole, a file is
-/// brought to the disk each time by some file systems.
+/// Truncates a file byte by byte, down to nothing. Like the flips below, this changes the file in place, because some
+/// file systems write a file to the disk each time it is rewritten as a whole.
 fn each_truncation(path: &Path, bytes: &[u8], mut look: impl FnMut(usize)) {
     fs::write(path, bytes).expect("a file");
     let file = File::options().write(true).open(path).expect("a file");
     for length in (0..bytes.len()).rev() {
-        file.set_len(length as u64).expect("it is cut");
+        file.set_len(length as u64).expect("the file is truncated");
         look(length);
     }
 }
 
-/// Each file in which one bit is another, by its byte.
+/// Flips each bit of a file in turn, and passes on the index of its byte.
 fn each_flip(path: &Path, bytes: &[u8], mut look: impl FnMut(usize)) {
     fs::write(path, bytes).expect("a file");
     let mut file = File::options().write(true).open(path).expect("a file");
@@ -105,7 +106,7 @@ fn each_flip(path: &Path, bytes: &[u8], mut look: impl FnMut(usize)) {
     }
 }
 
-fn truncated_anywhere_is_refused(name: &str) {
+fn every_truncation_is_refused(name: &str) {
     let (path, bytes, _) = saved(name);
     within_memory(|| {
         each_truncation(&path, &bytes, |length| {
@@ -114,21 +115,22 @@ fn truncated_anywhere_is_refused(name: &str) {
     });
     fs::write(&path, &bytes).expect("a file");
     assert!(load(&path).is_some());
-    // And so is more than there should be, which an archive may have behind it.
+    // Extra bytes are refused, too, except after an archive.
     if !name.ends_with("npz") {
         fs::write(&path, [&bytes[..], &[0]].concat()).expect("a file");
-        assert!(load(&path).is_none(), "a byte more");
+        assert!(load(&path).is_none(), "one extra byte");
     }
 }
 
 #[test]
-fn a_model_that_is_cut_off_is_refused() {
+fn a_truncated_model_is_refused() {
     let _alone = alone();
-    truncated_anywhere_is_refused("cut.safetensors");
-    truncated_anywhere_is_refused("cut.npz");
+    every_truncation_is_refused("cut.safetensors");
+    every_truncation_is_refused("cut.npz");
 }
 
-/// A flip in a weight is another weight, one in a string or number of the description another description; all others are refused.
+/// A flipped bit in a weight gives a different weight, and one in a string or number of the description a different
+/// description. All others are refused.
 #[test]
 fn every_flipped_bit_is_refused_or_leaves_a_valid_model() {
     let _alone = alone();
@@ -159,11 +161,11 @@ fn every_flipped_bit_is_refused_or_leaves_a_valid_model() {
             }
         });
     });
-    // All bits of a weight but those that make it infinite, and some of the description.
+    // All bits of the weights are accepted, except those that make a weight infinite, and some of the description.
     assert!(taken[0] > (bytes.len() - header) * 7 && taken[1] > 100, "{taken:?}");
 }
 
-/// The archive has checksums of its own, which leave hardly any flip through.
+/// An archive has its own checksums, which detect nearly every flip.
 #[test]
 fn every_flipped_bit_of_an_archive_is_refused_or_leaves_a_valid_model() {
     let _alone = alone();
@@ -178,7 +180,7 @@ fn every_flipped_bit_of_an_archive_is_refused_or_leaves_a_valid_model() {
     });
 }
 
-/// Of a checkpoint nothing may be otherwise than it was written.
+/// No bit of a checkpoint may differ from what was written.
 #[test]
 fn every_flipped_bit_of_a_checkpoint_is_refused() {
     let _alone = alone();
@@ -188,7 +190,7 @@ fn every_flipped_bit_of_a_checkpoint_is_refused() {
     let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
     let fit = Fit::new().optimizer(Optimizer::adam()).epochs(3);
     let saving = fit.clone().checkpoint(Checkpoint::new(&path).overwrite(true));
-    model.fit(&x, &y, &saving).expect("a training");
+    model.fit(&x, &y, &saving).expect("a training run");
     let bytes = fs::read(&path).expect("a file");
     let resume = |model: &mut Model| match model.resume(&path, &x, &y, &fit) {
         Ok(history) => Some(history),
@@ -211,7 +213,7 @@ fn every_flipped_bit_of_a_checkpoint_is_refused() {
     assert!(resume(&mut model).is_some());
 }
 
-/// Those whose checksum is right and whose counts are not: no accident makes them.
+/// Checkpoints with a correct checksum but wrong counts, which no accident produces.
 #[test]
 fn checkpoints_that_contradict_themselves_are_refused() {
     let _alone = alone();
@@ -220,7 +222,7 @@ fn checkpoints_that_contradict_themselves_are_refused() {
     let (x, y) = ([[0.0, 1.0], [1.0, 0.0]], [[0.0], [1.0]]);
     let fit = Fit::new().optimizer(Optimizer::adam()).epochs(3);
     let mut trained = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
-    trained.fit(&x, &y, &fit.clone().checkpoint(Checkpoint::new(&path).overwrite(true))).expect("a training");
+    trained.fit(&x, &y, &fit.clone().checkpoint(Checkpoint::new(&path).overwrite(true))).expect("a training run");
     let bytes = fs::read(&path).expect("a file");
     let (header, data) = bytes[8..].split_at(u64::from_le_bytes(bytes[..8].try_into().expect("eight")) as usize);
     let resumed = |change: &dyn Fn(&mut serde_json::Value)| {
@@ -252,7 +254,7 @@ fn checkpoints_that_contradict_themselves_are_refused() {
     }
     counts("epochs", 1 << 53).unwrap_or_else(|error| panic!("{error}"));
     refused(counts("epochs", (1 << 53) + 1), &["9007199254740993 epochs, but at most 9007199254740992 are allowed"]);
-    // The same bytes under each other's names.
+    // The bytes of two tensors are exchanged.
     let mut exchanged: serde_json::Value = serde_json::from_slice(header).expect("a header");
     let places = ["means", "squares"].map(|slot| exchanged[format!("optimizer.{slot}.layers.0.weight")]["data_offsets"].take());
     for (slot, place) in ["squares", "means"].iter().zip(places) {
@@ -262,7 +264,7 @@ fn checkpoints_that_contradict_themselves_are_refused() {
     fs::write(&path, [&(exchanged.len() as u64).to_le_bytes(), exchanged.as_bytes(), data].concat()).expect("a file");
     let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
     refused(model.resume(&path, &x, &y, &fit), &["a damaged checkpoint"]);
-    // A schedule that began after all epochs has none without an improvement.
+    // A schedule that began after the last epoch has had no epochs without improvement.
     let late = |bad: u64| {
         resumed(&move |described| {
             described["training"]["schedule_began"] = 3.into();
@@ -275,7 +277,7 @@ fn checkpoints_that_contradict_themselves_are_refused() {
     refused(counts("epochs", 2), &["contradict each other"]);
 }
 
-/// Headers that the format's own library takes, or that would cost it much memory.
+/// Headers that the safetensors library accepts, or that would cost it much memory.
 #[test]
 fn headers_that_lie_are_refused() {
     let _alone = alone();
@@ -294,47 +296,47 @@ fn headers_that_lie_are_refused() {
     let many: String =
         (0..5000).map(|i| format!(",\"t{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}")).collect();
     let lies: Vec<(&str, Vec<u8>)> = vec![
-        ("nothing", vec![]),
-        ("a length alone", 5u64.to_le_bytes().to_vec()),
-        ("a header of all memory", u64::MAX.to_le_bytes().to_vec()),
+        ("an empty file", vec![]),
+        ("only a length", 5u64.to_le_bytes().to_vec()),
+        ("a header as large as all memory", u64::MAX.to_le_bytes().to_vec()),
         ("a header of 88 MB", [&(88u64 << 20).to_le_bytes()[..], b"{}"].concat()),
         ("a header that is a list", file("[]", &[])),
         ("a deep header", file(&"[".repeat(100_000), &[])),
         ("an object within an object", file(&"{\"a\":".repeat(10_000), &[])),
-        ("a name twice", more("\"layers.0.bias\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}")),
-        ("a name twice, the same each time", more(&header[bias..=bias + header[bias..].find('}').expect("its end")])),
+        ("a duplicate name", more("\"layers.0.bias\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}")),
+        ("a duplicate name with the same entry", more(&header[bias..=bias + header[bias..].find('}').expect("its end")])),
         ("an overlap", with("\"data_offsets\":[800,960]", "\"data_offsets\":[640,800]")),
-        ("the metadata twice", more("\"__metadata__\":{}")),
+        ("duplicate metadata", more("\"__metadata__\":{}")),
         ("a name with NUL", more("\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}")),
         ("a path as a name", more("\"../a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}")),
         (
-            "an infinite dimension beside none",
+            "a huge dimension next to an empty one",
             more("\"a\":{\"dtype\":\"F32\",\"shape\":[18446744073709551615,0],\"data_offsets\":[0,0]}"),
         ),
         ("sizes that overflow", more("\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4],\"data_offsets\":[0,0]}")),
         ("five dimensions", more("\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,0],\"data_offsets\":[0,0]}")),
         ("5,000 tensors", file(&format!("{}{many}}}", &header[..last]), data)),
-        ("another type", with("\"F32\"", "\"F16\"")),
+        ("a different type", with("\"F32\"", "\"F16\"")),
         ("a type that is an array", with("\"F32\"", "[]")),
         ("a gap", with("\"data_offsets\":[0,800]", "\"data_offsets\":[8,800]")),
         ("an end before the start", with("\"data_offsets\":[0,800]", "\"data_offsets\":[800,0]")),
         ("bytes beyond the file", with("\"data_offsets\":[0,800]", "\"data_offsets\":[0,8000]")),
-        ("another shape", with("\"shape\":[40,5]", "\"shape\":[5,40]")),
-        ("a field more", with("\"dtype\"", "\"type\":1,\"dtype\"")),
+        ("a different shape", with("\"shape\":[40,5]", "\"shape\":[5,40]")),
+        ("an extra field", with("\"dtype\"", "\"type\":1,\"dtype\"")),
         ("no description", with("\"shaderprop\"", "\"somebody\"")),
         ("a later format", with("\\\"format\\\":1", "\\\"format\\\":2")),
         ("units by the billion", with("\\\"units\\\":40", "\\\"units\\\":4000000000")),
-        ("epochs beyond all numbers", with("\\\"epochs\\\":0", "\\\"epochs\\\":18446744073709551615")),
-        ("units beyond all numbers", with("\\\"units\\\":40", "\\\"units\\\":18446744073709551615")),
+        ("too many epochs", with("\\\"epochs\\\":0", "\\\"epochs\\\":18446744073709551615")),
+        ("too many units", with("\\\"units\\\":40", "\\\"units\\\":18446744073709551615")),
         ("no units", with("\\\"units\\\":40", "\\\"units\\\":0")),
-        ("another activation", with("\\\"activation\\\":\\\"tanh\\\"", "\\\"activation\\\":\\\"tan\\\"")),
+        ("an unknown activation", with("\\\"activation\\\":\\\"tanh\\\"", "\\\"activation\\\":\\\"tan\\\"")),
         ("a dropout of 2", with("\\\"dropout\\\":0.0", "\\\"dropout\\\":2.0")),
-        ("a column twice", with("\\\"name\\\":\\\"height\\\"", "\\\"name\\\":\\\"age\\\"")),
+        ("a duplicate column", with("\\\"name\\\":\\\"height\\\"", "\\\"name\\\":\\\"age\\\"")),
         ("a scale of 0", with("\\\"scale\\\":", "\\\"scale\\\":0.0,\\\"x\\\":")),
-        ("a category that is not there", with("\\\"missing\\\":1", "\\\"missing\\\":7")),
+        ("a category that does not exist", with("\\\"missing\\\":1", "\\\"missing\\\":7")),
         ("categories out of order", with("\\\"Oslo\\\",\\\"Rome\\\"", "\\\"Rome\\\",\\\"Oslo\\\"")),
-        ("a class twice", with("\\\"no\\\",\\\"yes\\\"", "\\\"no\\\",\\\"no\\\"")),
-        ("a class more than outputs", with("\\\"no\\\",\\\"yes\\\"", "\\\"no\\\",\\\"yes\\\",\\\"maybe\\\"")),
+        ("a duplicate class", with("\\\"no\\\",\\\"yes\\\"", "\\\"no\\\",\\\"no\\\"")),
+        ("more classes than outputs", with("\\\"no\\\",\\\"yes\\\"", "\\\"no\\\",\\\"yes\\\",\\\"maybe\\\"")),
         ("a ZIP archive", fs::read(saved("lies.npz").0).expect("a file")),
         ("a picture", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec()),
     ];
@@ -344,7 +346,7 @@ fn headers_that_lie_are_refused() {
             assert!(load(&path).is_none(), "{what}");
         }
     });
-    // Four dimensions are a tensor that is not known, five are refused as such.
+    // A tensor with four dimensions is refused because its name is unknown, one with five because of its dimensions.
     for (dimensions, wanted) in
         [("1,1,1,0", "an unexpected tensor \"a\""), ("1,1,1,1,0", "of 5 dimensions, but at most 4 are allowed")]
     {
@@ -352,37 +354,37 @@ fn headers_that_lie_are_refused() {
         fs::write(&path, more(&tensor)).expect("a file");
         refused(Model::load(&Device::cpu(), &path, &Load::new()), &[wanted]);
     }
-    // What is wrong is said, and what the file says is quoted in part where it is long.
-    let told = |bytes: &[u8]| {
+    // The error says what is wrong, and quotes only a part of long text from the file.
+    let load_bytes = |bytes: &[u8]| {
         fs::write(&path, bytes).expect("a file");
         Model::load(&Device::cpu(), &path, &Load::new()).map(|_| ())
     };
-    refused(told(&bytes[..7]), &["a file that ends in its header"]);
-    refused(told(&bytes[..7 + length]), &["a file that ends in its header"]);
-    refused(told(&file("{}", &[])), &["Model::load_weights"]);
+    refused(load_bytes(&bytes[..7]), &["a file that ends in its header"]);
+    refused(load_bytes(&bytes[..7 + length]), &["a file that ends in its header"]);
+    refused(load_bytes(&file("{}", &[])), &["Model::load_weights"]);
     refused(
-        told(&[&(88u64 << 20).to_le_bytes()[..], b"{}"].concat()),
+        load_bytes(&[&(88u64 << 20).to_le_bytes()[..], b"{}"].concat()),
         &["give the header 92274688 bytes, but at most 1048576 are allowed"],
     );
-    let short = told(&file("[]", &[])).expect_err("a list").to_string();
+    let short = load_bytes(&file("[]", &[])).expect_err("a list").to_string();
     assert!(short.contains("expected an object") && !short.contains('…'), "{short}");
     let (shown, whole) = ("x".repeat(150), "x".repeat(300));
-    let long = told(&with("\"dtype\"", &format!("\"{whole}\":1,\"dtype\""))).expect_err("a field more").to_string();
+    let long = load_bytes(&with("\"dtype\"", &format!("\"{whole}\":1,\"dtype\""))).expect_err("an extra field").to_string();
     assert!(long.contains(&format!("unknown field `{shown}")) && long.contains('…') && !long.contains(&whole), "{long}");
-    // A system's file that is longer than it says.
+    // A system file that is longer than its reported size.
     #[cfg(target_os = "linux")]
     assert!(load(Path::new("/proc/self/auxv")).is_none());
-    // A file that is no archive, by its name.
+    // A file that is named like an archive but is not one.
     let npz = path.with_extension("npz");
     fs::write(&npz, &bytes).expect("a file");
     refused(Model::load(&Device::cpu(), &npz, &Load::new()), &["an archive that cannot be read: "]);
-    // By its contents where the name says nothing.
+    // Without a known extension, the contents decide.
     let plain = path.with_extension("model");
     fs::write(&plain, &bytes).expect("a file");
     assert!(load(&plain).is_some());
 }
 
-/// An archive that unpacks to a thousand times its length, and one whose array promises more than it has.
+/// An archive that unpacks to a thousand times its size, and one whose array claims more data than it has.
 #[test]
 fn archives_that_blow_up_are_refused() {
     let _alone = alone();
@@ -417,13 +419,13 @@ fn archives_that_blow_up_are_refused() {
             assert!(matches!(model.load_weights(&path, &Load::new()), Err(Error::File { .. })));
         }
     });
-    // Of the very network, but of nothing: 32 MiB in a few KiB.
+    // The weights of the right network, but all zeros: 32 MiB in a few KiB.
     let zeros = [("layers.0.weight.npy", npy("(2048, 4096)", 32 << 20)), ("layers.0.bias.npy", npy("(4096,)", 16384))];
     fs::write(&path, archive(CompressionMethod::Deflated, &zeros)).expect("a file");
     let mut large = Model::new(&Device::cpu(), &Network::new(2048).dense(4096, Activation::Relu), &Init::Zeros).expect("a model");
     let error = large.load_weights(&path, &Load::new()).expect_err("it blows up").to_string();
     assert!(error.contains("unpacks to more than 8 times"), "{error}");
-    // A description that unpacks, in a type that takes more memory than its bytes.
+    // A description that is compressed, and whose type takes more memory than its bytes.
     let described = archive(
         CompressionMethod::Deflated,
         &[("shaderprop.npy", {
@@ -435,7 +437,7 @@ fn archives_that_blow_up_are_refused() {
         fs::write(&path, &described).expect("a file");
         assert!(load(&path).is_none());
     });
-    // A description that is no list, or a longer one than any is; it is asked before it is read.
+    // A description that is not a list, or longer than allowed: its shape is checked before it is read.
     for (shape, length) in [("(1, 64)", 64), ("(67108865,)", 0)] {
         let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n");
         let array =
@@ -443,7 +445,7 @@ fn archives_that_blow_up_are_refused() {
         fs::write(&path, archive(CompressionMethod::Stored, &[("shaderprop.npy", array)])).expect("a file");
         refused(Model::load(&Device::cpu(), &path, &Load::new()), &["instead of a list of at most"]);
     }
-    // Up to 1 MiB any archive may unpack to.
+    // Any archive may unpack to up to 1 MiB.
     let zeros = [("layers.0.weight.npy", npy("(256, 512)", 512 << 10)), ("layers.0.bias.npy", npy("(512,)", 2048))];
     let archived = archive(CompressionMethod::Deflated, &zeros);
     assert!(archived.len() < 1 << 12, "{} bytes", archived.len());
@@ -452,10 +454,10 @@ fn archives_that_blow_up_are_refused() {
         Model::new(&Device::cpu(), &Network::new(256).dense(512, Activation::Relu), &Init::default()).expect("a model");
     small.load_weights(&path, &Load::new()).expect("weights");
     assert!(small.weights().iter().all(|tensor| tensor.values.iter().all(|value| *value == 0.0)));
-    // What NumPy compresses is taken.
+    // Archives compressed by NumPy are loaded.
     let compressed = [("layers.0.weight.npy", npy("(2, 1)", 8)), ("layers.0.bias.npy", npy("(1,)", 4))];
     fs::write(&path, archive(CompressionMethod::Deflated, &compressed)).expect("a file");
     model.load_weights(&path, &Load::new()).expect("weights");
     let fit = Fit::new().loss(Loss::BinaryCrossEntropy);
-    model.fit(&[[0.0, 0.0]], &[[1.0]], &fit).expect("a training");
+    model.fit(&[[0.0, 0.0]], &[[1.0]], &fit).expect("a training run");
 }

@@ -1,13 +1,13 @@
-//! The source layout: which module of `src` (a "room") may use which, and that there are no large import cycles within a module.
+//! The source layout: which module of `src` may use which, and that there are no large import cycles within a module.
 //!
-//! It reads the paths that begin with `crate::` and `super::`, comments left out. To move a border, change [`ROOMS`].
+//! Reads all paths in the code that begin with `crate::` or `super::`. To move a border, change [`MODULES`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may use, lowest first. All may use the files next to `lib.rs`.
-const ROOMS: &[(&str, &[&str])] = &[
+const MODULES: &[(&str, &[&str])] = &[
     ("network", &[]),
     ("data", &["network"]),
     ("settings", &["network", "data"]),
@@ -24,14 +24,14 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// The files next to `lib.rs`, lowest first: each may use those before it.
-const GROUND: &[&str] = &["display", "error", "bits", "memory", "random"];
+const BASE_FILES: &[&str] = &["display", "error", "bits", "memory", "random"];
 
 /// The maximum number of files in an import cycle within a module.
-const LARGEST_CIRCLE: usize = 3;
+const LARGEST_CYCLE: usize = 3;
 
 /// An import: a path in a file.
 #[derive(Debug)]
-struct Arrow {
+struct Import {
     file: PathBuf,
     line: usize,
     /// The segments of the path, from `crate` on.
@@ -39,27 +39,27 @@ struct Arrow {
 }
 
 #[test]
-fn rooms_use_only_what_is_below_them() {
-    let found = wrong(&arrows(&files()));
+fn modules_use_only_what_is_below_them() {
+    let found = wrong(&imports(&files()));
     assert!(found.is_empty(), "imports that are not allowed:\n{}", found.join("\n"));
 }
 
 #[test]
-fn no_large_circle_is_inside_a_room() {
+fn no_module_contains_a_large_cycle() {
     let files = files();
-    let circles: Vec<_> = circles(&files, &arrows(&files)).into_iter().filter(|circle| circle.len() > LARGEST_CIRCLE).collect();
-    let shown: Vec<_> = circles.iter().map(|circle| format!("{}: {}", circle.len(), circle.join(", "))).collect();
-    assert!(circles.is_empty(), "import cycles of more than {LARGEST_CIRCLE} files:\n{}", shown.join("\n"));
+    let cycles: Vec<_> = cycles(&files, &imports(&files)).into_iter().filter(|cycle| cycle.len() > LARGEST_CYCLE).collect();
+    let shown: Vec<_> = cycles.iter().map(|cycle| format!("{}: {}", cycle.len(), cycle.join(", "))).collect();
+    assert!(cycles.is_empty(), "import cycles of more than {LARGEST_CYCLE} files:\n{}", shown.join("\n"));
 }
 
 #[test]
-fn each_room_says_what_it_is_for_and_what_it_uses() {
+fn each_module_says_what_it_is_for_and_what_it_uses() {
     let mut found = Vec::new();
-    for (room, _) in ROOMS {
-        let text = fs::read_to_string(source().join(room).join("mod.rs")).unwrap_or_default();
+    for (module, _) in MODULES {
+        let text = fs::read_to_string(source().join(module).join("mod.rs")).unwrap_or_default();
         let head: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
         if !head.contains("Uses ") {
-            found.push(format!("the first lines of src/{room}/mod.rs do not say what the module is for and what it uses"));
+            found.push(format!("the first lines of src/{module}/mod.rs do not say what the module is for and what it uses"));
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -67,23 +67,23 @@ fn each_room_says_what_it_is_for_and_what_it_uses() {
 
 /// The documentation lists the same modules and uses.
 #[test]
-fn the_map_of_rooms_is_true() {
+fn the_documented_modules_match() {
     let map = fs::read_to_string(source().join("../docs/inside/layout.md")).expect("the source layout");
-    let said: Vec<(String, String)> = map
+    let documented: Vec<(String, String)> = map
         .lines()
         .filter_map(|line| {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-            let room = cells.get(1)?.strip_prefix('`')?.strip_suffix("/`")?;
-            ROOMS.iter().any(|(name, _)| *name == room).then(|| (room.to_owned(), cells[3].to_owned()))
+            let module = cells.get(1)?.strip_prefix('`')?.strip_suffix("/`")?;
+            MODULES.iter().any(|(name, _)| *name == module).then(|| (module.to_owned(), cells[3].to_owned()))
         })
         .collect();
-    let are: Vec<_> = ROOMS.iter().map(|(room, uses)| ((*room).to_owned(), uses.join(", "))).collect();
-    assert_eq!(said, are);
+    let actual: Vec<_> = MODULES.iter().map(|(module, uses)| ((*module).to_owned(), uses.join(", "))).collect();
+    assert_eq!(documented, actual);
 }
 
 /// The files that the documentation names exist: relative to `src/`, or to the repository.
 #[test]
-fn the_files_in_the_map_exist() {
+fn the_documented_files_exist() {
     let root = source().join("..");
     let map = fs::read_to_string(root.join("docs/inside/layout.md")).expect("the source layout");
     let (_, map) = map.split_once("## Where to find it").expect("the list of places");
@@ -125,7 +125,7 @@ fn each_dependency_has_a_reason() {
         let names = line.split('|').nth(1).expect("a first cell").split('(').next().expect("the names");
         listed.extend(names.split(',').map(|name| name.trim().to_owned()));
     }
-    // They are installed by npm, for the page's tests.
+    // npm installs these, for the page's tests.
     let of_page: BTreeSet<_> = ["playwright-core", "typescript"].map(String::from).into();
     let unexplained: Vec<_> = used.difference(&listed).collect();
     let unused: Vec<_> = listed.difference(&used).filter(|name| !of_page.contains(*name)).collect();
@@ -134,29 +134,29 @@ fn each_dependency_has_a_reason() {
 
 /// An import from a higher module is found, and so is a cycle.
 #[test]
-fn what_is_wrong_is_found() {
-    let arrow = |file: &str, path: &str| Arrow {
+fn forbidden_imports_and_cycles_are_found() {
+    let import = |file: &str, path: &str| Import {
         file: source().join(file),
         line: 1,
         path: path.split("::").map(str::to_owned).collect(),
     };
-    let upward = [arrow("network/init.rs", "crate::train::History"), arrow("error.rs", "crate::random::Philox")];
+    let upward = [import("network/init.rs", "crate::train::History"), import("error.rs", "crate::random::Philox")];
     assert_eq!(wrong(&upward).len(), 2);
-    assert_eq!(wrong(&[arrow("train/run.rs", "crate::network::Layout"), arrow("random.rs", "crate::error::Error")]).len(), 0);
+    assert_eq!(wrong(&[import("train/run.rs", "crate::network::Layout"), import("random.rs", "crate::error::Error")]).len(), 0);
     let files: Vec<_> = ["a", "b", "c", "d"].map(|name| source().join(format!("train/{name}.rs"))).into();
     let round: Vec<_> = ["a", "b", "c", "d", "a"]
         .windows(2)
-        .map(|pair| arrow(&format!("train/{}.rs", pair[0]), &format!("crate::train::{}::Thing", pair[1])))
+        .map(|pair| import(&format!("train/{}.rs", pair[0]), &format!("crate::train::{}::Thing", pair[1])))
         .collect();
-    assert_eq!(circles(&files, &round).len(), 1);
-    assert!(circles(&files, &round[..3]).is_empty());
+    assert_eq!(cycles(&files, &round).len(), 1);
+    assert!(cycles(&files, &round[..3]).is_empty());
 }
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// All files of the library, but its root.
+/// All files of the library except its root.
 fn files() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![source()];
@@ -185,9 +185,9 @@ fn module(file: &Path) -> Vec<String> {
     path
 }
 
-/// Every path that a file's code names, `super` and its own modules written out.
-fn arrows(files: &[PathBuf]) -> Vec<Arrow> {
-    let mut arrows = Vec::new();
+/// Every path in the code of the files, with `super`, `self` and child modules resolved.
+fn imports(files: &[PathBuf]) -> Vec<Import> {
+    let mut imports = Vec::new();
     for file in files {
         let own = module(file);
         let text = fs::read_to_string(file).expect("a file");
@@ -198,7 +198,7 @@ fn arrows(files: &[PathBuf]) -> Vec<Arrow> {
                 line.trim_start_matches("pub ").trim_start_matches("pub(crate) ").strip_prefix("mod ")?.strip_suffix(';')
             })
             .collect();
-        // Inside a module of tests or the like, `super` is the file itself.
+        // In an inline module, such as one with tests, `super` is the file itself.
         let depth = |at: usize| usize::from(code[..at].iter().any(|line| line.starts_with("mod ") && line.ends_with('{')));
         for (at, line) in code.iter().enumerate() {
             for path in paths(line) {
@@ -214,33 +214,33 @@ fn arrows(files: &[PathBuf]) -> Vec<Arrow> {
                 } else if path[0] != "crate" {
                     continue;
                 }
-                arrows.push(Arrow { file: file.clone(), line: at + 1, path });
+                imports.push(Import { file: file.clone(), line: at + 1, path });
             }
         }
     }
-    arrows
+    imports
 }
 
-/// The paths in a line of code: words that `::` joins.
+/// The paths in a line of code: words joined by `::`.
 fn paths(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
         .filter(|path| path.contains("::") && !path.starts_with(':'))
 }
 
-/// The arrows that [`ROOMS`] and [`GROUND`] do not allow.
-fn wrong(arrows: &[Arrow]) -> Vec<String> {
+/// The imports that [`MODULES`] and [`BASE_FILES`] do not allow.
+fn wrong(imports: &[Import]) -> Vec<String> {
     let mut found = BTreeSet::new();
-    for Arrow { file, line, path } in arrows {
+    for Import { file, line, path } in imports {
         let (own, Some(to)) = (module(file), path.get(1)) else { continue };
         let (from, to) = (own[1].as_str(), to.as_str());
-        let ground = |name: &str| GROUND.iter().position(|ground| *ground == name);
+        let base_file = |name: &str| BASE_FILES.iter().position(|base_file| *base_file == name);
         let allowed = from == to
-            // Items of the root are what others hold, and named by documentation alone.
-            || match (ground(from), ground(to)) {
+            // Items of the root are re-exports, which only documentation names.
+            || match (base_file(from), base_file(to)) {
                 (Some(from), Some(to)) => to < from,
-                (None, Some(_)) => ROOMS.iter().any(|(room, _)| *room == from),
+                (None, Some(_)) => MODULES.iter().any(|(module, _)| *module == from),
                 (Some(_), None) => false,
-                (None, None) => ROOMS.iter().any(|(room, uses)| *room == from && uses.contains(&to)),
+                (None, None) => MODULES.iter().any(|(module, uses)| *module == from && uses.contains(&to)),
             };
         if !allowed {
             let file = file.strip_prefix(source()).expect("a file of src").display();
@@ -251,17 +251,17 @@ fn wrong(arrows: &[Arrow]) -> Vec<String> {
 }
 
 /// The import cycles within modules.
-fn circles(files: &[PathBuf], arrows: &[Arrow]) -> Vec<Vec<String>> {
+fn cycles(files: &[PathBuf], imports: &[Import]) -> Vec<Vec<String>> {
     let modules: BTreeMap<Vec<String>, usize> = files.iter().enumerate().map(|(i, file)| (module(file), i)).collect();
     let mut needs = vec![BTreeSet::new(); files.len()];
-    for Arrow { file, path, .. } in arrows {
+    for Import { file, path, .. } in imports {
         let from = modules[&module(file)];
-        // The file of the longest part of the path that is one.
+        // The file of the longest prefix of the path that is a module.
         let to = (1..=path.len()).rev().find_map(|length| modules.get(&path[..length]));
         let inside = to.is_some_and(|to| module(&files[*to]).get(1) == module(file).get(1));
         needs[from].extend(to.filter(|to| inside && **to != from));
     }
-    // What can be reached from each.
+    // The files that can be reached from each file.
     let reached: Vec<BTreeSet<usize>> = (0..files.len())
         .map(|start| {
             let (mut seen, mut open) = (BTreeSet::new(), vec![start]);
@@ -271,15 +271,15 @@ fn circles(files: &[PathBuf], arrows: &[Arrow]) -> Vec<Vec<String>> {
             seen
         })
         .collect();
-    let mut circles = BTreeSet::new();
+    let mut cycles = BTreeSet::new();
     for file in 0..files.len() {
-        let circle: Vec<String> = (0..files.len())
+        let cycle: Vec<String> = (0..files.len())
             .filter(|other| reached[file].contains(other) && reached[*other].contains(&file))
             .map(|other| module(&files[other])[1..].join("/"))
             .collect();
-        if circle.len() > 1 {
-            circles.insert(circle);
+        if cycle.len() > 1 {
+            cycles.insert(cycle);
         }
     }
-    circles.into_iter().collect()
+    cycles.into_iter().collect()
 }

@@ -1,4 +1,5 @@
-//! Each shader against its CPU twin of the same name, over awkward sizes, with bounds derived from rounding; outputs are NaN before.
+//! Each shader against its CPU counterpart of the same name, at awkward sizes, with bounds derived from rounding.
+//! Outputs are filled with NaN beforehand.
 
 mod common;
 
@@ -17,7 +18,7 @@ use shaderprop::{Activation, Loss, Optimizer};
 /// Below, at and above the sizes at which workgroups and vectors end.
 const SIZES: [usize; 11] = [1, 2, 3, 15, 16, 17, 63, 64, 65, 127, 129];
 
-/// Numbers at which activations are most likely to go wrong; f32's smallest normal and subnormal numbers among them.
+/// Numbers at which activations are most likely to go wrong, including the smallest normal and subnormal f32.
 const EXTREMES: [f32; 20] = [
     0.0,
     -0.0,
@@ -45,14 +46,15 @@ fn nan(len: usize) -> Vec<f32> {
     vec![f32::NAN; len]
 }
 
-/// How far from y(x) the WGSL specification lets the activation's formula be, with the result of an exact x.
+/// The error that the WGSL specification allows for the activation's formula, for an exact x.
 fn activation_bound(activation: &Activation, x: f64) -> f64 {
     let y = activation.value(x).abs();
-    // An f32 below its normal numbers may be taken for zero, and then multiplied by an x beyond which nothing is left anyway.
+    // A subnormal f32 may be flushed to zero, and then be multiplied by x. Beyond |x| = 150, nothing is left to flush.
     let flushed = f64::from(f32::MIN_POSITIVE) * (1.0 + x.abs().min(150.0));
     flushed
         + match activation {
-            // e = exp(-|x|) to 3 + 2|x| ULP, as σ(1 - σ) carries it on; then an addition and a division of 2.5 ULP.
+            // e = exp(-|x|) is accurate to 3 + 2|x| ULP, and σ(1 - σ) propagates this error. Then follow an addition
+            // and a division of 2.5 ULP.
             Activation::Sigmoid => {
                 activation.derivative(x, activation.value(x)) * (3.0 + 2.0 * x.abs()) * ULP + y * (U + 2.5 * ULP)
             }
@@ -61,26 +63,28 @@ fn activation_bound(activation: &Activation, x: f64) -> f64 {
             Activation::Relu | Activation::Identity => 0.0,
             // A constant and a product, both rounded.
             Activation::LeakyRelu => 2.0 * U * y,
-            // Below -0.5 an exponential and a difference; above it a series of some twenty operations that ends at x⁹.
+            // Below -0.5, an exponential and a difference; above it, a series of about twenty operations that ends at
+            // x⁹.
             Activation::Elu => (3.0 + 2.0 * x.abs()) * ULP * x.min(0.0).exp() + U + 20.0 * U * y,
             Activation::Gelu => x.abs() * cdf_bound(x) + U * y,
             // The argument u of σ has six roundings.
             Activation::GeluTanh => x.abs() * logistic_bound(gelu_argument(x), 6.0) + U * y,
             Activation::Silu => x.abs() * logistic_bound(x, 0.0) + U * y,
-            // An exponential, a series of some twenty operations, and an addition.
+            // An exponential, a series of about twenty operations, and an addition.
             Activation::Softplus => (3.0 + 2.0 * x.abs()) * ULP * (-x.abs()).exp() + 20.0 * U * (-x.abs()).exp() + U * y,
             other => panic!("{} needs a bound, derived as above", other.name()),
         }
 }
 
-/// How far shaders/math.wgsl may be from 1 / (1 + e⁻ᶻ), for a z that was rounded `roundings` times.
+/// The allowed error of shaders/math.wgsl for 1 / (1 + e⁻ᶻ), for a z that was rounded `roundings` times.
 fn logistic_bound(z: f64, roundings: f64) -> f64 {
     let y = Activation::Sigmoid.value(z);
     let slope = if z.is_finite() { y * (1.0 - y) * z.abs() } else { 0.0 };
     slope * roundings * U + Activation::Sigmoid.derivative(z, y) * (3.0 + 2.0 * z.abs().min(1e3)) * ULP + y * (U + 2.5 * ULP)
 }
 
-/// How far it may be from Φ: the fit, the exponential and the roundings of its argument, on the smaller side; a difference on the other.
+/// Its allowed error for Φ: that of the fit, of the exponential and of the roundings of its argument on the smaller
+/// side, and that of a difference on the other side.
 fn cdf_bound(x: f64) -> f64 {
     let z = (0.5 * x * x).min(144.0);
     // Φ(x) is GELU(x) / x.
@@ -92,7 +96,7 @@ fn gelu_argument(x: f64) -> f64 {
     2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)
 }
 
-/// How far from dy/dx the formula may be, for an exact x and y.
+/// The allowed error of the formula for dy/dx, for an exact x and y.
 fn derivative_bound(activation: &Activation, x: f64, y: f64) -> f64 {
     f64::from(f32::MIN_POSITIVE)
         + match activation {
@@ -164,9 +168,9 @@ fn matmul_of_all_awkward_sizes_in_three_layouts() {
     cases.finish();
 }
 
-/// Sums on both sides of the longest loop, and of the 65,535 rounds after which some drivers stop.
+/// Sums just below and above the length of the longest loop, and the 65,535 iterations after which some drivers stop.
 #[test]
-fn long_sums_are_whole() {
+fn long_sums_are_complete() {
     let (gpu, limits) = open();
     let mut cases = Cases::new();
     for k in [LONGEST_LOOP - 1, LONGEST_LOOP, LONGEST_LOOP + 1, 65_534, 65_535, 65_536, 65_537, 70_000, 2_000_000] {
@@ -187,9 +191,9 @@ fn long_sums_are_whole() {
     cases.finish();
 }
 
-/// A dispatch that is cut, by its workgroups or its time, computes what the whole one does, to the bit.
+/// A dispatch that is split because of its workgroups or its time gives the same bits as a whole one.
 #[test]
-fn cutting_changes_no_bit() {
+fn splitting_changes_no_bits() {
     let (gpu, limits) = open();
     let few = Limits { workgroups: 3, ..limits };
     let (m, k, n) = (63, 129, 65);
@@ -210,7 +214,7 @@ fn cutting_changes_no_bit() {
     assert_eq!(outputs(&limits), outputs(&few));
 }
 
-/// A result goes where it belongs and nowhere else: both neighbours in a flat buffer stay.
+/// A result is written only where it belongs: both neighbours in a flat buffer stay unchanged.
 #[test]
 fn neighbours_stay_untouched() {
     let (gpu, limits) = open();
@@ -236,7 +240,8 @@ fn neighbours_stay_untouched() {
     cases.finish();
 }
 
-/// A piece of a stage that was cut touches its own elements: the middle one of three leaves both others as they were.
+/// A piece of a split stage writes only its own elements: the middle one of three pieces leaves the other two
+/// unchanged.
 #[test]
 fn a_piece_touches_only_its_elements() {
     let (gpu, limits) = open();
@@ -244,7 +249,7 @@ fn a_piece_touches_only_its_elements() {
     let ones = vec![1.0f32; 129];
     let check = |stage: &str, mut plan: Plan, write: &[(&str, &[f32])], output: &str, before: f32, after: f32| {
         assert_eq!(plan.dispatches.len(), 3, "{stage}");
-        // It ends in the middle of a workgroup.
+        // The piece ends in the middle of a workgroup.
         plan.dispatches = vec![plan.dispatches.remove(1)];
         plan.dispatches[0].params[1] = 100;
         let canary = vec![before; 129];
@@ -270,7 +275,7 @@ fn a_piece_touches_only_its_elements() {
     plan.hidden_delta(&Activation::Tanh, id[0], id[1], id[2]);
     check("hidden_delta", plan, &[("outputs", &ones)], "deltas", 7.25, 0.0);
     check("bias_gradient", bias_gradient(1, 129, &one), &[("deltas", &ones)], "gradient", 7.25, 1.0);
-    // Rows of one column: all of a row's share, and no derivative.
+    // Rows with one column: the probability is 1, and the derivative 0.
     let rows = |names: &[&str]| {
         let mut plan = Plan::new(one);
         let ids: Vec<_> = names.iter().map(|name| plan.tensor(name, 129, 1).expect("a tensor")).collect();
@@ -282,13 +287,13 @@ fn a_piece_touches_only_its_elements() {
     let (mut plan, id) = rows(&["outputs", "deltas"]);
     plan.softmax_delta(id[0], id[1]).expect("a plan");
     check("softmax_delta", plan, &[("outputs", &ones)], "deltas", 7.25, 0.0);
-    // By a chance that never comes.
+    // With a rate so small that nothing is dropped.
     let (mut plan, id) = tensors(&["outputs", "dropped"]);
     let table = step_table(&mut plan, 1, 1);
     plan.dropout(Some(id[0]), id[1], Dropout { rate: 1e-9, number: 0 }, Chance { table, seed: 1 });
     check("dropout", plan, &[("outputs", &ones)], "dropped", 7.25, 1.0);
 
-    // The order's elements are row numbers: as they are, where nothing is shuffled.
+    // The elements of the order are row numbers, in sequence if rows are not shuffled.
     let mut plan = Plan::new(one);
     let table = step_table(&mut plan, 1, 1);
     let list = plan.tensor("order", 1, 129).expect("a tensor");
@@ -327,7 +332,7 @@ fn bias_activation_of_awkward_sizes() {
                 let read =
                     run(&gpu, plan, 1, &[("sums", &sums), ("bias", &bias), ("outputs", &nan(sums.len()))], &["sums", "outputs"]);
                 assert_close(&format!("{what}: x"), &read[0], &x, |i| U * x[i].abs());
-                // The rounding of x, carried on by a slope of at most 1.
+                // The rounding of x, propagated by a slope of at most 1.
                 assert_close(&format!("{what}: y"), &read[1], &y, |i| U * x[i].abs() + activation_bound(activation, x[i]));
             });
         }
@@ -351,7 +356,8 @@ fn activations_of_extremes() {
     cases.finish();
 }
 
-/// The same numbers through the stages that multiply and add: what comes out is the number, rounded, or flushed where subnormal.
+/// The same numbers through the stages that multiply and add: they come out rounded, or flushed to zero if they are
+/// subnormal.
 #[test]
 fn extremes_pass_through_the_other_stages() {
     let (gpu, limits) = open();
@@ -391,7 +397,7 @@ fn extremes_pass_through_the_other_stages() {
     check("sgd, gradient", plan.clone(), &[rate, ("gradients", &EXTREMES), ("parameters", &zeros)], "parameters", 0.5);
     check("sgd, parameter", plan, &[rate, ("gradients", &zeros), ("parameters", &EXTREMES)], "parameters", 1.0);
 
-    // A square that is finite: up to 10⁴; the mean is over one.
+    // Only numbers up to 10⁴, so that the square is finite. The mean is over one element.
     for value in EXTREMES.into_iter().filter(|value| value.abs() <= 1e4) {
         let plan = loss(Loss::MeanSquaredError, &Activation::Identity, 1, 1, 1, &limits);
         let write: [(&str, &[f32]); 2] = [("outputs", &[value]), ("targets", &[0.0])];
@@ -401,9 +407,9 @@ fn extremes_pass_through_the_other_stages() {
     }
 }
 
-/// What is no number is found by its bits, wherever it stands among the others; and nothing else is taken for it.
+/// A NaN or infinity is found by its bits at any position among the others, and no other number is mistaken for one.
 #[test]
-fn what_is_not_finite_is_found() {
+fn non_finite_numbers_are_found() {
     let (gpu, limits) = open();
     let mut cases = Cases::new();
     let look = |values: &[f32], limits: &Limits| {
@@ -417,7 +423,7 @@ fn what_is_not_finite_is_found() {
     };
     let bad = [0x7fc0_0000, 0xffc0_0000, 0x7f80_0001, 0xffbf_ffff, 0x7fff_ffff, 0x7f80_0000, 0xff80_0000].map(f32::from_bits);
     let good = [0.0, -0.0, f32::MAX, f32::MIN, f32::MIN_POSITIVE, f32::from_bits(1), f32::from_bits(0x807f_ffff), 1.0];
-    // In pieces of one workgroup each as well.
+    // Also in pieces of one workgroup each.
     let cut = Limits { binding: 4 * 4096, ..limits };
     for count in [1, 2, 63, 64, 65, 4095, 4096, 4097, 8192, 10_007] {
         let values: Vec<f32> = good.iter().copied().cycle().take(count).collect();
@@ -436,7 +442,7 @@ fn what_is_not_finite_is_found() {
     cases.finish();
 }
 
-/// A NaN is passed on, not hidden in a number.
+/// A NaN is propagated, and does not become a number.
 #[test]
 fn activations_of_nan_are_nan() {
     let (gpu, limits) = open();
@@ -487,9 +493,10 @@ fn output_delta_of_every_loss_and_activation() {
                     let read = run(&gpu, plan, 1, &write, &["deltas"]);
                     let (x, y, t) = (wide(&x), wide(&y), wide(&t));
                     let expected = twin::output_delta(*loss, activation, (&x, &y, &t), columns, None);
-                    // Behind the identity there is the error alone.
+                    // With the identity, the delta is the error alone.
                     let error = twin::output_delta(*loss, &Activation::Identity, (&x, &y, &t), columns, None);
-                    // Each of at most eight operations rounds by U, divisions by 2.5 ULP; the derivative is as good as it is.
+                    // Each of at most eight operations rounds by U, and divisions by 2.5 ULP. The derivative has its
+                    // own bound.
                     let bound = |i: usize| {
                         let slope = if loss_is_fused(*loss, activation) { 0.0 } else { derivative_bound(activation, x[i], y[i]) };
                         expected[i].abs() * (8.0 * U + 5.0 * ULP) + error[i].abs() * slope + f64::from(f32::MIN_POSITIVE)
@@ -586,12 +593,12 @@ fn step_table(plan: &mut Plan, steps: usize, losses: usize) -> StepTable {
     plan.step_table("", TableSize { steps, losses }).expect("a table")
 }
 
-/// A loss of rows that weigh the same.
+/// A loss of rows with equal weights.
 fn unweighted<'a>(loss: Loss, activation: &'a Activation, from: Outputs) -> LossOf<'a> {
     LossOf { loss, activation, from, weights: None }
 }
 
-/// A plan that updates `count` parameters, and the names of its flat buffers.
+/// A plan that updates `count` parameters.
 fn update(rule: &Rule, count: usize, clipped: bool, limits: &Limits) -> Plan {
     let mut plan = Plan::new(*limits);
     let table = step_table(&mut plan, 3, 1);
@@ -603,7 +610,8 @@ fn update(rule: &Rule, count: usize, clipped: bool, limits: &Limits) -> Plan {
     plan
 }
 
-/// Every optimizer, with weight decay and without, clipped and not, one parameter to an invocation and four, whole and in pieces.
+/// Every optimizer, with and without weight decay, clipped and not, with one and with four parameters per invocation,
+/// as a whole and in pieces.
 #[test]
 fn updates_of_awkward_sizes_whole_and_in_pieces() {
     let (gpu, limits) = open();
@@ -624,7 +632,7 @@ fn updates_of_awkward_sizes_whole_and_in_pieces() {
                     let how = Update { optimizer: *optimizer, learning_rate: 0.25, weight_decay: decay, step: 3 };
                     let step = Step { learning_rate: 0.25, corrections: [0.271, 0.002_997_001], ..Step::default() };
                     let (before, gradient) = (numbers(1, count), numbers(2, count));
-                    // What is kept of squares is not negative.
+                    // Averages of squares are not negative.
                     let slots =
                         [numbers(3, count), numbers(4, count)].map(|slot| slot.iter().map(|x| x.abs()).collect::<Vec<_>>());
                     let mut write: Vec<(&str, &[f32])> = vec![("parameters", &before), ("gradients", &gradient)];
@@ -639,8 +647,9 @@ fn updates_of_awkward_sizes_whole_and_in_pieces() {
                     let gradient: Vec<f64> = gradient.iter().map(|g| f64::from(factor) * f64::from(*g)).collect();
                     let (mut expected, mut kept) = (wide(&before), slots.clone().map(|slot| wide(&slot)));
                     twin::update(&mut expected, &mut kept, &gradient, &how);
-                    // Nothing here is above 2 but what is divided by a root of squares, which are above 1e-3 times a gradient's; and a
-                    // root, a division and a handful of roundings are within 16 ULP together.
+                    // No number here is above 2, except those that are divided by a root of squares. The squares are
+                    // above 1e-3 times the gradient's. A root, a division and a handful of roundings are within 16 ULP
+                    // together.
                     for (i, (slot, expected)) in read[1..].iter().zip(&kept).enumerate() {
                         assert_close(&format!("{what}: slot {i}"), slot, expected, |i| 8.0 * U * (1.0 + expected[i].abs()));
                     }
@@ -654,7 +663,7 @@ fn updates_of_awkward_sizes_whole_and_in_pieces() {
     cases.finish();
 }
 
-/// The learning rate is that of the step at the cursor, and only as many parameters move as are counted.
+/// The learning rate is that of the step at the cursor, and only the counted parameters change.
 #[test]
 fn an_update_reads_its_steps_row_and_stops_at_its_count() {
     let (gpu, limits) = open();
@@ -696,12 +705,12 @@ fn loss_of_every_kind_over_awkward_sizes() {
                     let (x, y, t) = (wide(&x), wide(&y), wide(&t));
                     let expected = twin::loss(*kind, activation, (&x, &y, &t), 1, None) / count as f64;
                     let element = |i: usize| match kind {
-                        // From x: the products and differences round by U; the logarithm is of e^-|x|, which is off by
-                        // 3 + 2|x| ULP, and a series of some fifteen operations.
+                        // Computed from x: the products and differences round by U. The logarithm takes e^-|x|, which
+                        // is accurate to 3 + 2|x| ULP, and a series of about fifteen operations.
                         Loss::BinaryCrossEntropy if loss_is_fused(*kind, activation) => {
                             3.0 * U * x[i].abs() + (-x[i].abs()).exp().ln_1p() * ((3.0 + 2.0 * x[i].abs()) * ULP + 20.0 * U)
                         }
-                        // log is good to 3 ULP, or to 2⁻²¹ near 1; the two terms are weighted by t and 1 - t.
+                        // log is accurate to 3 ULP, or to 2⁻²¹ near 1. The two terms are weighted by t and 1 - t.
                         Loss::BinaryCrossEntropy => 2.0f64.powi(-21) + 4.0 * ULP * 17.0,
                         Loss::SquaredError | Loss::MeanSquaredError => 4.0 * U * (y[i] - t[i]) * (y[i] - t[i]),
                         Loss::MeanAbsoluteError => 2.0 * U * (y[i] - t[i]).abs(),
@@ -719,7 +728,7 @@ fn loss_of_every_kind_over_awkward_sizes() {
     cases.finish();
 }
 
-/// Logits of ±10⁴, right and wrong.
+/// Logits of ±10⁴, for right and wrong predictions.
 #[test]
 fn binary_cross_entropy_of_large_logits_is_finite_and_right() {
     let (gpu, limits) = open();
@@ -732,14 +741,15 @@ fn binary_cross_entropy_of_large_logits_is_finite_and_right() {
         let from = outputs(&mut plan, 1, 1);
         let deltas = plan.tensor("deltas", 1, 1).expect("a tensor");
         plan.output_delta(&unweighted(Loss::BinaryCrossEntropy, &Activation::Sigmoid, from), deltas);
-        // Only what the kernel binds can be written: `sums` has no part in y - t, but its tensor is there.
+        // The delta y - t does not use `sums`, but the plan has the tensor, so it can be written.
         assert_eq!(run(&gpu, plan, 1, &write, &["deltas"])[0], [gradient]);
     }
 }
 
-/// Losses of more elements than one workgroup adds, whole and cut into single workgroups, with a tail: a logit of 0, as there may be behind it, costs ln 2.
+/// Losses of more elements than one workgroup adds, as a whole and split into single workgroups, with a remainder. If
+/// elements after the end were added, this would show: a logit of 0 costs ln 2.
 #[test]
-fn a_loss_in_parts_is_the_loss() {
+fn a_loss_in_parts_is_correct() {
     let (gpu, limits) = open();
     let mut cases = Cases::new();
     for limits in [limits, Limits { workgroups: 1, ..limits }] {
@@ -757,7 +767,7 @@ fn a_loss_in_parts_is_the_loss() {
                 let got = run_steps(&gpu, plan, &[Step::default()], &write, &["losses"]).remove(0);
                 let (x, t) = (wide(&x), wide(&t));
                 let expected = twin::loss(Loss::BinaryCrossEntropy, &Activation::Sigmoid, (&x, &x, &t), 1, None) / count as f64;
-                // Terms of the order of 1, some hundred additions deep.
+                // Terms of order 1, with about a hundred additions in a row.
                 assert_close(&format!("{count}"), &got, &[expected], |_| 1e-5 * expected);
             });
         }
@@ -767,12 +777,12 @@ fn a_loss_in_parts_is_the_loss() {
 
 /// Very many elements: the parts add up, and the step is counted once.
 #[test]
-fn a_loss_of_many_elements_is_whole_and_every_step_has_its_slot() {
+fn a_loss_of_many_elements_is_complete_and_every_step_has_its_slot() {
     let (gpu, limits) = open();
     let count = 64 * LONGEST_LOOP;
     let plan = loss(Loss::MeanSquaredError, &Activation::Identity, count, 1, 3, &limits);
     let steps = [2, 0, 1].map(|loss_slot| Step { loss_slot, ..Step::default() });
     let write: [(&str, &[f32]); 3] = [("outputs", &vec![3.0; count]), ("targets", &vec![1.0; count]), ("losses", &nan(3))];
-    // Sums of fours are exact; what rounds is the scale, and the product with it.
+    // Sums of fours are exact. Only the scale, and the product with it, are rounded.
     assert_close("losses", &run_steps(&gpu, plan, &steps, &write, &["losses"])[0], &[4.0; 3], |_| 4.0 * 3.0 * U);
 }

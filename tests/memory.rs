@@ -1,5 +1,5 @@
-//! What a training holds in memory: what its network and data need, and no more after very many steps. A process of its own, since what other
-//! tests hold would count.
+//! The memory of a training run: what its network and data need, and no more after very many steps. This is a separate
+//! test program, because the memory of other tests would count, too.
 
 mod common;
 
@@ -7,9 +7,9 @@ use common::{device, numbers};
 use shaderprop::internals::gpu;
 use shaderprop::{Activation, Device, Engine, EngineChoice, Fit, Init, Loss, Matrix, Model, Network, Optimizer, wgpu};
 
-/// What is on the device is what training needs.
+/// The device holds only what training needs.
 #[test]
-fn the_device_holds_what_is_needed() {
+fn the_device_holds_only_what_is_needed() {
     let device = device();
     for (layers, rows, batch, optimizer, slots) in [
         (&[200, 128, 10][..], 6000, 64, Optimizer::Sgd, 0),
@@ -27,14 +27,15 @@ fn the_device_holds_what_is_needed() {
             let bytes = model.summary(&fit, rows).expect("a summary").device_bytes.expect("a GPU") as f64 / 4.0;
             let parameters = network.parameters().expect("a count");
             let activations: usize = layers[1..].iter().map(|units| 2 * units).sum::<usize>() + layers[0] + outputs;
-            // A row of the data has its inputs and its class.
+            // Each row of the data has its inputs and its class.
             let needed = parameters * (2 + slots) + batch * activations + rows * (layers[0] + 1);
             assert!(bytes <= 1.1 * needed as f64, "{layers:?}, {}: {bytes} of {needed}", optimizer.name());
         }
     }
 }
 
-/// The bytes that the process holds of its own: pages of files that it maps come and go as the machine has room for them. It is Linux that says it.
+/// The process's own memory in bytes, as reported by Linux. Mapped pages of files are not counted, because they come
+/// and go with the machine's free memory.
 #[cfg(target_os = "linux")]
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("what Linux says of the process");
@@ -44,12 +45,13 @@ fn resident() -> usize {
     (kilobytes("RssAnon:") + kilobytes("VmSwap:")) * 1024
 }
 
-/// No more than 1 MiB, whatever is repeated.
+/// The maximum growth, whatever is repeated.
 #[cfg(target_os = "linux")]
 const GROWTH: usize = 1 << 20;
 
-/// In a process of its own, which takes its memory from one place: from several, what each has had at most would add up for long. One after the
-/// other, since what one holds would count in the other, and the one that holds most at the end, since what it leaves free would hide leaks.
+/// Runs in a process of its own with a single malloc arena: with several, memory would grow for a long time, until each
+/// arena has reached its maximum. The parts run one after the other, because the memory of one would count in another.
+/// The part that needs the most memory comes last, because the memory that it frees would hide leaks.
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_stays() {
@@ -63,19 +65,22 @@ fn memory_stays() {
         return;
     }
     let device = device();
-    over_very_many_trainers(&device);
-    // So often that there is a submission for each look, or less, and as much under way each time.
-    over_very_many_steps(&device, EngineChoice::Fused, 10);
-    over_very_many_steps(&device, EngineChoice::Staged, 25);
-    have_many_under_way(&device);
-    over_very_many_steps(&device, EngineChoice::Staged, 500);
+    train_very_many_models(&device);
+    // Log points are so frequent that there is at most one submission for each, with the same amount of work in flight
+    // every time.
+    train_very_many_steps(&device, EngineChoice::Fused, 10);
+    train_very_many_steps(&device, EngineChoice::Staged, 25);
+    fill_the_pool_of_command_buffers(&device);
+    train_very_many_steps(&device, EngineChoice::Staged, 500);
 }
 
-/// wgpu keeps command buffers to be used again, as many as were ever under way at once. Between looks how far the host gets ahead of the device is a
-/// matter of luck, and the most that it may is three submissions of 64 epochs that wait, a fourth that is recorded, and a few copies: here are as many,
-/// and some more, somewhat larger than such an epoch. What they leave free hides small leaks: those are for the trainings that are looked at often.
+/// wgpu keeps command buffers for reuse, as many as were ever in flight at once. How far the host gets ahead of the
+/// device between log points is a matter of chance. At most, three submissions of 64 epochs wait, a fourth is being
+/// recorded, and there are a few copies. This function submits that many command buffers and a few more, each somewhat
+/// larger than such an epoch. The memory that they free hides small leaks, which the training runs with frequent log
+/// points detect.
 #[cfg(target_os = "linux")]
-fn have_many_under_way(device: &Device) {
+fn fill_the_pool_of_command_buffers(device: &Device) {
     let gpu = gpu(device).expect("a GPU");
     let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
     let block = || gpu.block_on(gpu.buffer("a block", 1024, usage)).expect("a buffer");
@@ -86,7 +91,7 @@ fn have_many_under_way(device: &Device) {
 }
 
 #[cfg(target_os = "linux")]
-fn over_very_many_steps(device: &Device, choice: EngineChoice, log_every: usize) {
+fn train_very_many_steps(device: &Device, choice: EngineChoice, log_every: usize) {
     let inputs = Matrix::new(8, 7, numbers(21, 56)).expect("a matrix");
     let targets = Matrix::column((0..8).map(|row| (row % 4) as f32).collect::<Vec<_>>());
     let network = Network::new(7).dense(4, Activation::Softmax);
@@ -94,18 +99,18 @@ fn over_very_many_steps(device: &Device, choice: EngineChoice, log_every: usize)
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).optimizer(Optimizer::adam()).batch_size(2);
     let fit = fit.engine(choice).epochs(32_001).log_every(log_every);
     let mut held = Vec::new();
-    let history = model.fit_with(&inputs, &targets, &fit, |_| held.push(resident())).expect("a training");
+    let history = model.fit_with(&inputs, &targets, &fit, |_| held.push(resident())).expect("a training run");
     assert_eq!(history.engine == Engine::Fused, choice == EngineChoice::Fused, "the engine");
-    // An epoch has four steps, and two numbers are its history.
+    // An epoch has four steps, and two numbers in the history.
     let (early, late, kept) = (held[7_000 / log_every], held[32_000 / log_every], 16 * 25_000);
     assert!(
         late <= early + kept + GROWTH,
-        "{choice:?}, looked at each {log_every} epochs: {early} bytes after 28,000 steps, {late} after 128,000, of which {kept} are history"
+        "{choice:?}, logged every {log_every} epochs: {early} bytes after 28,000 steps, {late} after 128,000, of which {kept} are history"
     );
 }
 
 #[cfg(target_os = "linux")]
-fn over_very_many_trainers(device: &Device) {
+fn train_very_many_models(device: &Device) {
     let inputs = Matrix::new(20, 3, numbers(3, 60)).expect("a matrix");
     let network = Network::new(3).dense(5, Activation::Tanh).dense(1, Activation::Sigmoid);
     let mut held = Vec::new();
@@ -113,9 +118,9 @@ fn over_very_many_trainers(device: &Device) {
         let engine = if i % 2 == 0 { EngineChoice::Staged } else { EngineChoice::Fused };
         let mut model = Model::new(device, &network, &Init::default()).expect("a model");
         let fit = Fit::new().optimizer(Optimizer::adam()).batch_size(8).epochs(3).engine(engine);
-        model.fit(&inputs, Matrix::column(vec![0.5; 20]), &fit).expect("a training");
+        model.fit(&inputs, Matrix::column(vec![0.5; 20]), &fit).expect("a training run");
         held.push(resident());
     }
     let (early, late) = (held[199], held[1199]);
-    assert!(late <= early + GROWTH, "{early} bytes after 200 trainers, {late} after 1,200");
+    assert!(late <= early + GROWTH, "{early} bytes after 200 models, {late} after 1,200");
 }

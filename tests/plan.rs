@@ -1,4 +1,4 @@
-//! The planner keeps every limit, for any network and any device; no GPU is needed.
+//! The planner respects every limit, for any network and any device. No GPU is needed.
 
 mod common;
 
@@ -10,7 +10,7 @@ use shaderprop::internals::{
 };
 use shaderprop::{Activation, Error, Loss, Network, Optimizer, Philox};
 
-/// All that an adapter's products can be computed with.
+/// All ways in which an adapter may compute products.
 const PRODUCTS: [Products; 4] =
     [Products::Plain, Products::Rows { lanes: None, most: 16 }, Products::Rows { lanes: Some(8), most: 32 }, Products::Tiles];
 
@@ -110,20 +110,20 @@ fn ten_thousand_random_networks_and_limits() {
         });
     }
     assert!(planned > 1000 && refused > 1000, "{planned} planned, {refused} refused: both must be tested");
-    assert!(blocks > 300 && sliced > 100, "{blocks} by blocks, {sliced} in slices: all must be tested");
+    assert!(blocks > 300 && sliced > 100, "{blocks} in blocks, {sliced} in slices: both must be tested");
     cases.finish();
 }
 
-/// What a dispatch loops over, and which elements it computes: from its parameters, by their names.
+/// A parameter of a dispatch, by its name: among them are the range of its loop and that of its elements.
 fn field(dispatch: &Dispatch, names: &[&str], name: &str) -> Option<usize> {
     let at = names.iter().position(|field| *field == name)?;
     Some(dispatch.params[at] as usize)
 }
 
-/// Every stage of a random large network on a random device: no loop is longer than 32,768 rounds, no dispatch longer than 250 ms by
-/// its estimate, and each element's sum is covered once, from its first term to its last.
+/// Every stage of a random large network on a random device: no loop has more than 32,768 iterations, no dispatch takes
+/// more than 250 ms by its estimate, and each element's sum is covered once, from its first term to its last.
 #[test]
-fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
+fn stages_of_large_networks_are_covered_once_within_the_limits() {
     let mut stream = Philox::new(2, 1, 0, 0);
     let mut pick = |from: usize, to: usize| from + stream.next_u32() as usize % (to - from);
     let mut cut = 0;
@@ -153,7 +153,7 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
                 rest = after;
                 let names = first.kernel.row().params;
                 cut += usize::from(pieces > 1);
-                // Terms of the sums, elements, both from 0 without a gap; terms change slowest.
+                // The terms of the sums, and the elements: both start at 0, without gaps. Terms change slowest.
                 let (mut terms_end, mut elements_end, mut whole, mut counted) = (0, 0, None, 0);
                 for dispatch in stage {
                     assert!(dispatch.nanoseconds <= 250_000_000, "{}: {} ns", dispatch.formula, dispatch.nanoseconds);
@@ -170,7 +170,7 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
                         continue;
                     }
                     let Some((start, end)) = field(dispatch, &names, "first").zip(field(dispatch, &names, "end")) else {
-                        // The update, piece by piece of the flat buffer.
+                        // The update covers the flat buffer piece by piece.
                         let width = if let Kernel::Update { width, .. } = dispatch.kernel { width as usize } else { 1 };
                         let count = field(dispatch, &names, "count").expect("a count") * width;
                         let piece =
@@ -215,14 +215,14 @@ fn stages_of_large_networks_are_covered_once_and_keep_the_limits() {
             }
         });
     }
-    assert!(cut > 1000, "only {cut} stages were cut: little was tested");
+    assert!(cut > 1000, "only {cut} stages were split: little was tested");
     cases.finish();
 }
 
-/// Products by blocks cover every element once, in rectangles within all limits; their slices cover all terms, in loops that are short
-/// enough; a dispatch keeps 250 ms by its estimate.
+/// Blocked products cover every element once, in rectangles within all limits. Their slices cover all terms, in loops
+/// that are short enough. Each dispatch stays within 250 ms by its estimate.
 #[test]
-fn products_are_covered_once_and_keep_the_limits() {
+fn products_are_covered_once_within_the_limits() {
     let mut stream = Philox::new(3, 1, 0, 0);
     let mut pick = |from: usize, to: usize| from + stream.next_u32() as usize % (to - from);
     let (mut cut, mut sliced) = (0, 0);
@@ -250,7 +250,7 @@ fn products_are_covered_once_and_keep_the_limits() {
         let what = format!("{m}×{k}×{n}");
         cases.case(keys, &what, || {
             let (mut covered, mut rounds) = (0, 0);
-            // Where the next rectangle begins: slices go on fastest, then rows, then columns.
+            // Where the next rectangle begins: slices advance fastest, then rows, then columns.
             let (mut next_column, mut next_row, mut next_slice) = (0, 0, 0);
             let product = plan.dispatches.iter().find(|dispatch| !matches!(dispatch.kernel, Kernel::SumSlices { .. }));
             let kernel = &product.expect("a product").kernel;
@@ -290,13 +290,13 @@ fn products_are_covered_once_and_keep_the_limits() {
             cut += usize::from(plan.dispatches.len() > 2);
         });
     }
-    assert!(cut > 100 && sliced > 100, "{cut} were cut and {sliced} sliced: little was tested");
+    assert!(cut > 100 && sliced > 100, "{cut} were split and {sliced} sliced: little was tested");
     cases.finish();
 }
 
-/// A product that would take longer than its estimate allows is cut into rows; on slow adapters sooner.
+/// A product that is too long by its estimate is split into rows, and sooner on slow adapters.
 #[test]
-fn long_products_are_cut() {
+fn long_products_are_split() {
     let network = Network::new(4096).dense(4096, Activation::Relu);
     let dispatches = |software| {
         let plan = Plan::prediction(&network, 1024, Limits { software, ..limits() }).expect("a plan").plan;
@@ -305,9 +305,10 @@ fn long_products_are_cut() {
     assert!(dispatches(false) > 1 && dispatches(true) > 4 * dispatches(false));
 }
 
-/// One block alone may take longer than a dispatch may: its terms are cut into slices then, however many blocks there are.
+/// A single block may take longer than a dispatch may. Then its terms are split into slices, however many blocks there
+/// are.
 #[test]
-fn long_blocks_are_cut_into_slices() {
+fn long_blocks_are_split_into_slices() {
     let network = Network::new(1 << 18).dense(2048, Activation::Relu);
     let limits = Limits { products: Products::Tiles, binding: 4 << 30, buffer: 4 << 30, ..limits() };
     let plan = Plan::prediction(&network, 2304, limits).expect("a plan").plan;
@@ -316,7 +317,7 @@ fn long_blocks_are_cut_into_slices() {
 }
 
 #[test]
-fn sizes_that_overflow_or_pass_a_limit_are_refused() {
+fn sizes_that_overflow_or_exceed_a_limit_are_refused() {
     let huge = usize::MAX / 2;
     for network in [
         Network::new(huge).dense(huge, Activation::Relu),

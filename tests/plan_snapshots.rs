@@ -1,5 +1,5 @@
-//! Plans read as they did when somebody last looked at them: what is allocated, what each dispatch is, how it was cut, and what is refused.
-//! Where that is meant to change, the message says how to keep the new ones; their diff is then to be read.
+//! Plans match their reviewed snapshots: what is allocated, what each dispatch is, how it is split, and what is
+//! refused. If a change is intended, the failure message says how to keep the new plans; then review their diff.
 
 mod common;
 
@@ -26,7 +26,7 @@ A stage: its formula, its kernel, what that reads and writes (binding: elements 
 Its pieces: workgroups, time by the estimate, parameters; what is no integer by its bits as a float.
 ";
 
-/// A plan's name, and how it reads.
+/// A plan's name and its text.
 type Written = (&'static str, String);
 
 fn written<I>(name: &'static str, planned: Result<Planned<I>, Error>) -> Written {
@@ -42,7 +42,7 @@ fn written<I>(name: &'static str, planned: Result<Planned<I>, Error>) -> Written
     }
     for program in plan.programs() {
         writeln!(text, "dispatches {program:?}").expect("text");
-        let mut said = String::new();
+        let mut previous = String::new();
         for dispatch in &plan.dispatches[program] {
             let operands = dispatch.operands.iter().map(|operand| {
                 let tensor = &plan.tensors[operand.tensor.0];
@@ -62,10 +62,10 @@ fn written<I>(name: &'static str, planned: Result<Planned<I>, Error>) -> Written
                 dispatch.kernel.label(),
                 plan.bytes(dispatch)
             );
-            // The pieces of a stage differ in their parameters.
-            if stage != said {
+            // The pieces of a stage differ only in their parameters.
+            if stage != previous {
                 text += &stage;
-                said = stage;
+                previous = stage;
             }
             let names = dispatch.kernel.row().params;
             assert_eq!(names.len(), dispatch.params.len());
@@ -79,8 +79,8 @@ fn written<I>(name: &'static str, planned: Result<Planned<I>, Error>) -> Written
 }
 
 #[test]
-fn plans_are_as_in_the_snapshots() {
-    let plans = [small_networks(), wide_networks(), cut_stages(), vec![refused()]].concat();
+fn plans_match_their_snapshots() {
+    let plans = [small_networks(), wide_networks(), split_stages(), vec![refused()]].concat();
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/plans");
     let made = common::folder("plans");
     let mut differing = Vec::new();
@@ -89,21 +89,21 @@ fn plans_are_as_in_the_snapshots() {
         let before = fs::read_to_string(kept.join(name)).unwrap_or_default();
         if before != *text {
             let line = before.lines().zip(text.lines()).position(|(before, now)| before != now);
-            let line = line.map_or("in their lengths".into(), |line| format!("from line {} on", line + 1));
+            let line = line.map_or("in length".into(), |line| format!("from line {} on", line + 1));
             differing.push(format!("cp {} {}  # differs {line}", made.join(name).display(), kept.display()));
         }
     }
     assert!(
         differing.is_empty(),
-        "plans have changed; if that is meant, keep them and look at the diff:\n{}",
+        "plans have changed; if this is intended, keep the new ones and review the diff:\n{}",
         differing.join("\n")
     );
     let names = |entries: fs::ReadDir| -> BTreeSet<_> { entries.map(|entry| entry.expect("a file").file_name()).collect() };
     let planned: BTreeSet<_> = plans.iter().map(|(name, _)| (*name).into()).collect();
-    assert_eq!(names(fs::read_dir(&kept).expect("the snapshots")), planned, "a snapshot of no plan");
+    assert_eq!(names(fs::read_dir(&kept).expect("the snapshots")), planned, "a snapshot without a plan");
 }
 
-/// The XOR tutorial, all that may be asked for of a small network at once, and what is frozen.
+/// The XOR tutorial, a small network with every setting at once, and frozen layers.
 fn small_networks() -> Vec<Written> {
     let mut plans = Vec::new();
     let xor = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
@@ -146,7 +146,8 @@ fn small_networks() -> Vec<Written> {
     });
     plans.push(written("everything.txt", all));
 
-    // Frozen below, a softmax that does not fuse with its loss, two plans of two steps each joined.
+    // Frozen layers, the first one included; a softmax that does not fuse with its loss; and two joined plans of two
+    // steps each.
     let network = Network::new(3)
         .dense(4, Activation::Tanh)
         .frozen()
@@ -170,7 +171,7 @@ fn small_networks() -> Vec<Written> {
     plans
 }
 
-/// Products by blocks, of each family.
+/// Blocked products of each family.
 fn wide_networks() -> Vec<Written> {
     let mut plans = Vec::new();
     let network =
@@ -185,12 +186,12 @@ fn wide_networks() -> Vec<Written> {
     let rows = Limits { products: Products::Rows { lanes: None, most: 16 }, ..Limits::CPU };
     let clipped = TrainingStep { clip_norm: Some(1.0), ..training.clone() };
     plans.push(written("rows_clipped.txt", Plan::training(&clipped, TABLE, rows)));
-    // Sums with enough terms to be cut into slices.
+    // Sums with enough terms to be split into slices.
     let long = Network::new(30).dense(40, Activation::Relu).dense(12, Activation::Identity);
     let training = TrainingStep::new(&long, Loss::MeanSquaredError, 6000);
     plans.push(written("slices.txt", Plan::training(&training, TABLE, SOFTWARE)));
     plans.push(written("slices_tiles.txt", Plan::training(&training, TABLE, Limits { products: Products::Tiles, ..GPU })));
-    // Sums with more terms than one loop adds: they are cut into slices whatever the number of blocks.
+    // Sums with more terms than one loop adds: they are split into slices whatever the number of blocks.
     let deep = Network::new(1 << 18).dense(64, Activation::Relu);
     plans.push(written("slices_long.txt", Plan::prediction(&deep, 200, SOFTWARE)));
     // Many blocks of few terms each, which are still one dispatch.
@@ -204,8 +205,8 @@ fn wide_networks() -> Vec<Written> {
     plans
 }
 
-/// Where a limit or the time cuts a stage.
-fn cut_stages() -> Vec<Written> {
+/// Stages that are split because of a limit or their time.
+fn split_stages() -> Vec<Written> {
     let mut plans = Vec::new();
     let network = Network::new(40).dense(50, Activation::Tanh).dense(3, Activation::Softmax);
     let order = EpochOrder { rows: 3000, seed: Some(1) };
@@ -217,20 +218,20 @@ fn cut_stages() -> Vec<Written> {
         scores: Scores { counts: Some(Counts::Classes { confusion: false }), errors: false },
         ..TrainingStep::new(&network, Loss::MeanAbsoluteError, 2000)
     };
-    // In bindings of 400,000 bytes, 2,500 rows of 40 inputs go into the data's first piece.
+    // With bindings of 400,000 bytes, the first piece of the data has 2,500 rows of 40 inputs.
     plans.push(written("workgroups.txt", Plan::training(&training, TABLE, Limits { workgroups: 400, binding: 400_000, ..GPU })));
     let binary = Network::new(2).dense(7, Activation::Sigmoid);
     let scores = Scores { counts: Some(Counts::Binary), errors: true };
     let evaluation = EvaluationStep { scores, ..EvaluationStep::new(&binary, Loss::BinaryCrossEntropy, 1500) };
     plans.push(written("few_workgroups.txt", Plan::evaluation(&evaluation, Limits { workgroups: 60, ..GPU })));
 
-    // Rows that a workgroup copies in several rounds.
+    // Rows that a workgroup copies in several iterations.
     let broad = Network::new(300).dense(90, Activation::Softmax);
     let source = Source::Gathered { order: EpochOrder { rows: 20, seed: None }, classes: false };
     let evaluation = EvaluationStep { source, ..EvaluationStep::new(&broad, Loss::CategoricalCrossEntropy, 10) };
     plans.push(written("broad.txt", Plan::evaluation(&evaluation, GPU)));
 
-    // Loops of more than 32,768 rounds, and 200 ms by the estimate.
+    // Loops of more than 32,768 iterations, and stages of more than 200 ms by the estimate.
     let long = Network::new(70_000).dense(3, Activation::Tanh);
     plans.push(written("long_rows.txt", Plan::training(&TrainingStep::new(&long, Loss::MeanSquaredError, 3), TABLE, GPU)));
     let narrow = Network::new(1).dense(1, Activation::Tanh);
@@ -243,7 +244,7 @@ fn cut_stages() -> Vec<Written> {
     let classes = Network::new(2).dense(8192, Activation::Softmax);
     plans.push(written("many_classes.txt", Plan::prediction(&classes, 1000, plain)));
 
-    // Parameters that are more than can be bound, layer by layer less.
+    // More parameters than fit in one binding, although each layer fits.
     let parts = Network::new(64).dense(63, Activation::Tanh).dense(64, Activation::Tanh).dense(4, Activation::Identity);
     let training = TrainingStep {
         optimizer: Optimizer::adam(),
@@ -266,7 +267,8 @@ fn plan_of<I>(planned: Planned<I>) -> Plan {
     planned.plan
 }
 
-/// What does not fit is refused by the number that it passes, and what just fits is not: each number is the last that fits, and the next one.
+/// What does not fit is refused with the number that exceeds the limit. The numbers are the last that fits and the next
+/// one.
 fn refused() -> Written {
     let mut text = String::new();
     let mut say = |what: &str, plan: Result<Plan, Error>| {
@@ -307,7 +309,7 @@ fn refused() -> Written {
         let network = Network::new(8).dense(8, Activation::Tanh);
         say(&format!("{rows} rows of 8 × 8, {products:?}"), training(&network, rows, Limits { products, ..GPU }));
     }
-    // Layers and the slices of products are bound as a whole, or the products are plain ones.
+    // Layers and the slices of products are bound as a whole. If they do not fit, the products are plain.
     for binding in [8127, 8128] {
         let network = Network::new(40).dense(48, Activation::Tanh);
         let limits = Limits { binding, products: Products::Tiles, ..GPU };
@@ -318,7 +320,7 @@ fn refused() -> Written {
         let limits = Limits { binding, buffer, products: Products::Tiles, ..GPU };
         say(&format!("bindings of {binding} bytes, buffers of {buffer}, for slices"), training(&network, 2560, limits));
     }
-    // As many pieces of data as may be, and one row more.
+    // The maximum number of pieces of data, and one row more.
     for (inputs, outputs, most) in [(16, 4, 256), (4, 16, 256), (12, 4, 336)] {
         for rows in [most, most + 1] {
             let limits = Limits { binding: 2048, buffer: 4096, ..GPU };
@@ -335,14 +337,14 @@ fn refused() -> Written {
     ("refused.txt", text)
 }
 
-/// What a device's limits are for the planner.
+/// The planner's limits are derived from the device's.
 #[test]
 fn limits_are_those_of_the_device() {
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 1000, max_buffer_size: 2000, ..wgpu::Limits::default() };
     let planned = Limits::of(&limits, true, Products::Tiles);
     let expected = Limits { binding: 1000, buffer: 2000, workgroups: 65_535, products: Products::Tiles, ..Limits::CPU };
     assert_eq!(planned, expected);
-    // Elements are counted in 32 bits, and a binding ends with a whole one.
+    // Elements are counted in 32 bits, and a binding has only whole elements.
     let large = wgpu::Limits { max_storage_buffer_binding_size: 1 << 40, ..limits };
     assert_eq!(Limits::of(&large, false, Products::Plain).binding, (1 << 32) - 4);
 }

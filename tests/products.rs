@@ -1,4 +1,5 @@
-//! The products by blocks against the CPU twins of the plain stages, at the edges of blocks, tiles, vectors and slices.
+//! Blocked products against the CPU counterparts of the plain stages, at the edges of blocks, tiles, vectors and
+//! slices.
 
 mod common;
 
@@ -21,13 +22,13 @@ fn open() -> (Arc<Gpu>, Limits) {
 
 const LAYOUTS: [Layouts; 3] = [Layouts::Plain, Layouts::TransposedA, Layouts::TransposedB];
 
-/// Both sides of each place where a vector, a block or a tile ends.
+/// Sizes around the end of a vector, a block or a tile.
 const EDGES: [usize; 18] = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129];
 
-/// What lies beside c in its buffer, and must stay.
+/// The value around c in its buffer, which must not change.
 const CANARY: f32 = 7.25;
 
-/// Every family, whatever the device would choose: subgroups only where it has them.
+/// Every family, whatever the device would choose. Families with subgroups are included only if it has them.
 fn families(limits: &Limits) -> Vec<Family> {
     let tiles = |rows, columns, block| Family::Tiles(Tiles { rows, columns, block });
     let mut families = vec![
@@ -103,13 +104,13 @@ fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     twin::transpose(&wide(values), rows, columns).iter().map(|value| *value as f32).collect()
 }
 
-/// What the cases of a layout and a family have in common.
+/// The keys of a case with a layout and a family.
 fn keys(layouts: Layouts, family: impl std::fmt::Debug, shape: (usize, usize, usize)) -> impl Iterator<Item = Key> {
     mod4s(shape).into_iter().chain([by("layout", format!("{layouts:?}")), by("family", format!("{family:?}"))])
 }
 
-/// The same for what a product ends with.
-fn finished(shape: (usize, usize, usize), family: Family, activation: &Activation) -> impl Iterator<Item = Key> {
+/// The keys of a case with an epilogue.
+fn epilogue_keys(shape: (usize, usize, usize), family: Family, activation: &Activation) -> impl Iterator<Item = Key> {
     let name = activation.name().to_owned();
     mod4s(shape).into_iter().chain([by("activation", name), by("family", format!("{family:?}"))])
 }
@@ -133,12 +134,12 @@ fn check(cases: &mut Cases, gpu: &Arc<Gpu>, limits: &Limits, (m, k, n): (usize, 
             let (before, rest) = read.split_at(64);
             let (c, after) = rest.split_at(m * n);
             assert_close("c", c, &case.expected, |i| g(k) * case.magnitudes[i]);
-            assert!(before.iter().chain(after).all(|value| *value == CANARY), "beside c");
+            assert!(before.iter().chain(after).all(|value| *value == CANARY), "the values around c changed");
         });
     }
 }
 
-/// All triples of 18 sizes in three layouts: 17,496 products, each in the blocks that this device chooses.
+/// All triples of 18 sizes in three layouts: 17,496 products, each with the blocks that this device chooses.
 #[test]
 fn every_triple_of_edge_sizes() {
     let (gpu, limits) = open();
@@ -184,16 +185,18 @@ fn every_family_at_awkward_sizes() {
     cases.finish();
 }
 
-/// Sums on both sides of the 65,535 rounds after which some drivers stop, in as many slices as the device takes.
+/// Sums just below and above the 65,535 iterations after which some drivers stop, in as many slices as the device
+/// takes.
 #[test]
-fn long_sums_are_whole() {
+fn long_sums_are_complete() {
     let (gpu, limits) = open();
     let tiles = Limits { products: Products::Tiles, ..limits };
     let mut cases = Cases::new();
     for k in [65_534, 65_535, 65_536, 65_537, 70_000, 131_072, 131_073, 2_000_000] {
         for limits in [limits, tiles] {
             for layouts in LAYOUTS {
-                // Where c has 64 elements nothing lies between its last slice and the end of the slices, in which one more would be all zeros.
+                // If c has 64 elements, no padding follows its last slice. In padding, one slice too many would be all
+                // zeros and go unnoticed.
                 for (m, n) in [(2, 3), (8, 8)].into_iter().filter(|(m, _)| *m == 2 || k < 100_000) {
                     let products = limits.products;
                     cases.case(keys(layouts, products, (m, k, n)), format!("{layouts:?} {m}×{k}×{n} {products:?}"), || {
@@ -208,9 +211,10 @@ fn long_sums_are_whole() {
     cases.finish();
 }
 
-/// A product wide enough that its sums stay in one slice as long as possible: the longest slice, and one term more.
+/// A product so wide that its sums stay in one slice for as long as possible: with the longest slice, and with one more
+/// term.
 #[test]
-fn the_longest_slice_is_whole() {
+fn the_longest_slice_is_complete() {
     let (gpu, limits) = open();
     let narrow = |family: &Family| matches!(family, Family::Rows(RowBlocks { width: 1, .. }));
     let mut cases = Cases::new();
@@ -238,9 +242,10 @@ fn the_longest_slice_is_whole() {
     cases.finish();
 }
 
-/// A product that is cut, by its workgroups or its time, in rows and in columns, computes what the whole one does, to the bit.
+/// A product that is split because of its workgroups or its time, in rows and in columns, gives the same bits as a
+/// whole one.
 #[test]
-fn cutting_changes_no_bit() {
+fn splitting_changes_no_bits() {
     let (gpu, limits) = open();
     let sums = |kernel: &Kernel| matches!(kernel, Kernel::SumSlices { .. });
     let (mut sliced, mut cases) = (0, Cases::new());
@@ -251,7 +256,7 @@ fn cutting_changes_no_bit() {
             for layouts in LAYOUTS {
                 cases.case(keys(layouts, family, (m, k, n)), format!("{family:?} {layouts:?} {m}×{k}×{n}"), || {
                     let (whole, cut) = (product(layouts, (m, k, n), &limits), product(layouts, (m, k, n), &few));
-                    assert!(cut.dispatches.len() > whole.dispatches.len(), "it is not cut");
+                    assert!(cut.dispatches.len() > whole.dispatches.len(), "it is not split");
                     sliced += usize::from(cut.dispatches.iter().filter(|dispatch| sums(&dispatch.kernel)).count() > 1);
                     let (a, b) = (numbers(1, m * k), numbers(2, k * n));
                     let c = |plan| run(&gpu, plan, 1, &[("a", &a), ("b", &b), ("c", &vec![f32::NAN; m * n])], &["c"]).remove(0);
@@ -261,7 +266,7 @@ fn cutting_changes_no_bit() {
         }
     }
     cases.finish();
-    assert!(sliced > 10, "the sums of {sliced} products in slices were cut");
+    assert!(sliced > 10, "only {sliced} products had split sums of slices");
 }
 
 /// The same bits from run to run.
@@ -287,21 +292,22 @@ fn the_same_bits_every_time() {
     cases.finish();
 }
 
-/// Where the finish's operands are, and which shapes: rows that are and are no multiple of four, one slice and several.
-const FINISHED: [(usize, usize, usize); 6] = [(5, 3, 4), (33, 17, 10), (64, 64, 64), (130, 12, 67), (2, 1500, 3), (4, 2048, 8)];
+/// The shapes of products with an epilogue: row lengths that are and are not multiples of four, one slice and several.
+const EPILOGUE_SHAPES: [(usize, usize, usize); 6] =
+    [(5, 3, 4), (33, 17, 10), (64, 64, 64), (130, 12, 67), (2, 1500, 3), (4, 2048, 8)];
 
 #[test]
-fn sums_are_finished_by_bias_and_activation() {
+fn epilogues_add_the_bias_and_apply_the_activation() {
     let (gpu, limits) = open();
     let mut cases = Cases::new();
     for family in families(&limits) {
         let limits = Limits { products: Products::Always(family), ..limits };
-        for (m, k, n) in FINISHED {
-            // Each shape once, and one of them with all choices.
+        for (m, k, n) in EPILOGUE_SHAPES {
+            // Each shape once, and two of them with all choices.
             let activations = activations();
             let all = || activations.iter().flat_map(|activation| [(activation, false), (activation, true)]);
             for (activation, keeps) in all().take(if n == 10 || n == 64 { usize::MAX } else { 1 }) {
-                let keys = finished((m, k, n), family, activation);
+                let keys = epilogue_keys((m, k, n), family, activation);
                 let what = format!("{family:?} {} {m}×{k}×{n}", activation.name());
                 cases.case(keys, &what, || {
                     let Case { a, b, expected, magnitudes } = case((m, k, n));
@@ -323,7 +329,8 @@ fn sums_are_finished_by_bias_and_activation() {
                     if keeps {
                         assert_close(&format!("{what}: x"), &read[0], &x, rounding);
                     }
-                    // No slope is above 1.1; the formula of the activation itself is bounded in tests/kernels.rs.
+                    // No slope is above 1.1. The bounds for the formula of the activation itself are tested in
+                    // tests/kernels.rs.
                     assert_close(&format!("{what}: y"), &read[1], &y, |i| 1.1 * rounding(i) + 1e-5);
                 });
             }
@@ -333,14 +340,14 @@ fn sums_are_finished_by_bias_and_activation() {
 }
 
 #[test]
-fn sums_are_finished_by_the_derivative() {
+fn epilogues_multiply_by_the_derivative() {
     let (gpu, limits) = open();
     let mut cases = Cases::new();
     for family in families(&limits) {
         let limits = Limits { products: Products::Always(family), ..limits };
-        for (m, k, n) in FINISHED {
+        for (m, k, n) in EPILOGUE_SHAPES {
             for activation in activations().iter().take(if n == 10 || n == 64 { usize::MAX } else { 1 }) {
-                let keys = finished((m, k, n), family, activation);
+                let keys = epilogue_keys((m, k, n), family, activation);
                 let what = format!("{family:?} {} {m}×{k}×{n}", activation.name());
                 cases.case(keys, &what, || {
                     let Case { a, b, expected, magnitudes } = case((m, k, n));
@@ -363,7 +370,7 @@ fn sums_are_finished_by_the_derivative() {
                     let read = run(&gpu, plan, 1, &write, &["deltas"]).remove(0);
                     let (x, y) = (wide(&x), wide(&y));
                     let delta = twin::hidden_delta(activation, &expected, &x, &y);
-                    // The custom one's formula has a division, and the rounding of y in it.
+                    // The custom activation's formula contains a division and the rounding of y.
                     let slope = |i: usize| match activation {
                         Activation::Custom(_) => 1e-6 * expected[i].abs() * (1.0 + x[i].abs()),
                         _ => 0.0,
@@ -377,14 +384,15 @@ fn sums_are_finished_by_the_derivative() {
     cases.finish();
 }
 
-/// The gradient of weight and bias and the update in one: the row of ones, its place, and nothing between and behind.
+/// The gradients of weight and bias, and the update, in one product: the row of ones goes to its place, and nothing
+/// between or behind the parameters changes.
 #[test]
-fn sums_are_finished_by_the_update() {
+fn epilogues_update_the_parameters() {
     let (gpu, limits) = open();
     let mut cases = Cases::new();
     for family in families(&limits) {
         let limits = Limits { products: Products::Always(family), ..limits };
-        for (m, k, n) in FINISHED {
+        for (m, k, n) in EPILOGUE_SHAPES {
             cases.case(keys(Layouts::TransposedA, family, (m, k, n)), format!("{family:?} {m}×{k}×{n}"), || {
                 let Case { a, b, expected, magnitudes } = case((m, k, n));
                 let bias = (m * n).next_multiple_of(64);
@@ -433,10 +441,10 @@ fn sums_are_finished_by_the_update() {
     cases.finish();
 }
 
-/// Three steps by blocks are three steps in plain stages, for layers that are no multiple of anything, for few rows and for a batch so
-/// long that gradients are added in slices.
+/// Three steps with blocked products match three with plain stages, for layer sizes that are multiples of nothing, for
+/// few rows, and for a batch so long that gradients are added in slices.
 #[test]
-fn steps_by_blocks_are_the_plain_steps() {
+fn steps_with_blocked_products_match_plain_steps() {
     let (gpu, limits) = open();
     let mut cases = Cases::new();
     let network = Network::new(100)
@@ -482,7 +490,7 @@ fn steps_by_blocks_are_the_plain_steps() {
             let what = format!("{products:?} {rows}");
             cases.case(keys, &what, || {
                 let blocks = train(products);
-                // Both round by some 1e-7 in each of a few hundred additions.
+                // Both round by about 1e-7 in each of a few hundred additions.
                 for (got, expected) in blocks.iter().zip(&plain) {
                     assert_close(&what, got, &wide(expected), |i| 2e-6 + 2e-6 * f64::from(expected[i].abs()));
                 }
@@ -493,9 +501,9 @@ fn steps_by_blocks_are_the_plain_steps() {
     cases.finish();
 }
 
-/// Not a number stays where it belongs: in the row of a, the column of b, and in no other.
+/// A NaN or infinity affects only its own row of a or column of b.
 #[test]
-fn a_nan_spoils_its_own_row_and_column_only() {
+fn a_nan_affects_only_its_own_row_and_column() {
     let (gpu, limits) = open();
     let mut cases = Cases::new();
     for family in families(&limits) {
@@ -505,8 +513,8 @@ fn a_nan_spoils_its_own_row_and_column_only() {
                 cases.case(keys(layouts, family, (m, k, n)), format!("{family:?} {layouts:?} {m}×{k}×{n}"), || {
                     let mut stream = Philox::new(9, 1, 0, 0);
                     let mut pick = |below: usize| (stream.uniform() * below as f32) as usize;
-                    // The first term of a's next row is where the last round of this one would reach; the last ones of all are where what lies
-                    // behind them is looked for.
+                    // The first term of a row of a is what the last iteration of the row before would reach. The last
+                    // terms of all are next to what lies behind the tensors.
                     for (row, column, ka, kb) in [(1 + pick(m - 1), pick(n), 0, pick(k)), (m - 1, n - 1, k - 1, k - 1)] {
                         let (mut a, mut b) = (numbers(1, m * k), numbers(2, k * n));
                         a[row * k + ka] = f32::NAN;

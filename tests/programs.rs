@@ -1,4 +1,4 @@
-//! The example programs, as a user runs them: what they print, where, and how they end.
+//! The example programs, as a user runs them: what they print to stdout and stderr, and how they exit.
 
 mod common;
 
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use shaderprop::internals::Kernel;
 
-/// Runs the example of that name with these arguments and variables.
+/// Runs an example with these arguments and environment variables.
 fn example(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
     let deps = std::env::current_exe().expect("a path");
     let release = deps.parent().and_then(|deps| deps.parent()).expect("the folder of the build");
@@ -15,7 +15,8 @@ fn example(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
     output.unwrap_or_else(|error| panic!("{}: {error}; build the examples first", program.display()))
 }
 
-/// Runs it on the CPU engine, or on the adapter that the tests run on; a program that could not open that would go on without it.
+/// Runs an example on the CPU engine or on the adapter of the tests. Fails if the program could not open the adapter
+/// and trained on the CPU engine instead.
 fn on(device: &str, name: &str) -> Output {
     if device == "cpu" {
         return example(name, &["--device", "cpu"], &[]);
@@ -29,9 +30,10 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }
 
-/// Killed with a checkpoint every epoch, 50 times at random moments: it always goes on, and ends bit by bit as without.
+/// A training run with a checkpoint in every epoch is killed 50 times at random moments. It always continues, and ends
+/// with the same bits as an uninterrupted run.
 #[test]
-fn a_killed_training_continues_from_its_checkpoint() {
+fn a_killed_training_run_continues_from_its_checkpoint() {
     let folder = common::folder("killed");
     let deps = std::env::current_exe().expect("a path");
     let release = deps.parent().and_then(|deps| deps.parent()).expect("the folder of the build");
@@ -54,7 +56,7 @@ fn a_killed_training_continues_from_its_checkpoint() {
     let (mut random, mut kills, mut run) = (shaderprop::Philox::new(5, 1000, 0, 0), 0, 0);
     while kills < 50 {
         run += 1;
-        // A training may well end before it is killed: there is another one then.
+        // A run may end before it is killed. Then another one is started.
         loop {
             let mut child = command(run)
                 .stdout(std::process::Stdio::piped())
@@ -70,7 +72,7 @@ fn a_killed_training_continues_from_its_checkpoint() {
             child.kill().expect("it is killed");
             child.wait().expect("its end");
             kills += 1;
-            // Killed when all was done already.
+            // It was killed after everything was done.
             if folder.join(format!("{run}.safetensors")).exists() {
                 break;
             }
@@ -80,10 +82,10 @@ fn a_killed_training_continues_from_its_checkpoint() {
     let left: Vec<_> =
         std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{left:?}");
-    println!("{kills} kills in {run} trainings");
+    println!("{kills} kills in {run} training runs");
 }
 
-/// The pixels of a square PNG of that width, of which there is one chunk of data and no row is filtered.
+/// The pixels of a square PNG of this width, which has a single chunk of data and unfiltered rows.
 fn pixels(path: &std::path::Path, width: usize) -> Vec<u8> {
     let file = std::fs::read(path).expect("a picture");
     let mut rest = file.strip_prefix(b"\x89PNG\r\n\x1a\n").expect("a PNG's signature");
@@ -105,7 +107,7 @@ fn pixels(path: &std::path::Path, width: usize) -> Vec<u8> {
     rows.chunks(1 + 3 * width).flat_map(|row| &row[1..]).copied().collect()
 }
 
-/// Training between frames: pictures of a boundary that moves, and weights that come back.
+/// Training between frames: the pictures show a decision boundary that moves, and the weights are read back.
 #[test]
 fn an_application_trains_between_its_frames() {
     let folder = common::folder("embed").join("frames");
@@ -123,7 +125,7 @@ fn an_application_trains_between_its_frames() {
     assert!(steps >= 150 && accuracy > 0.9, "{lines:?}");
     let picture = |frame: usize| pixels(&folder.join(format!("frame-{frame:05}.png")), 256);
     let (first, last) = (picture(1), picture(200));
-    // Both classes' colours in each, and the boundary where it was not.
+    // Both pictures have the colours of both classes, and the boundary has moved.
     for pixels in [&first, &last] {
         let count = |of: fn(&[u8]) -> bool| pixels.chunks(3).filter(|pixel| of(pixel)).count();
         assert!(count(|p| p[2] > p[0].saturating_add(20)) > 3000 && count(|p| p[0] > p[2].saturating_add(20)) > 3000);
@@ -131,7 +133,7 @@ fn an_application_trains_between_its_frames() {
     let changed = first.chunks(3).zip(last.chunks(3)).filter(|(a, b)| (a[0] > a[2]) != (b[0] > b[2])).count();
     assert!(changed > 3000, "{changed} pixels changed sides");
 
-    // Another run takes another folder; a bad budget or place is one line.
+    // Another run uses a new folder. A bad budget or path is an error, not a panic.
     let output = example("embed", &["--frames", "3", "--out", out], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(folder.with_file_name("frames-2").join("frame-00003.png").exists());
@@ -144,7 +146,7 @@ fn an_application_trains_between_its_frames() {
     assert!(text(&output.stderr).contains("no GPU adapter"), "{}", text(&output.stderr));
 }
 
-/// No driver is found under these, and no backend but Vulkan is asked for.
+/// With these variables, no driver is found, and no backend but Vulkan is requested.
 const NO_ADAPTER: [(&str, &str); 4] = [
     ("VK_DRIVER_FILES", "/nonexistent"),
     ("VK_ICD_FILENAMES", "/nonexistent"),
@@ -152,9 +154,9 @@ const NO_ADAPTER: [(&str, &str); 4] = [
     ("SHADERPROP_DEVICE", ""),
 ];
 
-/// Every example but one that takes no options says what they are, and refuses others with exit code 2.
+/// Every example with options lists them, and refuses others with exit code 2.
 #[test]
-fn examples_tell_their_options() {
+fn examples_list_their_options() {
     for (name, option) in [
         ("bench", "--matmul <MATMUL>"),
         ("digits", "--seed <SEED>"),
@@ -204,9 +206,10 @@ fn xor_prints_the_same_bytes_ten_times_out_of_ten() {
     }
 }
 
-/// Each engine prints the same numbers within rounding; the chain, which is the default, ends with what the fused engine takes.
+/// Each engine prints the same numbers within rounding. Without `--engine`, the program uses the staged engine, and
+/// compares it with the fused engine at the end.
 #[test]
-fn xor_trains_by_the_engine_that_it_is_told() {
+fn xor_trains_with_the_requested_engine() {
     let losses = |output: &Output| -> Vec<f64> {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         let number = |line: &str| line.rsplit(' ').next().and_then(|word| word.parse().ok()).expect("a number");
@@ -221,7 +224,7 @@ fn xor_trains_by_the_engine_that_it_is_told() {
     for engine in ["staged", "fused", "cpu"] {
         let output = example("xor", &["--engine", engine], &[]);
         assert!(text(&output.stderr).contains(&format!("engine: {engine}")), "{}", text(&output.stderr));
-        assert!(!text(&output.stderr).contains("the fused engine:"), "it was told");
+        assert!(!text(&output.stderr).contains("the fused engine:"), "an engine was requested");
         for (got, expected) in losses(&output).iter().zip(&expected) {
             assert!((got - expected).abs() <= 1e-4 * expected, "{engine}: {got}, {expected}");
         }
@@ -238,8 +241,8 @@ fn xor_trains_by_the_engine_that_it_is_told() {
     }
 }
 
-/// The counts add up, some of both kinds solve XOR and some end in the tutorial's minimum; the picture is one, and a second one does not
-/// replace it.
+/// The counts add up. Some networks of both kinds solve XOR, and some end in the tutorial's local minimum. The picture
+/// is an SVG, and a second one does not replace it.
 #[test]
 fn xor_landscape_counts_and_draws() {
     let folder = common::folder("landscape");
@@ -265,7 +268,7 @@ fn xor_landscape_counts_and_draws() {
     assert!(counts[1].0 > 100 && counts[1].1.starts_with("end in the local minimum 0.47739"), "{printed}");
     let rate = printed.lines().find_map(|line| line.strip_prefix("network_epochs_per_second=")).expect("the rate");
     assert!(rate.parse::<f64>().is_ok_and(|rate| rate > 0.0), "{rate}");
-    // One of each, for an epoch.
+    // One network of each kind, for one epoch.
     run("1", "1");
     let mut drawn: Vec<_> = std::fs::read_dir(&folder).expect("the folder").map(|file| file.expect("a file").path()).collect();
     drawn.sort();
@@ -282,7 +285,8 @@ fn xor_landscape_counts_and_draws() {
     assert!(text(&nowhere.stderr).contains("error: /no/such/folder/x.svg"), "{}", text(&nowhere.stderr));
 }
 
-/// A line for each learning rate; the best is as good as a network of that size is on these digits, and a bad one is named.
+/// One line per learning rate. The best one reaches the usual accuracy of a network of this size on these digits. The
+/// error for an invalid one names it.
 #[test]
 fn kfold_compares_learning_rates() {
     let output = example("kfold", &["--folds", "4", "--learning-rates", "0.001,0.1"], &[]);
@@ -316,15 +320,15 @@ fn xor_explains_an_epoch() {
     let text = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0));
     assert!(text.starts_with("Epoch 2, 13 stages\n"), "{text}");
-    // The loss of epoch 2, and a weight after its update, as float64 has them to seven digits.
+    // The loss of epoch 2, and a weight after its update, as computed in float64, to the printed digits.
     assert!(text.contains("0.285206") && text.contains("0.374206"), "{text}");
     let beyond = example("xor", &["--explain", "3", "--epochs", "2"], &[]);
     assert_eq!((beyond.status.code(), beyond.stdout.len()), (Some(1), 0));
 }
 
-/// Programs train on the CPU engine where there is no adapter at all, and say so in one line; the library does not.
+/// Without any adapter, programs train on the CPU engine and say so in one line. The library returns an error instead.
 #[test]
-fn without_an_adapter_programs_go_on_and_the_library_refuses() {
+fn without_an_adapter_programs_continue_and_the_library_refuses() {
     let example = |args: &[&str]| {
         let output = example("xor", args, &NO_ADAPTER);
         (output.status.code(), text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
@@ -344,7 +348,7 @@ fn without_an_adapter_programs_go_on_and_the_library_refuses() {
     assert!(stderr.contains("unknown device `no such adapter`"), "{stderr}");
 }
 
-/// The numbers in a line, after each of these words.
+/// The numbers that follow these words in a line.
 fn after(line: &str, words: &[&str]) -> Vec<f64> {
     let number = |word: &&str| {
         let (_, rest) = line.split_once(*word).unwrap_or_else(|| panic!("no `{word}` in: {line}"));
@@ -354,7 +358,8 @@ fn after(line: &str, words: &[&str]) -> Vec<f64> {
     words.iter().map(number).collect()
 }
 
-/// What the second tutorial prints is of epoch 55,000; of epoch 25,000, which its text names, float64 has these numbers.
+/// The second tutorial prints the numbers of epoch 55,000. Its text names epoch 25,000, for which these numbers were
+/// computed in float64.
 #[test]
 fn the_perceptron_prints_the_second_tutorials_numbers() {
     for device in ["", "cpu"] {
@@ -376,7 +381,8 @@ fn the_perceptron_prints_the_second_tutorials_numbers() {
     }
 }
 
-/// From Keras's starts to where Keras ends: the loss of all eight, the accuracy of those that are on no tie at a half.
+/// From Keras's initial weights to Keras's results: the loss of all eight runs, and the accuracy of those that have no
+/// output of exactly a half.
 #[test]
 fn xor_keras_ends_where_keras_does() {
     for device in ["", "cpu"] {
@@ -400,7 +406,7 @@ fn xor_keras_ends_where_keras_does() {
     }
 }
 
-/// All modules are written; a second time nothing changes, and a file that differs is not overwritten.
+/// All modules are written. A second run changes nothing, and a file that differs is not overwritten.
 #[test]
 fn shaders_are_written_and_nothing_is_overwritten() {
     let folder = common::folder("shaders").join("new");
@@ -422,7 +428,7 @@ fn shaders_are_written_and_nothing_is_overwritten() {
     assert_eq!(std::fs::read_to_string(&changed).expect("a file"), "mine");
 }
 
-/// The benchmark's lines, in both of its forms; what it cannot do is one sentence.
+/// The output of the benchmark in both of its forms. What it cannot do gives a single error.
 #[test]
 fn bench_prints_keys_and_values() {
     let keys = |arguments: &[&str]| {
@@ -453,13 +459,13 @@ fn accuracy(output: &Output) -> f64 {
     number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{last}"))
 }
 
-/// The held-out digits of ten splits; the default one is the first.
+/// The held-out digits of ten splits, the first of which is the default.
 #[test]
 fn digits_are_recognised() {
     let run = |seed: &str| example("digits", &["--seed", seed], &[]);
     let first = run("0");
     let lines: Vec<&str> = text(&first.stdout).lines().collect();
-    // The confusion matrix: its heads, a rule, ten rows; then the accuracy.
+    // The confusion matrix (headings, a rule, ten rows), and then the accuracy.
     assert_eq!(lines.len(), 13, "{lines:?}");
     let counts = |line: &&str| -> u64 {
         line.split('|').nth(1).expect("counts").split_whitespace().filter_map(|n| n.parse::<u64>().ok()).sum()
@@ -474,20 +480,20 @@ fn digits_are_recognised() {
 }
 
 #[test]
-fn a_table_with_words_and_holes_is_learned() {
+fn a_table_with_text_and_missing_values_is_learned() {
     let output = example("table", &[], &[]);
     assert!(accuracy(&output) >= 0.75, "{}", text(&output.stdout));
     assert_eq!(text(&output.stdout).lines().count(), 2 + 3 + 1);
 }
 
-/// MNIST is not shipped. Where it is, one epoch; where not, this says so.
+/// MNIST is not included. If it is available, this trains one epoch; if not, it says so.
 #[test]
 fn mnist_is_learned() {
     let output = example("mnist", &[], &[("SHADERPROP_MNIST", "")]);
-    assert_eq!(output.status.code(), Some(1), "a folder is asked for");
+    assert_eq!(output.status.code(), Some(1), "it asks for a folder");
     assert!(text(&output.stderr).contains("SHADERPROP_MNIST"), "{}", text(&output.stderr));
     let Some(folder) = std::env::var_os("SHADERPROP_MNIST").filter(|folder| !folder.is_empty()) else {
-        // Past the capture of the test's output.
+        // Bypasses the capture of the test's output.
         use std::io::Write;
         let _ = writeln!(std::io::stderr(), "NOT RUN: training on MNIST, for want of its folder in SHADERPROP_MNIST");
         return;

@@ -1,6 +1,7 @@
-//! Devices that are lost in the middle of a training: it goes on from its last checkpoint, and ends bit by bit as without.
+//! Devices that are lost in the middle of a training run: it continues from its last checkpoint, and ends with the same
+//! bits as without the loss.
 //!
-//! `SHADERPROP_LONG` loses a hundred devices instead of some.
+//! `SHADERPROP_LONG` loses a hundred devices instead of a few.
 
 mod common;
 
@@ -27,7 +28,7 @@ fn rows() -> (Matrix<'static>, Matrix<'static>) {
     (Matrix::new(20, 3, numbers(1, 60)).expect("inputs"), Matrix::new(20, 1, targets).expect("targets"))
 }
 
-/// A network, with settings of the staged and of the fused engine: batches in an order, dropout, validation.
+/// A network and settings for the staged and for the fused engine: shuffled batches, dropout, validation.
 fn trainings() -> [(&'static str, Network, Fit); 2] {
     let plain = Network::new(3).dense(6, Activation::Tanh).dense(1, Activation::Sigmoid);
     let dropped = Network::new(3).dense(6, Activation::Tanh).dropout(0.2).dense(1, Activation::Sigmoid);
@@ -42,7 +43,7 @@ fn bits(model: &Model, history: &History) -> (Vec<u32>, Vec<u64>) {
     (weights.map(f32::to_bits).collect(), history.loss.iter().map(|loss| loss.to_bits()).collect())
 }
 
-/// Takes the device away after that epoch.
+/// Destroys the device after that epoch.
 fn losing(device: Device, at: usize) -> impl FnMut(&Log) {
     let gpu = gpu(&device).expect("a GPU");
     move |log| {
@@ -53,17 +54,17 @@ fn losing(device: Device, at: usize) -> impl FnMut(&Log) {
 }
 
 #[test]
-fn a_device_lost_at_any_epoch_changes_no_bit() {
+fn a_device_lost_at_any_epoch_changes_no_bits() {
     let trials = if std::env::var_os("SHADERPROP_LONG").is_some() { 50 } else { 8 };
     let (x, y) = rows();
     for (name, network, fit) in trainings() {
         let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
-        let history = model.fit(&x, &y, &fit).expect("a training");
+        let history = model.fit(&x, &y, &fit).expect("a training run");
         let expected = bits(&model, &history);
         let mut chance = Philox::new(7, 1000, 0, 0);
         for trial in 0..trials {
             let path = path(&format!("lost-{name}"));
-            // A checkpoint each epoch, or now and then, so that epochs are run again.
+            // A checkpoint in each epoch, or only now and then, so that epochs are run again.
             let every = [1, 1, 7][trial % 3];
             let fit = fit.clone().checkpoint(Checkpoint::new(&path).every(every));
             let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
@@ -72,9 +73,9 @@ fn a_device_lost_at_any_epoch_changes_no_bit() {
             let error = model.fit_with(&x, &y, &fit, losing(lost, at)).expect_err("the device is lost");
             assert!(error.needs_new_device(), "{name}, epoch {at}: {error}");
             if trial % 2 == 0 {
-                // Whoever tries on the same device finds it lost, and forgets no checkpoint.
+                // Another attempt on the same device fails, and the checkpoint is kept.
                 refused(model.fit(&x, &y, &fit), &["device lost"]);
-                // Nor does a recovery that is refused: by the checkpoint, so that there has to be one.
+                // It is also kept if a recovery is refused. The checkpoint is what refuses it, so there must be one.
                 assert_eq!(path.exists(), at >= every, "{name}, lost after epoch {at}, a checkpoint every {every}");
                 if path.exists() {
                     refused(model.recover(&x, &y, &fit.clone().epochs(EPOCHS - 1).learning_rate(0.5)), &["learning_rate"]);
@@ -89,16 +90,16 @@ fn a_device_lost_at_any_epoch_changes_no_bit() {
     }
 }
 
-/// By another thread, with as much under way as there is.
+/// Another thread destroys the device, with as much work in flight as possible.
 #[test]
-fn a_device_lost_in_the_middle_of_its_work_changes_no_bit() {
+fn a_device_lost_while_working_changes_no_bits() {
     let trials = if std::env::var_os("SHADERPROP_LONG").is_some() { 50 } else { 8 };
     let (x, y) = rows();
     let mut lost = 0;
     for (name, network, fit) in trainings() {
         let fit = fit.log_every(7);
         let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
-        let history = model.fit(&x, &y, &fit).expect("a training");
+        let history = model.fit(&x, &y, &fit).expect("a training run");
         let expected = bits(&model, &history);
         let mut chance = Philox::new(8, 1000, 0, 0);
         let mut longest = Duration::from_millis(500);
@@ -117,7 +118,7 @@ fn a_device_lost_in_the_middle_of_its_work_changes_no_bit() {
                 (model.fit(&x, &y, &fit), since.elapsed())
             });
             let history = match result {
-                // It was done before.
+                // It finished before the device was destroyed.
                 Ok(history) => {
                     longest = longest.min(took);
                     history
@@ -135,15 +136,15 @@ fn a_device_lost_in_the_middle_of_its_work_changes_no_bit() {
     assert!(lost > 0);
 }
 
-/// Lost before the first checkpoint, or without any: it begins again.
+/// A run that loses its device before the first checkpoint, or without any, starts again.
 #[test]
-fn without_a_checkpoint_it_begins_again() {
+fn without_a_checkpoint_training_starts_again() {
     let (x, y) = rows();
     let [(_, network, fit), _] = trainings();
     let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
     refused(model.recover(&x, &y, &fit), &["recover", "none"]);
     let mut whole = model.clone();
-    let history = whole.fit(&x, &y, &fit).expect("a training");
+    let history = whole.fit(&x, &y, &fit).expect("a training run");
     let expected = bits(&whole, &history);
 
     let path = path("lost-early");
@@ -151,15 +152,15 @@ fn without_a_checkpoint_it_begins_again() {
     let lost = model.device().clone();
     model.fit_with(&x, &y, &late, losing(lost.clone(), 5)).expect_err("the device is lost");
     assert!(!path.exists());
-    // Others still have the lost one.
+    // Other models still have the lost device.
     assert!(matches!(Model::new(&lost, &network, &Init::Zeros).expect("a model").predict(&x), Err(Error::DeviceLost { .. })));
     let history = model.recover(&x, &y, &late).expect("it recovers");
     assert_eq!(bits(&model, &history), expected);
 }
 
-/// A fault of the training, not of the device, is nothing to recover from.
+/// An error of the training run, not of the device, cannot be recovered from.
 #[test]
-fn what_a_new_device_does_not_mend_is_not_recovered_from() {
+fn errors_that_a_new_device_does_not_fix_are_not_recovered_from() {
     let network = Network::new(1).dense(1, Activation::Identity);
     let mut model = Model::new(&device(), &network, &Init::default()).expect("a model");
     let fit = Fit::new().learning_rate(1e9).epochs(100);

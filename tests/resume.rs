@@ -1,4 +1,4 @@
-//! Trainings that are stopped and resumed: bit by bit what they would have been.
+//! Training runs that are stopped and resumed: bit for bit what they would have been without the stop.
 
 mod common;
 
@@ -30,21 +30,21 @@ fn bits(model: &Model) -> Vec<u32> {
     model.weights().iter().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>()).collect()
 }
 
-/// What a training ended with, and what the same model gives after two epochs more.
+/// The result of a training run, and the weights of the same model after two more epochs.
 fn end(mut model: Model, history: History, fit: &Fit, (x, y): &(Matrix<'_>, Matrix<'_>)) -> (History, Vec<u32>, Vec<u32>) {
     let weights = bits(&model);
     let more = fit.clone().epochs(2);
-    model.fit(x, y, &more).expect("two epochs more");
+    model.fit(x, y, &more).expect("two more epochs");
     (history, weights, bits(&model))
 }
 
-/// Stops that training run `stops` times at random places, each time in a different way, and resumes it.
+/// Stops `stops` training runs at random epochs, in one of three ways each, and resumes them.
 fn stopped_anywhere(name: &str, device: &Device, network: &Network, fit: &Fit, epochs: usize, stops: u64, engine: Engine) {
     let data = rows(230, network.inputs());
     let fit = fit.clone().epochs(epochs);
     let new = || Model::new(device, network, &Init::GlorotUniform { seed: 4 }).expect("a model");
     let mut model = new();
-    let history = model.fit(&data.0, &data.1, &fit).expect("the training without a stop");
+    let history = model.fit(&data.0, &data.1, &fit).expect("the training run without a stop");
     assert_eq!(history.engine, engine);
     let ran = history.loss.len();
     assert!(history.ended == Ended::EarlyStopping && ran > 10 && ran < epochs, "{name}: {:?} after {ran} epochs", history.ended);
@@ -57,13 +57,13 @@ fn stopped_anywhere(name: &str, device: &Device, network: &Network, fit: &Fit, e
         let saved = fit.clone().checkpoint(Checkpoint::new(&path).every(1 + random.next_u32() as usize % 4));
         let mut model = new();
         match trial % 3 {
-            // By the closure.
+            // By the callback.
             0 => {
                 let stopping =
                     |log: &shaderprop::Log| if log.epoch == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
                 model.fit_with(&data.0, &data.1, &saved.clone().log_every(1), stopping).expect("a part");
             }
-            // By another thread's switch, or this one's.
+            // By cancelling.
             1 => {
                 let cancel = Cancel::new();
                 let with = saved.clone().cancel(&cancel).log_every(1);
@@ -75,16 +75,16 @@ fn stopped_anywhere(name: &str, device: &Device, network: &Network, fit: &Fit, e
                     })
                     .expect("a part");
             }
-            // By its end.
+            // By its number of epochs.
             _ => {
                 model.fit(&data.0, &data.1, &saved.clone().epochs(stop)).expect("a part");
             }
         }
-        // In another process nothing of that model would be left.
+        // A new model, because nothing of the first one would be left in another process.
         let mut model = new();
         let history = model.resume(&path, &data.0, &data.1, &saved).expect("the rest");
         assert_eq!(end(model, history, &fit, &data), expected, "{name}: stopped at epoch {stop} of {ran}");
-        fs::remove_file(&path).expect("the file goes");
+        fs::remove_file(&path).expect("the file is removed");
     }
 }
 
@@ -92,7 +92,8 @@ fn stopping() -> EarlyStopping {
     EarlyStopping::patience(6)
 }
 
-/// Dropout, Adam, shuffling, a schedule that watches, early stopping, metrics, validation, decay, clipping, class weights.
+/// Dropout, Adam, shuffling, a schedule that monitors the loss, early stopping, metrics, validation, decay, clipping,
+/// class weights.
 fn everything() -> (Network, Fit) {
     let network = Network::new(4)
         .dropout(0.05)
@@ -130,7 +131,7 @@ fn the_cpu_engine_continues_from_anywhere() {
     stopped_anywhere("cpu", &Device::cpu(), &network, &fit, 60, 34, Engine::Cpu);
 }
 
-/// It takes no dropout and no validation: the loss of training is watched.
+/// The fused engine supports neither dropout nor validation, so the training loss is monitored.
 #[test]
 fn the_fused_engine_continues_from_anywhere() {
     let network = Network::new(4).dense(6, Activation::Tanh).dense(1, Activation::Sigmoid);
@@ -146,50 +147,50 @@ fn the_fused_engine_continues_from_anywhere() {
     stopped_anywhere("fused", &device(), &network, &fit, 200, 30, Engine::Fused);
 }
 
-/// Wide layers, whose optimizer is in the product; momentum; a history of many epochs; no early stopping.
+/// Wide layers, whose products apply the optimizer; momentum; a history of many epochs; no early stopping.
 #[test]
-fn wide_layers_go_on_and_train_longer() {
+fn wide_layers_are_resumed_and_train_longer() {
     let device = device();
     let network = Network::new(64).dense(96, Activation::Tanh).dense(1, Activation::Identity);
     let data = rows(300, 64);
     let fit = Fit::new().optimizer(Optimizer::nesterov(0.9)).batch_size(64).schedule(Schedule::Step { every: 3, factor: 0.7 });
     let new = || Model::new(&device, &network, &Init::default()).expect("a model");
     let mut model = new();
-    let history = model.fit(&data.0, &data.1, &fit.clone().epochs(12)).expect("a training");
+    let history = model.fit(&data.0, &data.1, &fit.clone().epochs(12)).expect("a training run");
     let expected = end(model, history, &fit, &data);
 
     let path = path("wide.checkpoint");
     let saved = fit.clone().checkpoint(Checkpoint::new(&path).every(5));
-    // Finished after 7, resumed twice with more.
+    // Finished after 7 epochs, and resumed twice for more.
     for (i, epochs) in [7, 10, 12].into_iter().enumerate() {
         let mut model = new();
         let history = match i {
             0 => model.fit(&data.0, &data.1, &saved.clone().epochs(epochs)),
             _ => model.resume(&path, &data.0, &data.1, &saved.clone().epochs(epochs)),
         };
-        let history = history.expect("a training");
+        let history = history.expect("a training run");
         assert_eq!(history.loss.len(), epochs);
         if epochs == 12 {
             assert_eq!(end(model, history, &fit, &data), expected);
         }
     }
-    // Of a training that is done nothing is left to do.
+    // Nothing is left to do for a training run that is finished.
     let mut model = new();
     let history = model.resume(&path, &data.0, &data.1, &saved.epochs(12)).expect("nothing more");
     assert_eq!(end(model, history, &fit, &data), expected);
 }
 
-/// A checkpoint of a second training of a model goes on with that one.
+/// A checkpoint of a model's second training run resumes that run.
 #[test]
-fn second_trainings_are_resumed_too() {
+fn second_training_runs_are_resumed() {
     for device in [device(), Device::cpu()] {
         let (network, fit) = everything();
         let data = rows(100, 4);
         let fit = fit.epochs(4).early_stopping(EarlyStopping::patience(4).restore_best(false));
-        // Another schedule begins where the first training ended.
+        // A new schedule begins where the first training run ended.
         let before = fit.clone();
         let fit = fit.schedule(Schedule::Exponential { factor: 0.7 });
-        let first = |model: &mut Model| model.fit(&data.0, &data.1, &before).map(|_| ()).expect("a training");
+        let first = |model: &mut Model| model.fit(&data.0, &data.1, &before).map(|_| ()).expect("a training run");
         let new = || Model::new(&device, &network, &Init::default()).expect("a model");
         let mut model = new();
         first(&mut model);
@@ -208,9 +209,9 @@ fn second_trainings_are_resumed_too() {
     }
 }
 
-/// A plateau that began in an earlier training may have lasted longer than this one.
+/// A plateau that began in an earlier training run may have lasted longer than the current one.
 #[test]
-fn a_plateau_lasts_over_trainings() {
+fn a_plateau_spans_training_runs() {
     let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Sigmoid);
     let data = rows(30, 2);
     let plateau = Schedule::ReduceOnPlateau { factor: 0.5, patience: 50, threshold: 0.5, cooldown: 0, minimum: 1e-4 };
@@ -232,7 +233,7 @@ fn a_plateau_lasts_over_trainings() {
     assert_eq!(end(model, history, &fit, &data), expected);
 }
 
-/// A history without validation has no metrics of one, and is read as such.
+/// A history without validation has no validation metrics, and is loaded as such.
 #[test]
 fn metrics_without_validation_are_resumed() {
     let network = Network::new(3).dense(4, Activation::Tanh).dense(1, Activation::Sigmoid);
@@ -240,7 +241,7 @@ fn metrics_without_validation_are_resumed() {
     let fit = Fit::new().loss(Loss::BinaryCrossEntropy).batch_size(16).metrics([Metric::Accuracy]).epochs(6);
     let new = || Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
     let mut model = new();
-    let history = model.fit(&data.0, &data.1, &fit).expect("a training");
+    let history = model.fit(&data.0, &data.1, &fit).expect("a training run");
     assert_eq!((history.metrics["accuracy"].len(), history.validation_metrics.len()), (6, 0));
     let expected = end(model, history, &fit, &data);
     let path = path("metrics.checkpoint");
@@ -252,7 +253,7 @@ fn metrics_without_validation_are_resumed() {
 }
 
 #[test]
-fn another_training_is_refused() {
+fn a_different_training_run_is_refused() {
     let path = path("other.checkpoint");
     let (network, fit) = everything();
     let (x, y) = rows(100, 4);
@@ -260,10 +261,10 @@ fn another_training_is_refused() {
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
     let fit = fit.epochs(3);
     let saved = fit.clone().checkpoint(Checkpoint::new(&path));
-    model.fit(&x, &y, &saved).expect("a training");
+    model.fit(&x, &y, &saved).expect("a training run");
     let before = bits(&model);
 
-    // A training that begins anew does not replace it unless told to.
+    // A new training run does not replace the checkpoint unless told to.
     let result = model.fit(&x, &y, &saved);
     assert!(matches!(result, Err(Error::Exists { .. })), "{result:?}");
     assert_eq!(bits(&model), before);
@@ -299,7 +300,7 @@ fn another_training_is_refused() {
     let mut other = Model::new(&device, &same_sizes, &Init::default()).expect("a model");
     refused(other.resume(&path, &x, &y, &fit), &["differs in other ways"]);
 
-    // A model is no checkpoint; a checkpoint is a model.
+    // A model file is not a checkpoint, but a checkpoint is a model file.
     let model_path = path.with_extension("safetensors");
     model.save(&model_path, &Save::new().overwrite(true)).expect("it is saved");
     refused(model.resume(&model_path, &x, &y, &fit), &["Model::load"]);
@@ -307,7 +308,7 @@ fn another_training_is_refused() {
     let loaded = Model::load(&device, &path, &Load::new()).expect("its weights");
     assert_eq!((loaded.network(), loaded.epochs()), (model.network(), 3));
 
-    // What cannot be written is told before training.
+    // A checkpoint that cannot be written is an error before training.
     let nowhere = fit.clone().checkpoint(Checkpoint::new(path.join("below a file")));
     let mut epochs = 0;
     let result = model.fit_with(&x, &y, &nowhere.log_every(1), |_| epochs += 1);
@@ -316,9 +317,9 @@ fn another_training_is_refused() {
     refused(model.fit(&x, &y, &fit.checkpoint(Checkpoint::new(&path).every(0))), &["checkpoints"]);
 }
 
-/// A file that comes to be in its place while it trains is not replaced; in cross-validation and sweeps there is no place for one.
+/// A file that appears at its path during training is not replaced. Cross-validation and sweeps take no checkpoint.
 #[test]
-fn a_checkpoint_replaces_its_own_alone() {
+fn a_checkpoint_replaces_only_its_own_file() {
     let path = path("raced.checkpoint");
     let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Sigmoid);
     let (x, y) = rows(30, 2);
@@ -345,7 +346,7 @@ fn a_checkpoint_replaces_its_own_alone() {
     refused(sweep.fit(&x, &y, &fit), &["checkpoint", "none in a sweep"]);
 }
 
-/// At the end one is written of epochs that none was written of, and no other one again: what is removed stays so.
+/// At the end a checkpoint is written only if the last epoch has none yet: one that was removed is not written again.
 #[test]
 fn the_last_checkpoint_is_written_once() {
     let path = path("once.checkpoint");
@@ -359,14 +360,14 @@ fn the_last_checkpoint_is_written_once() {
                 fs::remove_file(&path).expect("a checkpoint of epoch 3 or 4")
             }
         });
-        history.expect("a training");
+        history.expect("a training run");
         assert_eq!(path.exists(), again, "every {every} epochs");
     }
 }
 
-/// A description that is longer than is read is told before the first epoch.
+/// A description that is too long to be loaded is an error before the first epoch.
 #[test]
-fn a_checkpoint_too_long_is_told_before_training() {
+fn a_checkpoint_that_is_too_long_is_refused_before_training() {
     let path = path("long.checkpoint");
     let words: String = (0..200).map(|i| format!("{}{i},{}\n", "x".repeat(6000), i % 2)).collect();
     let table = Table::from_csv(format!("word,kind\n{words}").as_bytes(), &Csv::new()).expect("a table");
@@ -381,7 +382,7 @@ fn a_checkpoint_too_long_is_told_before_training() {
         &["a checkpoint", "a description of", "but at most 1048576 are allowed"],
     );
     assert_eq!((model.epochs(), path.exists()), (0, false));
-    // As many epochs as can be are no reason.
+    // The maximum number of epochs does not make it too long.
     let network = Network::new(2).dense(1, Activation::Sigmoid);
     let mut model = Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
     let fit = Fit::new().epochs(usize::MAX).log_every(1).checkpoint(Checkpoint::new(&path));
@@ -390,13 +391,13 @@ fn a_checkpoint_too_long_is_told_before_training() {
     assert!(path.exists());
 }
 
-/// A training that ends with weights that are no numbers keeps those of the look before, with a checkpoint as without.
+/// A training run that ends with non-finite weights keeps those of the check before, with or without a checkpoint.
 #[test]
 fn a_checkpoint_changes_nothing() {
     for device in [device(), Device::cpu()] {
         let path = path("same.checkpoint");
         let network = Network::new(1).dense(1, Activation::Identity);
-        // From 0 the second update is beyond all f32, and the losses before it are not.
+        // Starting from 0, the second update is beyond the range of f32, but the losses before it are not.
         let fit = Fit::new().learning_rate(1e25).epochs(2).early_stopping(EarlyStopping::patience(5)).shuffle(false);
         let train = |fit: &Fit| {
             let mut model = Model::new(&device, &network, &Init::Zeros).expect("a model");
@@ -407,16 +408,16 @@ fn a_checkpoint_changes_nothing() {
         let Error::Diverged { epoch, what, .. } = &expected.0 else { panic!("{}", expected.0) };
         assert_eq!((*epoch, what.as_str()), (2, "layers.0.weight"));
         assert_eq!(train(&fit.checkpoint(Checkpoint::new(&path))), expected);
-        // The one after the second epoch would have been of no use.
+        // A checkpoint after the second epoch would have been useless.
         let loaded = Model::load(&device, &path, &Load::new()).expect("finite weights");
         assert_eq!(loaded.epochs(), 1);
     }
 }
 
-/// What is said in the log.
-struct Said(std::sync::Mutex<Vec<String>>);
+/// Collects the messages of the log.
+struct Messages(std::sync::Mutex<Vec<String>>);
 
-impl log::Log for Said {
+impl log::Log for Messages {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         true
     }
@@ -428,15 +429,16 @@ impl log::Log for Said {
     fn flush(&self) {}
 }
 
-/// On another engine it goes on, with other last bits, and the log says so; on the same one the log has nothing to say.
+/// On a different engine, a training run continues with different last bits, and the log says so. On the same engine,
+/// nothing is logged.
 #[test]
-fn another_engine_is_said() {
-    static SAID: Said = Said(std::sync::Mutex::new(Vec::new()));
-    log::set_logger(&SAID).expect("the only logger");
+fn resuming_on_another_engine_is_logged() {
+    static MESSAGES: Messages = Messages(std::sync::Mutex::new(Vec::new()));
+    log::set_logger(&MESSAGES).expect("the only logger");
     log::set_max_level(log::LevelFilter::Warn);
-    let said = |path: &std::path::Path| -> Vec<String> {
+    let logged = |path: &std::path::Path| -> Vec<String> {
         let own = path.display().to_string();
-        SAID.0.lock().expect("the log").iter().filter(|line| line.contains(&own)).cloned().collect()
+        MESSAGES.0.lock().expect("the log").iter().filter(|line| line.contains(&own)).cloned().collect()
     };
     let path = path("engine.checkpoint");
     let network = Network::new(3).dense(4, Activation::Tanh).dense(1, Activation::Sigmoid);
@@ -444,20 +446,20 @@ fn another_engine_is_said() {
     let fit = Fit::new().optimizer(Optimizer::adam()).batch_size(10).checkpoint(Checkpoint::new(&path));
     let new = |device: &Device| Model::new(device, &network, &Init::default()).expect("a model");
     let gpu = device();
-    new(&gpu).fit(&x, &y, &fit.clone().epochs(5).engine(EngineChoice::Staged)).expect("a training");
-    new(&gpu).resume(&path, &x, &y, &fit.clone().epochs(6).engine(EngineChoice::Staged)).expect("a training");
-    assert_eq!(said(&path), [""; 0]);
+    new(&gpu).fit(&x, &y, &fit.clone().epochs(5).engine(EngineChoice::Staged)).expect("a training run");
+    new(&gpu).resume(&path, &x, &y, &fit.clone().epochs(6).engine(EngineChoice::Staged)).expect("a training run");
+    assert_eq!(logged(&path), [""; 0]);
     let mut other = new(&Device::cpu());
-    let history = other.resume(&path, &x, &y, &fit.clone().epochs(7)).expect("a training");
+    let history = other.resume(&path, &x, &y, &fit.clone().epochs(7)).expect("a training run");
     assert_eq!((history.engine, history.loss.len()), (Engine::Cpu, 7));
-    let lines = said(&path);
+    let lines = logged(&path);
     assert!(lines.iter().any(|line| line.contains("a different engine (it was staged, and is cpu)")), "{lines:?}");
-    // And back: what was f64 is an f32 again.
-    new(&gpu).resume(&path, &x, &y, &fit.epochs(8).engine(EngineChoice::Fused)).expect("a training");
-    assert!(said(&path).iter().any(|line| line.contains("it was cpu, and is fused")));
+    // And back: f64 numbers become f32 again.
+    new(&gpu).resume(&path, &x, &y, &fit.epochs(8).engine(EngineChoice::Fused)).expect("a training run");
+    assert!(logged(&path).iter().any(|line| line.contains("it was cpu, and is fused")));
 }
 
-/// The preprocessing goes with it, and has to be the same.
+/// A checkpoint contains the preprocessing, which has to match.
 #[test]
 fn preprocessing_is_kept() {
     let path = path("table.checkpoint");
@@ -470,14 +472,14 @@ fn preprocessing_is_kept() {
     let new = || Model::new(&Device::cpu(), &network, &Init::default()).expect("a model");
     let mut model = new().with_preprocessing(fitted.clone()).expect("it fits");
     let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).epochs(2).checkpoint(Checkpoint::new(&path));
-    model.fit(&data.inputs, &data.targets, &fit).expect("a training");
+    model.fit(&data.inputs, &data.targets, &fit).expect("a training run");
     let loaded = Model::load(&Device::cpu(), &path, &Load::new()).expect("a model");
     assert_eq!(loaded.preprocessing(), Some(&fitted));
-    // Its notes are how it was trained.
+    // The notes say how it was trained.
     let notes = loaded.notes();
     assert_eq!((notes["loss"].as_str(), notes["engine"].as_str()), ("categorical_cross_entropy", "cpu"), "{notes:?}");
     refused(new().resume(&path, &data.inputs, &data.targets, &fit), &["preprocessing"]);
-    // What is said first: settings, then the preprocessing, of which the data is.
+    // The order of the checks: settings, then the preprocessing, then the data, which depends on it.
     let faster = fit.clone().learning_rate(0.5);
     refused(new().resume(&path, &data.inputs, &data.targets, &faster), &["whose learning_rate differs"]);
     let (few, of_few) = (Matrix::new(1, 4, vec![0.0; 4]).expect("inputs"), Matrix::new(1, 2, vec![1.0, 0.0]).expect("targets"));
@@ -486,7 +488,7 @@ fn preprocessing_is_kept() {
     model.resume(&path, &data.inputs, &data.targets, &fit.epochs(4)).expect("two more");
 }
 
-/// A training that diverges leaves the last checkpoint as it was, and the model with the last finite weights.
+/// A training run that diverges leaves the last checkpoint unchanged, and the model with the last finite weights.
 #[test]
 fn a_divergence_is_not_saved() {
     let (x, y) = ([[1.0, 1.0]], [[0.0]]);
@@ -498,18 +500,18 @@ fn a_divergence_is_not_saved() {
         let error = model.fit(&x, &y, &fit).expect_err("it diverges");
         assert!(matches!(error, Error::Diverged { .. }), "{error}");
         let loaded = Model::load(&device, &path, &Load::new()).expect("finite weights");
-        assert_eq!(bits(&loaded), bits(&model), "the last finite ones");
-        // Resumed, it diverges again, and goes back to where it was resumed.
+        assert_eq!(bits(&loaded), bits(&model), "the last finite weights");
+        // When it is resumed, it diverges again, and the model returns to the state from which it was resumed.
         let mut resumed = Model::new(&device, &network, &Init::Zeros).expect("a model");
         let error = resumed.resume(&path, &x, &y, &fit).expect_err("it diverges");
         assert!(matches!(error, Error::Diverged { .. }), "{error}");
         assert_eq!(bits(&resumed), bits(&model));
-        // Where it may, it goes on, and what is not finite is saved and resumed.
+        // If it is allowed to, it continues, and numbers that are not finite are saved and resumed.
         let going = fit.on_non_finite(OnNonFinite::Continue).checkpoint(Checkpoint::new(&path).overwrite(true));
         let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
-        model.fit(&x, &y, &going).expect("it goes on");
-        model.resume(&path, &x, &y, &going.epochs(41)).expect("and on");
+        model.fit(&x, &y, &going).expect("training continues");
+        model.resume(&path, &x, &y, &going.epochs(41)).expect("training continues again");
         refused(Model::load(&device, &path, &Load::new()), &["finite"]);
-        Model::load(&device, &path, &Load::new().allow_non_finite(true)).expect("it was asked for");
+        Model::load(&device, &path, &Load::new().allow_non_finite(true)).expect("non-finite numbers are allowed");
     }
 }

@@ -1,4 +1,5 @@
-//! Every module that can be assembled is valid WGSL; no GPU is needed. That naga writes them in other languages is tested by tests/naga.
+//! Every module that can be assembled is valid WGSL. No GPU is needed. tests/naga tests that naga translates the
+//! modules to other languages.
 
 mod common;
 
@@ -24,7 +25,7 @@ fn custom() -> Activation {
     )
 }
 
-/// All that can be assembled of built-in parts, and the custom activation.
+/// All kernels that can be assembled from built-in parts, and some with the custom activation.
 fn kernels() -> Vec<Kernel> {
     let custom = custom();
     let mut kernels = Kernel::all();
@@ -104,7 +105,7 @@ fn parse(kernel: &Kernel) -> (Module, ModuleInfo) {
     let source = kernel.source();
     let module = naga::front::wgsl::parse_str(&source)
         .unwrap_or_else(|error| panic!("{}: {}", kernel.label(), error.emit_to_string(&source)));
-    // No capability beyond what every WebGPU device has, but for products in subgroups.
+    // No capabilities beyond those of every WebGPU device, except for products in subgroups.
     let subgroups = source.contains("subgroupBroadcast");
     let capabilities = if subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
     let info = Validator::new(ValidationFlags::all(), capabilities)
@@ -121,11 +122,14 @@ fn every_file_is_a_kernel_or_a_part() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
     for entry in std::fs::read_dir(folder).expect("the folder of shaders") {
         let name = entry.expect("a file").file_name().into_string().expect("a name");
-        assert!(PARTS.iter().any(|(part, _)| *part == name) || files.contains(name.as_str()), "{name} is no kernel");
+        assert!(
+            PARTS.iter().any(|(part, _)| *part == name) || files.contains(name.as_str()),
+            "{name} is neither a kernel nor a part"
+        );
     }
 }
 
-/// For other tools, which find them in `SHADERPROP_TESTS`: tests/naga, and SPIR-V's validator in tests/long.sh.
+/// Other tools find the modules in `SHADERPROP_TESTS`: tests/naga, and SPIR-V's validator in tests/long.sh.
 #[test]
 fn modules_are_written_to_a_folder() {
     let folder = common::folder("modules");
@@ -135,9 +139,9 @@ fn modules_are_written_to_a_folder() {
     }
 }
 
-/// The row of each kernel in the table says what naga reads in its module.
+/// The table's row for each kernel matches naga's reflection of its module.
 #[test]
-fn the_table_says_what_naga_reads() {
+fn the_table_matches_nagas_reflection() {
     let mut cases = Cases::new();
     for kernel in kernels() {
         let family = match &kernel {
@@ -150,7 +154,7 @@ fn the_table_says_what_naga_reads() {
     cases.finish();
 }
 
-/// Compares a kernel's row with naga's reflection: entry point, parameters, bindings, access, and the functions that are appended.
+/// Compares a kernel's row with naga's reflection: entry point, parameters, bindings, access, and appended functions.
 fn declared(kernel: &Kernel) -> Result<(), String> {
     let (module, info) = parse(kernel);
     let (row, source, label) = (kernel.row(), kernel.source(), kernel.label());
@@ -189,10 +193,10 @@ fn declared(kernel: &Kernel) -> Result<(), String> {
     same("parameters", format!("{:?}", row.params), format!("{params:?}"))?;
     let ours: Vec<_> = row.bindings.iter().map(|binding| (binding.index, binding.name, binding.written)).collect();
     same("bindings", format!("{ours:?}"), format!("{bindings:?}"))?;
-    // WebGPU promises eight storage buffers to a stage.
+    // WebGPU guarantees eight storage buffers per shader stage.
     assert!(bindings.len() <= 8, "{label}");
 
-    // What is not in the file itself is chosen for it, or of a part, or of shaders/math.wgsl.
+    // Functions that are not in the file itself are chosen for it, or belong to a part or to shaders/math.wgsl.
     let appended = source.strip_prefix(row.file.map_or("", |file| file.text)).expect("the file comes first");
     let part = |name: &str| PARTS.iter().find(|(part, _)| *part == name).map_or("", |(_, text)| *text);
     let functions = module.functions.iter().filter_map(|(_, function)| function.name.clone());
@@ -215,20 +219,21 @@ fn declared(kernel: &Kernel) -> Result<(), String> {
         let ours: BTreeSet<_> = row.functions.iter().map(|name| (*name).to_owned()).collect();
         same("chosen functions", format!("{ours:?}"), format!("{chosen:?}"))?;
     }
-    // Each is called: by the entry point, or by another that is.
+    // Each appended function is called, by the entry point or by another function that is called.
     for name in math {
         let calls = source
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"))
             .map(|line| line.matches(&format!("{name}(")).count());
-        assert!(calls.sum::<usize>() > 1, "{label}: {name} is appended and not called");
+        assert!(calls.sum::<usize>() > 1, "{label}: {name} is appended but not called");
     }
     Ok(())
 }
 
-/// Generated modules are those that were last reviewed: a product of each family, the sum of slices, and a fused kernel of each kind.
+/// Generated modules match their reviewed snapshots: a product of each family, the sum of slices, and a fused kernel of
+/// each kind.
 #[test]
-fn emitted_modules_are_as_in_the_snapshots() {
+fn generated_modules_match_their_snapshots() {
     let rows = Product {
         family: Family::Rows(RowBlocks { rows: 8, lanes: Some(8), width: 4 }),
         layouts: Layouts::Plain,
@@ -266,7 +271,7 @@ fn emitted_modules_are_as_in_the_snapshots() {
         if std::fs::read_to_string(&kept).is_ok_and(|kept| kept == kernel.source()) {
             continue;
         }
-        changed.push(format!("{} is not {}", emitted.display(), kept.display()));
+        changed.push(format!("{} differs from {}", emitted.display(), kept.display()));
     }
-    assert!(changed.is_empty(), "copy each of these if the change is intended:\n{}", changed.join("\n"));
+    assert!(changed.is_empty(), "if the changes are intended, copy these files:\n{}", changed.join("\n"));
 }

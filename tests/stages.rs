@@ -1,4 +1,5 @@
-//! The stages that batches, classes and metrics need, each against its CPU twin, over awkward sizes; outputs are NaN before.
+//! The stages for batches, classes and metrics, each against its CPU counterpart, at awkward sizes. Outputs are filled
+//! with NaN beforehand.
 
 mod common;
 
@@ -29,12 +30,12 @@ fn row(step: Step) -> [f32; 8] {
     bytemuck::cast(step)
 }
 
-/// The whole and as little at once as the limits allow.
+/// The device's limits, and limits that allow only one workgroup at a time.
 fn both(limits: Limits) -> [Limits; 2] {
     [limits, Limits { workgroups: 1, ..limits }]
 }
 
-/// Every place of an epoch's order, in batches that begin anywhere, shuffled and not; and the rows that stand there.
+/// Batches that begin anywhere in an epoch's order, shuffled or not, have the rows of that order.
 #[test]
 fn batches_have_the_rows_of_the_order() {
     let (gpu, limits) = open();
@@ -158,8 +159,8 @@ fn softmax_of_awkward_sizes_and_large_sums() {
                     let write: [(&str, &[f32]); 3] = [("sums", &product), ("bias", &bias), ("outputs", &nan(rows * columns))];
                     let read = run(&gpu, plan, 1, &write, &["sums", "outputs"]);
                     let (logarithms, probabilities) = softmax(&wide(&product), &wide(&bias));
-                    // x is rounded after the bias, and x less the largest again; exp is good to 3 + 2|x| ULP, log of a sum to 3 ULP or
-                    // the series' twenty roundings.
+                    // x is rounded after the bias is added, and again after the largest x is subtracted. exp is
+                    // accurate to 3 + 2|x| ULP, and log of a sum to 3 ULP or to the twenty roundings of the series.
                     let most = f64::from(scale) + 1.0;
                     let off = |i: usize| {
                         4.0 * U * most + (3.0 + 2.0 * logarithms[i].abs().min(104.0)) * ULP + 24.0 * U * (columns as f64).ln_1p()
@@ -178,7 +179,7 @@ fn softmax_of_awkward_sizes_and_large_sums() {
     cases.finish();
 }
 
-/// Logits of ±10⁴, right and wrong: the loss and its gradient are finite, and exact.
+/// Logits of ±10⁴, for right and wrong predictions: the loss and its gradient are finite and exact.
 #[test]
 fn categorical_cross_entropy_of_large_logits() {
     let (gpu, limits) = open();
@@ -206,7 +207,7 @@ fn categorical_cross_entropy_of_large_logits() {
     }
 }
 
-/// The output's delta and the loss with weights, of every loss; and after a softmax.
+/// The output's delta and the loss with weights, for every loss, also after a softmax.
 #[test]
 fn weighted_deltas_and_losses() {
     let (gpu, limits) = open();
@@ -252,7 +253,7 @@ fn weighted_deltas_and_losses() {
                         }
                         let slot = Slot { index: 1, moves: true, total };
                         plan.loss(&of(given), &table, slot).expect("a plan");
-                        // What the batches before it left is added to.
+                        // The loss is added to that of the batches before.
                         let step = row(Step { adds: 1, loss_slot: 1, ..Step::default() });
                         let write: [(&str, &[f32]); 7] = [
                             ("sums", &x),
@@ -266,7 +267,8 @@ fn weighted_deltas_and_losses() {
                         let read = run(&gpu, plan, 1, &write, &["deltas", "losses", "cursor"]);
                         let (x, y, t, weights) = (wide(&x), wide(&y), wide(&t), wide(&weights));
                         let expected = output_delta(*kind, &activation, (&x, &y, &t), columns, Some(&weights));
-                        // Gradients up to 2²³ times a share are divided, multiplied and, behind a softmax, subtracted from their mean.
+                        // Gradients of up to 2²³ times a share are divided, multiplied and, after a softmax, subtracted
+                        // from their mean.
                         let largest = expected
                             .chunks(columns)
                             .map(|row| row.iter().fold(0.0f64, |most, x| most.max(x.abs())))
@@ -274,10 +276,10 @@ fn weighted_deltas_and_losses() {
                         let bound = |i: usize| (32.0 * U + g(rows + columns)) * (largest[i / columns] + expected[i].abs()) + 1e-9;
                         assert_close(&what, &read[0], &expected, bound);
                         let expected = loss(*kind, &activation, (&x, &y, &t), columns, Some(&weights)) / total;
-                        // A logarithm is good to 3 ULP, or to 2⁻²¹ near 1.
+                        // A logarithm is accurate to 3 ULP, or to 2⁻²¹ near 1.
                         let bound = g(rows * columns + 16) * (expected.abs() + 1.0) + 4.0 * 2f64.powi(-21);
                         assert_close(&what, &read[1][2..], &[0.5 + expected], |_| bound);
-                        assert_eq!(read[1][..2], [9.0, 9.0], "{what}: a loss that is not its own changed");
+                        assert_eq!(read[1][..2], [9.0, 9.0], "{what}: a different loss changed");
                         assert_eq!(read[2][0].to_bits(), 1, "{what}: the cursor");
                     });
                 }
@@ -288,7 +290,7 @@ fn weighted_deltas_and_losses() {
 }
 
 #[test]
-fn softmax_delta_is_the_jacobians() {
+fn softmax_delta_matches_the_jacobian() {
     let error = [0.3, -0.7, 0.2];
     let (_, y) = softmax(&[0.1, 1.2, -0.4], &[0.0; 3]);
     let expected: Vec<f64> =
@@ -298,9 +300,10 @@ fn softmax_delta_is_the_jacobians() {
     }
 }
 
-/// The same elements are dropped forward and back, as the reference drops them, and others in another epoch, step or layer.
+/// The same elements are dropped forward and backward, as in the reference, and different ones in another epoch, step
+/// or layer.
 #[test]
-fn dropout_is_the_references() {
+fn dropout_matches_the_reference() {
     let (gpu, limits) = open();
     let mut cases = Cases::new();
     for limits in both(limits) {
@@ -348,7 +351,7 @@ fn dropout_is_the_references() {
                         // Five standard deviations.
                         let spread = 5.0 * (1757.0 * rate * (1.0 - rate)).sqrt();
                         assert!((kept - 1757.0 * (1.0 - rate)).abs() < spread, "{kept} of 1757 kept at a rate of {rate}");
-                        assert!(seen.iter().all(|other| *other != forward[0]), "two of them dropped the same");
+                        assert!(seen.iter().all(|other| *other != forward[0]), "two of them dropped the same elements");
                         seen.push(forward[0].clone());
                     }
                 });
@@ -358,13 +361,13 @@ fn dropout_is_the_references() {
     cases.finish();
 }
 
-/// The norm of gradients below and above the limit, over parts and pieces; a NaN leaves them as they are.
+/// Gradients with norms below and above the limit, in parts and pieces. If one is NaN, they are left unchanged.
 #[test]
-fn clipping_is_by_the_norm_of_all() {
+fn clipping_uses_the_norm_of_all_gradients() {
     let (gpu, limits) = open();
     let mut cases = Cases::new();
     for limits in [limits, Limits { workgroups: 1, ..limits }, Limits { binding: 4 * 5000, ..limits }] {
-        // The last has more parts than a workgroup has invocations.
+        // The last count has more parts than a workgroup has invocations.
         for count in [1, 63, 4096, 4097, 10_001, 300_001] {
             let gradients = numbers(1, count);
             let norm = wide(&gradients).iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -382,7 +385,8 @@ fn clipping_is_by_the_norm_of_all() {
                     plan.clip(flat, limit).expect("a plan");
                     let read = run(&gpu, plan.clone(), 1, &[("gradients", &gradients), ("clip", &[f32::NAN])], &["clip"]);
                     let expected = clip(&[&wide(&gradients)], limit);
-                    // The depth of the additions: a lane's share of a part, a tree over the lanes, and both once more over the parts.
+                    // The depth of the additions: a lane's share of a part, a tree over the lanes, and both once more
+                    // over the parts.
                     let depth = 4096 / 64 + 6 + count.div_ceil(4096 * 64) + 6;
                     assert_close(&format!("{count}"), &read[0], &[expected], |_| (g(depth + 8) + 8.0 * ULP) * expected);
                     let mut broken = gradients.clone();
@@ -395,7 +399,8 @@ fn clipping_is_by_the_norm_of_all() {
     cases.finish();
 }
 
-/// Counts by hand, over awkward sizes: ranks with ties, the confusion matrix, and a NaN that is never right.
+/// The counts match simple ones on the CPU, at awkward sizes: ranks with ties, the confusion matrix, and a NaN that is
+/// never right.
 #[test]
 fn scores_are_counted() {
     let (gpu, limits) = open();
@@ -410,7 +415,7 @@ fn scores_are_counted() {
                 let own: Vec<usize> = (0..rows).map(|row| (row * 7 + row / 3) % columns).collect();
                 let targets: Vec<f32> =
                     (0..rows * columns).map(|i| f32::from(u8::from(own[i / columns] == i % columns))).collect();
-                // Classes may be given as shares too: the largest is the row's own.
+                // Classes may also be given as shares: the largest share is that of the row's class.
                 let shares: Vec<f32> =
                     numbers(2, rows * columns).iter().zip(&targets).map(|(x, own)| x.abs() + 2.0 * own).collect();
                 let plan = |counts: Counts| {
@@ -430,7 +435,7 @@ fn scores_are_counted() {
                 for (row, own) in own.iter().enumerate() {
                     let y = &outputs[row * columns..(row + 1) * columns];
                     let mut order: Vec<usize> = (0..columns).collect();
-                    // Stable: of equal ones the first stays first.
+                    // Stable: among equal values, the first stays first.
                     order.sort_by(|a, b| y[*b].total_cmp(&y[*a]).then(a.cmp(b)));
                     expected[order.iter().position(|column| column == own).expect("its rank")] += 1;
                     expected[columns + own * columns + order[0]] += 1;
@@ -439,7 +444,7 @@ fn scores_are_counted() {
                 assert_eq!(count(Counts::Classes { confusion: false }, &outputs), expected[..columns], "{rows}×{columns}");
                 if columns > 1 {
                     let ranks = count(Counts::Classes { confusion: false }, &nan(rows * columns));
-                    assert_eq!(ranks[columns - 1], rows as u32, "NaN is the last");
+                    assert_eq!(ranks[columns - 1], rows as u32, "NaN ranks last");
                 }
                 let mut sides = vec![0u32; 4];
                 for (y, t) in outputs.iter().zip(&targets) {
@@ -452,9 +457,9 @@ fn scores_are_counted() {
     cases.finish();
 }
 
-/// A weight given to a step that has none is no part of its plan: the names of weights are those of the kernels.
+/// A kernel binds `weights` only if the rows have weights.
 #[test]
-fn weights_are_read_only_where_there_are_any() {
+fn weights_are_bound_only_if_there_are_any() {
     use shaderprop::internals::Kernel;
     let reads =
         |weights| Kernel::Loss(Loss::Huber, Activation::Identity, weights).row().bindings.iter().any(|b| b.name == "weights");

@@ -1,4 +1,4 @@
-//! Tables and arrays as people have them: what they become, and what is refused, with the place.
+//! Tables and arrays as they occur in practice: what they are converted to, and what is refused, with its position.
 
 mod common;
 
@@ -33,7 +33,7 @@ fn gzipped(bytes: &[u8]) -> Vec<u8> {
 const PEOPLE: &str = "name,age,city,height,buys\nann,30,Rome,1.5,yes\nbob,,Oslo,1.7,no\ncid,50,Rome,NA,no\ndan,40,?,1.9,yes\n";
 
 #[test]
-fn holes_categories_and_scales() {
+fn missing_values_categories_and_scaling() {
     let columns = Columns::classes("buys").drop(["name"]).missing(Missing::Median);
     let fitted = Preprocessing::fit(&table(PEOPLE), &columns).expect("it fits");
     assert_eq!(fitted.classes(), Some(["no".to_owned(), "yes".to_owned()].as_slice()));
@@ -41,15 +41,15 @@ fn holes_categories_and_scales() {
     assert_eq!((fitted.inputs(), fitted.outputs()), (5, 2));
     let data = fitted.transform(&table(PEOPLE)).expect("data");
     assert_eq!(data.targets.values(), [1.0, 0.0, 0.0, 1.0]);
-    // The median age is 40, and so is the mean of 30, 40, 50, 40; their deviation is √50.
+    // The median age is 40, and so is the mean of 30, 40, 50, 40; the standard deviation is √50.
     let age: Vec<f32> = (0..4).map(|row| data.inputs.row(row)[0]).collect();
     let unit = (10.0 / 50f64.sqrt()) as f32;
     assert_eq!(age, [-unit, 0.0, unit, 0.0]);
     let city: Vec<&[f32]> = (0..4).map(|row| &data.inputs.row(row)[1..4]).collect();
-    // Rome is the most frequent.
+    // Rome is the most frequent city, and replaces the missing one.
     assert_eq!(city, [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]);
 
-    // Columns in another order, others beside them, no target; a city that was not seen; raw rows through a model.
+    // Columns in a different order, additional ones, no target, an unknown city; and raw rows through a model.
     let new = table("height,extra,city,age\n1.5,1,Lima,30\n1.7,2,Rome,\n");
     let inputs = fitted.transform_inputs(&new).expect("inputs");
     assert_eq!(inputs.row(0)[..4], [-unit, 0.0, 0.0, 1.0]);
@@ -62,16 +62,16 @@ fn holes_categories_and_scales() {
     };
     assert_eq!((classes, probabilities.values()), (vec!["no".to_owned(); 2], [0.5; 4].as_slice()));
 
-    // A column in which nothing varies becomes 0, however its mean rounds.
+    // A constant column becomes 0, however its mean is rounded.
     let flat: String = (0..7).map(|i| format!("0.1,{i}\n")).collect();
     let flat = table(&format!("x,y\n{flat}"));
     let fitted = Preprocessing::fit(&flat, &Columns::number("y")).expect("it fits");
     assert_eq!(fitted.transform_inputs(&flat).expect("inputs").values(), [0.0; 7]);
 
-    // By the most frequent, from 0 to 1, and not at all.
+    // Missing values are replaced by the most frequent one. Scaling is from 0 to 1, or none at all.
     let other = columns.clone().missing(Missing::MostFrequent).scaling(Scaling::MinMax).categorical(["height"]);
     let data = Preprocessing::fit(&table(PEOPLE), &other).and_then(|fitted| fitted.transform(&table(PEOPLE))).expect("data");
-    // Each age comes once: the smallest stands for the missing one. Height is 1.5, 1.7, 1.9 or another.
+    // Each age occurs once, so the smallest replaces the missing one. Height is 1.5, 1.7, 1.9 or another value.
     assert_eq!(data.inputs.row(1), [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
     assert_eq!(data.inputs.row(2), [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
     let plain = columns.scaling(Scaling::None);
@@ -79,9 +79,9 @@ fn holes_categories_and_scales() {
     assert_eq!((data.inputs.row(1)[0], data.inputs.row(2)[4]), (40.0, 1.7));
 }
 
-/// A regression's numbers are scaled, and predictions come back in their units.
+/// The target of a regression is scaled, and predictions are in its original units.
 #[test]
-fn numbers_are_learned_in_their_units() {
+fn numbers_are_predicted_in_their_units() {
     let rows: String = (0..40).map(|i| format!("{},{}\n", i, 1000.0 + 25.0 * f64::from(i))).collect();
     let table = table(&format!("x,price\n{rows}"));
     let fitted = Preprocessing::fit(&table, &Columns::number("price")).expect("it fits");
@@ -90,13 +90,13 @@ fn numbers_are_learned_in_their_units() {
     let mut model =
         Model::new(&Device::cpu(), &network, &Init::default()).expect("a model").with_preprocessing(fitted).expect("it fits");
     let fit = Fit::new().loss(Loss::MeanSquaredError).optimizer(Optimizer::adam()).learning_rate(0.05).epochs(500);
-    model.fit(&data.inputs, &data.targets, &fit).expect("a training");
+    model.fit(&data.inputs, &data.targets, &fit).expect("a training run");
     let Predictions::Numbers(prices) = model.predict_table(&table).expect("predictions") else { panic!("numbers") };
     assert!((prices[0] - 1000.0).abs() < 2.0 && (prices[39] - 1975.0).abs() < 2.0, "{prices:?}");
 }
 
 #[test]
-fn files_as_they_come() {
+fn files_in_common_variants() {
     let text = b"\xef\xbb\xbfa;b\r\n1 ;\"x;y\"\r\n2;z\r\n";
     for path in [file("semicolons.csv", text), file("semicolons.csv.gz", &gzipped(text)), file("no-name", &gzipped(text))] {
         let table = Table::read_csv(&path, &Csv::new().delimiter(b';')).expect("a table");
@@ -115,7 +115,7 @@ fn files_as_they_come() {
         let matrix = images.into_matrix().expect("a matrix");
         assert_eq!((matrix.rows(), matrix.row(1)), (2, [3.0, 255.0].as_slice()));
     }
-    // Of each type, -2 and 3, the unsigned one 254; the most significant byte comes first.
+    // -2 and 3 in each type, or 254 and 3 in the unsigned one, most significant byte first.
     let of_type = |kind: u8, data: &[u8]| {
         let bytes = [&[0, 0, kind, 1, 0, 0, 0, 2][..], data].concat();
         Array::read_idx(file("types.idx", &bytes)).map(|array| array.values)
@@ -130,9 +130,9 @@ fn files_as_they_come() {
     refused(of_type(0x0A, &[1, 2]), &["begins with the bytes"]);
 }
 
-/// Header and delimiter as the first line suggests, in pieces of any size, with places of the whole file.
+/// Header and delimiter are inferred. Tables are read in pieces of any size, with positions in the whole file.
 #[test]
-fn tables_are_guessed_and_read_in_pieces() {
+fn formats_are_inferred_and_tables_read_in_pieces() {
     for (text, names, rows) in [
         ("a,b\n1,2\n", &["a", "b"][..], 1),
         ("1,2\n3,4\n", &["0", "1"], 2),
@@ -157,7 +157,7 @@ fn tables_are_guessed_and_read_in_pieces() {
         assert_eq!((reader.has_header(), reader.names()), (names[0] != "0", table.names()), "{text}");
     }
     assert_eq!(Table::from_csv("1,2\n3,4\n".as_bytes(), &Csv::guess().header(true)).expect("a table").names(), ["1", "2"]);
-    // Cells with line ends in them: lines are not rows.
+    // Cells may contain line breaks, so lines are not rows.
     let text = "a,b\n\"x\ny\",1\nz,2\nw,bad\n";
     let whole = table(text);
     for size in 1..5 {
@@ -179,12 +179,12 @@ fn tables_are_guessed_and_read_in_pieces() {
     refused(reader.read(1), &["line 3"]);
 }
 
-/// A table of that many lines after the first one.
+/// A table with a first line and this many more.
 fn lines(first: &str, rows: usize, row: impl Fn(usize) -> String) -> String {
     std::iter::once(first.to_owned()).chain((0..rows).map(row)).map(|line| line + "\n").collect()
 }
 
-/// Header and delimiter are inferred from many lines. Where both readings are possible, that is said.
+/// Header and delimiter are inferred from many lines. If two readings are possible, the reader reports the doubt.
 #[test]
 fn header_and_delimiter_are_inferred_from_many_lines() {
     let decimal = |i: usize| f64::from(numbers(i as u64, 1)[0]);
@@ -298,7 +298,8 @@ fn header_and_delimiter_are_inferred_from_many_lines() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
-/// A source that a signal comes between at each other call, that counts what was read of it, and that fails where it is told to.
+/// A source that a signal interrupts at every other call, that counts the bytes read, and that fails at a given
+/// position.
 struct Source {
     text: Cursor<Vec<u8>>,
     read: Arc<AtomicUsize>,
@@ -321,9 +322,10 @@ impl Read for Source {
     }
 }
 
-/// No further than for its first lines before rows are asked for, over signals, and up to a failure.
+/// Before rows are requested, a source is read only as far as its first lines need. Signals do not end reading,
+/// failures do.
 #[test]
-fn sources_are_read_as_far_as_is_asked_for() {
+fn sources_are_read_only_as_far_as_needed() {
     let rows = 200_000;
     let text: String = std::iter::once("a;b\n".to_owned()).chain((0..rows).map(|i| format!("{i};x\n"))).collect();
     let read = Arc::new(AtomicUsize::new(0));
@@ -346,7 +348,7 @@ fn sources_are_read_as_far_as_is_asked_for() {
     refused(cut.read(usize::MAX), &["table", "the cable is cut"]);
 }
 
-/// Arrays are tables of numbers: with scales of their own or one of all, medians, and classes by number.
+/// Arrays become tables of numbers: with a scale for each column or one for all, and classes by number.
 #[test]
 fn arrays_become_tables() {
     let idx = |name: &str, shape: &[u32], data: &[u8]| {
@@ -386,15 +388,15 @@ fn arrays_become_tables() {
     refused(Table::from_arrays("a", idx("none.idx", &[0, 3], &[]), None), &["rows and columns"]);
 }
 
-/// What is measured of numbers is in the target's units, after a training and during it; classes are counted.
+/// Metrics of numbers are in the target's units, both after training and during it.
 #[test]
-fn tables_are_evaluated_in_their_units() {
+fn numbers_are_evaluated_in_their_units() {
     let rows: String = (0..40).map(|i| format!("{i},{}\n", 1000.0 + 25.0 * f64::from(i * 7 % 40))).collect();
     let table = table(&format!("x,price\n{rows}"));
     let fitted = Preprocessing::fit(&table, &Columns::number("price")).expect("it fits");
     let data = fitted.transform(&table).expect("data");
     let network = Network::new(1).dense(1, Activation::Identity);
-    // Nothing is learned: the mean is predicted.
+    // Nothing has been learned, so the mean is predicted.
     let model = Model::new(&Device::cpu(), &network, &Init::Zeros).and_then(|model| model.with_preprocessing(fitted));
     let mut model = model.expect("a model");
     let deviation = 25.0 * ((40f64 * 40.0 - 1.0) / 12.0).sqrt();
@@ -404,7 +406,7 @@ fn tables_are_evaluated_in_their_units() {
         (evaluation.metric(Metric::MeanAbsoluteError) - 250.0).abs() < 1e-3 && evaluation.metric(Metric::RSquared).abs() < 1e-6
     );
     let fit = Fit::new().learning_rate(0.0).metrics([Metric::RootMeanSquaredError]).validation_split(0.5);
-    let history = model.fit(&data.inputs, &data.targets, &fit).expect("a training");
+    let history = model.fit(&data.inputs, &data.targets, &fit).expect("a training run");
     assert!((history.metrics["root_mean_squared_error"][0] - deviation).abs() < 60.0, "{history:?}");
     refused(
         Model::new(&Device::cpu(), &network, &Init::Zeros).and_then(|model| model.evaluate_table(&table)),
@@ -413,7 +415,7 @@ fn tables_are_evaluated_in_their_units() {
 }
 
 #[test]
-fn tables_that_are_none_are_refused() {
+fn malformed_tables_are_refused() {
     let from = |text: &[u8]| Table::from_csv(text, &Csv::new());
     refused(from(b""), &["no rows"]);
     refused(from(b"a,b\n"), &["no rows"]);
@@ -428,7 +430,7 @@ fn tables_that_are_none_are_refused() {
 }
 
 #[test]
-fn columns_that_have_no_meaning_are_refused() {
+fn columns_that_make_no_sense_are_refused() {
     let people = table(PEOPLE);
     let fit = |columns: &Columns| Preprocessing::fit(&people, columns);
     let columns = Columns::classes("buys").drop(["name"]);
@@ -447,7 +449,7 @@ fn columns_that_have_no_meaning_are_refused() {
         Preprocessing::fit(&table("a,b\n1,x\n2,\n3,y\n"), &Columns::classes("b").missing(Missing::Median)),
         &["row 2, column `b`", "a class"],
     );
-    // But a class may have any name.
+    // However, a class may have any name.
     let fitted = Preprocessing::fit(&table("a,b\n1,None\n2,some\n3,?\n"), &Columns::classes("b")).expect("a preprocessing");
     assert_eq!(fitted.classes(), Some(&["?".to_owned(), "None".to_owned(), "some".to_owned()][..]));
     refused(
@@ -478,9 +480,9 @@ fn columns_that_have_no_meaning_are_refused() {
     refused(without.predict_table(&people), &["preprocessing"]);
 }
 
-/// Files cut at every byte, with every byte changed, with headers that promise too much: an error, and soon.
+/// Files truncated at any byte, with any byte changed, or with headers that claim too much: an error without delay.
 #[test]
-fn arrays_that_are_none_are_refused() {
+fn malformed_arrays_are_refused() {
     let idx = [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4];
     for end in 0..idx.len() {
         refused(Array::read_idx(file("cut.idx", &idx[..end])), &["cut.idx", "an IDX file"]);
@@ -493,7 +495,7 @@ fn arrays_that_are_none_are_refused() {
     refused(Array::read_idx(file("promise.idx", &[0, 0, 8, 2, 127, 255, 255, 255, 0, 0, 1, 0, 1])), &["1 bytes of data"]);
     refused(Array::read_idx(file("flat.idx", &[0, 0, 8, 0])), &["without dimensions"]);
     refused(Array::read_npy(file("not.npy", b"PK\x03\x04 and so on")), &["an NPY file"]);
-    // What a changed byte makes of it is an error or another array, but no panic.
+    // A changed byte gives an error or a different array, but no panic.
     for (kind, bytes) in [("idx", idx.to_vec()), ("npy", npy())] {
         for at in 0..bytes.len() {
             for change in [1u8, 0x80, 0xff] {
@@ -519,9 +521,10 @@ fn npy_of(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
 }
 
-/// Each type of numbers in both orders of bytes, both orders of dimensions, and the longest header and most dimensions that are read.
+/// Each type of numbers in both byte orders, both orders of dimensions, and the longest header and the largest number
+/// of dimensions that are accepted.
 #[test]
-fn arrays_of_numpy_are_read_whatever_their_type() {
+fn numpy_arrays_of_every_type_are_read() {
     let read = |bytes: &[u8]| Array::read_npy(file("types.npy", bytes));
     for (descr, expected, data) in [
         ("u1", [254.0, 3.0], vec![254, 3]),
@@ -568,11 +571,11 @@ fn arrays_of_numpy_are_read_whatever_their_type() {
     refused(read(&dimensions(0)), &["an array of 0 dimensions"]);
 }
 
-/// What does not end, or would fill all memory, is refused; and places are those of the file, whatever its lines end in.
+/// What does not end, or would fill all memory, is refused. Positions are those in the file, whatever its line endings.
 #[test]
-fn records_are_told_by_their_lines() {
+fn records_are_identified_by_their_lines() {
     let from = |text: &str| Table::from_csv(text.as_bytes(), &Csv::new());
-    // Without its end a quote takes in all that follows.
+    // A quote that is never closed includes everything that follows.
     for (text, line) in [
         ("a,b\n1,x\n2,\"y\n3,x\n4,x\n", 3),
         ("a,b\n1,\"x", 2),
@@ -594,7 +597,7 @@ fn records_are_told_by_their_lines() {
     }
     assert_eq!(from("a\n\n\"\"\n \n").expect("a column of missing values").rows(), 2);
     assert_eq!(from("a\nend\n\"end\"\nend").expect("words").rows(), 3);
-    // Blanks before the names, and a name that is cut within a character where no more is looked at.
+    // Blank lines before the names, and a name that is cut within a character at the end of what is examined.
     for csv in [Csv::guess(), Csv::new().delimiter(b';')] {
         let table = Table::from_csv(" \n\t\na;b\n1;2\n".as_bytes(), &csv).expect("a table");
         assert_eq!((table.names(), table.rows()), (["a", "b"].map(str::to_owned).as_slice(), 1));
@@ -607,12 +610,12 @@ fn records_are_told_by_their_lines() {
         refused(result, &["the delimiter of a table"]);
     }
     assert_eq!(Table::from_csv("aeb\n1e2".as_bytes(), &Csv::new().delimiter(b'e')).expect("a table").names(), ["a", "b"]);
-    // What ended the reading is said each time.
+    // The error that ended reading is returned again by each later call.
     let mut reader = TableReader::new("a,b\n1,2\n3\n4,5\n".as_bytes(), &Csv::new()).expect("a table");
     for _ in 0..3 {
         refused(reader.read(9), &["1 cells in line 3"]);
     }
-    // Lines of Linux, Windows and of old; empty ones; cells of several.
+    // Line endings of Linux, Windows and old systems; empty lines; cells of several lines.
     for end in ["\n", "\r\n", "\r"] {
         for (text, line) in [
             ("a,b|1,2|3,x|", 3),
@@ -632,18 +635,18 @@ fn records_are_told_by_their_lines() {
     let headerless = Table::from_csv("\n\n1,x\n2,3\n".as_bytes(), &Csv::new().header(false)).expect("a table");
     refused(Preprocessing::fit(&headerless, &Columns::number("1")), &["table, line 3, row 1, column `1`"]);
     refused(Table::from_csv(b"a,b\r\n\r\n1,\xff\r\n".as_slice(), &Csv::new()), &["not UTF-8, in line 3"]);
-    // Lines before the names that are more than is read at once, and more rows than one may be long.
+    // More lines before the names than are read at once, and 17 MB of rows.
     let blank = format!("{}a;b\n1;2\n", "\n".repeat(9000));
     assert_eq!(Table::from_csv(blank.as_bytes(), &Csv::guess()).expect("a table").names(), ["a", "b"]);
     let cell = "x".repeat(8000);
     assert_eq!(from(&format!("a,b\n{}", format!("{cell},2\n").repeat(2200))).expect("17 MB of rows").rows(), 2200);
-    // A header of several lines, and quotes that are none.
+    // A header of several lines, and quotes that are part of the text.
     let excel = "\"weight\n(kg)\";\"height\n(m)\";class\n1;2;a\n";
     assert_eq!(
         Table::from_csv(excel.as_bytes(), &Csv::guess()).expect("a table").names(),
         ["weight\n(kg)", "height\n(m)", "class"]
     );
-    // As far as it goes, which may be further than is read at once.
+    // A name may be longer than what is read at once.
     let wide = format!("\"x\n{}\";b\n1;2\n", "y".repeat(10_000));
     for csv in [Csv::guess(), Csv::guess().header(true)] {
         assert_eq!(Table::from_csv(wide.as_bytes(), &csv).expect("a table").names()[1], "b");
@@ -661,7 +664,8 @@ fn records_are_told_by_their_lines() {
     refused(from(&",".repeat((1 << 20) - 1)), &["two columns named ``"]);
     refused(from(&format!("a,b\n\"{}", "x\n".repeat((1 << 20) + 8192))), &["a row of more than 1048576 lines"]);
     assert_eq!(from(&format!("a,b\n{}1,2\n", "\n".repeat(1 << 21))).expect("a table").rows(), 1);
-    // Files of some KiB that unpack to a row without an end: in a cell, of cells, of lines; and one that is just short enough.
+    // Files of a few KiB that unpack to a row without an end: in a cell, of cells, or of lines. And a row that is just
+    // short enough.
     for (begin, byte) in [("a\n1\n", b'x'), ("a\n1\n", b','), ("a\n1\n\"", b'\n')] {
         let long = file("row.csv.gz", &gzipped(&[begin.as_bytes(), &vec![byte; (1 << 25) + 8192]].concat()));
         refused(Table::read_csv(long, &Csv::new()), &["a row of more than 33554432 bytes"]);
@@ -669,7 +673,7 @@ fn records_are_told_by_their_lines() {
     assert_eq!(from(&format!("a,b\n{},2\n", "x".repeat((1 << 25) - 8192))).expect("a table").rows(), 1);
 }
 
-/// However little of a text comes at a time.
+/// A text may come in pieces as small as a byte.
 #[test]
 fn a_text_may_come_byte_by_byte() {
     struct Slow(Cursor<Vec<u8>>);
@@ -696,7 +700,7 @@ fn a_text_may_come_byte_by_byte() {
     }
 }
 
-/// Names may be as long as their file: what shows them does not show all.
+/// Names may be as long as their file, but are shown only in part.
 #[test]
 fn long_names_are_shown_in_part() {
     let long = "x\u{1b}[31m".repeat(20_000);

@@ -1,4 +1,4 @@
-//! Training inside an application: on its device, in its command buffers, and in nobody's way.
+//! Training inside an application: on its device, in its command buffers, and without interfering with it.
 
 mod common;
 
@@ -13,7 +13,7 @@ use shaderprop::{
     Optimizer, Readback, Schedule, Tensor, TensorBuffer, Trainer,
 };
 
-/// An application with a device of its own, on the adapter that the tests run on, and handlers that count.
+/// An application with its own device, on the adapter that the tests run on, and with handlers that count.
 struct Application {
     device: wgpu::Device,
     queue: wgpu::Queue,
@@ -21,7 +21,7 @@ struct Application {
     losses: Arc<AtomicUsize>,
 }
 
-/// What an application asks of an adapter: what training can use, or WebGPU's defaults alone.
+/// An application that requests everything that training can use, or only WebGPU's defaults.
 fn application(all: bool) -> Application {
     let name = device().info().name.clone();
     pollster::block_on(async {
@@ -54,7 +54,7 @@ impl Application {
 
     fn submit(&self, encoders: impl IntoIterator<Item = wgpu::CommandEncoder>) {
         self.queue.submit(encoders.into_iter().map(wgpu::CommandEncoder::finish));
-        self.device.poll(wgpu::PollType::wait_indefinitely()).expect("it is polled");
+        self.device.poll(wgpu::PollType::wait_indefinitely()).expect("a poll");
     }
 
     fn read(&self, tensor: TensorBuffer<'_>) -> Vec<f32> {
@@ -74,7 +74,7 @@ impl Application {
         trainer.record_steps(&mut encoder, steps).expect("steps");
         let weights = trainer.record_weights(&mut encoder).expect("a copy");
         self.submit([encoder]);
-        // Another thread's poll may be telling of it just now.
+        // Another thread's poll may still be running the callback.
         for _ in 0..10_000 {
             if let Some(weights) = weights.take() {
                 return weights.expect("weights");
@@ -120,9 +120,9 @@ fn model(network: &Network, seed: u64) -> Model {
     Model::new(&Device::cpu(), network, &Init::GlorotUniform { seed }).expect("a model")
 }
 
-/// Bit by bit what the library's own device makes of it, whatever the frames are.
+/// Steps in frames of any size give the same bits as training on the library's own device.
 #[test]
-fn frames_of_steps_are_a_training() {
+fn steps_in_frames_match_a_training_run() {
     let application = application(true);
     for (network, fit) in [small(), wide()] {
         let (x, y) = rows(200, network.inputs());
@@ -130,12 +130,12 @@ fn frames_of_steps_are_a_training() {
         let epochs = 6;
         let steps = epochs * 200usize.div_ceil(if network.inputs() == 2 { 32 } else { 64 });
         let mut whole = Model::new(&device(), &network, &Init::GlorotUniform { seed: 1 }).expect("a model");
-        let history = whole.fit(&x, &y, &fit.clone().epochs(epochs).engine(EngineChoice::Staged)).expect("a training");
+        let history = whole.fit(&x, &y, &fit.clone().epochs(epochs).engine(EngineChoice::Staged)).expect("a training run");
 
         let mut trainer =
             Trainer::from_device(&application.device, &application.queue, &model(&network, 1), &x, &y, &fit).expect("a trainer");
         assert!(trainer.loss().is_none());
-        // One by one, several command buffers at once, more at once than an epoch has.
+        // A single step, several command buffers at once, and more steps at once than an epoch has.
         let mut left = steps;
         application.train(&mut trainer, 1);
         let (mut first, mut second) = (application.encoder(), application.encoder());
@@ -148,7 +148,7 @@ fn frames_of_steps_are_a_training() {
         assert_eq!((trainer.steps(), trainer.epochs()), (steps as u64, epochs as u64));
         assert_eq!(bits(&weights), bits(&whole.weights()));
 
-        // Each tensor is where it is said to be.
+        // Each tensor is where the trainer says.
         for tensor in &weights {
             let place = trainer.tensor(&tensor.name).expect("its place");
             assert_eq!((place.offset % 256, place.size as usize), (0, tensor.values.len() * 4));
@@ -161,7 +161,7 @@ fn frames_of_steps_are_a_training() {
         let outputs = application.read(last);
         assert_eq!(outputs.len(), if network.inputs() == 2 { 32 } else { 64 });
         assert!(outputs.iter().any(|y| *y != 0.0) && outputs.iter().all(|y| y.is_finite()));
-        // Half an epoch later the whole one's loss is still the last epoch's.
+        // Half an epoch later, the loss is still that of the last complete epoch.
         application.train(&mut trainer, 2);
         assert_eq!(f64::from(application.read(trainer.loss().expect("a loss"))[0]), *history.loss.last().expect("a loss"));
         let error = trainer.tensor("layers.9.weight").expect_err("no such tensor");
@@ -186,7 +186,7 @@ fn webgpus_defaults_are_enough() {
     assert_eq!(application.errors.load(Ordering::SeqCst), 0);
 }
 
-/// Two trainers and the application itself, in the same command buffers: each as if it were alone.
+/// Two trainers and the application itself use the same command buffers: each trainer trains as if it were alone.
 #[test]
 fn two_trainers_on_one_device() {
     let application = application(true);
@@ -225,25 +225,25 @@ fn two_trainers_on_one_device() {
     assert_eq!((bits(&trained[0]), bits(&trained[1])), (bits(&alone.0), bits(&alone.1)));
 }
 
-/// It submits nothing, polls nothing, and leaves the application's handlers where they are.
+/// A trainer submits nothing, polls nothing, and leaves the application's handlers in place.
 #[test]
-fn the_application_keeps_what_is_its_own() {
+fn the_application_keeps_control() {
     let application = application(true);
     let number = |index: &wgpu::SubmissionIndex| -> u64 {
         let digits: String = format!("{index:?}").chars().filter(char::is_ascii_digit).collect();
         digits.parse().expect("an index")
     };
-    // Something to be told by a poll.
+    // A mapping that shows whether the device was polled.
     let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
     let descriptor = wgpu::BufferDescriptor { label: None, size: 4, usage, mapped_at_creation: false };
     let buffer = application.device.create_buffer(&descriptor);
-    let told = Arc::new(Mutex::new(false));
-    let tell = told.clone();
+    let was_polled = Arc::new(Mutex::new(false));
+    let poll_flag = was_polled.clone();
     let before = number(&application.queue.submit([]));
-    buffer.map_async(wgpu::MapMode::Read, .., move |_| *tell.lock().expect("the flag") = true);
+    buffer.map_async(wgpu::MapMode::Read, .., move |_| *poll_flag.lock().expect("the flag") = true);
 
     let (network, fit) = small();
-    // More than is uploaded at a time to a device of the library's own.
+    // More data than the library uploads at a time to its own devices.
     let large = Network::new(32).dense(1, Activation::Sigmoid);
     let ((x, y), (large_x, large_y)) = (rows(200, 2), rows(300_000, 32));
     let mut trainer =
@@ -257,26 +257,26 @@ fn the_application_keeps_what_is_its_own() {
     let weights = trainer.record_weights(&mut encoder).expect("a copy");
     let commands = encoder.finish();
     assert!(weights.take().is_none(), "nothing was submitted");
-    assert!(!*told.lock().expect("the flag"), "it was polled");
+    assert!(!*was_polled.lock().expect("the flag"), "it was polled");
     let index = application.queue.submit([commands]);
-    // The mapping above took a number too.
+    // The mapping above took a number, too.
     assert_eq!(number(&index), before + 2, "it submitted");
     assert!(weights.take().is_none(), "nobody has polled");
-    application.device.poll(wgpu::PollType::wait_indefinitely()).expect("it is polled");
-    assert!(*told.lock().expect("the flag"));
+    application.device.poll(wgpu::PollType::wait_indefinitely()).expect("a poll");
+    assert!(*was_polled.lock().expect("the flag"));
     let before = model(&network, 1).weights();
     assert_ne!(bits(&taken(&weights)), bits(&before));
-    assert!(weights.take().is_none(), "they are taken once");
+    assert!(weights.take().is_none(), "they can be taken only once");
 
-    // A command buffer that is thrown away gives nothing back, and the clock goes on after any number of them.
+    // A command buffer that is discarded gives nothing back, and after any number of them the clock still works.
     for _ in 0..10 {
         let mut encoder = application.encoder();
         trainer.record_for(&mut encoder, Duration::from_millis(1)).expect("steps");
         let weights = trainer.record_weights(&mut encoder).expect("a copy");
         drop(encoder);
-        assert!(matches!(weights.take(), Some(Err(Error::Driver { .. }))), "they never come");
+        assert!(matches!(weights.take(), Some(Err(Error::Driver { .. }))), "they never come back");
     }
-    // Without a measurement each frame has a single step; a minute is enough for several on any device.
+    // Without a measurement, each frame has a single step. A minute is enough for several steps on any device.
     let frames = (0..60).map(|_| {
         let mut encoder = application.encoder();
         let steps = trainer.record_for(&mut encoder, Duration::from_secs(60)).expect("steps");
@@ -285,7 +285,7 @@ fn the_application_keeps_what_is_its_own() {
     });
     assert!(frames.into_iter().any(|steps| steps > 4), "nothing was measured");
 
-    // An error that no scope of the trainer's is round is the application's.
+    // An error outside of the trainer's error scopes goes to the application.
     assert_eq!(application.errors.load(Ordering::SeqCst), 0);
     let descriptor = wgpu::BufferDescriptor { label: None, size: !3, usage, mapped_at_creation: false };
     drop(application.device.create_buffer(&descriptor));
@@ -297,10 +297,11 @@ fn the_application_keeps_what_is_its_own() {
     taken(&early);
     application.device.destroy();
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| application.device.poll(wgpu::PollType::Poll)));
-    assert_eq!(application.losses.load(Ordering::SeqCst), 1, "its own handler heard of the loss");
-    // Which it tells: what came before, and nobody has looked at, is not believed any more.
+    assert_eq!(application.losses.load(Ordering::SeqCst), 1, "its own handler was called");
+    // The application reports the loss. Weights that came back before, but were not taken yet, are not trusted any
+    // more.
     trainer.device_lost("it was unplugged");
-    assert!(matches!(late.take(), Some(Err(Error::DeviceLost { .. }))), "nobody knows what it read");
+    assert!(matches!(late.take(), Some(Err(Error::DeviceLost { .. }))), "nobody knows what was read");
     let mut encoder = application.encoder();
     for result in [trainer.record_steps(&mut encoder, 1), trainer.record_for(&mut encoder, Duration::ZERO).map(|_| ())] {
         assert!(matches!(&result, Err(Error::DeviceLost { message }) if message.contains("unplugged")), "{result:?}");
@@ -308,15 +309,15 @@ fn the_application_keeps_what_is_its_own() {
     assert!(matches!(trainer.record_weights(&mut encoder), Err(Error::DeviceLost { .. })));
 }
 
-/// Where the device has no clock, the application says how long steps take.
+/// If the device has no clock, the application reports how long steps take.
 #[test]
-fn a_budget_is_kept_by_what_was_told() {
+fn a_budget_is_kept_with_reported_times() {
     let application = application(false);
     let (network, fit) = small();
     let (x, y) = rows(200, 2);
     let mut trainer =
         Trainer::from_device(&application.device, &application.queue, &model(&network, 1), &x, &y, &fit).expect("a trainer");
-    // So long that what the host takes to record them is nothing beside it, however busy it is.
+    // So long that the host's time for recording the steps is negligible, however busy the host is.
     let frame = |trainer: &mut Trainer, seconds| {
         let mut encoder = application.encoder();
         let steps = trainer.record_for(&mut encoder, Duration::from_secs(seconds)).expect("steps");
@@ -324,23 +325,23 @@ fn a_budget_is_kept_by_what_was_told() {
         steps
     };
     assert_eq!([frame(&mut trainer, 1000), frame(&mut trainer, 1000)], [1, 1], "nothing is known yet");
-    // The first time is the driver's.
+    // The first report is ignored, because its time is mostly that of the driver's compilation.
     trainer.report_time(1, Duration::from_secs(10_000));
     assert_eq!(frame(&mut trainer, 1000), 1);
-    // 10 s a step, and what recording takes: at most 99 steps in 1,000 s, which it comes to by and by.
+    // 10 s per step, and the time for recording: at most 99 steps in 1,000 s, which is approached gradually.
     trainer.report_time(10, Duration::from_secs(100));
     let steps: Vec<usize> = (0..12).map(|_| frame(&mut trainer, 1000)).collect();
     assert!(steps.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] <= 2 * pair[0].max(1)), "{steps:?}");
     assert!((20..100).contains(&steps[11]), "{steps:?}");
-    // Slower at once.
+    // A slower pace takes effect at once.
     trainer.report_time(1, Duration::from_secs(500));
     assert_eq!(frame(&mut trainer, 1000), 1);
-    // A step is always taken.
+    // At least one step is always recorded.
     assert_eq!(frame(&mut trainer, 0), 1);
 }
 
 #[test]
-fn settings_of_a_whole_training_are_refused() {
+fn settings_for_a_whole_training_run_are_refused() {
     let application = application(true);
     let (network, fit) = small();
     let (x, y) = rows(20, 2);
@@ -364,7 +365,7 @@ fn settings_of_a_whole_training_are_refused() {
     let none: [[f32; 2]; 0] = [];
     let targets: [[f32; 1]; 0] = [];
     assert!(Trainer::from_device(&application.device, &application.queue, &model(&network, 1), &none, &targets, &fit).is_err());
-    // WGSL that does not compile is the caller's to hear of, not the application's handler's.
+    // WGSL that does not compile is an error for the caller, not for the application's handler.
     let bad = Activation::custom("bad", "nonsense(x)", "1.0", |x| x, |_, _| 1.0);
     let network = Network::new(2).dense(1, bad);
     let result = Trainer::from_device(&application.device, &application.queue, &model(&network, 1), &x, &y, &fit);
@@ -372,7 +373,7 @@ fn settings_of_a_whole_training_are_refused() {
     assert_eq!(application.errors.load(Ordering::SeqCst), 0);
 }
 
-/// What a layer gave for the last batch: behind a shorter one's rows are those of the batch before.
+/// The outputs of a layer for the last batch. If that batch is shorter, they are followed by rows of the batch before.
 #[test]
 fn activations_are_of_the_last_batch() {
     let application = application(true);
@@ -390,15 +391,15 @@ fn activations_are_of_the_last_batch() {
     }
 }
 
-/// Training goes on where a model's stopped, and the model takes the weights back.
+/// A trainer continues where a model's training stopped.
 #[test]
-fn a_model_goes_in_and_comes_out() {
+fn a_trainer_continues_a_models_training() {
     let application = application(true);
     let (network, fit) = small();
     let (x, y) = rows(128, 2);
     let staged = fit.clone().engine(EngineChoice::Staged);
     let mut whole = Model::new(&device(), &network, &Init::default()).expect("a model");
-    whole.fit(&x, &y, &staged.clone().epochs(3)).expect("a training");
+    whole.fit(&x, &y, &staged.clone().epochs(3)).expect("a training run");
     let mut trainer = Trainer::from_device(&application.device, &application.queue, &whole, &x, &y, &fit).expect("a trainer");
     let weights = application.train(&mut trainer, 4 * 4);
     whole.fit(&x, &y, &staged.epochs(4)).expect("the same");

@@ -1,4 +1,4 @@
-//! Whole trainings: the device against the reference, tensor by tensor, and the reference against PyTorch.
+//! Whole training runs: the device against the reference, tensor by tensor, and the reference against PyTorch.
 
 mod common;
 
@@ -8,7 +8,8 @@ use shaderprop::internals::gpu;
 use shaderprop::internals::reference::{Batch, Chance, Reference, Update};
 use shaderprop::{Activation, Device, EngineChoice, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Tensor};
 
-/// Trains on the device and on the reference from the same start; the change of every tensor must agree to 1e-3 of its norm.
+/// Trains on the device and on the reference from the same initial weights. The change of every tensor must agree to
+/// 1e-3 of its norm.
 fn agree(device: &Device, network: &Network, loss: Loss, rows: usize, learning_rate: f64, steps: usize) {
     let what = format!("{network:?}, {}", loss.name());
     let inputs = Matrix::new(rows, network.inputs(), numbers(10, rows * network.inputs())).expect("a matrix");
@@ -18,10 +19,10 @@ fn agree(device: &Device, network: &Network, loss: Loss, rows: usize, learning_r
 
     let mut ours = Model::new(device, network, &init).expect("a model");
     let mut reference = Model::new(&Device::cpu(), network, &init).expect("a model");
-    assert_eq!(ours.weights(), reference.weights(), "{what}: the starts differ");
+    assert_eq!(ours.weights(), reference.weights(), "{what}: the initial weights differ");
     let start = ours.weights();
-    let history = ours.fit(&inputs, &targets, &fit).expect("a training");
-    let expected = reference.fit(&inputs, &targets, &fit).expect("a training");
+    let history = ours.fit(&inputs, &targets, &fit).expect("a training run");
+    let expected = reference.fit(&inputs, &targets, &fit).expect("a training run");
 
     assert_eq!(history.loss.len(), steps);
     for (epoch, (loss, expected)) in history.loss.iter().zip(&expected.loss).enumerate() {
@@ -60,7 +61,7 @@ fn ten_steps_of_several_networks() {
     );
 }
 
-/// Custom activations whose derivatives take x, y, both or neither, between built-in ones and last.
+/// Custom activations whose derivatives use x, y, both or neither, in hidden layers and in the last one.
 #[test]
 fn ten_steps_with_custom_activations() {
     let device = device();
@@ -90,12 +91,12 @@ fn ten_steps_with_custom_activations() {
 }
 
 #[test]
-fn three_steps_of_a_wide_and_deep_one() {
+fn three_steps_of_a_wide_and_deep_network() {
     let network = (0..5).fold(Network::new(512), |network, _| network.dense(512, Activation::Tanh));
     agree(&device(), &network, Loss::MeanSquaredError, 256, 0.5, 3);
 }
 
-/// More epochs than the step table has rows, in one go and with log points: the same bits, and the losses are all there.
+/// More epochs than the step table has rows, with and without log points: the same bits, and no loss is missing.
 #[test]
 fn log_points_change_nothing_but_the_readbacks() {
     let device = device();
@@ -109,7 +110,7 @@ fn log_points_change_nothing_but_the_readbacks() {
         let fit = log_every.map_or(fit.clone(), |epochs| fit.log_every(epochs));
         let before = readbacks();
         let mut logged = Vec::new();
-        let history = model.fit_with(&inputs, &targets, &fit, |log| logged.push((log.epoch, log.loss))).expect("a training");
+        let history = model.fit_with(&inputs, &targets, &fit, |log| logged.push((log.epoch, log.loss))).expect("a training run");
         for (epoch, loss) in &logged {
             assert_eq!(history.loss[epoch - 1], *loss);
         }
@@ -123,12 +124,12 @@ fn log_points_change_nothing_but_the_readbacks() {
 
         let (with_logs, same_weights, logged, count) = train(engine, Some(1000));
         assert_eq!(logged, [1, 1001, 2001, 3001, 4001]);
-        assert_eq!(count, 5 + 1, "one readback a log point, and one for the weights");
+        assert_eq!(count, 5 + 1, "one readback per log point, and one for the weights");
         assert_eq!((with_logs, same_weights), (history, weights));
     }
 }
 
-/// One command buffer an epoch, however many go into a submission.
+/// One command buffer per epoch, however many go into a submission.
 #[test]
 fn an_epoch_is_one_command_buffer() {
     let device = device();
@@ -136,10 +137,11 @@ fn an_epoch_is_one_command_buffer() {
     let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Tanh);
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
     let before = count();
-    model.fit(&[[0.0, 1.0]], &[[0.5]], &Fit::new().epochs(1000).engine(EngineChoice::Staged)).expect("a training");
-    assert_eq!(count() - before, 1000 + 1, "an epoch each, and one that looks at the weights");
+    model.fit(&[[0.0, 1.0]], &[[0.5]], &Fit::new().epochs(1000).engine(EngineChoice::Staged)).expect("a training run");
+    assert_eq!(count() - before, 1000 + 1, "one per epoch, and one that checks the weights");
 
-    // A device that seems to take a thousand times longer than it does gets epochs in parts, until it has shown its pace.
+    // If a device seems to be a thousand times slower than it is, epochs are submitted in parts until its pace is
+    // known.
     let network = Network::new(32).dense(32, Activation::Tanh).dense(32, Activation::Tanh);
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
     let inputs = Matrix::new(16, 32, numbers(1, 16 * 32)).expect("a matrix");
@@ -150,24 +152,25 @@ fn an_epoch_is_one_command_buffer() {
     }
     gpu_of.set_pace(&pace);
     let before = count();
-    model.fit(&inputs, &inputs, &Fit::new().epochs(100).engine(EngineChoice::Staged)).expect("a training");
+    model.fit(&inputs, &inputs, &Fit::new().epochs(100).engine(EngineChoice::Staged)).expect("a training run");
     assert!(count() - before > 100);
     let before = count();
-    model.fit(&inputs, &inputs, &Fit::new().epochs(100).engine(EngineChoice::Staged)).expect("a training");
+    model.fit(&inputs, &inputs, &Fit::new().epochs(100).engine(EngineChoice::Staged)).expect("a training run");
     assert_eq!(count() - before, 100 + 1);
 }
 
-/// More unread losses than wait on the device.
+/// More unread losses than can wait on the device.
 #[test]
 fn very_many_epochs_without_a_log_point() {
     let device = device();
     let mut model = Model::new(&device, &Network::new(1).dense(1, Activation::Identity), &Init::default()).expect("a model");
     let mut reference = Model::new(&Device::cpu(), model.network(), &Init::default()).expect("a model");
-    // So small that the loss is still there at the end. Each update rounds the weight and the bias by at most 2⁻²⁵ of 1, so that after
-    // 65,536 of them y is off by at most 2 · 2⁻⁹; it is about 1 then, the target a half, and the loss is the square of that.
+    // So small a rate that the loss has not vanished at the end. Each update rounds the weight and the bias by at most
+    // 2⁻²⁵ of 1, so after 65,536 updates y is off by at most 2 · 2⁻⁹. y is about 1 then, the target is a half, and the
+    // loss is the square of the difference.
     let fit = Fit::new().learning_rate(1e-6).epochs(65_536 + 3);
-    let history = model.fit(&[[1.0]], &[[0.5]], &fit).expect("a training");
-    let expected = reference.fit(&[[1.0]], &[[0.5]], &fit).expect("a training");
+    let history = model.fit(&[[1.0]], &[[0.5]], &fit).expect("a training run");
+    let expected = reference.fit(&[[1.0]], &[[0.5]], &fit).expect("a training run");
     assert_eq!(history.loss.len(), 65_539);
     for epoch in [0, 65_535, 65_536, 65_538] {
         assert!(
@@ -187,14 +190,14 @@ fn fit_continues_where_it_stopped() {
         let fit = |epochs| Fit::new().learning_rate(0.05).epochs(epochs);
         let mut once = Model::new(&device, &network, &Init::default()).expect("a model");
         let mut twice = once.clone();
-        let whole = once.fit(&inputs, &targets, &fit(30)).expect("a training");
-        let mut parts = twice.fit(&inputs, &targets, &fit(10)).expect("a training").loss;
-        parts.extend(twice.fit(&inputs, &targets, &fit(20)).expect("a training").loss);
+        let whole = once.fit(&inputs, &targets, &fit(30)).expect("a training run");
+        let mut parts = twice.fit(&inputs, &targets, &fit(10)).expect("a training run").loss;
+        parts.extend(twice.fit(&inputs, &targets, &fit(20)).expect("a training run").loss);
         assert_eq!((whole.loss, once.weights()), (parts, twice.weights()));
     }
 }
 
-/// Evaluation and prediction go over the rows in pieces; a batch that needs several of them gives the same numbers.
+/// Evaluation and prediction process the rows in pieces. Rows that need several pieces give the same numbers.
 #[test]
 fn evaluate_and_predict_agree_with_the_reference_in_pieces_too() {
     let network = Network::new(3).dense(4096, Activation::Relu).dense(2, Activation::Sigmoid);
@@ -234,16 +237,16 @@ fn accuracy_at_a_half() {
     }
 }
 
-/// Looking at an epoch stage by stage is that epoch: what its last update leaves is what training leaves.
+/// Explaining an epoch stage by stage runs that epoch: its last update leaves the same weights as training.
 #[test]
-fn an_explained_epoch_is_the_epoch() {
+fn an_explained_epoch_matches_training() {
     let device = device();
     let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
     let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [[0.0], [1.0], [1.0], [0.0]]);
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
     let fit = |epochs| Fit::new().learning_rate(0.7).epochs(epochs).engine(EngineChoice::Staged);
     let stages = model.explain(&inputs, &targets, &fit(3), 3).expect("stages");
-    let history = model.fit(&inputs, &targets, &fit(3)).expect("a training");
+    let history = model.fit(&inputs, &targets, &fit(3)).expect("a training run");
 
     let order = [
         "matmul",
@@ -268,10 +271,10 @@ fn an_explained_epoch_is_the_epoch() {
     assert!(printed.contains("layers.0.sum = inputs · layers.0.weight") && printed.contains("learning_rate"));
 }
 
-/// An epoch of a network that trains by blocks is looked at in plain stages, which come to the same within rounding; the loss of more
-/// elements than one workgroup adds is a stage of its own.
+/// An epoch of a network that trains with blocked products is explained in plain stages, which give the same results
+/// within rounding. A loss of more elements than one workgroup adds has an additional stage.
 #[test]
-fn an_explained_epoch_of_a_wide_network_is_plain() {
+fn an_explained_epoch_of_a_wide_network_has_plain_stages() {
     let device = device();
     let network = Network::new(20).dense(40, Activation::Tanh).dense(10, Activation::Sigmoid);
     let inputs = Matrix::new(500, 20, numbers(1, 500 * 20)).expect("a matrix");
@@ -279,7 +282,7 @@ fn an_explained_epoch_of_a_wide_network_is_plain() {
     let mut model = Model::new(&device, &network, &Init::default()).expect("a model");
     let fit = Fit::new().learning_rate(0.5).epochs(3);
     let stages = model.explain(&inputs, &targets, &fit, 3).expect("stages");
-    let history = model.fit(&inputs, &targets, &fit).expect("a training");
+    let history = model.fit(&inputs, &targets, &fit).expect("a training run");
     let shaders: Vec<_> = stages.iter().map(|stage| stage.shader.trim_end_matches(".wgsl")).collect();
     assert_eq!(shaders.len(), 14);
     assert_eq!(shaders[11..], ["update", "partial_loss", "loss"]);

@@ -30,7 +30,7 @@ fn train(device: &Device, engine: EngineChoice, order: Order) -> (Vec<f64>, Matr
     let network = Network::new(2).dense(2, Activation::Sigmoid).dense(1, Activation::Sigmoid);
     let mut model = Model::new(device, &network, &Init::NumPy { seed: 42, order }).expect("a model");
     let fit = Fit::new().loss(Loss::SquaredError).learning_rate(0.1).epochs(10_000).engine(engine);
-    let history = model.fit(&INPUTS, &TARGETS, &fit).expect("a training");
+    let history = model.fit(&INPUTS, &TARGETS, &fit).expect("a training run");
     assert_eq!(history.engine == Engine::Fused, engine == EngineChoice::Fused);
     (history.loss, model.predict(&INPUTS).expect("predictions"))
 }
@@ -70,15 +70,15 @@ fn the_device_trains_the_third_tutorial() {
     check(&common::device(), EngineChoice::Fused, Order::LayerByLayer, 1e-4);
 }
 
-/// The reference starts from weights rounded to f32, so it is not exact; from there on it is in f64.
+/// The reference starts from weights rounded to f32, so it is not exact. From then on it computes in f64.
 #[test]
-fn the_reference_trains_both() {
+fn the_reference_trains_both_tutorials() {
     check(&Device::cpu(), EngineChoice::Auto, Order::WeightsThenBiases, 1e-6);
     check(&Device::cpu(), EngineChoice::Auto, Order::LayerByLayer, 1e-6);
 }
 
 #[test]
-fn the_published_digits_are_ours() {
+fn the_published_digits_are_reproduced() {
     let device = Device::cpu();
     let (losses, predictions) = train(&device, EngineChoice::Auto, Order::WeightsThenBiases);
     for (i, published) in FIRST.iter().enumerate() {
@@ -94,7 +94,7 @@ fn the_published_digits_are_ours() {
 }
 
 #[test]
-fn the_same_training_gives_the_same_bits() {
+fn the_same_training_run_gives_the_same_bits() {
     for engine in [EngineChoice::Staged, EngineChoice::Fused] {
         let device = common::device();
         let first = train(&device, engine, Order::WeightsThenBiases);

@@ -1,4 +1,4 @@
-//! Loops over many cases: the cases that fail are collected, and their pattern is shown at the end.
+//! Loops over many cases: failing cases are collected, and their pattern is shown at the end.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,39 +13,39 @@ const LISTED: usize = 12;
 /// How much of a message is shown: two long vectors that differ would hide everything else.
 const LONGEST: usize = 600;
 
-/// What a case has in common with others: a name, such as `layout`, and its value.
+/// What a case has in common with others: the name of a property, such as `layout`, and its value.
 pub type Key = (&'static str, String);
 
 pub fn by(name: &'static str, value: impl Display) -> Key {
     (name, value.to_string())
 }
 
-/// The rest of a size by four, the width of a vector: where a kernel goes wrong at the end of a row, this shows it.
+/// A size modulo four, the width of a vector. It shows whether a kernel fails at the end of a row.
 pub fn mod4(name: &'static str, size: usize) -> Key {
     (name, (size % 4).to_string())
 }
 
-/// The rests of the three sizes of a product.
+/// The three sizes of a product, each modulo four.
 pub fn mod4s((m, k, n): (usize, usize, usize)) -> [Key; 3] {
     [mod4("m mod 4", m), mod4("k mod 4", k), mod4("n mod 4", n)]
 }
 
-/// The values of a key, each with how many of its cases failed and how many there were.
+/// The values of a key, each with the number of its failed cases and of all its cases.
 type Values = BTreeMap<String, (usize, usize)>;
 
-/// The cases of a test. Without `finish` the test fails, so that no failure can be forgotten.
+/// The cases of a test. The test fails unless `finish` is called, so that no failure is forgotten.
 pub struct Cases {
     count: usize,
     keys: Vec<(&'static str, Values)>,
     failures: Vec<String>,
     finished: bool,
-    /// Whether the first failure ends the test: tests/mutants.py asks for it by `SHADERPROP_FIRST_FAILURE`.
+    /// Whether the first failure ends the test: tests/mutants.py requests this with `SHADERPROP_FIRST_FAILURE`.
     pub stops: bool,
 }
 
 thread_local! {
     static COLLECTS: Cell<bool> = const { Cell::new(false) };
-    /// Where the last panic was that was collected.
+    /// The place of the last panic that was collected.
     static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -97,7 +97,7 @@ impl Cases {
         }
     }
 
-    /// Fails if a case failed, or if there was none; else how many there were.
+    /// Fails if a case failed or if there was none. Returns the number of cases.
     #[track_caller]
     pub fn finish(mut self) -> usize {
         self.finished = true;
@@ -106,7 +106,7 @@ impl Cases {
         self.count
     }
 
-    /// How many of how many failed, by each key, and the first failures.
+    /// How many cases failed, for each value of each key, and the first failures.
     fn report(&self) -> String {
         let mut text = format!("{} of {} cases failed\n", self.failures.len(), self.count);
         let width = self.keys.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -126,7 +126,7 @@ impl Cases {
     }
 }
 
-/// The first of them, with commas, and how many more there are.
+/// The first values, separated by commas, and how many more there are.
 fn list(all: impl Iterator<Item = String>) -> String {
     let all: Vec<String> = all.collect();
     let more = if all.len() > LISTED { format!(" and {} more", all.len() - LISTED) } else { String::new() };
@@ -143,7 +143,7 @@ fn cut(message: &str) -> String {
 impl Drop for Cases {
     fn drop(&mut self) {
         assert!(self.finished || std::thread::panicking(), "expected that Cases::finish is called, it was not");
-        // The test failed beside its cases: what is known of them helps all the same.
+        // The test failed outside of its cases. What is known about them may still help.
         if !self.finished && !self.failures.is_empty() {
             eprintln!("{}", self.report());
         }

@@ -1,4 +1,4 @@
-//! The checksum of a checkpoint, as docs/use/files.md has it.
+//! The checksum of a checkpoint, as defined in docs/use/files.md.
 
 use std::collections::BTreeMap;
 

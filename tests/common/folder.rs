@@ -1,11 +1,12 @@
-//! Folders that tests write to. Two suites may run at once in one clone: neither finds the other's files.
+//! Folders that tests write to. Two suites may run at once in one clone without using each other's files.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, Once};
 
-/// The folder that holds all others: `SHADERPROP_TESTS`, which a whole suite shares and removes at its end (tests/run.sh), else one of this process.
+/// The folder that contains all others: `SHADERPROP_TESTS`, which a whole suite shares and removes at its end
+/// (tests/run.sh), or else a folder of this process.
 fn top() -> (PathBuf, bool) {
     match std::env::var_os("SHADERPROP_TESTS") {
         Some(of_suite) if !of_suite.is_empty() => (of_suite.into(), true),
@@ -13,13 +14,14 @@ fn top() -> (PathBuf, bool) {
     }
 }
 
-/// An empty folder of that name. It is removed when the test ends, unless the test fails or `SHADERPROP_TESTS` is set. A test is known by its thread:
-/// ask for the folder there, not on a thread that the test starts.
+/// An empty folder of that name. It is removed when the test ends, unless the test fails or `SHADERPROP_TESTS` is set.
+/// A test is identified by its thread: request the folder there, not on a thread that the test starts.
 pub fn folder(name: &str) -> PathBuf {
     make(name, true)
 }
 
-/// A folder of that name for all tests of this process, with what is there already. It is removed when the last of them ends, under the same conditions.
+/// A folder of that name that all tests of this process share, with its existing contents. It is removed when the last
+/// of these tests ends, under the same conditions.
 pub fn shared(name: &str) -> PathBuf {
     make(name, false)
 }
@@ -47,7 +49,8 @@ fn make(name: &str, empty: bool) -> PathBuf {
     path
 }
 
-/// How many threads use each folder. Folders are made and removed under this lock, so that none goes while another is made inside the same one.
+/// How many threads use each folder. Folders are created and removed under this lock, so that none is removed while
+/// another is created inside the same one.
 fn used() -> MutexGuard<'static, BTreeMap<PathBuf, usize>> {
     static USED: Mutex<BTreeMap<PathBuf, usize>> = Mutex::new(BTreeMap::new());
     USED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -63,17 +66,17 @@ struct Made(Vec<PathBuf>);
 
 impl Drop for Made {
     fn drop(&mut self) {
-        // What a test leaves that failed may tell why.
+        // The files of a failed test may explain the failure.
         if PANICKED.get() {
             return;
         }
         let mut used = used();
         for path in &self.0 {
-            let users = used.get_mut(path).expect("it was counted");
+            let users = used.get_mut(path).expect("a folder that is counted");
             *users -= 1;
             if *users == 0 {
                 let _ = std::fs::remove_dir_all(path);
-                // The folder of the process goes with the last one in it.
+                // The folder of the process is removed with the last one in it.
                 let _ = std::fs::remove_dir(top().0);
             }
         }

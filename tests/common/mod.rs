@@ -1,6 +1,6 @@
-//! What the tests share: the device they run on, numbers to run on, and a comparison that can fail.
+//! What the tests share: the device that they run on, numbers to compute with, and comparisons that can fail.
 
-#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses only a part")]
 
 mod cases;
 mod folder;
@@ -13,8 +13,8 @@ pub use folder::{folder, shared};
 use shaderprop::internals::{Gpu, Id, Limits, Plan, Staged, StepTable, as_in_a_browser, gpu};
 use shaderprop::{Device, DeviceChoice, Error, Loss, Matrix, Philox, Tensor};
 
-/// The device of `SHADERPROP_DEVICE`, else the best adapter; the tests of shaders are worth nothing without one. With `SHADERPROP_TEST_BROWSER`
-/// it has no more than a browser's has to have.
+/// The device that `SHADERPROP_DEVICE` selects, or else the best adapter. The tests of shaders are useless without an
+/// adapter. With `SHADERPROP_TEST_BROWSER`, the device has only what every browser guarantees.
 pub fn device() -> Device {
     let device = Device::open(&DeviceChoice::from_env()).unwrap_or_else(|error| panic!("{error}"));
     assert!(gpu(&device).is_some(), "these tests run shaders, and SHADERPROP_DEVICE chose the CPU engine; unset it");
@@ -37,7 +37,7 @@ pub fn numbers(seed: u64, count: usize) -> Vec<f32> {
     (0..count).map(|_| 2.0 * stream.uniform() - 1.0).collect()
 }
 
-/// Targets from 0 to 1 that any loss takes: for categorical cross-entropy the outputs of a row add up to 1.
+/// Targets from 0 to 1 that any loss accepts: for categorical cross-entropy, the outputs of a row add up to 1.
 pub fn targets(seed: u64, loss: Loss, rows: usize, outputs: usize) -> Matrix<'static> {
     let mut targets: Vec<f32> = numbers(seed, rows * outputs).iter().map(|t| t.abs()).collect();
     if loss == Loss::CategoricalCrossEntropy {
@@ -53,19 +53,19 @@ pub fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|value| f64::from(*value)).collect()
 }
 
-/// The tensor of that name in a plan that was put together by hand.
+/// The tensor of that name in a plan that was assembled by hand.
 #[track_caller]
 pub fn find(plan: &Plan, name: &str) -> Id {
     let found = plan.tensors.iter().position(|tensor| tensor.name == name);
     Id(found.unwrap_or_else(|| panic!("the plan has no tensor `{name}`")))
 }
 
-/// Its step table.
+/// The step table of such a plan.
 pub fn table(plan: &Plan) -> StepTable {
     StepTable { steps: find(plan, "steps"), cursor: find(plan, "cursor"), losses: find(plan, "losses") }
 }
 
-/// Writes those tensors, runs the plan `times` times, and reads those tensors whole.
+/// Writes tensors, runs the plan `times` times, and reads tensors as a whole.
 pub fn run(gpu: &Arc<Gpu>, plan: Plan, times: usize, write: &[(&str, &[f32])], read: &[&str]) -> Vec<Vec<f32>> {
     gpu.block_on(async {
         let mut staged = Staged::new(gpu.clone(), plan, 1).await?;
@@ -92,7 +92,7 @@ pub fn close(got: &[f32], expected: &[f64], bound: impl Fn(usize) -> f64) -> Res
     }
     for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
         let error = (f64::from(*got) - expected).abs();
-        // Asked this way round because a NaN is within nothing.
+        // The comparison is this way round because a NaN is within no bound.
         let within = error <= bound(i);
         if !within {
             return Err(format!("element {i}: {got}, expected {expected} within {:e}", bound(i)));
@@ -101,7 +101,7 @@ pub fn close(got: &[f32], expected: &[f64], bound: impl Fn(usize) -> f64) -> Res
     Ok(())
 }
 
-/// [`close`], or the test fails saying where.
+/// Like [`close`], but fails the test and says where.
 #[track_caller]
 pub fn assert_close(what: &str, got: &[f32], expected: &[f64], bound: impl Fn(usize) -> f64) {
     if let Err(difference) = close(got, expected, bound) {
@@ -109,13 +109,14 @@ pub fn assert_close(what: &str, got: &[f32], expected: &[f64], bound: impl Fn(us
     }
 }
 
-/// The rounding of one f32 operation, relative.
+/// The relative rounding of one f32 operation.
 pub const U: f64 = 1.0 / 16_777_216.0;
 
 /// What WGSL calls a ULP, relative to a number.
 pub const ULP: f64 = 2.0 * U;
 
-/// The relative rounding of a sum of n products in any order: N. J. Higham, "Accuracy and stability of numerical algorithms", 3.1.
+/// The relative rounding of a sum of n products in any order: N. J. Higham, "Accuracy and stability of numerical
+/// algorithms", 3.1.
 pub fn g(n: usize) -> f64 {
     let nu = n as f64 * U;
     nu / (1.0 - nu)
@@ -127,7 +128,7 @@ pub fn change_agrees(what: &str, start: &Tensor, got: &Tensor, expected: &Tensor
     change_agrees_within(what, start, got, expected, 0.0);
 }
 
-/// The same, but compared with the error that `roundings` roundings of every element cause, for tensors that hardly change.
+/// The same, plus the error that `roundings` roundings of every element cause, for tensors that hardly change.
 #[track_caller]
 pub fn change_agrees_within(what: &str, start: &Tensor, got: &Tensor, expected: &Tensor, roundings: f64) {
     let size = start.values.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>().sqrt();
@@ -138,12 +139,13 @@ pub fn change_agrees_within(what: &str, start: &Tensor, got: &Tensor, expected: 
     let norm = expected.iter().map(|change| change * change).sum::<f64>().sqrt();
     let off = got.iter().zip(&expected).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
     assert!(norm > 0.0, "{what}: {} did not move", start.name);
-    // NaN is not below anything.
+    // A NaN is not below anything.
     assert!(off <= 1e-3 * norm + roundings * U * size, "{what}: {}: its change is off by {off:e}, of {norm:e}", start.name);
 }
 
-/// What each kind of error says: values that were compared, else what is wrong, and behind a semicolon what to do about it.
-fn said(error: &Error) -> &'static [&'static str] {
+/// The parts of each kind of error message: the values that were compared or else what is wrong, and after a semicolon
+/// what to do about it.
+fn parts_of_message(error: &Error) -> &'static [&'static str] {
     match error {
         Error::Shape { .. } | Error::Setting { .. } | Error::NotFinite { .. } | Error::Cell { .. } => {
             &["expected ", ", got ", "; "]
@@ -153,7 +155,7 @@ fn said(error: &Error) -> &'static [&'static str] {
         Error::UnknownDevice { .. } => &["unknown device `", "; choose auto, hardware, software, cpu or "],
         Error::UnknownTensor { .. } => &["unknown tensor `", "; choose one of layers.0"],
         Error::UnknownColumn { .. } => &["unknown column `", "; choose an existing one ("],
-        Error::Member { error, .. } => said(error),
+        Error::Member { error, .. } => parts_of_message(error),
         Error::File { cause: None, .. } => &[": expected ", ", got: ", "; check the file"],
         Error::File { .. } => match error.io_kind() {
             Some(ErrorKind::NotFound) => &["cannot be read: ", "; check the path"],
@@ -179,23 +181,23 @@ fn said(error: &Error) -> &'static [&'static str] {
         Error::DeviceFailed { .. } => &["device failed: ", "; reopen it, or call `Model::recover`"],
         Error::Timeout { .. } => &["did not finish within ", "; reopen the device, or call `Model::recover`"],
         Error::Panicked { .. } => &["panicked: ", "; reopen the device, or call `Model::recover`"],
-        other => panic!("what does it say? {other:?}"),
+        other => panic!("add the parts of its message: {other:?}"),
     }
 }
 
-/// One sentence that says what is wrong and what to do.
+/// Checks that a message is one sentence that says what is wrong and what to do.
 #[track_caller]
 pub fn check_message(error: &Error) {
     let message = error.to_string();
     assert!(!message.contains('\n') && message.len() < 1000, "{message}");
     let mut rest = message.as_str();
-    for part in said(error) {
-        rest = rest.split_once(part).unwrap_or_else(|| panic!("no `{part}`, or not in its place, in: {message}")).1;
+    for part in parts_of_message(error) {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("`{part}` is missing or in the wrong place in: {message}")).1;
     }
     assert!(!message.ends_with("; "), "{message}");
 }
 
-/// The message of a refusal: one sentence, with these words in it.
+/// Checks that a call was refused, with a message of one sentence that contains these words.
 #[track_caller]
 pub fn refused<T>(result: Result<T, Error>, words: &[&str]) {
     let Err(error) = result else { panic!("accepted, expected an error about {words:?}") };

@@ -1,5 +1,5 @@
-//! A driver that fails, or hangs: the k-th call of each function that training makes, once or from then on. The library answers by an error or by the right
-//! numbers; it neither panics nor hangs nor crashes.
+//! A driver that fails or hangs at the k-th call of each function that training uses, either once or from then on. The
+//! library returns an error or the right numbers; it neither panics nor hangs nor crashes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,11 +13,12 @@ use crate::common::{self, Output, REFUSED, is_sentence};
 use crate::shim::Driver;
 use crate::works::{self, Work};
 
-/// The variable that says what a child trains.
+/// The environment variable that says what a child process trains.
 const WORK: &str = "FAULT_WORK";
 
-/// The functions that fail, and with which codes: out of host memory -1, out of device memory -2, not initialised -3, lost -4, not mapped -5,
-/// too many objects -10, fragmented -12, out of pool memory -1000069000, fragmentation -1000161000; a timeout 2; success without doing it 0.
+/// The functions that fail, and the codes that they return: out of host memory -1, out of device memory -2, not
+/// initialised -3, lost -4, not mapped -5, too many objects -10, fragmented -12, out of pool memory -1000069000,
+/// fragmentation -1000161000; a timeout 2; success without doing anything 0.
 const CALLS: &[(&str, &[i32])] = &[
     ("vkCreateInstance", &[-1, -2, -3]),
     ("vkEnumeratePhysicalDevices", &[-1, -2, -3]),
@@ -44,14 +45,15 @@ const CALLS: &[(&str, &[i32])] = &[
     ("vkQueueWaitIdle", &[-1, -2, -4]),
 ];
 
-/// How long a child may take: where two devices hang, the library waits for a minute each.
+/// The time limit of a child process: if two devices hang, the library waits a minute for each.
 const LONGEST: Duration = Duration::from_secs(200);
 
-/// Trains twice on one device, so that it shows what a fault leaves behind; and where the device is of no use any more, once on a new one.
+/// Trains twice on one device, to show the state after a fault, and once more on a new device if the first one is
+/// unusable.
 pub fn child() -> ExitCode {
     shaderprop::silence_caught_panics();
     let work = std::env::var(WORK).expect("what to train");
-    let train = works::ALL.iter().find(|known| known.name == work).expect("a work of that name").train;
+    let train = works::ALL.iter().find(|known| known.name == work).expect("one of the known names").train;
     let device = match Device::open(&DeviceChoice::Auto) {
         Ok(device) => device,
         Err(error) => {
@@ -89,33 +91,33 @@ struct Injection {
     ever: bool,
 }
 
-/// What came of one.
+/// The result of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     /// The fault did no harm.
     Harmless,
-    /// A training was refused; the device trained right before or after it.
+    /// One training run was refused, and the other was correct on the same device.
     Usable,
-    /// The device was lost, and said so; a new one trained right.
+    /// The device was lost, every call said so, and a new device trained correctly.
     Lost,
-    /// It did not open.
+    /// The device did not open.
     Refused,
 }
 
-/// Trains without a fault; how often each function is called, and the bits that came of it.
+/// Trains without a fault. Returns how often each function is called, and the resulting bits.
 fn train_without(driver: &Driver, work: &Work, counts: &Path) -> (BTreeMap<String, usize>, String) {
     let mut command = common::child("injections");
     driver.used_by(&mut command).env(WORK, work.name).env("FAULT_COUNTS", counts);
-    let Output { code, stdout, stderr } = common::finish(command, LONGEST).expect("a training");
+    let Output { code, stdout, stderr } = common::finish(command, LONGEST).expect("a training run");
     let lines: Vec<&str> = stdout.lines().collect();
     let trained = code == Some(0) && lines.len() == 2 && lines[0] == lines[1];
-    assert!(trained, "without a fault, {} trains: {code:?} {stdout} {stderr}", work.name);
+    assert!(trained, "without a fault, {} should train: {code:?} {stdout} {stderr}", work.name);
     let counts = std::fs::read_to_string(counts).expect("the counts");
     let counts = counts.lines().filter_map(|line| line.split_once(' '));
     (counts.map(|(name, count)| (name.to_owned(), count.parse().expect("a count"))).collect(), lines[0].to_owned())
 }
 
-/// Trains with that fault; and whether the fault came.
+/// Trains with a fault. Also returns whether the fault occurred.
 fn train_with(driver: &Driver, work: &Work, injection: &Injection, fired: &Path) -> (Result<Output, String>, bool) {
     let Injection { call, code, at, ever } = injection;
     let _ = std::fs::remove_file(fired);
@@ -137,55 +139,59 @@ fn judge(injection: &Injection, output: Result<Output, String>, right: &str) -> 
     if stdout.lines().any(|line| line != right) {
         return wrong("wrong numbers");
     }
-    // An error for each training that did not end right, and each is a sentence.
+    // There is one error for each training run that did not end correctly, and each error is a sentence.
     let (right, said) = (stdout.lines().count(), stderr.lines().count());
     if stderr.lines().any(|line| !is_sentence(line)) {
-        return wrong("what is printed is not the library's sentence");
+        return wrong("what is printed is not an error message of the library");
     }
     let lost = stderr.lines().any(|line| line.starts_with("lost: "));
-    // A lack of memory, which says of how much.
+    // A lack of memory, with the amounts.
     let memory = stderr.lines().all(|line| line.contains(" bytes are needed, but only "));
     if injection.code == 0 && !(lost && stderr.contains("did not finish within 60 s")) {
-        return wrong("a device that hangs is not given up after a minute");
+        return wrong("the library did not give up on a device that hangs after a minute");
     }
     match (code, stderr.lines().next().map(|line| line.split(':').next().unwrap_or_default())) {
         (Some(0), None) if right == 2 => Ok(Outcome::Harmless),
         (Some(3), Some("not opened")) if said == 1 && right == 0 => Ok(Outcome::Refused),
-        // The device stays usable, and shows it unless the driver goes on failing.
+        // The device stays usable, which the other run shows unless the driver keeps failing.
         (Some(3), Some("refused")) if !lost && memory && (right == 1 || injection.ever) && right + said == 2 => {
             Ok(Outcome::Usable)
         }
-        // It is of no use any more, and a new one is, likewise.
+        // The device is unusable, and a new one works, again unless the driver keeps failing.
         (Some(3), Some("lost" | "refused")) if lost && (right >= 1 || injection.ever) && right + said == 3 => Ok(Outcome::Lost),
         (Some(101), _) => wrong("a panic left the library"),
-        (code, _) => wrong(&format!("exit code {code:?}, {right} right trainings")),
+        (code, _) => wrong(&format!("exit code {code:?}, {right} correct training runs")),
     }
 }
 
-/// The faults of a training that calls each function so often: all of them in the long mode, else about as many as its work says.
+/// The faults of a training run that calls each function this often: all of them in the long mode, otherwise about as
+/// many as its work specifies.
 fn faults(work: &Work, counts: &BTreeMap<String, usize>, long: bool) -> Vec<Injection> {
     let mut all = Vec::new();
     for (call, codes) in CALLS.iter().filter(|(call, _)| work.calls.is_empty() || work.calls.contains(call)) {
         let calls = counts[*call];
-        assert!(calls > 0, "{call} is not called any more: there is another in its place, or the driver is not in front");
-        // One more than there are: it never comes, and no harm is done.
+        assert!(
+            calls > 0,
+            "{call} is no longer called: a different function has replaced it, or the failing driver is not in use"
+        );
+        // One call more than there are: this fault never occurs, and does no harm.
         for at in 1..=calls + 1 {
             let once = codes.iter().map(|code| Injection { call, code: *code, at, ever: false });
             all.extend(once.chain([Injection { call, code: codes[0], at, ever: true }]));
         }
     }
     if long && work.calls.is_empty() {
-        // A device that never answers, and one that hangs: what is submitted from then on is taken, and not done.
+        // A device that never answers, and one that hangs: it accepts later submissions, but does nothing.
         all.push(Injection { call: "vkWaitSemaphores", code: 2, at: 1, ever: true });
         let hangs = [1, counts["vkQueueSubmit"] / 2];
         all.extend(hangs.map(|at| Injection { call: "vkQueueSubmit", code: 0, at, ever: true }));
     }
-    // One function alone, if it is named.
+    // Only one function, if it is named.
     if let Some(only) = std::env::args().nth(2) {
         all.retain(|injection| injection.call == only);
     }
     if !long {
-        // The first and the last call of each function, and a part of the others.
+        // The first and the last call of each function, and some of the others.
         let share = work.some as f32 / all.len() as f32;
         let mut chance = Philox::new(7, 1000, 0, 0);
         let edge = |injection: &Injection| injection.at == 1 || injection.at == counts[injection.call];
@@ -194,29 +200,34 @@ fn faults(work: &Work, counts: &BTreeMap<String, usize>, long: bool) -> Vec<Inje
     all
 }
 
-/// Trains so with each of its faults; how many of them came, and what escaped.
+/// Trains with each fault. Returns how many faults occurred, and what escaped.
 fn try_faults(driver: &Driver, work: &Work, folder: &Path, long: bool) -> (usize, Vec<String>) {
     let (counts, right) = train_without(driver, work, &folder.join(format!("counts-{}", work.name)));
     assert!(work.calls.is_empty() || counts["vkAllocateMemory"] > 1, "wgpu's first block of memory is enough for {}", work.name);
     let all = faults(work, &counts, long);
-    let came = AtomicUsize::new(0);
+    let occurred = AtomicUsize::new(0);
     let results = common::each(&all, |thread, injection| {
         let (output, fired) = train_with(driver, work, injection, &folder.join(format!("fired-{thread}")));
-        came.fetch_add(usize::from(fired), Ordering::Relaxed);
-        // How often some functions are called depends on how long things take, but not by as much as that.
+        occurred.fetch_add(usize::from(fired), Ordering::Relaxed);
+        // How often some functions are called depends on how long things take, but not that much.
         let expected = injection.at == 1 || injection.at * 2 <= counts[injection.call];
         let result = match judge(injection, output, &right) {
-            Ok(_) if expected && !fired => Err(format!("the fault did not come: {injection:?}")),
+            Ok(_) if expected && !fired => Err(format!("the fault did not occur: {injection:?}")),
             judged => judged,
         };
         (injection.call, result.map_err(|what| format!("{}: {what}", work.name)))
     });
-    let came = came.into_inner();
-    println!("  {}: {} injections into {} calls, of which {came} came", work.name, all.len(), counts.values().sum::<usize>());
+    let occurred = occurred.into_inner();
+    println!(
+        "  {}: {} injections into {} calls, of which {occurred} occurred",
+        work.name,
+        all.len(),
+        counts.values().sum::<usize>()
+    );
     if std::env::args().len() < 3 {
-        assert!(came * 10 >= all.len() * 8, "too few faults came");
+        assert!(occurred * 10 >= all.len() * 8, "too few faults occurred");
         let usable = results.iter().any(|(_, result)| result == &Ok(Outcome::Usable));
-        assert!(usable, "no fault was one that a device comes through: there is always one, a lack of its memory");
+        assert!(usable, "no fault left the device usable, although a lack of device memory always does");
     }
     for (call, _) in CALLS {
         let mut outcomes: BTreeMap<Outcome, usize> = BTreeMap::new();
@@ -227,25 +238,25 @@ fn try_faults(driver: &Driver, work: &Work, folder: &Path, long: bool) -> (usize
             println!("    {call}, {} calls: {}", counts[*call], all.join(", "));
         }
     }
-    (came, results.into_iter().filter_map(|(_, result)| result.err()).collect())
+    (occurred, results.into_iter().filter_map(|(_, result)| result.err()).collect())
 }
 
 pub fn run(long: bool) -> Vec<String> {
     if let Some(only) = std::env::args().nth(2) {
-        assert!(CALLS.iter().any(|(call, _)| *call == only), "no call is named {only}");
+        assert!(CALLS.iter().any(|(call, _)| *call == only), "no function is named {only}");
     }
     let folder = common::folder("driver");
     let driver = Driver::build(&folder);
-    let (mut came, mut escaped) = (0, Vec::new());
+    let (mut occurred, mut escaped) = (0, Vec::new());
     for work in works::ALL {
         let (more, of_work) = try_faults(&driver, work, &folder, long);
-        came += more;
+        occurred += more;
         escaped.extend(of_work);
     }
-    println!("  {came} injections came");
+    println!("  {occurred} injections occurred");
     if std::env::args().len() < 3 {
-        assert!(came >= if long { 1000 } else { 200 }, "too few faults came for what is promised of them");
+        assert!(occurred >= if long { 1000 } else { 200 }, "fewer faults occurred than the documentation promises");
     }
-    std::fs::remove_dir_all(folder).expect("no folder");
+    std::fs::remove_dir_all(folder).expect("the folder is removed");
     escaped
 }

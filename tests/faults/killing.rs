@@ -1,5 +1,5 @@
-//! Killed at any moment of a training that writes a checkpoint after every epoch: the file loads, and the training that goes on from it ends bit by
-//! bit as one that was not killed.
+//! A training run that writes a checkpoint after every epoch is killed at any moment. The file loads, and the run that
+//! resumes from it ends with the same bits as one that was not killed.
 
 use std::fmt::Write;
 use std::io::{BufRead, BufReader};
@@ -17,10 +17,11 @@ use crate::common::{self, REFUSED};
 
 const EPOCHS: usize = 60;
 
-/// How long a training may say nothing.
+/// How long a training run may print nothing.
 const LONGEST: Duration = Duration::from_secs(100);
 
-/// Trains to the end, from the checkpoint in `FAULT_PATH` if there is one; prints a line before the first epoch and after each.
+/// Trains to the end, from the checkpoint in `FAULT_PATH` if there is one. Prints a line before the first epoch and
+/// after each epoch.
 fn train() -> Result<String, Error> {
     let path = std::env::var("FAULT_PATH").expect("a path");
     let engine = if std::env::var_os("FAULT_FUSED").is_some() { EngineChoice::Fused } else { EngineChoice::Staged };
@@ -66,14 +67,14 @@ struct Trial {
     share: f64,
 }
 
-/// A training that runs, and the lines that it prints.
+/// A training run in progress, and the lines that it prints.
 struct Running {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Running {
-    /// Begun, and as far as to say so.
+    /// Starts a process, and waits until it says that it has begun.
     fn begin(mut command: Command) -> Result<Self, String> {
         let mut child = command.spawn().expect("a process");
         let output = BufReader::new(child.stdout.take().expect("its output"));
@@ -87,11 +88,11 @@ impl Running {
     fn says(&self, expected: &str) -> Result<(), String> {
         match self.lines.recv_timeout(LONGEST) {
             Ok(line) if line == expected => Ok(()),
-            other => Err(format!("expected that it says {expected}, got {other:?}")),
+            other => Err(format!("expected the line `{expected}`, got {other:?}")),
         }
     }
 
-    /// Its exit code, none if it was killed.
+    /// Kills the process. Returns its exit code, or none if it had not ended by itself.
     fn kill(&mut self) -> Option<i32> {
         self.child.kill().expect("its end");
         self.child.wait().expect("its end").code()
@@ -105,14 +106,15 @@ impl Drop for Running {
     }
 }
 
-/// What a training that is not killed ends with, how long it takes to its first epoch's line, and then to each other one.
+/// The result of a training run that is not killed, the time to the line of its first epoch, and the time for each
+/// other epoch.
 struct Whole {
     bits: String,
     first: Duration,
     each: Duration,
 }
 
-/// How many files are there that a save has not finished.
+/// The number of files that a save has not finished.
 fn partial(folder: &Path) -> usize {
     let files = std::fs::read_dir(folder).expect("the folder").flatten();
     files.filter(|entry| entry.file_name().to_string_lossy().ends_with(".partial")).count()
@@ -135,8 +137,8 @@ pub fn run(long: bool) -> Vec<String> {
         if output.code == Some(0) { Ok(bits) } else { Err(format!("{:?}: {}", output.code, output.stderr)) }
     };
     let right = [false, true].map(|fused| {
-        let bits = whole(&folder.join(format!("whole-{fused}")), fused).expect("a training");
-        let timed = Running::begin(command(&folder.join(format!("timed-{fused}")), fused)).expect("a training");
+        let bits = whole(&folder.join(format!("whole-{fused}")), fused).expect("a training run");
+        let timed = Running::begin(command(&folder.join(format!("timed-{fused}")), fused)).expect("a training run");
         let since = Instant::now();
         timed.says("epoch 1").expect("the first epoch");
         let first = since.elapsed();
@@ -149,7 +151,7 @@ pub fn run(long: bool) -> Vec<String> {
     let all: Vec<Trial> = (0..trials)
         .map(|number| {
             let (epochs, share) = ((chance.uniform() * EPOCHS as f32) as usize, f64::from(chance.uniform()));
-            // Before the first checkpoint is there more happens than between two others.
+            // More happens before the first checkpoint than between two others.
             Trial { number, fused: number % 2 == 1, epochs: if number % 12 < 2 { 0 } else { epochs }, share }
         })
         .collect();
@@ -158,15 +160,16 @@ pub fn run(long: bool) -> Vec<String> {
         std::fs::create_dir(&folder).expect("a folder");
         let path = folder.join("checkpoint");
         let Whole { bits, first, each } = &right[usize::from(*fused)];
-        let wrong = |what: String| format!("killed {share:.3} of the way on after epoch {epochs}, fused {fused}: {what}");
-        // By its epochs, not by the clock: how long they take is a matter of what else the machine does.
+        let wrong =
+            |what: String| format!("killed after epoch {epochs} and {share:.3} of the time that follows, fused {fused}: {what}");
+        // Counted in epochs, not in time, because their duration depends on what else the machine does.
         let mut running = Running::begin(command(&path, *fused)).map_err(wrong)?;
         for epoch in 1..=*epochs {
             running.says(&format!("epoch {epoch}")).map_err(wrong)?;
         }
         std::thread::sleep(if *epochs == 0 { first.mul_f64(1.2 * share) } else { each.mul_f64(2.0 * share) });
         if let Some(code @ 1..) = running.kill() {
-            return Err(wrong(format!("it had ended before, with {code}")));
+            return Err(wrong(format!("it had already ended, with {code}")));
         }
         let mut there = None;
         if path.exists() {
@@ -174,16 +177,16 @@ pub fn run(long: bool) -> Vec<String> {
             there = Some(loaded.map_err(|error| wrong(format!("its checkpoint does not load: {error}")))?.epochs());
         }
         if there.unwrap_or(0) < *epochs as u64 {
-            return Err(wrong(format!("the checkpoint that is there has {there:?} epochs")));
+            return Err(wrong(format!("the checkpoint has {there:?} epochs")));
         }
         let midst = partial(&folder);
         let end = whole(&path, *fused).map_err(wrong)?;
         if end != *bits {
-            return Err(wrong("resumed, it ends with other weights".into()));
+            return Err(wrong("the resumed run ends with different weights".into()));
         }
         let left = partial(&folder);
         if left > 0 {
-            return Err(wrong(format!("{left} partial files are left after the training went on")));
+            return Err(wrong(format!("{left} partial files are left after the resumed run")));
         }
         Ok((there, midst))
     });
@@ -192,15 +195,15 @@ pub fn run(long: bool) -> Vec<String> {
     let midway = ended().filter(|(there, _)| there.is_some_and(|epochs| epochs < EPOCHS as u64)).count();
     let saving = ended().filter(|(_, midst)| *midst > 0).count();
     println!(
-        "  {trials} killed, {there} of them with a checkpoint there, {midway} of these midway; {saving} while a file was written"
+        "  {trials} killed, {there} of them with a checkpoint, {midway} of these midway; {saving} while a file was being written"
     );
-    std::fs::remove_dir_all(folder).expect("no folder");
+    std::fs::remove_dir_all(folder).expect("the folder is removed");
     let mut escaped: Vec<String> = results.into_iter().filter_map(Result::err).collect();
     if midway * 2 < trials {
-        escaped.push(format!("{midway} of {trials} were killed midway: too few to say anything"));
+        escaped.push(format!("{midway} of {trials} were killed midway: too few for a conclusion"));
     }
     if long && saving == 0 {
-        escaped.push("none was killed while a file was written".into());
+        escaped.push("none was killed while a file was being written".into());
     }
     escaped
 }

@@ -1,8 +1,9 @@
-//! What a training comes through: a driver that fails, a disk that fails, being killed, and too little memory.
+//! What a training run survives: a driver that fails, a disk that fails, being killed, and too little memory.
 //!
-//! `cargo test --release --test faults [-- PART [CALL]]`, where PART is injections, saving, killing or memory, and CALL one of Vulkan's functions. `SHADERPROP_LONG` tries everything
-//! instead of some of it. This program runs itself as the one to which things happen; it has no `catch_unwind` of its own, so that a panic that
-//! leaves the library is exit code 101.
+//! `cargo test --release --test faults [-- PART [CALL]]`, where PART is injections, saving, killing or memory, and CALL
+//! one of Vulkan's functions. `SHADERPROP_LONG` tries everything instead of a part. The program starts itself as the
+//! child process in which the faults occur. It has no `catch_unwind` of its own, so a panic that leaves the library
+//! gives exit code 101.
 
 #[cfg(target_os = "linux")]
 #[allow(dead_code, reason = "no folder is shared here")]
@@ -23,7 +24,7 @@ mod works;
 
 use std::process::ExitCode;
 
-/// Runs all of a part, or some of it, and gives what escaped.
+/// Runs all of a part or some of it, and returns what escaped.
 #[cfg(target_os = "linux")]
 type Part = fn(bool) -> Vec<String>;
 
@@ -48,8 +49,8 @@ fn main() -> ExitCode {
         [("injections", injections::run), ("saving", saving::run), ("killing", killing::run), ("memory", memory::run)];
     let known = |only: &String| parts.iter().any(|(name, _)| name.contains(only.as_str()));
     if let Some(other) = only.as_ref().filter(|only| !known(only)) {
-        // cargo hands its filter to all tests.
-        println!("faults: none of the parts is called {other}, so that nothing is run");
+        // cargo passes its filter to all tests.
+        println!("faults: no part is called {other}, so nothing is run");
         return ExitCode::SUCCESS;
     }
     let mut escaped = Vec::new();
@@ -64,7 +65,7 @@ fn main() -> ExitCode {
 
 #[cfg(target_os = "linux")]
 mod common {
-    //! Running this program as the one to which things happen.
+    //! Runs this program as the child process in which the faults occur.
 
     use std::path::PathBuf;
     use std::process::{Command, Stdio};
@@ -72,13 +73,13 @@ mod common {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::{Duration, Instant};
 
-    /// The variable that says which one it is.
+    /// The environment variable that says which child a process is.
     pub const CHILD: &str = "SHADERPROP_FAULTS";
 
-    /// What it ends with when the library gave an error.
+    /// The exit code of a child if the library returned an error.
     pub const REFUSED: u8 = 3;
 
-    /// What came of it.
+    /// What a child printed, and how it ended.
     pub struct Output {
         /// None if a signal ended it.
         pub code: Option<i32>,
@@ -86,18 +87,18 @@ mod common {
         pub stderr: String,
     }
 
-    /// This program as that child.
+    /// This program as the child of that name.
     pub fn child(name: &str) -> Command {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command.env(CHILD, name).env("RUST_BACKTRACE", "0").stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    /// Runs it to its end; an error if that does not come.
+    /// Runs a child to its end. Returns an error if it takes too long.
     pub fn finish(mut command: Command, longest: Duration) -> Result<Output, String> {
         let mut child = command.spawn().expect("a process");
         let since = Instant::now();
-        // What it prints fits a pipe.
+        // Its output fits in the pipe.
         while child.try_wait().expect("its state").is_none() {
             if since.elapsed() > longest {
                 child.kill().expect("its end");
@@ -110,7 +111,7 @@ mod common {
         Ok(Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) })
     }
 
-    /// Whether that is an error of the library's: a sentence that ends in what to do.
+    /// Whether a line is an error of the library: a sentence that ends with what to do.
     pub fn is_sentence(line: &str) -> bool {
         let advice =
             ["use fewer rows", "update ", "reopen ", "choose another", "make room", "create ", "change ", "install ", "check "];
@@ -118,12 +119,12 @@ mod common {
             .is_some_and(|(wrong, then)| wrong.contains(": ") && advice.iter().any(|advice| then.starts_with(advice)))
     }
 
-    /// A folder of this run's own.
+    /// A folder of this run.
     pub fn folder(name: &str) -> PathBuf {
         crate::folder::folder(&format!("faults-{name}"))
     }
 
-    /// The results of that for each, on all processors, in any order.
+    /// The results of `work` for each item, on all processors, in any order.
     pub fn each<T: Sync, R: Send>(all: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
         let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let threads = std::thread::available_parallelism().map_or(1, |count| count.get());

@@ -1,4 +1,5 @@
-//! Too little memory: a network that does not fit is refused with how much it needs, and a smaller one then trains on the same device.
+//! Too little memory: a network that does not fit is refused with the amount that it needs, and then a smaller one
+//! trains on the same device.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -7,10 +8,10 @@ use shaderprop::{Activation, Device, DeviceChoice, Error, Fit, Init, Matrix, Mod
 
 use crate::common::{self, CHILD, Output, REFUSED, is_sentence};
 
-/// How many levels of memory there are between what the small network takes and what the large one does.
+/// The number of memory limits between what the small network takes and what the large one takes.
 const LEVELS: u64 = 20;
 
-/// Trains a network of that many hidden units, for so long that all there is has been allocated.
+/// Trains a network with this many hidden units, for long enough that everything is allocated.
 fn train(device: &Device, units: usize) -> Result<Model, Error> {
     let network = Network::new(units).dense(units, Activation::Tanh).dense(1, Activation::Identity);
     let mut model = Model::new(device, &network, &Init::default())?;
@@ -20,7 +21,7 @@ fn train(device: &Device, units: usize) -> Result<Model, Error> {
     Ok(model)
 }
 
-/// The memory that the process has asked for at most, in KiB.
+/// The most memory that the process has requested, in KiB.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("what Linux says of the process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).expect("its peak");
@@ -33,7 +34,8 @@ pub fn child() -> ExitCode {
     let run = || -> Result<bool, Error> {
         let device = Device::open(&DeviceChoice::from_env())?;
         let small = train(&device, 16)?.weights();
-        // What the CPU engine and the block products of a device take once is there before it is measured.
+        // This call allocates what the CPU engine and a device's blocked products need only once, so that it is
+        // not measured.
         train(&device, 600)?;
         println!("small {}", peak());
         let large = train(&device, 4000);
@@ -55,7 +57,7 @@ pub fn child() -> ExitCode {
     }
 }
 
-/// Runs the child in so much memory.
+/// Runs the child with this much memory.
 fn limited(kilobytes: Option<u64>) -> Result<Output, String> {
     let mut command = Command::new("sh");
     let limit = kilobytes.map_or(String::new(), |kilobytes| format!("ulimit -v {kilobytes}; "));
@@ -65,8 +67,8 @@ fn limited(kilobytes: Option<u64>) -> Result<Output, String> {
 }
 
 pub fn run(_long: bool) -> Vec<String> {
-    let whole = limited(None).expect("a training");
-    assert_eq!(whole.code, Some(0), "with all memory it trains: {}", whole.stderr);
+    let whole = limited(None).expect("a training run");
+    assert_eq!(whole.code, Some(0), "without a limit it should train: {}", whole.stderr);
     let of = |name: &str| -> u64 {
         let line = whole.stdout.lines().find_map(|line| line.strip_prefix(name)).expect("a peak");
         line.trim().parse().expect("a number")
@@ -76,7 +78,7 @@ pub fn run(_long: bool) -> Vec<String> {
     let levels: Vec<u64> = (0..LEVELS).map(|i| small + (large - small) * (2 * i + 1) / (2 * LEVELS)).collect();
     let results = common::each(&levels, |_, kilobytes| -> Result<String, String> {
         let Output { code, stdout, stderr } = limited(Some(*kilobytes))?;
-        // It says how much was needed, and how much of that there was.
+        // The error says how much was needed, and how much of that was available.
         let amounts = |line: &&str| is_sentence(line) && line.contains(" bytes are needed, but only ");
         let error = stderr.lines().find(amounts).unwrap_or_default().to_owned();
         match code {
@@ -85,7 +87,7 @@ pub fn run(_long: bool) -> Vec<String> {
         }
     });
     let refused = results.iter().filter(|result| result.is_ok()).count();
-    println!("  {refused} of {LEVELS} levels: an error, and the small network trains after it");
+    println!("  {refused} of {LEVELS} levels: an error, and the small network trains afterwards");
     if let Some(error) = results.iter().flatten().next() {
         println!("  such as: {error}");
     }

@@ -1,5 +1,5 @@
-//! A disk that fails: each system call of a save in turn, with what it may fail with. The file is the old or the new one, and whole; the save says
-//! which.
+//! A disk that fails: each system call of a save in turn, with each error that it may return. The file is the complete
+//! old one or the complete new one, and the result of the save says which.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use shaderprop::{Activation, Device, Error, Init, Model, Network, Save};
 use crate::common::{self, Output, REFUSED, is_sentence};
 use crate::shim;
 
-/// EINTR, EIO, ENOSPC; 0 for a write that writes half.
+/// EINTR, EIO, ENOSPC; 0 for a write of only half the bytes.
 const ERRORS: [i32; 4] = [4, 5, 28, 0];
 
 /// A model whose file takes several writes.
@@ -25,7 +25,7 @@ pub fn child() -> ExitCode {
     let path = std::env::var_os("FAULT_PATH").expect("a path");
     let replaces = std::env::var_os("FAULT_REPLACES").is_some();
     let model = model(2).expect("a model");
-    // The preloaded library counts between these two.
+    // The preloaded library counts calls between these two.
     let _ = std::fs::metadata("/faults-begin");
     let saved = model.save(&path, &Save::new().overwrite(replaces));
     let _ = std::fs::metadata("/faults-end");
@@ -86,12 +86,12 @@ pub fn run(_long: bool) -> Vec<String> {
         }
         let counts = folder.join("counts");
         let output = save(&place, &library, replaces, None, Some(&counts)).expect("a save");
-        assert_eq!(output.code, Some(0), "without a fault it saves: {}", output.stderr);
+        assert_eq!(output.code, Some(0), "without a fault it should save: {}", output.stderr);
         let calls = std::fs::read_to_string(&counts).expect("the calls");
         println!(
             "  {} calls {}: {}",
             calls.lines().count(),
-            if replaces { "of replacing" } else { "of saving anew" },
+            if replaces { "of replacing a file" } else { "of saving a new file" },
             list(&calls)
         );
         for (i, call) in calls.lines().enumerate() {
@@ -108,7 +108,7 @@ pub fn run(_long: bool) -> Vec<String> {
         let path = place.join("model.safetensors");
         if *replaces {
             std::fs::write(&path, &old).expect("the old file");
-            // Nobody else may read it, and nobody else may read what replaces it.
+            // Nobody else may read the file, nor the one that replaces it.
             std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("its permissions");
         }
         let output = save(&place, &library, *replaces, Some((*at, *errno)), None)?;
@@ -121,25 +121,25 @@ pub fn run(_long: bool) -> Vec<String> {
             return wrong("the file is neither the old nor the new one");
         }
         if *replaces && std::fs::metadata(&path).map(|about| about.permissions().mode() & 0o777).ok() != Some(0o600) {
-            return wrong("others may read what they might not before");
+            return wrong("others may read the new file, but not the old one");
         }
         match output.code {
-            Some(0) if is.as_ref() != Some(&new) => return wrong("it says that it saved, and did not"),
+            Some(0) if is.as_ref() != Some(&new) => return wrong("it says that it saved, but did not"),
             Some(0) => (),
-            _ if [4, 0].contains(errno) => return wrong("it is not tried again"),
-            // The folder could not be synced, when the file was there.
+            _ if [4, 0].contains(errno) => return wrong("it is not retried"),
+            // The file was in place, but the folder could not be synced.
             Some(3) if is_sentence(&output.stderr) && (is.as_ref() != Some(&new) || call == "fsync") => (),
             _ => return wrong("neither saved nor an error"),
         }
-        // A name that could not be removed stays until the next save.
+        // A partial file that could not be removed stays until the next save.
         if left > 0 && call != "unlink" {
             return wrong("a partial file is left");
         }
         Ok(output.code == Some(0))
     });
     let saved = results.iter().filter(|result| **result == Ok(true)).count();
-    println!("  {} faults: {saved} saved all the same, {} said why not", faults.len(), faults.len() - saved);
-    std::fs::remove_dir_all(folder).expect("no folder");
+    println!("  {} faults: {saved} saved anyway, {} returned an error", faults.len(), faults.len() - saved);
+    std::fs::remove_dir_all(folder).expect("the folder is removed");
     results.into_iter().filter_map(Result::err).collect()
 }
 

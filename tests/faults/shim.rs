@@ -1,4 +1,4 @@
-//! The driver of driver.c in front of the one that is tested.
+//! Puts the driver of driver.c in front of the one that is tested.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Compiles it into that folder.
+    /// Compiles the driver into a folder.
     pub fn build(folder: &Path) -> Self {
         let library = folder.join("libdriver.so");
         compile("driver.c", &library);
@@ -23,15 +23,15 @@ impl Driver {
         Self { json, behind }
     }
 
-    /// Has that program use it.
+    /// Makes a program use the driver.
     pub fn used_by<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.env("VK_DRIVER_FILES", &self.json).env("VK_ICD_FILENAMES", &self.json).env("FAULT_DRIVER", &self.behind)
     }
 }
 
-/// Compiles a library in C.
+/// Compiles a C file to a shared library.
 pub fn compile(source: &str, to: &Path) {
-    // The command's tests have it too, whose package is a folder deeper.
+    // The command's tests include this file, too, and their package is one folder deeper.
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = package.ancestors().map(|folder| folder.join("tests/faults").join(source)).find(|path| path.exists());
     let path = path.unwrap_or_else(|| panic!("{source} is not in tests/faults"));
@@ -47,7 +47,7 @@ fn real_driver() -> (String, String) {
         let folders = ["/usr/share", "/etc", "/usr/local/share", &format!("{home}/.local/share")];
         let entries = folders.iter().flat_map(|folder| std::fs::read_dir(format!("{folder}/vulkan/icd.d")));
         let mut files: Vec<PathBuf> = entries.flatten().flatten().map(|entry| entry.path()).collect();
-        // Mesa's software driver, if it is there.
+        // Mesa's software driver first, if it is installed.
         files.sort_by_key(|path| !path.to_string_lossy().contains("lvp_icd"));
         files.into_iter().next().expect("a Vulkan driver, or one in VK_DRIVER_FILES")
     });

@@ -1,4 +1,5 @@
-//! What is trained while the driver fails, each in moments: batches and whole epochs, sweeps, streamed data, more than one block of memory.
+//! What is trained while the driver fails, each in a moment: batches and whole epochs, sweeps, streamed data, more than
+//! one block of memory.
 
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hasher};
@@ -11,9 +12,9 @@ use shaderprop::{
 
 pub struct Work {
     pub name: &'static str,
-    /// Trains, and gives the bits of all numbers that came of it, or what they hash to.
+    /// Trains, and returns the bits of all resulting numbers, or their hash.
     pub train: fn(&Device) -> Result<String, Error>,
-    /// The functions that fail in it; all of them where none is named.
+    /// The functions that fail in it; all of them if none is named.
     pub calls: &'static [&'static str],
     /// About how many injections CI has time for, besides the first and the last call of each function.
     pub some: usize,
@@ -23,7 +24,7 @@ pub const ALL: &[Work] = &[
     Work { name: "fit", train: fit, calls: &[], some: 250 },
     Work { name: "sweep", train: sweep, calls: &[], some: 60 },
     Work { name: "streamed", train: streamed, calls: &[], some: 60 },
-    // Its calls are those of a fit, but for those of memory.
+    // Its calls are those of a fit, except for those that allocate memory.
     Work { name: "wide", train: wide, calls: &["vkAllocateMemory", "vkMapMemory"], some: 24 },
 ];
 
@@ -45,7 +46,7 @@ fn weights(model: &Model) -> String {
     bits(model.weights().into_iter().flat_map(|tensor| tensor.values))
 }
 
-/// Ten rows of three inputs, and whether each is one of every third.
+/// Ten rows of three inputs. Every third row has the target 1.
 fn data() -> Result<(Matrix<'static>, Matrix<'static>), Error> {
     let rows: Vec<[f32; 3]> = (0..10u8).map(|i| [f32::from(i) / 10.0, f32::from(i % 3), f32::from(i % 4) - 1.0]).collect();
     let targets: Vec<f32> = (0..10u8).map(|i| f32::from(u8::from(i % 3 == 1))).collect();
@@ -78,7 +79,7 @@ fn fit(device: &Device) -> Result<String, Error> {
     Ok(all)
 }
 
-/// Networks at once, each with settings of its own, in two calls; and an evaluation.
+/// Several networks at once, each with its own settings, in two calls, and then an evaluation.
 fn sweep(device: &Device) -> Result<String, Error> {
     let (inputs, targets) = data()?;
     let members = (0..3).map(|seed| {
@@ -100,7 +101,7 @@ fn sweep(device: &Device) -> Result<String, Error> {
     Ok(all + &double_bits([&evaluation.loss]))
 }
 
-/// Data that the device does not hold, so that it goes there batch by batch, with weights of the rows.
+/// Data that does not fit on the device and is sent batch by batch, with sample weights.
 fn streamed(device: &Device) -> Result<String, Error> {
     const ROWS: usize = 40;
     const COLUMNS: usize = 40;
@@ -108,23 +109,24 @@ fn streamed(device: &Device) -> Result<String, Error> {
     let targets = Matrix::column((0..ROWS).map(|row| f32::from(u8::from(row % 3 == 1))).collect::<Vec<_>>());
     let fit = settings().batch_size(4).epochs(2).log_every(1).engine(EngineChoice::Staged);
     let fit = fit.sample_weights((0..ROWS).map(|row| (row % 4) as f32).collect::<Vec<_>>());
-    // Room for four rows, or the weights of the hidden layer: the rows would need ten pieces, and are cut into eight at most.
+    // A binding holds four rows, or the weights of the hidden layer. The rows would need ten pieces, but eight is the
+    // maximum.
     let few = Limits { binding: 4 * COLUMNS as u64 * 4, ..gpu(device).expect("a GPU").plan_limits() };
     let whole = Model::new(device, &network(COLUMNS), &Init::default())?.summary(&fit, ROWS)?.device_bytes;
     let mut model = Model::new(&limited(device, few), &network(COLUMNS), &Init::default())?;
     let bytes = model.summary(&fit, ROWS)?.device_bytes;
-    assert!(bytes < whole, "it is streamed: {bytes:?} bytes on the device, {whole:?} if it is not");
+    assert!(bytes < whole, "it is not streamed: {bytes:?} bytes on the device, {whole:?} with all data there");
     let history = model.fit(&inputs, &targets, &fit)?;
     Ok(weights(&model) + &double_bits(&history.loss))
 }
 
-/// A network that needs more memory than the first block has that wgpu asks the driver for.
+/// A network that needs more memory than the first block that wgpu requests from the driver.
 fn wide(device: &Device) -> Result<String, Error> {
     const UNITS: usize = 3000;
     let network = Network::new(UNITS).dense(UNITS, Activation::Tanh).dense(1, Activation::Sigmoid);
     let mut model = Model::new(device, &network, &Init::default())?;
     let history = model.fit(Matrix::new(1, UNITS, vec![0.5; UNITS])?, &[[1.0]], &settings().epochs(1))?;
-    // Its millions of weights would not fit a pipe.
+    // Its millions of weights would not fit in a pipe.
     let mut hash = DefaultHasher::new();
     model.weights().iter().flat_map(|tensor| &tensor.values).for_each(|value| hash.write_u32(value.to_bits()));
     Ok(format!("{:016x}", hash.finish()) + &double_bits(&history.loss))
