@@ -429,7 +429,7 @@ fn a_full_disk_keeps_the_existing_file() {
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(&folder).status();
     if !mounted.is_ok_and(|status| status.success()) {
         // tests/run.sh says so on its last line.
-        eprintln!("NOT RUN: a full disk, for want of the right to mount one");
+        let _ = writeln!(std::io::stderr(), "NOT RUN: a full disk, for want of the right to mount one");
         return;
     }
     let model = |units| {
