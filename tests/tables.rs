@@ -215,7 +215,7 @@ fn header_and_delimiter_are_inferred_from_many_lines() {
             &["2019", "2020", "y"],
             None,
         ),
-        ("years over counts", lines("1999,2000", 30, |i| format!("{},{}", i % 7, i % 5)), &["1999", "2000"], None),
+        ("years over counts", lines("1999,2000", 30, |i| format!("{},{}", i % 7, i % 5)), &["1999", "2000"], header(true)),
         ("a number over words", lines("7,y", 20, |i| format!("{},{i}", ["red", "green"][i % 2])), &["7", "y"], None),
         // Words as data.
         (
@@ -232,8 +232,18 @@ fn header_and_delimiter_are_inferred_from_many_lines() {
         ),
         ("names over names", lines("name,city", 20, |i| format!("n{i},c{i}")), &["name", "city"], header(true)),
         // Numbers as data.
-        ("counts in order", lines("1,2,3", 20, |i| format!("{},{},{}", 3 * i + 4, 3 * i + 5, 3 * i + 6)), &["0", "1", "2"], None),
-        ("an index and classes", lines("0,1,2", 30, |i| format!("{},{},{}", i + 1, i % 3, i % 4)), &["0", "1", "2"], None),
+        (
+            "counts in order",
+            lines("1,2,3", 20, |i| format!("{},{},{}", 3 * i + 4, 3 * i + 5, 3 * i + 6)),
+            &["0", "1", "2"],
+            header(false),
+        ),
+        (
+            "an index and classes",
+            lines("0,1,2", 30, |i| format!("{},{},{}", i + 1, i % 3, i % 4)),
+            &["0", "1", "2"],
+            header(false),
+        ),
         (
             "a word among numbers",
             lines("0.5,oops,0.25", 30, |i| format!("{:.3},{:.3},{:.3}", decimal(i), decimal(i + 1), decimal(i + 2))),
@@ -247,6 +257,26 @@ fn header_and_delimiter_are_inferred_from_many_lines() {
             None,
         ),
         ("a number among names", lines("size,7", 30, |i| format!("{:.3},{i}", decimal(i))), &["size", "7"], header(true)),
+        // Whole numbers in the range of the decimals below are data.
+        (
+            "a first row of whole numbers",
+            lines("5,3,1", 40, |i| format!("{}.5,{}.25,{}.125", 4 + i % 4, 2 + i % 3, i % 4)),
+            &["0", "1", "2"],
+            None,
+        ),
+        (
+            "whole and decimal",
+            lines("1,2,3.5", 30, |i| format!("{}.5,{}.25,{}.125", i % 5, i % 6, i % 7)),
+            &["0", "1", "2"],
+            None,
+        ),
+        ("two rows", lines("5,3", 2, |i| format!("{}.1,3.5", 4 + i)), &["0", "1"], header(false)),
+        (
+            "years in the range of counts",
+            lines("country,2019,2020", 30, |i| format!("c{i},{},{}", 100 + 300 * i, 200 + 290 * i)),
+            &["0", "1", "2"],
+            header(false),
+        ),
         // Delimiters.
         (
             "a semicolon in a name",
@@ -295,6 +325,9 @@ fn header_and_delimiter_are_inferred_from_many_lines() {
         let reader = TableReader::new(Cursor::new(text.clone().into_bytes()), &given).expect("a table");
         assert!(reader.doubts().is_empty() && reader.has_header(), "{what}");
     }
+    // A line that repeats itself has no names.
+    let zeros = "0,0,0\n0.1,0.5,0.2\n0.2,0.7,0.4\n0.3,0.9,0.5\n";
+    assert_eq!(Table::from_csv(zeros.as_bytes(), &Csv::guess()).expect("a table").rows(), 4);
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 

@@ -174,7 +174,7 @@ impl Metric {
 
     /// Accuracy, precision, recall or F1 from a confusion matrix: a row for each true class, a column for each predicted
     /// class. Precision, recall and F1 are means over the classes that occur in a row or a column, as in scikit-learn
-    /// with `average="macro"`. NaN for other metrics, and for a matrix of zeros.
+    /// with `average="macro"`. NaN for other metrics, for a matrix of zeros, and for one that is not square.
     ///
     /// ```
     /// use shaderprop::Metric;
@@ -182,9 +182,13 @@ impl Metric {
     /// let matrix = vec![vec![3, 1, 0], vec![0, 4, 0], vec![0, 0, 0]];
     /// assert_eq!(Metric::Accuracy.of_confusion_matrix(&matrix), 7.0 / 8.0);
     /// assert_eq!(Metric::Recall.of_confusion_matrix(&matrix), (0.75 + 1.0) / 2.0);
+    /// assert!(Metric::F1.of_confusion_matrix(&matrix[..2]).is_nan());
     /// ```
     pub fn of_confusion_matrix(self, matrix: &[Vec<u64>]) -> f64 {
         let classes = 0..matrix.len();
+        if matrix.iter().any(|row| row.len() != matrix.len()) {
+            return f64::NAN;
+        }
         match self {
             Metric::Accuracy => {
                 let right: u64 = classes.map(|class| matrix[class][class]).sum();

@@ -46,9 +46,9 @@ impl Csv {
     /// are recognised.
     ///
     /// The first line is data if each of its cells also occurs below in its column. It is a header if its numbers are
-    /// 0, 1, 2 and so on (or 1, 2, 3) over other numbers, or if more of its cells are unlike their columns than like
-    /// them: a word over numbers, a whole number over decimal ones, a number far out of the column's range, a new word
-    /// over repeated ones. If that does not decide, it is a header unless one of its cells is a number.
+    /// 0, 1, 2 and so on (or 1, 2, 3) and a third of them are unlike their columns, or if more of its cells are unlike
+    /// their columns than like them: a word over numbers, a whole number over decimal ones and outside their range, a
+    /// number far outside the column's range, a new word over repeated ones. If that does not decide, it is a header unless one of its cells is a number.
     /// [`TableReader::doubts`] tells what was not clear.
     pub fn guess() -> Self {
         Self { header: None, delimiter: None }

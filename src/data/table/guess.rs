@@ -155,9 +155,15 @@ impl Sample {
         if cells().all(|(cell, column)| column.distinct.contains(cell)) {
             return (false, None);
         }
+        // Names are different.
+        let mut seen = HashSet::new();
+        if !cells().all(|(cell, _)| seen.insert(cell)) {
+            return (false, None);
+        }
         if is_numbered(first) {
             let numbers = cells().filter(|(cell, _)| number(cell).is_some());
-            let unlike = numbers.clone().filter(|(cell, column)| column.is_unlike(cell)).count();
+            let unlike =
+                numbers.clone().filter(|(cell, column)| column.is_written_otherwise(cell) || column.is_unlike(cell)).count();
             if 3 * unlike >= numbers.count() {
                 return (true, None);
             }
@@ -176,7 +182,10 @@ impl Sample {
             }
         }
         let header = names > data || (names == data && words_only);
-        let doubtful = (names > 0 && data > 0) || (names == 0 && data == 0);
+        // A line of numbers may be either, whatever it looks like; so may numbers in sequence.
+        let numbers_only = header && cells().all(|(cell, _)| number(cell).is_some());
+        let unclear = numbers_only || (!header && is_in_sequence(first));
+        let doubtful = unclear || (names > 0 && data > 0) || (names == 0 && data == 0);
         (header, doubtful.then_some(CsvDoubt::Header { assumed: header }))
     }
 }
@@ -240,12 +249,18 @@ impl<'a> Below<'a> {
         self.filled > 0 && 100 * self.numbers >= 98 * self.filled
     }
 
-    /// Whether a number is written in another way than those below, or far out of their range.
+    /// Whether a whole number is above numbers with decimals.
+    fn is_written_otherwise(&self, cell: &str) -> bool {
+        is_whole(cell) && 10 * self.whole < self.numbers
+    }
+
+    /// Whether a number does not belong to those below: a whole one over decimals, outside their range, or any other one
+    /// far outside it. A whole number in the range may be one of them.
     fn is_unlike(&self, cell: &str) -> bool {
         let Some(value) = number(cell).filter(|_| self.numbers > 0 && !self.distinct.contains(cell)) else { return false };
         let range = self.greatest - self.least;
-        let outside = value < self.least - range || value > self.greatest + range;
-        (is_whole(cell) && 10 * self.whole < self.numbers) || (outside && self.numbers >= ROWS_OF_A_RANGE)
+        let outside = |by: f64| value < self.least - by || value > self.greatest + by;
+        (self.is_written_otherwise(cell) && outside(0.0)) || (outside(range) && self.numbers >= ROWS_OF_A_RANGE)
     }
 }
 
@@ -254,6 +269,13 @@ fn is_numbered(line: &csv::StringRecord) -> bool {
     let numbers: Vec<&str> = line.iter().filter(|cell| number(cell).is_some()).collect();
     let counts_from = |first: usize| (first..).zip(&numbers).all(|(count, cell)| count.to_string() == **cell);
     numbers.len() > 1 && (counts_from(0) || counts_from(1))
+}
+
+/// Whether the numbers of a line are consecutive whole numbers, such as years.
+fn is_in_sequence(line: &csv::StringRecord) -> bool {
+    let numbers: Vec<&str> = line.iter().filter(|cell| number(cell).is_some()).collect();
+    let first: Option<i64> = numbers.first().and_then(|cell| cell.parse().ok());
+    numbers.len() > 1 && first.is_some_and(|first| (first..).zip(&numbers).all(|(count, cell)| count.to_string() == **cell))
 }
 
 /// A finite number, which may have a decimal comma.
