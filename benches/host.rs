@@ -1,4 +1,5 @@
-//! The host's work before and between steps, without the device's: planning, emitting WGSL, recording and submitting.
+//! Measures the host's work before and between steps, without the device's: planning, emitting WGSL, recording and
+//! submitting.
 //!
 //! `cargo bench --bench host`.
 
@@ -22,7 +23,7 @@ fn main() {
 
 /// Prints the fastest and the median time of the runs that fit into a second.
 fn measure(name: &str, mut run: impl FnMut()) {
-    // In the first run the driver may still compile.
+    // In the first run the driver may still be compiling.
     run();
     let (begun, mut times) = (Instant::now(), Vec::new());
     while begun.elapsed() < Duration::from_secs(1) {
@@ -45,7 +46,7 @@ fn plan(layers: &[usize], rows: usize, limits: Limits) -> Planned<TrainingIds> {
     Plan::training(&TrainingStep::new(&network(layers), Loss::MeanSquaredError, rows), table, limits).expect("a plan")
 }
 
-/// Records and submits 64 steps of XOR, and waits for them: almost no work for the device.
+/// Records and submits 64 steps of XOR, and waits for them. The device has almost no work.
 fn sixty_four_steps_of_xor() {
     let device = Device::open(&DeviceChoice::from_env()).expect("an adapter");
     let gpu = gpu(&device).expect("a GPU");

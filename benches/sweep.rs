@@ -1,4 +1,5 @@
-//! What many small networks cost, and where training in one dispatch pays off. Runs are interleaved; ratios are of medians.
+//! Measures what many small networks cost, and where training in one dispatch pays off. Runs are interleaved; ratios
+//! are those of medians.
 //!
 //! `cargo bench --bench sweep [population|scale|shapes]`; without arguments, all three. It compares with JAX and PyTorch if the interpreter
 //! in `PYTHON`, else `python3`, has them. `RUSTFLAGS="-C target-cpu=native"` gives the Rust loop the widest vectors of this machine.
@@ -80,7 +81,7 @@ fn population(device: &Device) -> Result<(), Error> {
     let own = median(rates[0].clone());
     for ((name, _), rates) in rivals.iter().zip(rates) {
         match rates.is_empty() {
-            true => eprintln!("not run: {name}, because the Python interpreter does not have it; set PYTHON to one that has"),
+            true => eprintln!("not run: {name}, because the Python interpreter does not have it; set PYTHON to one that does"),
             false => {
                 let rate = median(rates);
                 common::print(&format!("| {name} | {rate:.3e} | {:.2} |", own / rate));

@@ -1,7 +1,9 @@
-//! What the XOR training costs. It compares the staged engine with the same dispatches recorded by hand in bare wgpu; the fused engine with the
-//! staged engine and with a NumPy script of the same training; and whole processes with that script's. Runs are interleaved; the results are ratios.
+//! Measures what the XOR training costs. It compares the staged engine with the same dispatches recorded by hand in
+//! bare wgpu; the fused engine with the staged engine, and with a NumPy script of the same training; and whole
+//! processes with that script's. Runs are interleaved; the results are ratios.
 //!
-//! `cargo bench --bench xor`; the second comparison needs a `python3` with NumPy, or such an interpreter in `PYTHON`.
+//! `cargo bench --bench xor`; the comparisons with NumPy need a `python3` that has it, or such an interpreter in
+//! `PYTHON`.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -101,7 +103,7 @@ fn process(program: &str, args: &[&str]) -> Result<f64, Error> {
 /// The seconds of the training alone, which the script prints on stderr.
 fn loop_of(program: &str, script: &str) -> Result<f64, Error> {
     let output = Command::new(program).arg(script).output().expect("the script runs");
-    Ok(String::from_utf8_lossy(&output.stderr).trim().parse().expect("the script tells its time"))
+    Ok(String::from_utf8_lossy(&output.stderr).trim().parse().expect("the script prints its time"))
 }
 
 fn example_program() -> String {
@@ -124,7 +126,7 @@ struct Bare {
 impl Bare {
     fn new(device: &Device) -> Self {
         let (device, queue) = {
-            // A device of its own on the same adapter, so that neither run sees the other's buffers.
+            // A separate device on the same adapter, so that neither run sees the other's buffers.
             let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
             let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
             let adapter = adapters

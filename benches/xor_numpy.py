@@ -1,4 +1,4 @@
-"""The first tutorial's training, as its NumPy code has it; benches/xor.rs compares with it."""
+"""The first tutorial's training, in the tutorial's own NumPy code. benches/xor.rs compares with it."""
 import sys
 import time
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# tests/coverage.sh: how much of the host's code the tests run, region by region, file by file; fails below 90 in 100 regions. Installs cargo-llvm-cov and, by rustup, LLVM's tools of
-# the toolchain's own version; takes a build of its own.
+# tests/coverage.sh: measures how many regions of each file of the host code the tests run. Fails below 90 % of all
+# regions. Installs cargo-llvm-cov and, with rustup, the toolchain's own LLVM tools. Uses a separate build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rustup component list --installed | grep -q '^llvm-tools' || rustup component add llvm-tools
@@ -9,7 +9,8 @@ export PATH="$PWD/target/tools/bin:$PATH" XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(
 # Stripped programs have no regions.
 export CARGO_PROFILE_RELEASE_STRIP=false
 cargo build --quiet --locked --release --workspace --examples
-# What tests/programs.rs runs: as they are, since they are no part of the library. After the cleaning, which would take them away.
+# tests/programs.rs runs the examples. They are not part of the library, so they are not instrumented. They are copied
+# after `clean`, which would remove them.
 cargo llvm-cov clean --workspace --locked
 mkdir -p target/llvm-cov-target/release
 cp -r target/release/examples target/llvm-cov-target/release/

@@ -1,8 +1,9 @@
 #!/bin/bash
-# tests/docs.sh: runs the `sh` blocks of README.md and of the pages of docs/, in the order of docs/README.md, line by line. They run in a folder under
-# target/ that only this process uses, in which `examples`, `tests` and `benches` are links. Only `cargo install` runs in the root; it installs into
-# that folder. What is not run is printed with the reason: a command that ran before, one that another test runs, one whose data is missing, and those
-# of a block after a line `<!-- not run: REASON -->`. It also checks the links of all pages.
+# tests/docs.sh: runs the `sh` blocks of README.md and of the pages of docs/, in the order of docs/README.md, line by
+# line. They run in a folder under target/ that only this process uses, in which `examples`, `tests` and `benches` are
+# links. Only `cargo install` runs in the root; it installs into that folder. A command that ran before is not repeated.
+# What else is not run is printed with the reason: a command that another test runs, one whose data is missing, and
+# those of a block after a line `<!-- not run: REASON -->`. It also checks the links of all pages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -80,8 +81,8 @@ while IFS=$'\t' read -r page why command; do
     ran=$((ran + 1))
 done <<<"$commands"
 for drawn in digits.png confusion.png both.svg petals.png; do
-    [ -s "$folder/$drawn" ] || { echo "expected the documents' commands to draw $drawn, they did not" >&2; exit 1; }
+    [ -s "$folder/$drawn" ] || { echo "expected the commands of the documentation to draw $drawn, but they did not" >&2; exit 1; }
 done
 size=$(stat -c %s "$folder/installed/bin/shaderprop" 2>/dev/null || stat -f %z "$folder/installed/bin/shaderprop")
 [ "$size" -lt 15000000 ] || { echo "the command: expected less than 15,000,000 bytes, got $size" >&2; exit 1; }
-echo "README.md and docs: $ran commands ran, $repeated more repeat one of them; $links links lead somewhere; the command has $size bytes"
+echo "README.md and docs: $ran commands ran, $repeated more repeat one of them; $links links are valid; the command has $size bytes"

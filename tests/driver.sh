@@ -1,12 +1,13 @@
 #!/bin/bash
-# tests/driver.sh mesa25|swiftshader: unpacks a second software driver from Debian's packages into target/drivers, without installing
-# it, and prints the environment that selects it. For Debian 12, whose own Mesa is 22.3, with its package sources in *.sources files; needs apt-get, but not to be root.
+# tests/driver.sh mesa25|swiftshader: unpacks a second software driver from Debian's packages into target/drivers,
+# without installing it, and prints the environment that selects it. For Debian 12, whose own Mesa is 22.3, with its
+# package sources in *.sources files. Needs apt-get, but not root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder="$PWD/target/drivers"
 mkdir -p "$folder/lists/partial"
 cd "$folder"
-# Another one may be unpacking: it is waited for where there is flock.
+# Another process may be unpacking. Where flock exists, wait for it.
 exec 9>lock
 flock 9 2>/dev/null || true
 case "$1" in

@@ -1,6 +1,7 @@
 #!/bin/bash
-# tests/drivers.sh [TEST …]: runs the tests that train on a device, or those named, on each software driver and in each way that one can be set up, and
-# prints a line for each. For Debian 12 (tests/driver.sh unpacks the drivers); installs Vulkan's validation layers where they are missing and it may.
+# tests/drivers.sh [TEST …]: runs the tests that train on a device, or those named, on each software driver and in each
+# configuration of the installed one, and prints a line for each. For Debian 12 (tests/driver.sh unpacks the drivers).
+# Installs Vulkan's validation layers if they are missing and the script runs as root.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
@@ -10,7 +11,7 @@ options=()
 for test in "${tests[@]}"; do options+=(--test "$test"); done
 cargo test --locked --release --workspace --no-run "${options[@]}" 2>/dev/null || { echo "the tests do not build" >&2; exit 1; }
 bad=0
-# try NAME [VARIABLE=VALUE …]: runs the tests so.
+# try NAME [VARIABLE=VALUE …]: runs the tests with these variables.
 try() {
     local name=$1 log
     shift
@@ -18,12 +19,12 @@ try() {
     mkdir -p target/drivers
     if env "$@" cargo test --locked --release --workspace --no-fail-fast "${options[@]}" >"$log" 2>&1; then
         passed=$(grep -c '^test .* ok$' "$log")
-        # What the validation layer has to say is in nobody's result.
+        # Messages of the validation layer do not fail a test.
         messages=$(grep -cE 'Validation (Error|Warning)|SYNC-HAZARD' "$log")
         if [ "$passed" = 0 ]; then bad=1; echo "$name: no test was run";
-        # It says at its start what it looks at.
+        # At its start, the layer prints what it checks.
         elif [[ $name == validation* ]] && ! grep -A3 'Validation Layer Active' "$log" | grep -c SYNCHRONIZATION_VALIDATION >/dev/null; then
-            bad=1; echo "$name: it was not there, says $log";
+            bad=1; echo "$name: the layer was not active, see $log";
         elif [ "$messages" -gt 0 ]; then bad=1; echo "$name: $messages messages, in $log"; else echo "$name: $passed tests ok"; fi
     else
         bad=1

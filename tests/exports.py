@@ -1,5 +1,5 @@
-"""exports.py FOLDER: runs what tests/export.rs saved there in onnxruntime, PyTorch and NumPy, and compares what comes out. Needs all three,
-and safetensors and onnx."""
+"""exports.py FOLDER: loads the models that tests/export.rs saved in FOLDER with onnxruntime, PyTorch and NumPy, and
+compares the results. Needs these three packages, safetensors and onnx."""
 import json, pathlib, sys
 import numpy, onnx, onnxruntime, safetensors.torch, torch
 
@@ -19,7 +19,7 @@ ACTIVATIONS = {
 
 
 class Network(torch.nn.Module):
-    """What a PyTorch user writes for such a file."""
+    """The module that a PyTorch user would write for such a file."""
 
     def __init__(self, widths, activations):
         super().__init__()
@@ -35,7 +35,7 @@ class Network(torch.nn.Module):
 def check(what, got, expected, bound):
     off = numpy.abs(numpy.asarray(got, dtype=float) - expected).max()
     print(f"{what}: off by at most {off:.2e}")
-    # A NaN is within nothing.
+    # Written so that NaN fails, too.
     if not off <= bound:
         sys.exit(f"{what}: off by {off}, expected at most {bound}")
 
@@ -54,7 +54,7 @@ def feed(session, case):
 
 
 def refused(path):
-    """Rows that a model refuses have outputs of NaN, whatever is next to them."""
+    """Checks that a model gives NaN for exactly the rows that it refuses."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     cells = [(1.7e9, "é"), (numpy.nan, "é"), (numpy.inf, "é"), (1e39, "é"), (1.7e9, ""), (1.7e9, "nA"), (1.7e9, "?"), (1.7e9, "unseen")]
     given = {"numbers": numpy.array([[c[0]] for c in cells]), "categories": numpy.array([[c[1]] for c in cells], dtype=object)}
@@ -65,7 +65,7 @@ def refused(path):
     (output,) = tiny.run(None, {"numbers": numpy.array([[1e36], [1e-6], [numpy.nan]])})
     if numpy.isnan(output[:, 0]).tolist() != [True, False, True]:
         sys.exit(f"tiny.onnx: {output.tolist()}")
-    print(f"{path}: what is refused is NaN")
+    print(f"{path}: refused rows give NaN")
 
 
 folder = pathlib.Path(sys.argv[1])
@@ -87,18 +87,18 @@ for name in names:
     network.load_state_dict(weights)
     x = torch.tensor(case["inputs"], dtype=torch.float32)
     if name in ("awkward", "tiny"):
-        # Its outputs are scaled after the network.
+        # These models scale the network's outputs.
         scale = json.loads(safetensors.safe_open(folder / f"{name}.safetensors", "pt").metadata()["shaderprop"])["preprocessing"]["target"]["number"]
         y = network(x).detach().numpy().astype(float) * scale["scale"] + scale["shift"]
     else:
         y = network(x).detach().numpy()
-    # A tenth of what other engines are allowed.
+    # Stricter than for other engines: a tenth of the bound.
     check(f"{name} in PyTorch", y, expected, bound / 10)
 
     arrays = numpy.load(folder / f"{name}.npz")
     for key, tensor in weights.items():
         if not numpy.array_equal(arrays[key], tensor.numpy().T if tensor.ndim == 2 else tensor.numpy()):
-            sys.exit(f"{name}.npz: {key} differs from the other file's")
+            sys.exit(f"{name}.npz: {key} differs from the tensor in {name}.safetensors")
     if json.loads(bytes(arrays["shaderprop"]))["format"] != 1:
         sys.exit(f"{name}.npz: no description")
 refused(folder / "awkward.onnx")

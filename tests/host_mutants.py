@@ -1,18 +1,20 @@
-"""Changes the host's code one place at a time, and counts how many of these changes the tests notice.
+"""Mutation testing of the host code: makes one change at a time, and counts how many changes the tests notice.
 
     python3 tests/host_mutants.py [--anew] [--workers N] [PART ...]
 
-The parts are readers, checkpoints, planner, products and fused; without one, all. cargo-mutants finds the places and the changes (it is installed under
-target/), but would build all tests for each of them. What writes the WGSL of products and fused kernels is changed in that WGSL, as tests/mutants.py
-changes the files of shaders/. Here each change is made in a copy of the project, and what is likely to notice it is built and run: first the tests that
-tell soonest, as one program, then others if those do not. A program is stopped at its first failure.
+The parts are readers, checkpoints, planner, products and fused; the default is all of them. cargo-mutants lists the
+changes (it is installed under target/), but it would build all tests for each of them. This script makes each change in
+a copy of the project, and there builds and runs only the tests that are likely to notice it: first those that fail
+soonest, as one program, then the others. A program is stopped at its first failure. For products and fused, it changes
+the WGSL that the code writes, as tests/mutants.py changes the files of shaders/.
 
-The build is one without optimisation and with Rust's checks of overflows, as `cargo test` without --release has them. What was noticed is kept in
-target/mutants/PART.tsv and not tried again as long as the changed lines and those around them stay as they are; --anew forgets it. So this may be
-interrupted and gone on with.
+The build has overflow checks, as `cargo test` without --release has, and no optimisation. Results are kept in
+target/mutants/PART.tsv. A noticed change is not tried again while the changed lines and those around them stay the
+same; --anew discards the results. So a run may be interrupted and continued.
 
-What is not noticed is printed, for a new test or an explanation; those that are explained are in EXPLAINED. Ends with 1 if one is left, or one was
-not tried. Needs Python 3.9, git, patch, and what the tests need.
+Changes that are not noticed are printed, so that a test or an explanation can be added; EXPLAINED lists those that have
+an explanation. Exits with 1 if any other change was not noticed or not tried. Needs Python 3.9, git, patch, and what
+the tests need.
 """
 
 import argparse
@@ -37,7 +39,8 @@ VERSION = "27.1.0"
 TOOL = ROOT / "target" / "tools" / "bin" / "cargo-mutants"
 MARK = "/* ~ changed by cargo-mutants ~ */"
 
-# What is changed, and the tests, in the order of how soon they tell. Files of tests in a list are one program, and `lib` the library's own.
+# For each part: the files to change, and the tests, those that fail soonest first. The test files of an inner list are
+# built as one program; `lib` stands for the library's unit tests.
 PARTS = {
     "readers": (
         ["src/data/read/*.rs", "src/display.rs"]
@@ -63,10 +66,11 @@ PARTS = {
     ),
 }
 
-# Parts that write WGSL, which is what is changed. Their tests compute so much on the host that they are optimised a little.
+# Parts whose code writes WGSL. The WGSL is what is changed. Their tests compute so much on the host that they are built
+# with some optimisation.
 WRITES_WGSL = {"products", "fused"}
 
-# What is changed of the WGSL that is written: kind, pattern, and what is put in its place. A value may be one that is put in, in braces.
+# The changes to the generated WGSL: kind, pattern and replacement. A value may be a placeholder in braces.
 VALUE = r"(?:[\w.]|\{[^{}]*\})+"
 WGSL = [
     ("barrier", r"^workgroupBarrier\(\);$", ""),
@@ -88,46 +92,47 @@ WGSL = [
     ("constant", r"\b4u\b", "3u"),
 ]
 
-# The most of each kind in a file, spread over it.
+# The maximum number of changes of each kind per file, spread over the file.
 MOST_OF_WGSL = 10
 
-# How long a program of tests may take, in seconds: some ten times as long as it does.
+# The time limit of a test program in seconds, about ten times what it takes.
 LONGEST = 200
 
 SURVIVES, UNVIABLE = "survives", "does not compile"
 
-# Changes that no test can notice, or none that is worth its time, and why: the file, and the line after the change (the change in words where no line is left).
+# Changes that no test can notice, or that are not worth a test, with the reason: the file, and the changed line (or the
+# description of the change if no line is left).
 EXPLAINED = {
-    # What is read behind a tensor's end is 0 where a driver has robust access to buffers, and nothing comes of it.
+    # Reads beyond a tensor's end give 0 if the driver has robust buffer access, and do not affect the result.
     ("src/kernel/product/slices.rs", 'text.open("for (var slice = 0u; slice <= params.slices; slice++) {");'),
     ("src/kernel/product/rows.rs", 'masked(ones(value, &row), &format!("k + {term}u <= k_end"))'),
     ("src/kernel/product/tiles.rs", 'let condition = if terms_lie_together { "live".into() } else { format!("first_term + {i}u <= k_end") };'),
-    # The bits of the two have no place in common.
+    # The two operands have no bits in common.
     ("src/plan/stages/forward.rs", '("purpose", DROPOUT ^ number << 8),'),
-    # From which length on an entry has 64 bits for it: no test has one of 4 GiB.
+    # The length from which an entry needs 64-bit sizes: no test has an entry of 4 GiB.
     ("src/file/npz.rs", 'zip.start_file(format!("{name}.npy"), options.large_file(data.len() >= u32::MAX as usize + 1024))?;'),
-    # The lowest byte of what is shifted has no bits.
+    # The lowest byte of the shifted value is 0.
     ("src/data/read/npy.rs", "let length = length.iter().rev().fold(0usize, |length, byte| length << 8 ^ usize::from(*byte));"),
-    # For fuzzing alone.
+    # Only for fuzzing.
     ("src/file/checkpoint_state.rs", "Some(_) if false => Ok(()),"),
-    # The same weights are read back and written once more.
+    # The same weights are read back and written again.
     ("src/train/checkpoint.rs", "replace Saver::knows_best -> bool with false"),
-    # A first line of exactly 1 MiB: the next 8 KiB are looked at too.
+    # For a first line of exactly 1 MiB, the next 8 KiB are read, too.
     ("src/data/table/guess.rs", "'reading: while head.len() <= if known { 3 } else { FIRST_LINE } {"),
-    # Less memory is asked for at first.
+    # Less memory is reserved at first.
     ("src/data/read/mod.rs", 'values.try_reserve_exact(bytes * size).map_err(|_| format!("a shape of {shape:?}, for which there is not enough memory"))?;'),
     ("src/data/read/mod.rs", 'values.try_reserve_exact(bytes % size).map_err(|_| format!("a shape of {shape:?}, for which there is not enough memory"))?;'),
-    # One byte more or less of 32 MiB, of which 8 KiB are read at a time.
+    # One byte more or less of 32 MiB, which are read 8 KiB at a time.
     ("src/data/table/lines.rs", "if ends.length - ends.asked >= LONGEST_ROW {"),
     ("src/data/table/lines.rs", "if ends.ahead.len() >= MOST_LINES {"),
-    # The limit is held again where the bytes are read.
+    # The limit is checked again when the bytes are read.
     ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 + 4).sum::<u64>() > self.room {"),
     ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 * 4).sum::<u64>() == self.room {"),
     ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 / 4).sum::<u64>() > self.room {"),
     ("src/file/npz.rs", "if layout.places.iter().map(|place| place.len as u64 * 4).sum::<u64>() >= self.room {"),
 }
 
-# What runs, to be ended with this script.
+# The running child processes, which end with this script.
 running, stopping = set(), threading.Event()
 
 
@@ -140,7 +145,7 @@ def check_paths():
 
 
 def changes(files):
-    """All changes of these files, as cargo-mutants tells them."""
+    """All changes that cargo-mutants lists for these files."""
     if not TOOL.exists():
         install = ["cargo", "install", "--quiet", "--locked", "--root", ROOT / "target" / "tools", "cargo-mutants", "--version", VERSION]
         subprocess.run(install, check=True)
@@ -149,14 +154,14 @@ def changes(files):
 
 
 def changes_of_wgsl(files):
-    """Changes of what is between quotes in lines of these files that write WGSL."""
+    """Changes to the strings that write WGSL in these files."""
     found = {}
     for path in sorted(path for pattern in files for path in ROOT.glob(pattern)):
         lines = path.read_text().split("#[cfg(test)]")[0].splitlines(keepends=True)
         file = str(path.relative_to(ROOT))
         for at, line in enumerate(lines):
             code = line.strip()
-            # Messages and labels are no WGSL.
+            # Messages and labels are not WGSL.
             if code.startswith(("//", "assert", "debug_assert", "label")):
                 continue
             for text in re.finditer(r'"((?:[^"\\]|\\.)*)"', line):
@@ -174,20 +179,21 @@ def changes_of_wgsl(files):
 
 
 def after(change):
-    """What a change is known by in EXPLAINED."""
+    """The key of a change in EXPLAINED."""
     added = [line[1:].replace(MARK, "").strip() for line in change["diff"].splitlines()[2:] if line.startswith("+")]
     text = " ".join(" ".join(added).split())
     return (change["file"], text if text and change["genre"] != "FnValue" else change["name"].split(": ", 1)[1])
 
 
 def key(change):
-    """What a verdict is kept by: the file, what is changed and the lines around it, wherever they are."""
+    """The key of a verdict: the file, the change and the lines around it, without line numbers."""
     lines = "\n".join(line for line in change["diff"].splitlines()[1:] if not line.startswith("@@"))
     return f"{change['file']} {zlib.crc32(lines.encode()):08x}"
 
 
 def start(command, stderr=subprocess.DEVNULL, **how):
-    """A child in a group of its own: an interrupt is for this script, which ends it then with all that it has started."""
+    """Starts a child in its own process group. So an interrupt reaches only this script, which then kills the child and
+    everything that the child has started."""
     child = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=stderr, text=True, **how)
     running.add(child)
     if stopping.is_set():
@@ -215,29 +221,31 @@ class Copy:
         self.of_wgsl = of_wgsl
         self.root, self.target = PLACE / f"copy-{number}", PLACE / f"target-{number}"
         shutil.rmtree(self.root, ignore_errors=True)
-        # A compiler that was ended may have left this as of a change.
+        # If a compiler was killed, this may contain the state of a change.
         shutil.rmtree(self.target / "debug" / "incremental", ignore_errors=True)
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout
         for name in filter(None, listed.split("\0")):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-            # With a time of its own: what was built last may have been a change that is not there any more.
+            # This gives the file a new modification time. The last build may have been of a change that is no longer
+            # there.
             shutil.copy(ROOT / name, self.root / name)
         self.programs = []
         for group in groups:
-            # Linking is what takes time.
+            # One program per group, because linking takes the most time.
             name = "all_" + "_".join(group)
             modules = "".join(f'#[path = "{test}.rs"]\nmod {test};\n' for test in group if test != "lib")
             (self.root / "tests" / f"{name}.rs").write_text(modules)
             self.programs.append((["--lib"] if "lib" in group else []) + ["--test", name])
         self.env = dict(os.environ, CARGO_TARGET_DIR=str(self.target), RUST_BACKTRACE="0", SHADERPROP_FIRST_FAILURE="1")
-        # What makes tests long, or puts programs elsewhere.
+        # These would run the long tests, or put programs elsewhere.
         for name in ("SHADERPROP_LONG", "RUSTFLAGS", "CARGO_BUILD_TARGET"):
             self.env.pop(name, None)
 
     def build(self, wanted):
-        """The programs of these tests, or None where they do not compile."""
+        """Builds these tests; returns their programs, or None if they do not compile."""
         command = ["cargo", "test", "--locked", "--no-run", "--message-format=json", *wanted]
-        # Of the library as little as can be is built anew: optimised, a change to one function is one to all that it was inlined in.
+        # Without optimisation, as little as possible of the library is rebuilt. With optimisation, a change to a
+        # function also changes every function that it is inlined in.
         for setting in (f"profile.dev.opt-level={int(self.of_wgsl)}", "profile.dev.debug=0", 'profile.dev.package."*".opt-level=2'):
             command += ["--config", setting]
         child = start(command, cwd=self.root, env=self.env)
@@ -246,15 +254,15 @@ class Copy:
         if child.returncode:
             if any(message.get("message", {}).get("level") == "error" for message in messages):
                 return None
-            raise RuntimeError(f"expected that cargo builds or says what does not compile, got its exit code {child.returncode}")
-        # Examples and the command are built beside it.
+            raise RuntimeError(f"expected cargo to build, or to report a compile error, got exit code {child.returncode}")
+        # cargo also builds the examples and the command.
         return [message["executable"] for message in messages if message.get("executable") and message["profile"]["test"]]
 
     def fail(self, program):
-        """What fails of these tests, if anything does."""
-        # A disk that is mounted would stay so if the program is killed.
+        """Runs these tests; returns the first failure, if there is one."""
+        # This test mounts a disk, which would stay mounted if the program is killed.
         command = [program, "--skip", "a_full_disk"]
-        # What is no WGSL any more is told by a panic.
+        # A panic message shows that the changed text is no longer valid WGSL.
         child = start(command + ["--nocapture"] * self.of_wgsl, cwd=self.root, env=self.env, stderr=subprocess.STDOUT if self.of_wgsl else subprocess.DEVNULL)
         failed = []
         clock = threading.Timer(LONGEST, lambda: (failed.append(f"{Path(program).name} does not end"), end(child)))
@@ -266,7 +274,7 @@ class Copy:
             if line.startswith("test ") and line.rstrip().endswith("FAILED"):
                 failed.append(line.strip())
                 break
-        # Also what it has started itself.
+        # This also kills what the program has started.
         if failed:
             end(child)
         child.wait()
@@ -275,7 +283,7 @@ class Copy:
         return "".join(failed[:1]) or (child.returncode and f"{Path(program).name} ends with {child.returncode}")
 
     def verdict(self):
-        """What the tests say to the copy as it is: which one fails, SURVIVES, or UNVIABLE where it does not compile."""
+        """The result of the tests on the copy as it is: the failure, SURVIVES, or UNVIABLE if it does not compile."""
         for wanted in self.programs:
             programs = self.build(wanted)
             if programs is None:
@@ -287,7 +295,7 @@ class Copy:
         return SURVIVES
 
     def attempt(self, change):
-        """The verdict on a change, which is taken back."""
+        """Makes a change, returns the verdict on it, and reverts it."""
         path = self.root / change["file"]
         original = path.read_bytes()
         try:
@@ -304,30 +312,30 @@ def made(name, groups, workers):
     first = copies[0]
     verdict = first.verdict()
     if verdict != SURVIVES:
-        sys.exit(f"expected the tests of {name} to pass as they are, got: {verdict}; mend them first")
+        sys.exit(f"expected the tests of {name} to pass as they are, got: {verdict}; fix them first")
     for copy in copies[1:]:
         if not copy.target.exists():
-            # What the first one has built of dependencies serves the others. One target folder for all would be built anew each time another
-            # copy was: cargo takes a package in another place for the same one.
+            # The other copies reuse the dependencies that the first one has built. They cannot share one target folder:
+            # cargo takes the package in another copy for the same one, and would rebuild it each time.
             partial = copy.target.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
             shutil.copytree(first.target, partial, ignore=shutil.ignore_patterns("incremental", "tmp"))
             partial.rename(copy.target)
         if any(copy.build(wanted) is None for wanted in copy.programs):
-            sys.exit(f"expected what {first.root} builds to build in {copy.root} too")
+            sys.exit(f"expected {copy.root} to build, as {first.root} does")
     return copies
 
 
 def part(name, workers):
-    """Tries what is not known yet; how many survive or were not tried."""
+    """Tries the changes without a verdict; returns how many survive or were not tried."""
     files, groups = PARTS[name]
     found = changes_of_wgsl(files) if name in WRITES_WGSL else changes(files)
     kept = PLACE / f"{name}.tsv"
     lines = [line.split("\t") for line in (kept.read_text().splitlines() if kept.exists() else [])]
-    # What survived is tried again, since there may be tests for it now. A line may have been cut off.
+    # Survivors are tried again, because there may be tests for them now. A line may be incomplete if a run was killed.
     known = {line[0]: line[1] for line in lines if len(line) == 3 and line[1] != SURVIVES}
     left = queue.SimpleQueue()
-    # In an order that is as good as random, so that what is done of them is a sample.
+    # In a pseudo-random order, so that an unfinished run is a sample.
     for change in sorted(found, key=lambda change: zlib.crc32(change["name"].encode())):
         if key(change) not in known:
             left.put(change)
@@ -341,7 +349,7 @@ def part(name, workers):
                 return
             verdict = copy.attempt(change)
             with writing, kept.open("a") as file:
-                # What was ended is no verdict.
+                # A killed program gives no verdict.
                 if not stopping.is_set():
                     file.write(f"{key(change)}\t{verdict}\t{change['name']}\n")
                     known[key(change)] = verdict
@@ -374,9 +382,9 @@ def part(name, workers):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("--anew", action="store_true", help="forget what was noticed before")
-    arguments.add_argument("--workers", type=int, default=2, metavar="N", help="how many are tried at once (2)")
-    arguments.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (all)")
+    arguments.add_argument("--anew", action="store_true", help="discard earlier results")
+    arguments.add_argument("--workers", type=int, default=2, metavar="N", help="the number of changes to try at once (default: 2)")
+    arguments.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
     given = arguments.parse_args()
     check_paths()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -385,7 +393,7 @@ def main():
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        sys.exit("expected to be alone, got another run of this script; wait for it")
+        sys.exit("another run of this script is in progress; wait until it ends")
     survivors = 0
     for name in given.parts or PARTS:
         if name not in PARTS:
@@ -401,4 +409,4 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         end_all()
-        sys.exit("interrupted; the next run goes on from here")
+        sys.exit("interrupted; the next run continues from here")

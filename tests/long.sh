@@ -1,7 +1,9 @@
 #!/bin/bash
-# tests/long.sh [PART …]: what is too long for every change. Prints a line for each part, and what each has found to target/long/PART.log.
-# Parts: faults recover functions determinism memory products drivers modules mutants host_mutants fuzz suite coverage; all of them take some six hours
-# on two cores. FUZZ_RUNS is how often each reader is fuzzed (10,000,000), SUITE_RUNS how often the suite is run (20).
+# tests/long.sh [PART …]: runs the tests that take too long to run for every change. Prints a line for each part, and
+# writes the output of each to target/long/PART.log.
+# Parts: faults recover functions determinism memory products drivers modules mutants host_mutants fuzz suite coverage.
+# All of them take about six hours on two cores. FUZZ_RUNS is the number of runs per reader in fuzzing (10,000,000), and
+# SUITE_RUNS the number of runs of the suite (20).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
@@ -9,7 +11,7 @@ parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=(faults recover functions determinism memory products drivers modules mutants host_mutants fuzz suite coverage)
 mkdir -p target/long
 cargo build --quiet --locked --release --workspace --examples && cargo test --quiet --locked --release --workspace --no-run || exit 1
-# one TEST [FILTER]: a test file in its long form.
+# one TEST [FILTER]: runs a test file in its long form.
 one() { SHADERPROP_LONG=1 cargo test --locked --release --workspace --test "$1" -- --nocapture "${@:2}"; }
 suite() {
     local failed=0 run
@@ -19,14 +21,14 @@ suite() {
     echo "$((run - 1)) runs of the suite, $failed failed"
     [ $failed = 0 ]
 }
-# The modules of tests/shaders.rs through SPIR-V's own validator.
+# Checks the modules of tests/shaders.rs with SPIR-V's own validator.
 modules() {
     command -v spirv-val >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install -y -qq spirv-tools >/dev/null; } || { echo "spirv-val is missing: install spirv-tools"; return 1; }
     local folder=$PWD/target/tmp/suite.$$ bad=0 module
     SHADERPROP_TESTS=$folder cargo test --quiet --locked --release --workspace --test shaders >/dev/null || return 1
     cargo run --locked --quiet --manifest-path tests/naga/Cargo.toml --target-dir target/naga -- "$folder/modules" || return 1
     for module in "$folder"/modules/*.spv; do spirv-val --target-env vulkan1.1 "$module" || { bad=$((bad + 1)); echo "$module"; }; done
-    echo "$(ls "$folder"/modules/*.spv | wc -l) modules, $bad of them refused by spirv-val"
+    echo "$(ls "$folder"/modules/*.spv | wc -l) modules, $bad of them rejected by spirv-val"
     rm -rf "$folder"
     [ $bad = 0 ]
 }

@@ -1,11 +1,12 @@
-"""Changes the shaders one place at a time, and counts how many of these changes the kernels' tests notice.
+"""Mutation testing of the shaders: makes one change at a time, and counts how many changes the kernels' tests notice.
 
     python3 tests/mutants.py [PATTERN]        all files of shaders/, or those whose name contains the pattern
 
-A change takes a barrier or a term out, moves a guard or a bound by one, or swaps an operation. The text of a shader is part of the tests' programs,
-so that nothing is compiled again: a copy of each program is changed in place, and the comment at the shader's top takes up the difference in length.
-A change that is no WGSL any more is not counted. What is not noticed is printed, with its line, for a new test or an explanation; those that are
-explained are in EXPLAINED. Ends with 1 if fewer than 95 in 100 are noticed. Needs Python 3.9, and Linux.
+A change removes a barrier or a term, moves a guard or a bound by one, or swaps an operation. The text of a shader is
+part of the test programs, so nothing has to be recompiled: the text is changed in a copy of each program, and the
+comment at the top of the shader is cut or padded to keep its length. A change that is no longer valid WGSL does not
+count. Changes that are not noticed are printed with their line, so that a test or an explanation can be added;
+EXPLAINED lists those that have an explanation. Exits with 1 if fewer than 95 % are noticed. Needs Python 3.9 and Linux.
 """
 
 import json
@@ -19,15 +20,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SHADERS = ROOT / "shaders"
-# In the order of how soon they tell.
+# In the order in which they are run: those that fail soonest come first.
 TESTS = ["stages", "kernels", "fused", "batches", "training"]
-# The most of each kind in a file, spread over it.
+# The maximum number of changes of each kind per file, spread over the file.
 MOST = 5
 
-# How long a test program may take, in seconds: some ten times as long as it does.
+# The time limit of a test program in seconds, about ten times what it takes.
 LONGEST = 60
 
-# What is taken out or swapped, by kind: a pattern, and what is put in its place. Only code is looked at.
+# The changes: kind, pattern and replacement. Comments are not changed.
 CHANGES = [
     ("barrier", r"workgroupBarrier\(\);", ""),
     ("guard", r"if ([\w.]+) >= ([\w.]+) \{", r"if \1 > \2 {"),
@@ -53,36 +54,37 @@ CHANGES = [
     ("constant", r"\b4096u\b", "4032u"),
 ]
 
-# Changes that nothing can notice, and why: the file, and the line after the change, without blanks at its ends.
+# Changes that no test can notice, with the reason: the file, and the changed line without blanks at its ends.
 EXPLAINED = {
-    # More is looked at than need be, up to the end and once more: what is found is the same.
+    # More elements than necessary are checked, up to the end, or some of them twice. The result is the same.
     ("finite.wgsl", "for (var i = group.x + invocation; i < end; i += 64u) {"),
     ("finite.wgsl", "let end = max((group.x + 1u) * 4096u, params.count);"),
     ("finite.wgsl", "for (var i = group.x * 4096u + invocation; i < end; i += 63u) {"),
     ("finite.wgsl", "for (var i = group.x * 4032u + invocation; i < end; i += 64u) {"),
-    # Some elements are copied twice, and to the same place.
+    # Some elements are copied twice, to the same place.
     ("gather.wgsl", "for (var column = invocation; column < params.columns; column += 63u) {"),
     ("gather.wgsl", "for (var column = invocation; column < params.outputs; column += 63u) {"),
-    # All others copy the row's weight, or the sum, and the same one.
+    # All other invocations write the row's weight, or the sum, and they write the same value.
     ("clip.wgsl", "if invocation != 0u {"),
     ("gather.wgsl", "if invocation != 0u {"),
     ("partial_loss.wgsl", "if invocation != 0u {"),
     ("square_sum.wgsl", "if invocation != 0u {"),
-    # One invocation more adds to an element that is read no more after this round; in the round itself it is a race, which lanes in order do not lose.
+    # One more invocation adds to an element that is not read again after this round. Within the round this is a race,
+    # but lanes that run in order do not lose it.
     ("clip.wgsl", "if invocation <= half {"),
     ("loss.wgsl", "if invocation <= half {"),
     ("partial_loss.wgsl", "if invocation <= half {"),
     ("square_sum.wgsl", "if invocation <= half {"),
     ("weigh.wgsl", "if invocation <= half {"),
-    # Shares are written twice, and the same ones.
+    # Some shares are written twice, with the same value.
     ("weigh.wgsl", "for (var i = invocation; i < params.count; i += 63u) {"),
-    # What the branch is not taken for.
+    # Differs only for values for which the branch is not taken.
     ("softmax.wgsl", "let log_of_sum = select(log(1.0 + others), log_of_1_plus(min(others, 2.0)), others <= 1.0);"),
 }
 
 
 def mutants(text):
-    """All changes of a shader: kind, line, the line before and after, the whole text after."""
+    """All changes of a shader: kind, line number, the line before and after, and the whole text after."""
     found = {}
     offset = 0
     for number, line in enumerate(text.splitlines(keepends=True), 1):
@@ -104,7 +106,7 @@ def mutants(text):
 
 
 def fitted(before, after):
-    """The changed text in as many bytes as before: its first comment line is cut or filled up."""
+    """The changed text, as many bytes long as before: its first comment line is cut or padded."""
     before, after = before.encode(), after.encode()
     comment, rest = after.split(b"\n", 1)
     room = len(before) - len(after)
@@ -116,7 +118,7 @@ def fitted(before, after):
 
 
 def programs():
-    """The tests' programs, built if need be."""
+    """The test programs as bytes, built if necessary."""
     command = ["cargo", "test", "--locked", "--release", "--workspace", "--no-run", "--message-format=json"]
     command += [part for test in TESTS for part in ("--test", test)]
     output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
@@ -129,14 +131,14 @@ def programs():
 
 
 def noticed(program, before, after, place):
-    """Whether the tests of a changed copy of the program fail; None if the change is no WGSL."""
+    """Whether the tests of a changed copy of the program fail; None if the change is not valid WGSL."""
     if before not in program:
-        sys.exit("expected each shader in each program; build them anew")
+        sys.exit("expected each shader in each program; rebuild the programs")
     place.write_bytes(program.replace(before, after))
     place.chmod(0o755)
     env = dict(os.environ, RUST_BACKTRACE="0", MESA_SHADER_CACHE_DISABLE="true", SHADERPROP_FIRST_FAILURE="1")
     running = subprocess.Popen([place, "--nocapture"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    # A program that does not end is noticed as well.
+    # A program that does not end counts as noticed, too.
     clock = threading.Timer(LONGEST, running.kill)
     clock.start()
     since, failed = time.monotonic(), False
@@ -145,7 +147,8 @@ def noticed(program, before, after, place):
             clock.cancel()
             running.kill()
             return None
-        # The program would go on with its other tests: the first failure is enough. Its message is the next line.
+        # The program would continue with its other tests, but the first failure is enough. Its message is on the next
+        # line.
         if failed:
             break
         failed = "panicked at" in line
@@ -162,7 +165,7 @@ def main():
     place = ROOT / "target" / f"mutant.{os.getpid()}"
     for name, program in zip(TESTS, tests):
         if noticed(program, b"// matmul", b"// matmul", place):
-            sys.exit(f"expected the tests {name} to pass as they are; mend them first")
+            sys.exit(f"expected the tests {name} to pass as they are; fix them first")
     counts, survivors, explained = {}, [], 0
     for path in sorted(SHADERS.glob("*.wgsl")):
         if pattern not in path.name:

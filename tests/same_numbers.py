@@ -1,5 +1,6 @@
-"""same_numbers.py EXPECTED GOT: whether two JSON files hold the same numbers. Another version of the library that made them may round
-the last digits otherwise: 1e-9 is let pass, of Keras's float32 trainings 1e-6."""
+"""same_numbers.py EXPECTED GOT: checks that two JSON files have the same numbers. Another version of the library that
+made them may round the last digits differently. So a difference of 1e-9 is allowed, or of 1e-6 for Keras, which trains
+partly in float32."""
 import json, sys
 
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# web/build.sh [FOLDER]: builds the page and the module into web/dist, or that folder, to be served by any static server. Needs Rust; gets the wasm target from rustup, or
-# builds the standard library from source where that cannot be fetched.
+# web/build.sh [FOLDER]: builds the page and the module into web/dist, or into FOLDER. Any static server can serve it.
+# Needs Rust. Gets the wasm target from rustup, or, if that is not possible, builds the standard library from source.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dist=${1:-web/dist}
@@ -9,12 +9,13 @@ flags=()
 has_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; }
 if ! has_target && command -v rustup >/dev/null; then rustup target add $target || true; fi
 if ! has_target; then
-    # The compiler and the library's source of one version, as Debian packages them; unpacked, since they would take the place of rustup's.
+    # Debian's packages of the compiler and of the library's source, which have the same version. They are unpacked and
+    # not installed, because they would replace rustup's.
     root="$PWD/target/rust-web"
     if [ ! -e "$root/complete" ]; then
         echo "no standard library for $target: building it from Debian's source"
         command -v apt-get >/dev/null || { echo "no apt-get: run 'rustup target add $target' where there is a network" >&2; exit 1; }
-        # In a folder of this process's own: another may be at it.
+        # Unpack into a folder that only this process uses, because another one may be unpacking, too.
         complete=$root
         root=$root.$$
         rm -rf "$root" && mkdir -p "$root/packages"
@@ -37,7 +38,7 @@ if ! has_target; then
 fi
 cargo build --quiet --locked --release --manifest-path web/Cargo.toml --target $target --target-dir target/web "${flags[@]}"
 
-# The generator has to be of the module's very version.
+# The generator must have exactly the version of the wasm-bindgen crate.
 version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' web/Cargo.lock)
 generator=target/tools/bin/wasm-bindgen
 if [ "$("$generator" --version 2>/dev/null)" != "wasm-bindgen $version" ]; then

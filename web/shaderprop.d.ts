@@ -24,7 +24,8 @@ export interface Description {
     inputs: number;
     /** The layers, first to last; `dropout` is from 0 (the default) to below 1. */
     layers: { units: number; activation: Activation; dropout?: number }[];
-    /** The initialiser: `glorot_uniform` by default. `numpy` draws the same numbers as `numpy.random.rand` with that seed. */
+    /** The initialiser: `glorot_uniform` by default. `numpy` draws the same numbers as `numpy.random.rand` with that
+     * seed. */
     init?: Init;
     /** From 0 to 4,294,967,295; 0 by default. */
     seed?: number;
@@ -54,7 +55,8 @@ export interface Settings {
     patience?: number;
     /** Epochs between logs, starting with epoch 1; 1 by default if there is an `onLog`. */
     logEvery?: number;
-    /** The approximate number of milliseconds between logs; the first and the last epoch are always logged. Cannot be combined with `logEvery`. */
+    /** The approximate number of milliseconds between logs; the first and the last epoch are always logged. Cannot be
+     * combined with `logEvery`. */
     logInterval?: number;
     /** Whether logs include the weights; false by default. */
     logWeights?: boolean;
@@ -141,8 +143,8 @@ export class Network {
     readonly classes: string[] | null;
     /** The number of epochs that it has been trained for, not counting a call that is still running. */
     readonly epochs: number;
-    /** Trains. Another call continues where this one stopped. Training stops if `onLog` returns false; a promise is awaited. If training diverges, the
-     * network goes back to the weights of the last log, or of a later checked epoch. */
+    /** Trains. Another call continues where this one stopped. Training stops if `onLog` returns false; a promise is
+     * awaited. If training diverges, the network goes back to the weights of the last log, or of a later checked epoch. */
     fit(
         inputs: Rows,
         targets: Rows,
@@ -150,14 +152,17 @@ export class Network {
     ): Promise<History>;
     /** The outputs, row by row. */
     predict(inputs: Rows): Promise<Float32Array>;
-    /** The predictions for a CSV table's raw rows, with or without the target column, for a model that was made for a table: row by row the probability
-     * of each class, or a number in the target's units. */
+    /** The predictions for a CSV table's raw rows, with or without the target column, for a model that was made for a
+     * table: row by row the probability of each class, or a number in the target's units. */
     predictTable(csv: Uint8Array | ArrayBuffer): Promise<Float32Array>;
-    /** The loss is `mean_squared_error` by default. Rows of `confusion` are actual classes, columns predicted ones; with more than 1,024 classes it is empty. */
+    /** The loss is `mean_squared_error` by default. Rows of `confusion` are actual classes, columns predicted ones;
+     * with more than 1,024 classes it is empty. */
     evaluate(inputs: Rows, targets: Rows, loss?: Loss): Promise<{ loss: number; accuracy: number; confusion: number[][] }>;
-    /** The stages of one epoch of training from the current weights, counted from 1 (the default). The network does not change. */
+    /** The stages of one epoch of training from the current weights, counted from 1 (the default). The network does not
+     * change. */
     explain(inputs: Rows, targets: Rows, settings?: Settings, epoch?: number): Promise<Stage[]>;
-    /** The model as the bytes of a file; the name's extension selects the format: `.safetensors`, `.npz`, `.onnx`, `.json` or `.c`. */
+    /** The model as the bytes of a file; the name's extension selects the format: `.safetensors`, `.npz`, `.onnx`,
+     * `.json` or `.c`. */
     save(name: string): Uint8Array;
     /** A model from a `.safetensors` or `.npz` file that a page or the command wrote. */
     static load(device: Device, name: string, bytes: Uint8Array | ArrayBuffer): Network;
@@ -183,8 +188,8 @@ export class Predictor {
 
 /** A CSV table as numbers. */
 export class Table {
-    /** The first row names the columns. By default the target is the last column; it is learned as classes if it has text or few whole numbers; and a
-     * fifth of the rows is held out, with the same share of each class. */
+    /** The first row names the columns. By default the target is the last column; it is learned as classes if it has
+     * text or few whole numbers; and a fifth of the rows is held out, with the same share of each class. */
     constructor(csv: Uint8Array | ArrayBuffer, options?: { target?: string; classes?: boolean; heldOut?: number; seed?: number });
     readonly rows: number;
     readonly columns: string[];
@@ -197,8 +202,8 @@ export class Table {
     readonly testData: [Float32Array, Float32Array] | null;
 }
 
-/** Trains a network from that many starts at once, at most 1,000,000, with the description's seed and the ones after it; resolves to the final loss of
- * each. It does not support metrics, logs or patience. */
+/** Trains a network from that many starts at once, at most 1,000,000, with the description's seed and the ones after
+ * it; resolves to the final loss of each. It does not support metrics, logs or patience. */
 export function sweep(
     device: Device,
     description: Description,

@@ -39,7 +39,7 @@ export class Device {
     }
 }
 
-/** An object of the module: one call at a time; errors after a lost device report the loss. */
+/** An object of the module. It takes one call at a time. After the device is lost, errors report the loss. */
 class Held {
     #what;
     #inner;
@@ -247,10 +247,10 @@ export async function sweep(device, description, networks, inputs, targets, sett
 const made = (device, json, table) =>
     table ? wasm.Network.for_table(device.inner, json, table.inner) : new wasm.Network(device.inner, json);
 
-/** The most that fit in a tab's memory. */
+/** The maximum number of networks that fit in a tab's memory. */
 const MOST_NETWORKS = 1_000_000;
 
-/** The sentence of an error. */
+/** An error with a message of one sentence. */
 const wrong = (what, expected, got, advice) => new Error(`${what}: expected ${expected}, got ${got}; ${advice}`);
 
 /** The cause of an error: a call may fail before the loss of its device is known. */

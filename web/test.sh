@@ -1,7 +1,7 @@
 #!/bin/bash
-# web/test.sh: builds the page and tries it in a headless Chromium whose WebGPU computes on the CPU. Needs Rust, Node.js and the program in
-# target/release; on Debian it installs the browser where there is none. Two of them may run at once: each builds into a folder of its own, and serves it
-# at a port that is free.
+# web/test.sh: builds the page and tests it in a headless Chromium whose WebGPU computes on the CPU. Needs Rust, Node.js
+# and target/release/shaderprop, which it builds if it is missing. On Debian it installs the browser if there is none.
+# Two runs do not disturb each other: each builds into its own folder, and serves it at a free port.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 has_browser() { [ -x /usr/bin/chromium ] || [ -x /usr/bin/chromium-browser ] || [ -x /usr/bin/google-chrome ]; }
@@ -19,11 +19,12 @@ export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 export SHADERPROP_DIST=$PWD/target/web-dist.$$
 trap 'rm -rf "$SHADERPROP_DIST"' EXIT
 web/build.sh "$SHADERPROP_DIST"
-# Where the target came from rustup, clippy knows it too.
+# clippy supports the wasm target only if it comes from rustup.
 if [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]; then
     cargo clippy --quiet --locked --release --manifest-path web/Cargo.toml --target wasm32-unknown-unknown --target-dir target/web -- -D warnings
 fi
-# npm ci empties node_modules first: where these are the packages of the lock file, they stay, for another run may use them.
+# npm ci empties node_modules first, but another run may be using it. So it is left alone if it has the packages of the
+# lock file.
 if ! cmp -s web/package-lock.json web/node_modules/installed-lock.json; then
     (
         flock 9 2>/dev/null || true

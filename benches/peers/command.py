@@ -1,5 +1,5 @@
-"""Times whole processes in turn: `shaderprop train` on the shipped digits and scikit-learn's MLPClassifier, with the same layers, optimizer,
-batches, epochs and number of rows. Needs scikit-learn, and a release build.
+"""Times whole processes in turn: `shaderprop train` on the shipped digits, and scikit-learn's MLPClassifier with the same
+layers, optimizer, batches, epochs and number of rows. Needs scikit-learn, and a release build.
 
   python3 benches/peers/command.py [ROUNDS]
 """

@@ -1,4 +1,5 @@
-"""4,096 XOR networks trained for 10,000 epochs on the CPU, as benches/sweep.rs trains them: `population.py jax` or `population.py torch [EPOCHS]`.
+"""4,096 XOR networks trained for 10,000 epochs on the CPU, as benches/sweep.rs trains them: `population.py jax` or
+`population.py torch [EPOCHS]`.
 
 Prints the network-epochs per second of the training alone, without compiling."""
 import sys
@@ -53,5 +54,5 @@ def with_torch(epochs):
 if sys.argv[1] == "jax":
     print(with_jax())
 else:
-    # The rate does not change over the epochs, and all of them would take minutes.
+    # Fewer epochs by default: their number does not affect the rate, and 10,000 would take minutes.
     print(with_torch(int(sys.argv[2]) if len(sys.argv) > 2 else 200))

@@ -1,6 +1,6 @@
 #!/bin/bash
-# benches/peers/run.sh [ROUNDS]: training steps of shaderprop and of burn, in turn, on the same adapter, and the ratios of their medians.
-# The first run builds both; burn takes many minutes. The default is 3 rounds.
+# benches/peers/run.sh [ROUNDS]: measures training steps of shaderprop and of burn, in turn, on the same adapter, and
+# prints the ratios of their medians. The first run builds both; burn takes many minutes. The default is 3 rounds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 rounds=${1:-3}

@@ -102,7 +102,7 @@ fn csv(path: &Path, csv: &Csv, talk: Talk) -> Result<(Table, bool), Failure> {
     }
 }
 
-/// Prints what was inferred of a CSV file but not beyond doubt, with the option that decides it.
+/// Prints what was inferred of a CSV file but is in doubt, with the option that decides it.
 pub fn say_doubts(reader: &TableReader, talk: Talk) {
     for doubt in reader.doubts() {
         let decide = match doubt {
@@ -156,7 +156,7 @@ pub struct Target {
     pub task: Task,
     /// The class of each row; empty for numbers.
     pub labels: Vec<usize>,
-    /// What speaks against the task that was inferred, and the option that decides.
+    /// Why the inferred task may be wrong, and the option that sets it.
     pub doubt: Option<String>,
 }
 
@@ -214,8 +214,8 @@ pub fn target(table: &Table, place: usize, task: Option<Task>, integers: bool) -
     Ok(Target { place, task, labels, doubt })
 }
 
-/// Whether whole numbers look like counts: at least eight different ones, none negative, and the rarest at most a fifth as frequent as the
-/// most frequent one. Classes are more even, as a rule.
+/// Whether whole numbers look like counts: at least eight different ones, none negative, and the rarest at most a fifth
+/// as frequent as the most frequent one. Classes are more even, as a rule.
 fn look_like_counts(classes: &BTreeMap<String, usize>, labels: &[usize]) -> bool {
     let mut rows = vec![0usize; classes.len()];
     labels.iter().for_each(|label| rows[*label] += 1);
@@ -223,8 +223,8 @@ fn look_like_counts(classes: &BTreeMap<String, usize>, labels: &[usize]) -> bool
     classes.len() >= 8 && !classes.keys().any(|cell| cell.starts_with('-')) && 5 * least <= most
 }
 
-/// What a word for missing values means in the target: a class that the model has; or, in training, a class if it is in
-/// at least 1 % of the rows of a column of words.
+/// How to treat a word for missing values in the target. For a trained model, it is a class if the model has that
+/// class. In training, it is a class if the column has text and at least 1 % of the rows have the word.
 #[derive(Clone, Copy)]
 pub enum MissingTarget<'a> {
     Training(Option<Task>),

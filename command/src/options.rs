@@ -76,7 +76,8 @@ pub struct OnDevice {
     pub device: Option<String>,
 }
 
-/// From this many multiply-adds in a step, a software driver's threads gain more than they cost: docs/inside/performance.md.
+/// For steps of at least this many multiply-adds, a software driver's threads gain more than they cost:
+/// docs/inside/performance.md.
 const WORTH_THREADS: usize = 1 << 24;
 
 impl OnDevice {
@@ -90,16 +91,17 @@ impl OnDevice {
     }
 }
 
-/// Opens a device. Mesa's software driver hands each dispatch to a thread pool, which for a small dispatch takes many times longer than the work itself.
-/// For small steps this sets the variable that turns the pool off, which the driver reads when it is opened. A value that is already set stays.
+/// Opens a device. Mesa's software driver hands each dispatch to a thread pool, which for a small dispatch takes many
+/// times longer than the work itself. For small steps this sets the variable that turns the pool off, which the driver
+/// reads when it is opened. A value that is already set stays.
 pub fn open(choice: &DeviceChoice, work: usize) -> Result<Device, Failure> {
     let threads = std::env::var("LP_NUM_THREADS").ok();
     let threads = threads.or_else(|| (work < WORTH_THREADS).then(|| "0".into()));
     Ok(temp_env::with_var("LP_NUM_THREADS", threads, || without_complaint(|| Device::open_or_cpu(choice)))?)
 }
 
-/// Calls what may load a driver. Some drivers print an error if XDG_RUNTIME_DIR is not set, as in a container, although
-/// they do not need it here. A value that is already set stays.
+/// Calls a function that may load a driver. Some drivers print an error if XDG_RUNTIME_DIR is not set, as in a
+/// container, although they do not need it here. A value that is already set stays.
 pub fn without_complaint<T>(load: impl FnOnce() -> T) -> T {
     match std::env::var_os("XDG_RUNTIME_DIR") {
         Some(_) => load(),

@@ -105,7 +105,7 @@ fn boundary(options: &Options, path: &Path, rows: Option<&PathBuf>, talk: Talk) 
     };
     let table =
         rows.map(|rows| data::read(std::slice::from_ref(rows), &options.format, talk)).transpose()?.map(|data| data.table);
-    // With a margin around the rows. Without rows, the range of most training rows.
+    // The range of the rows, with a margin. Without rows, the range of most training rows.
     let range = |name: &str, middle: f64, scale: f64| -> Result<(f64, f64), Failure> {
         let Some(table) = &table else { return Ok((middle - 2.5 * scale, middle + 2.5 * scale)) };
         let column = table.find(name)?;

@@ -1,4 +1,5 @@
-//! The options that `train` and `sweep` share: the data, the network and the training; and the library's settings that they become.
+//! The options that `train` and `sweep` share: the data, the network and the training; and the library's settings that
+//! they become.
 
 use std::path::PathBuf;
 
@@ -47,7 +48,7 @@ pub struct What {
     /// How to treat missing values: empty cells, NA, n/a, NaN, null, none and ?
     #[arg(long, value_enum, default_value_t = MissingValues::Median, help_heading = "Data")]
     pub missing: MissingValues,
-    /// Columns to leave out, separated by commas; a name with a comma in quotes, as in CSV
+    /// Columns to leave out, separated by commas; quote a name that contains a comma, as in CSV
     #[arg(long, value_name = "COLUMNS", value_parser = options::names, help_heading = "Data")]
     pub drop: Vec<Names>,
     #[command(flatten)]
@@ -281,8 +282,8 @@ impl How {
         network.dense(preprocessing.outputs(), last)
     }
 
-    /// The initial weights from a seed. Glorot's initialiser serves every activation, as in Keras and scikit-learn: He's weights are larger, and fit noise in
-    /// tables of few columns (docs/inside/performance.md).
+    /// The initial weights from a seed. Glorot's initialiser serves every activation, as in Keras and scikit-learn.
+    /// He's weights are larger, and fit noise in tables with few columns (docs/inside/performance.md).
     pub fn init(&self, seed: u64) -> Init {
         Init::GlorotUniform { seed }
     }
@@ -296,7 +297,7 @@ impl How {
         self.weight_decay.unwrap_or(if matches!(self.optimizer, Optimizer::AdamW { .. }) { 0.01 } else { 1e-3 })
     }
 
-    /// The settings of a training on that many rows.
+    /// The settings of a training run on that many rows.
     pub fn settings(&self, task: Task, preprocessing: &Preprocessing, rows: usize) -> Result<Fit, Failure> {
         let loss = self.loss.unwrap_or(match task {
             Task::Classify => Loss::CategoricalCrossEntropy,

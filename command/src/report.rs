@@ -39,7 +39,8 @@ impl Score {
     }
 }
 
-/// The metrics, on other rows, of always predicting the training rows' most frequent class or their mean. No target may be missing.
+/// The metrics, on other rows, of always predicting the training rows' most frequent class, or their mean. No target
+/// may be missing.
 pub fn trivial(task: Task, train: &Table, other: &Table, column: usize) -> Score {
     match task {
         Task::Classify => majority(train, other, column),
@@ -83,7 +84,7 @@ fn mean(train: &Table, other: &Table, column: usize) -> Score {
     Score { name: "always the mean".into(), values: values.map(|(name, value)| (name.to_owned(), value)).to_vec() }
 }
 
-/// A table of scores, one line each; in a narrow terminal the last metrics are left out.
+/// A table of scores, one per line. In a narrow terminal the last metrics are left out.
 pub fn table(scores: &[Score]) -> String {
     let width = console::Term::stdout().size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
     let first = scores.iter().map(|score| score.name.chars().count()).max().unwrap_or(0);

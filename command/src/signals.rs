@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first one ends the training in order, the second one ends the program at once.
+//! Ctrl-C and SIGTERM: the first signal stops training cleanly, the second one ends the program at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use signal_hook::flag;
 
 use crate::talk::{Failure, Talk};
 
-/// Listens for signals from its creation.
+/// Listens for signals from its creation on.
 pub struct Signals {
     thrown: Arc<AtomicBool>,
     which: Arc<AtomicUsize>,
@@ -19,7 +19,8 @@ impl Signals {
     pub fn listen() -> Self {
         let (thrown, which) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         for signal in [SIGINT, SIGTERM] {
-            // The order matters: the first signal must not find the flag set. A signal that cannot be handled ends the program, as usual.
+            // The order matters: the first signal must not find the flag set. A signal that cannot be handled ends the
+            // program, as usual.
             let second = flag::register_conditional_shutdown(signal, 128 + signal, thrown.clone());
             let told = second.and_then(|_| flag::register_usize(signal, which.clone(), signal as usize));
             if let Err(error) = told.and_then(|_| flag::register(signal, thrown.clone())) {

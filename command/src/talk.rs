@@ -82,7 +82,8 @@ impl Talk {
     }
 }
 
-/// A figure with four decimals, or with three significant digits if that takes more. Large ones need fewer decimals.
+/// A number with four decimals, or with three significant digits if those take more decimals. Large numbers have fewer
+/// decimals.
 pub fn figure(value: f64) -> String {
     match value.abs() {
         size if size >= 1e5 => format!("{value:.0}"),

@@ -78,7 +78,8 @@ pub struct Options {
     quiet: bool,
 }
 
-/// The wait before each attempt to reopen a lost device. A driver may need a moment; a device that is lost three times is given up.
+/// The wait before each attempt to reopen a lost device. A driver may need a moment. After three losses, the command
+/// gives up.
 const RECOVERIES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
 
 fn history_file(text: &str) -> Result<PathBuf, String> {
@@ -259,7 +260,7 @@ impl Options {
         let told = progress.end();
         if history.ended == Ended::Cancelled {
             let done = history.loss.len();
-            // It is written after each whole epoch.
+            // The checkpoint is written after each complete epoch.
             let written = if done > begun { self.checkpoint.as_ref() } else { self.resume.as_ref() };
             signals.check(talk, || match written {
                 _ if done == 0 => "in the first epoch; nothing was saved".into(),

@@ -1,4 +1,5 @@
-//! The command `shaderprop`, as people run it: what it prints, where, what it writes, and how it ends.
+//! The command `shaderprop` as users run it: what it prints to stdout and stderr, the files that it writes, and its
+//! exit codes.
 
 #[allow(dead_code, reason = "no folder is shared here")]
 #[path = "../../tests/common/folder.rs"]
@@ -19,7 +20,7 @@ const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/digits/di
 const IRIS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/iris/iris.csv");
 const COFFEE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/table/coffee.csv");
 
-/// A folder of that name, empty.
+/// An empty folder of that name.
 fn folder(name: &str) -> PathBuf {
     folder::folder(&format!("command-{name}"))
 }
@@ -45,7 +46,7 @@ fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
     [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes(), values].concat()
 }
 
-/// What it prints, of a run that goes well.
+/// Runs the command, which has to succeed; returns its stdout and stderr.
 fn done(folder: &Path, args: &[&str]) -> (String, String) {
     let output = run(folder, args);
     let (out, err) = (text(&output.stdout).to_owned(), text(&output.stderr).to_owned());
@@ -54,7 +55,8 @@ fn done(folder: &Path, args: &[&str]) -> (String, String) {
     (out, err)
 }
 
-/// One line that has all of that, nothing on stdout, and that exit code.
+/// Runs the command, which has to fail with that exit code, without output on stdout. The last line of stderr has to be
+/// an error that contains all of `said`.
 fn fails(folder: &Path, args: &[&str], code: i32, said: &[&str]) {
     let output = run(folder, args);
     let err = text(&output.stderr);
@@ -66,19 +68,19 @@ fn fails(folder: &Path, args: &[&str], code: i32, said: &[&str]) {
     assert!(last.starts_with("error: ") && !err.contains("panicked"), "{err}");
 }
 
-/// [`fails`], before anything is trained.
+/// Like [`fails`]; the command has to fail before training.
 fn fails_early(folder: &Path, args: &[&str], code: i32, said: &[&str]) {
     fails(folder, args, code, said);
     let err = text(&run(folder, args).stderr).to_owned();
-    assert!(!err.contains("network: "), "it was begun: {err}");
+    assert!(!err.contains("network: "), "training has begun: {err}");
 }
 
-/// The objects that it prints.
+/// The JSON objects in the output, one per line.
 fn objects(out: &str) -> Vec<Value> {
     out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
-/// The last one's result.
+/// Runs the command; returns the result in the last JSON object.
 fn result(folder: &Path, args: &[&str]) -> Value {
     let mut all = objects(&done(folder, args).0);
     all.pop().expect("an object")["result"].take()
@@ -97,7 +99,7 @@ fn pixels(path: &Path) -> (u32, u32, Vec<u8>) {
     (info.width, info.height, pixels)
 }
 
-/// How many pixels are about of that colour.
+/// The number of pixels of about that colour.
 fn count(pixels: &[u8], colour: [u8; 3]) -> usize {
     pixels.chunks(3).filter(|pixel| pixel.iter().zip(colour).all(|(a, b)| a.abs_diff(b) < 12)).count()
 }
@@ -106,9 +108,9 @@ const BLUE: [u8; 3] = [0, 114, 178];
 const ORANGE: [u8; 3] = [213, 94, 0];
 const GREEN: [u8; 3] = [0, 158, 115];
 
-/// With no option but the target, over ten seeds.
+/// Without options other than the target, the mean accuracy over ten seeds is high.
 #[test]
-fn train_without_options_is_good() {
+fn default_options_give_good_accuracy() {
     let folder = folder("defaults");
     for (args, least) in [(&[DIGITS, "--target", "64"][..], 0.955), (&[IRIS], 0.93)] {
         let mut sums = [0.0; 2];
@@ -127,7 +129,7 @@ fn train_without_options_is_good() {
 }
 
 #[test]
-fn train_says_what_it_does_and_prints_what_it_found() {
+fn train_reports_its_progress_and_its_results() {
     let folder = folder("train");
     let args =
         ["train", COFFEE, "--drop", "lot", "--out", "coffee.safetensors", "--history", "coffee.csv", "--plot", "coffee.png"];
@@ -152,7 +154,7 @@ fn train_says_what_it_does_and_prints_what_it_found() {
         "{out}"
     );
     assert!(lines[5].starts_with("always `poor`") && lines[7].starts_with("On the validation rows: accuracy 0."), "{out}");
-    // The history has a line for each epoch, the last of which stderr has too; and the picture both its curves.
+    // The history has a line for each epoch, and stderr has the last of them, too. The picture has both curves.
     let history = Table::read_csv(folder.join("coffee.csv"), &Csv::new()).expect("a history");
     assert_eq!(history.names()[..4], ["epoch", "loss", "accuracy", "validation_loss"]);
     let loss: f64 = history.cell(history.rows() - 1, 1).parse().expect("a loss");
@@ -160,7 +162,7 @@ fn train_says_what_it_does_and_prints_what_it_found() {
     let (width, height, picture) = pixels(&folder.join("coffee.png"));
     assert_eq!((width, height), (800, 500));
     assert!(count(&picture, BLUE) > 300 && count(&picture, ORANGE) > 300 && count(&picture, [0; 3]) > 200);
-    // The result is that of the model in the file, on the rows that were held out, and `inspect` knows it.
+    // The printed result is that of the saved model on the held-out rows, and `inspect` shows it.
     let model = Model::load(&Device::cpu(), folder.join("coffee.safetensors"), &Load::new()).expect("the model");
     let accuracy: f64 = model.notes()["measured accuracy"].parse().expect("a number");
     assert!(lines[3].contains(&format!("{accuracy:.4}")), "{out}");
@@ -175,20 +177,20 @@ fn train_says_what_it_does_and_prints_what_it_found() {
     ] {
         assert!(inspected.contains(said), "{said}: {inspected}");
     }
-    // Nothing is written over, unless told; and nothing is said if it is to be quiet.
+    // Files are not overwritten without --force. With --quiet, nothing is printed to stderr.
     fails(&folder, &args, 1, &["--out coffee.safetensors", "--force"]);
     let quiet = [&args[..], &["--force", "--quiet", "--epochs", "2"]].concat();
     assert_eq!(done(&folder, &quiet).1, "");
 }
 
 #[test]
-fn train_takes_every_option() {
+fn train_accepts_every_option() {
     let folder = folder("options");
     let base = ["train", COFFEE, "--target", "grade", "--drop", "lot", "--json", "--epochs", "4", "--seed", "1"];
     let with = |more: &[&str]| result(&folder, &[&base, more].concat());
     let plain = with(&[]);
     assert_eq!((&plain["task"], &plain["epochs"]), (&Value::from("classify"), &Value::from(4)));
-    // Each changes what comes out, and gives the same again.
+    // Each option changes the result, and repeating the run gives the same result.
     for more in [
         &["--hidden", "8"][..],
         &["--hidden", "none"],
@@ -212,7 +214,7 @@ fn train_takes_every_option() {
         &["--validation-split", "0.5"],
         &["--seed", "2"],
     ] {
-        // The last of an option that comes twice counts nowhere: it is refused.
+        // An option that is given twice is refused, so the first --seed is removed.
         let base: Vec<&str> = if more[0] == "--seed" { base[..base.len() - 2].to_vec() } else { base.to_vec() };
         let args = [&base, more].concat();
         let other = result(&folder, &args);
@@ -228,7 +230,7 @@ fn train_takes_every_option() {
     ] {
         assert_eq!(with(more) == plain, same, "{more:?}");
     }
-    // Between engines, within rounding.
+    // The engines agree within rounding.
     let without = ["--validation-split", "0", "--log-every", "3", "--hidden", "12"];
     let [fused, staged, cpu] = [&["--engine", "fused"][..], &["--engine", "staged"], &["--engine", "cpu"]]
         .map(|engine| with(&[&without, engine].concat()));
@@ -240,7 +242,7 @@ fn train_takes_every_option() {
         );
     }
     assert_eq!(result(&folder, &[&base, &["--device", "cpu"][..]].concat())["engine"], "cpu");
-    // Objects of the logged epochs, and of the last.
+    // There is an object for each logged epoch, and for the last epoch.
     let (out, _) = done(&folder, &[&base[..], &["--log-every", "2"]].concat());
     let logged = objects(&out);
     let epochs: Vec<_> = logged[..logged.len() - 1].iter().map(|object| object["epoch"].as_u64()).collect();
@@ -248,11 +250,11 @@ fn train_takes_every_option() {
     for name in ["loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate"] {
         assert!(logged[1][name].is_f64(), "{}", logged[1]);
     }
-    // Early stopping has its epoch.
+    // Early stopping reports the best epoch.
     let stopped = result(&folder, &["train", IRIS, "--json", "--patience", "2", "--learning-rate", "0.1"]);
     assert_eq!(stopped["stopped_early"], true);
     assert_eq!(number(&stopped["best_epoch"]) + 2.0, number(&stopped["epochs"]));
-    // What contradicts is refused, as an argument.
+    // Options that contradict each other are refused, as wrong arguments.
     for (more, said) in [
         (&["--engine", "cpu", "--device", "auto"][..], &["--engine cpu", "auto"][..]),
         (&["--engine", "fused", "--device", "cpu"], &["--engine fused", "cpu"]),
@@ -296,9 +298,9 @@ fn train_takes_every_option() {
     assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 0, "nothing was written");
 }
 
-/// Numbers are learned in their units, beside their mean and a linear model.
+/// Errors are in the target's units, next to those of the mean and of a linear model.
 #[test]
-fn train_learns_numbers() {
+fn train_supports_regression() {
     let folder = folder("numbers");
     let rows: String =
         (0..400).map(|i| (i % 20, i * 7 % 23)).map(|(a, b)| format!("{a};{b};{}\n", 1000.5 + f64::from(a * b) * 50.0)).collect();
@@ -313,7 +315,7 @@ fn train_learns_numbers() {
             number(&result["network"]["r_squared"]) > 0.98 && number(&result["trivial"]["r_squared"]).abs() < 0.1,
             "{result}"
         );
-        // In the target's units, in the history too.
+        // The errors are in the target's units, also in the history.
         assert!(error("trivial") > 3000.0, "{result}");
         let history: Value = serde_json::from_slice(&std::fs::read(folder.join("p.json")).expect("a history")).expect("JSON");
         let last =
@@ -323,10 +325,10 @@ fn train_learns_numbers() {
     let (out, err) = done(&folder, &["evaluate", "p.safetensors", "prices.csv", "--plot", "p.png", "--json"]);
     let evaluated = &objects(&out)[0];
     assert!(number(&evaluated["metrics"]["r_squared"]) > 0.98 && evaluated["rows"] == 400 && err.contains("p.png"), "{out}");
-    // The points, paler than their colour.
+    // The points have a paler shade of their colour.
     let pale = pixels(&folder.join("p.png")).2.chunks(3).filter(|pixel| pixel[2] > pixel[0].saturating_add(40)).count();
     assert!((300..60_000).contains(&pale), "{pale}");
-    // Predictions are in the units too, and the columns may come in another order and without the target.
+    // Predictions are in the target's units, too. The columns may be in a different order, and without the target.
     std::fs::write(folder.join("new.csv"), "b,a\n10,10\n20,5\n").expect("a file");
     let (out, _) = done(&folder, &["predict", "p.safetensors", "new.csv", "--quiet"]);
     let lines: Vec<&str> = out.lines().collect();
@@ -334,7 +336,7 @@ fn train_learns_numbers() {
     for line in &lines[1..] {
         assert!((line.parse::<f64>().expect("a number") - 6000.5).abs() < 900.0, "{out}");
     }
-    // The plane of both inputs, and one of a model that has more.
+    // The plane of two inputs can be drawn; that of a model with more inputs is refused.
     done(
         &folder,
         &["plot", "p.safetensors", "prices.csv", "--out", "plane.png", "--device", "auto", "--header", "yes", "--delimiter", ";"],
@@ -344,9 +346,10 @@ fn train_learns_numbers() {
     fails(&folder, &["plot", "i.npz", "--out", "no.png"], 1, &["i.npz", "two numeric columns", "4 inputs"]);
 }
 
-/// One checkpoint an epoch changes no bit; what goes on ends as what was never stopped; options that differ are refused.
+/// A checkpoint in each epoch changes no bit of the result. A resumed run ends like one that was never stopped.
+/// Different options are refused.
 #[test]
-fn checkpoints_change_nothing_and_go_on() {
+fn checkpoints_do_not_change_the_result_and_can_be_resumed() {
     let folder = folder("checkpoint");
     fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
         [&["train", DIGITS, "--target", "64", "--patience", "0"], more].concat()
@@ -364,7 +367,7 @@ fn checkpoints_change_nothing_and_go_on() {
         err.contains("resumed at epoch 5\n") && resumed == plain && model("a.safetensors") == model("c.safetensors"),
         "{err}"
     );
-    // One that is done says so, and one that goes to another file leaves the first.
+    // Resuming a finished run says so. If its checkpoint goes to another file, the first file stays.
     let (again, err) = done(&folder, &train(&["--epochs", "12", "--resume", "c.checkpoint", "--checkpoint", "d.checkpoint"]));
     assert!(err.contains("resumed at epoch 12\n") && again == plain, "{err}");
     fails(&folder, &train(&["--epochs", "12", "--checkpoint", "c.checkpoint"]), 1, &["--checkpoint c.checkpoint", "--force"]);
@@ -385,14 +388,14 @@ fn checkpoints_change_nothing_and_go_on() {
     fails(&folder, &train(&["--resume", "a.safetensors"]), 1, &["a.safetensors", "checkpoint"]);
 }
 
-/// Reads stderr until it has this, and then on to its end beside.
+/// Reads stderr until it contains `said`. A thread reads the rest; it returns everything.
 #[cfg(unix)]
 fn wait_for(child: &mut std::process::Child, said: &str) -> std::thread::JoinHandle<String> {
     use std::io::BufRead;
     let mut reader = std::io::BufReader::new(child.stderr.take().expect("stderr"));
     let mut all = String::new();
     while !all.contains(said) {
-        assert!(reader.read_line(&mut all).expect("a line") > 0, "it ended: {all}");
+        assert!(reader.read_line(&mut all).expect("a line") > 0, "stderr has ended: {all}");
     }
     std::thread::spawn(move || {
         std::io::Read::read_to_string(&mut reader, &mut all).expect("text");
@@ -405,29 +408,30 @@ fn signal(child: &std::process::Child, name: &str) {
     assert!(Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().expect("kill").success());
 }
 
-/// The first signal ends the training with a checkpoint, and the command says how to continue, which then works; the second one ends at once.
+/// The first signal stops training with a checkpoint. The command prints how to continue, and that works. A second
+/// signal ends the command at once.
 #[cfg(unix)]
 #[test]
-fn signals_end_a_training_with_a_checkpoint() {
+fn signals_stop_training_with_a_checkpoint() {
     let folder = folder("signals");
     let args = ["train", DIGITS, "--target", "64", "--patience", "0", "--epochs", "150", "--log-every", "1"];
     done(&folder, &[&args[..], &["--out", "whole.safetensors"]].concat());
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let (out, checkpoint) = (format!("with space {name}.safetensors"), format!("{name}.checkpoint"));
         let all = [&args[..], &["--out", &out, "--checkpoint", &checkpoint]].concat();
-        let mut child = command(&folder, &all).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+        let mut child = command(&folder, &all).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the command starts");
         let words = wait_for(&mut child, "epoch 2/");
         signal(&child, name);
-        assert_eq!(child.wait().expect("its end").code(), Some(code));
-        assert!(words.join().expect("its words").contains(&format!("--resume {checkpoint}")));
+        assert_eq!(child.wait().expect("an exit status").code(), Some(code));
+        assert!(words.join().expect("its stderr").contains(&format!("--resume {checkpoint}")));
         assert!(!folder.join(&out).exists());
         let resuming = command(&folder, &[&all[..], &["--resume", &checkpoint]].concat());
-        let mut child = { resuming }.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+        let mut child = { resuming }.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the command starts");
         let words = wait_for(&mut child, "resumed at epoch ");
         signal(&child, name);
-        let ended = child.wait().expect("its end");
-        let err = words.join().expect("its words");
-        // It may have been done before.
+        let ended = child.wait().expect("an exit status");
+        let err = words.join().expect("its stderr");
+        // Training may have finished before the signal.
         assert!(ended.code() == Some(code) || ended.code() == Some(0), "{err}");
         if ended.code() == Some(code) {
             let how = err.lines().find_map(|line| line.split_once("; to continue: ")).expect("how to continue").1;
@@ -441,28 +445,28 @@ fn signals_end_a_training_with_a_checkpoint() {
                 == std::fs::read(folder.join("whole.safetensors")).expect("a model")
         );
     }
-    // A second one ends it at once.
+    // A second signal ends the command at once.
     let mut child = command(&folder, &[&args[..7], &["100000", "--batch-size", "8"]].concat());
-    let mut child = child.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+    let mut child = child.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the command starts");
     let words = wait_for(&mut child, "network: ");
     signal(&child, "INT");
     let begun = Instant::now();
     signal(&child, "INT");
-    assert_eq!(child.wait().expect("its end").code(), Some(130));
-    assert!(begun.elapsed() < Duration::from_secs(5) && !words.join().expect("its words").contains("panicked"));
-    // Without a checkpoint there is nothing to go on from, which is said.
+    assert_eq!(child.wait().expect("an exit status").code(), Some(130));
+    assert!(begun.elapsed() < Duration::from_secs(5) && !words.join().expect("its stderr").contains("panicked"));
+    // Without a checkpoint training cannot be resumed, and the command says so.
     let child = command(&folder, &[&args[..7], &["100000"]].concat()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
-    let mut child = child.expect("it starts");
+    let mut child = child.expect("the command starts");
     let words = wait_for(&mut child, "epoch 1/");
     signal(&child, "TERM");
-    assert_eq!(child.wait().expect("its end").code(), Some(143));
-    assert!(words.join().expect("its words").contains("nothing was saved; with --checkpoint FILE"));
+    assert_eq!(child.wait().expect("an exit status").code(), Some(143));
+    assert!(words.join().expect("its stderr").contains("nothing was saved; with --checkpoint FILE"));
 }
 
-/// Nobody reads stdout, or nothing can be written there: what was trained is saved all the same.
+/// If nobody reads stdout, or it cannot be written to, the trained model is saved all the same.
 #[cfg(unix)]
 #[test]
-fn a_reader_who_goes_takes_no_model_along() {
+fn the_model_is_saved_even_if_stdout_fails() {
     let folder = folder("gone");
     let path = env!("CARGO_BIN_EXE_shaderprop");
     for (out, to) in [("a.npz", "| head -1"), ("b.npz", "> /dev/full")] {
@@ -472,11 +476,11 @@ fn a_reader_who_goes_takes_no_model_along() {
     }
 }
 
-/// NPY and IDX files, plain or gzipped, in pairs or as MNIST's folder: trained on, evaluated and predicted.
+/// Trains, evaluates and predicts on NPY and IDX files: plain or gzipped, in pairs or in MNIST's folder.
 #[test]
-fn arrays_are_data_too() {
+fn arrays_can_be_used_as_data() {
     let folder = folder("arrays");
-    // Bright left or right halves of 4 x 4 pixels.
+    // Images of 4 x 4 pixels, with a bright left or right half.
     let image = |i: usize| -> Vec<u8> {
         (0..16).map(|p| if (p % 4 < 2) == i.is_multiple_of(2) { 200 + (i * 7 + p) % 50 } else { (i + p) % 60 } as u8).collect()
     };
@@ -539,7 +543,8 @@ fn arrays_are_data_too() {
     fails(&folder, &["train", "."], 1, &["train-images-idx3-ubyte", "folder"]);
 }
 
-/// Header and delimiter are the same in every command: names that are numbers, words without names, semicolons in quotes.
+/// Every command infers the same header and delimiter: with numbers as names, with words but no names, and with
+/// semicolons in quotes.
 #[test]
 fn header_and_delimiter_are_inferred_in_every_command() {
     let folder = folder("first-lines");
@@ -564,7 +569,7 @@ fn header_and_delimiter_are_inferred_in_every_command() {
         let (_, said) = done(&folder, &["sweep", &table_file, "--seeds", "2", "--epochs", "2"]);
         assert!(said.contains("80 rows, 3 columns") && said.contains(&format!("target: {target}, 2 classes")), "{said}");
     }
-    // What may be either is said, with the options that decide, and not said once it is decided.
+    // If the first line may be either, a notice names the options that decide. With such an option there is no notice.
     let names = rows("size,7,y", &|i| format!("{:.3},{i},{}", x(i), ["yes", "no"][i % 2]));
     std::fs::write(folder.join("names.csv"), names).expect("a table");
     let train = ["train", "names.csv", "--epochs", "1", "--out", "names.safetensors", "--force"];
@@ -574,7 +579,8 @@ fn header_and_delimiter_are_inferred_in_every_command() {
     assert!(!said.contains("the first line"), "{said}");
 }
 
-/// Small figures keep significant digits, an R² of equal targets is undefined, and rows without a target do not count.
+/// Small numbers keep significant digits, R² is undefined if all targets are equal, and rows without a target do not
+/// count.
 #[test]
 fn figures_are_readable_and_rows_without_a_target_are_left_out() {
     let folder = folder("figures");
@@ -608,7 +614,7 @@ fn figures_are_readable_and_rows_without_a_target_are_left_out() {
         let (out, _) = done(&folder, &["evaluate", "constant.safetensors", name, "--device", "cpu", "--json"]);
         assert!(out.contains("\"r_squared\":null"), "{out}");
     }
-    // Rows without a target are left out by `evaluate` as by `train`, whatever the task and the spelling.
+    // `evaluate` leaves out rows without a target, as `train` does, for every task and spelling.
     write("classes.csv", &|i| ["yes", "no"][i % 2].to_owned());
     done(&folder, &["train", "classes.csv", "--epochs", "2", "--device", "cpu", "--out", "classes.safetensors"]);
     write("numbers.csv", &|i| format!("{:.3}", x(i)));
@@ -622,7 +628,7 @@ fn figures_are_readable_and_rows_without_a_target_are_left_out() {
     }
 }
 
-/// A frequent word for missing values is a class of a target of words, and nothing of a target of numbers.
+/// A frequent word for missing values is a class if the target has words, and a missing value if it has numbers.
 #[test]
 fn a_class_may_be_called_none() {
     let folder = folder("none");
@@ -644,7 +650,7 @@ fn a_class_may_be_called_none() {
         let said = train(name, &[]);
         assert!(said.contains("target: `y`, 2 classes") && said.contains("left out 100 rows without `y`"), "{said}");
         assert!(said.contains(&format!("notice: `{word}` is a class of `y`, since 100 rows have it")), "{said}");
-        // The model knows the class, so its rows count, and its predictions have it.
+        // The model has the class, so its rows are evaluated, and predictions include it.
         let (out, said) = done(&folder, &["evaluate", "m.safetensors", name, "--device", "cpu"]);
         assert!(out.contains("On 200 rows") && said.contains("left out 100 rows without `y`"), "{out}{said}");
         let (out, _) = done(&folder, &["predict", "m.safetensors", name, "--device", "cpu"]);
@@ -652,7 +658,7 @@ fn a_class_may_be_called_none() {
         let (_, said) = done(&folder, &["sweep", name, "--seeds", "2", "--epochs", "1", "--device", "cpu"]);
         assert!(said.contains("target: `y`, 2 classes"), "{said}");
     }
-    // A rare one is missing, and so is any among numbers.
+    // A rare word is a missing value, and so is any word among numbers.
     write("rare.csv", &|i| if i == 7 { "None" } else { ["yes", "no"][i % 2] });
     assert!(train("rare.csv", &[]).contains("left out 1 row without `y`"));
     write("numbers.csv", &|i| if i % 3 == 0 { "NA" } else { ["0", "1"][i % 2] });
@@ -662,9 +668,10 @@ fn a_class_may_be_called_none() {
     fails(&folder, &["train", "classes.csv", "--task", "regress", "--out", "n.safetensors"], 2, &["`y`", "some"]);
 }
 
-/// Integers of an array file are classes, however many. Whole numbers of a CSV file may be either, and a notice says so.
+/// Integers of an array file are classes, however many there are. Whole numbers of a CSV file may be either, and a
+/// notice says so.
 #[test]
-fn what_is_a_class_is_said() {
+fn a_notice_says_if_the_task_is_in_doubt() {
     let folder = folder("classes");
     let train = |args: &[&str]| {
         let args = [&["train"][..], args, &["--epochs", "1", "--out", "m.npz", "--device", "cpu", "--force"]].concat();
@@ -706,12 +713,13 @@ fn what_is_a_class_is_said() {
     assert!(!csv("measured.csv", &|i| format!("{:.2}", i as f64 / 7.0)).contains("notice: `y`"));
 }
 
-/// Names with commas can be given, long lists are cut short, and a table that is too small names the option that helps.
+/// Names with commas can be given, long lists are shortened, and the error for a table that is too small names the
+/// option that helps.
 #[test]
 fn names_and_lists_in_options_and_messages() {
     let folder = folder("names");
     let write = |name: &str, lines: &[String]| std::fs::write(folder.join(name), lines.join("\n") + "\n").expect("a table");
-    // Quotes as in CSV.
+    // Quoted as in CSV.
     let row = |i: usize| format!("{i},{},{},\"{}\"", i % 7, i % 5, ["low, cold=bad", "high"][i % 2]);
     let header = "\"size, cm\",\"a \"\"b\"\"\",c,y".to_owned();
     write("comma.csv", &std::iter::once(header).chain((0..60).map(row)).collect::<Vec<_>>());
@@ -729,7 +737,7 @@ fn names_and_lists_in_options_and_messages() {
         2,
         &["--class-weight", "low, cold=bad", "high"],
     );
-    // Ten names, and how many more.
+    // Messages list ten names, and say how many more there are.
     let many: Vec<String> = std::iter::once("x,y".to_owned()).chain((0..900).map(|i| format!("{i},class{}", i % 300))).collect();
     write("many.csv", &many);
     let args =
@@ -742,7 +750,7 @@ fn names_and_lists_in_options_and_messages() {
     let said = run(&folder, &["evaluate", "many.safetensors", "other.csv", "--device", "cpu"]);
     let said = text(&said.stderr).lines().find(|line| line.starts_with("error")).expect("an error").to_owned();
     assert!(said.contains("and 290 more") && said.len() < 400, "{said}");
-    // Too few rows to hold some out.
+    // There are too few rows to hold any out.
     write("two.csv", &["a,b,y".to_owned(), "1,2,x".to_owned(), "2,3,z".to_owned()]);
     fails(&folder, &["train", "two.csv", "--device", "cpu", "--out", "two.safetensors"], 2, &["2 rows", "--test-split 0"]);
     let whole = ["train", "two.csv", "--device", "cpu", "--epochs", "1", "--out", "two.safetensors", "--test-split", "0"];
@@ -750,10 +758,10 @@ fn names_and_lists_in_options_and_messages() {
     done(&folder, &[&whole[..], &["--validation-split", "0"]].concat());
 }
 
-/// Drivers do not complain about a variable that they do not need.
+/// Drivers print no error about a variable that they do not need.
 #[cfg(target_os = "linux")]
 #[test]
-fn nothing_is_said_about_a_runtime_folder() {
+fn no_message_is_printed_about_a_runtime_folder() {
     let folder = folder("runtime");
     std::fs::write(folder.join("xor.csv"), "a,b,y\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n").expect("a table");
     let whole = ["--test-split", "0", "--validation-split", "0", "--epochs", "1", "--quiet"];
@@ -765,7 +773,8 @@ fn nothing_is_said_about_a_runtime_folder() {
     }
 }
 
-/// A line for each row in order, whether the target is there or not, however many rows there are and however they come.
+/// `predict` prints a line for each row, in order: with or without the target, for any number of rows, from a file or
+/// from stdin.
 #[test]
 fn predict_streams() {
     let folder = folder("predict");
@@ -782,25 +791,25 @@ fn predict_streams() {
         let numbers: Vec<f32> = line.split(',').skip(1).map(|cell| cell.parse().expect("a probability")).collect();
         assert!((numbers.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{line}");
     }
-    // Without the label, without a model's other columns in order, from stdin, many times over: more than are held at once.
+    // Without the target, from stdin, and repeated: more rows than are held in memory at once.
     let features: Vec<String> =
         table.lines().skip(1).map(|line| line.rsplit_once(',').expect("cells").0.to_owned() + "\n").collect();
     let mut many = String::from("sepal_length,sepal_width,petal_length,petal_width\n");
     let times = 120;
     (0..times).for_each(|_| many.extend(features.iter().map(String::as_str)));
     let mut child = command(&folder, &["predict", "iris.safetensors", "-", "--quiet"]);
-    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command starts");
     let mut stdin = child.stdin.take().expect("stdin");
     let feeder = std::thread::spawn(move || stdin.write_all(many.as_bytes()));
     let output = child.wait_with_output().expect("its output");
-    feeder.join().expect("no panic").expect("all was read");
+    feeder.join().expect("no panic").expect("everything was read");
     let streamed: Vec<&str> = text(&output.stdout).lines().collect();
     assert_eq!((output.status.code(), streamed.len()), (Some(0), 150 * times + 1));
     for (i, line) in streamed[1..].iter().enumerate() {
         let alone = lines[1 + i % 150];
         assert_eq!(line.split(',').next(), alone.split(',').next(), "row {i}");
     }
-    // An error is in its place: rows before it are there.
+    // An error comes after the predictions for the rows before it.
     let bad = format!("sepal_length,sepal_width,petal_length,petal_width\n{}\n1,2,x,4\n", features.concat().repeat(60).trim());
     std::fs::write(folder.join("bad.csv"), bad).expect("a file");
     let output = run(&folder, &["predict", "iris.safetensors", "bad.csv"]);
@@ -808,7 +817,7 @@ fn predict_streams() {
     assert_eq!(output.status.code(), Some(1));
     assert!(err.contains("bad.csv, line 9002, row 9001, column `petal_length`: expected a finite number, got `x`"), "{err}");
     assert!(text(&output.stdout).lines().count() > 8000);
-    // A reader who goes away is no reason to talk.
+    // There is no message if the reader of stdout stops early.
     let path = env!("CARGO_BIN_EXE_shaderprop");
     let pipe = format!("'{path}' predict iris.safetensors '{IRIS}' --quiet | head -1");
     let output = Command::new("sh").args(["-c", &pipe]).current_dir(&folder).output().expect("a shell");
@@ -838,7 +847,7 @@ fn evaluate_counts_and_draws() {
     assert_eq!((matrix.iter().flatten().sum::<u64>(), quiet.as_str()), (1797, ""));
     assert_eq!(number(&object["metrics"]["accuracy"]), right as f64 / 1797.0);
     assert!(right > 1650, "{right}");
-    // Its diagonal is dark, and the text is that of the matrix.
+    // The diagonal of the picture is dark, and its text has the numbers of the matrix.
     let (width, height, picture) = pixels(&folder.join("c.png"));
     assert_eq!((width, height), (800, 500));
     assert!(count(&picture, [14, 69, 133]) > 5_000, "{}", count(&picture, [14, 69, 133]));
@@ -853,7 +862,7 @@ fn evaluate_counts_and_draws() {
     fails(&folder, &["evaluate", "d.safetensors", IRIS], 2, &["column", "iris.csv"]);
 }
 
-/// The numbers in all of them are the model's.
+/// NPZ and JSON have the model's numbers.
 #[test]
 fn export_writes_every_format() {
     let folder = folder("export");
@@ -887,7 +896,7 @@ fn export_writes_every_format() {
     fails(&folder, &["inspect", "c.json"], 1, &["c.json"]);
 }
 
-/// Each run has its curves, each class its part of the plane.
+/// Each run has its own curves, and each class its own part of the plane.
 #[test]
 fn plot_draws_histories_and_boundaries() {
     let folder = folder("plot");
@@ -916,7 +925,7 @@ fn plot_draws_histories_and_boundaries() {
     done(&folder, &["plot", "petals.safetensors", IRIS, "--out", "plane.png", "--header", "yes"]);
     let (_, _, picture) = pixels(&folder.join("plane.png"));
     for (class, colour) in [BLUE, ORANGE, GREEN].into_iter().enumerate() {
-        // Paler than the points: at least a twentieth of the picture each.
+        // The colour of each class, paler than its points, covers at least a twentieth of the picture.
         let pale = picture.chunks(3).filter(|pixel| {
             let share = (0..3).map(|i| (255.0 - f64::from(pixel[i])) / (255.0 - f64::from(colour[i]))).collect::<Vec<_>>();
             share[0] > 0.15 && share[0] < 0.7 && share.iter().all(|other| (other - share[0]).abs() < 0.05)
@@ -927,9 +936,10 @@ fn plot_draws_histories_and_boundaries() {
     done(&folder, &["plot", "petals.safetensors", "--out", "plane.svg"]);
 }
 
-/// Numbers at the end of what there is, names as long as a file, more classes than can be drawn: all in one sentence, or as well as can be.
+/// Extreme numbers, names as long as a file, and more classes than can be drawn: each is refused in one sentence, or
+/// shown as well as possible.
 #[test]
-fn what_is_too_much_is_refused_or_shown_in_part() {
+fn extreme_input_is_refused_or_shown_in_part() {
     let folder = folder("too-much");
     for (name, losses) in [("far.csv", ["-1.7e308", "1.7e308"]), ("wide.csv", ["1e-300", "1.7e308"]), ("no.csv", ["nan", "inf"])]
     {
@@ -940,12 +950,12 @@ fn what_is_too_much_is_refused_or_shown_in_part() {
     let rows: String = (0..1025).map(|i| format!("{i},class{i}\n")).collect();
     std::fs::write(folder.join("classes.csv"), format!("x,kind\n{rows}")).expect("a table");
     let table = Table::read_csv(folder.join("classes.csv"), &Csv::new()).expect("a table");
-    let fitted = Preprocessing::fit(&table, &Columns::classes("kind")).expect("it fits");
+    let fitted = Preprocessing::fit(&table, &Columns::classes("kind")).expect("the preprocessing");
     let network = Network::new(1).dense(1025, Activation::Softmax);
     let model = Model::new(&Device::cpu(), &network, &Init::Zeros).and_then(|model| model.with_preprocessing(fitted));
     let mut model = model.expect("a model");
     model.note("\u{1b}[31m".repeat(20_000), "x\ny".repeat(20_000));
-    model.save(folder.join("classes.safetensors"), &Save::new()).expect("it is saved");
+    model.save(folder.join("classes.safetensors"), &Save::new()).expect("the model is saved");
     let (out, _) = done(&folder, &["evaluate", "classes.safetensors", "classes.csv"]);
     assert!(out.contains("On 1025 rows") && !out.contains("taken for"), "{out}");
     let picture = ["evaluate", "classes.safetensors", "classes.csv", "--plot", "no.png"];
@@ -953,7 +963,7 @@ fn what_is_too_much_is_refused_or_shown_in_part() {
     let (out, _) = done(&folder, &["inspect", "classes.safetensors"]);
     assert!(out.len() < 5000 && !out.contains('\u{1b}') && out.contains('…'), "{} bytes", out.len());
 
-    // What could not be saved is told before it is trained.
+    // A model that could not be saved is refused before training.
     let words: String = (0..200).map(|i| format!("{}{i},{}\n", "x".repeat(9000), i % 2)).collect();
     std::fs::write(folder.join("words.csv"), format!("word,kind\n{words}")).expect("a table");
     for out in ["words.safetensors", "words.npz"] {
@@ -965,7 +975,7 @@ fn what_is_too_much_is_refused_or_shown_in_part() {
         );
         assert!(err.len() < 2000, "{err}");
     }
-    // The checkpoint that is gone on from is a file like others where another one is to take its place.
+    // The new checkpoint may overwrite the one to resume from, but a picture may not.
     done(&folder, &["train", IRIS, "--epochs", "3", "--checkpoint", "run.checkpoint"]);
     let same = ["train", IRIS, "--epochs", "5", "--resume", "run.checkpoint", "--checkpoint", "run.checkpoint", "--plot"];
     #[cfg(unix)]
@@ -988,7 +998,7 @@ fn sweep_ranks_and_saves() {
     );
     let lines: Vec<&str> = out.lines().collect();
     assert!(lines.len() == 3 && lines[1].contains("0.01  0.9") && lines[1].ends_with("over 6 networks"), "{out}");
-    // The best one's network is saved, and is as good.
+    // The network with the best learning rate is saved, and its accuracy is as good.
     let (evaluated, _) = done(&folder, &["evaluate", "best.safetensors", IRIS, "--json"]);
     assert!(number(&objects(&evaluated)[0]["metrics"]["accuracy"]) > 0.9, "{evaluated}");
     let (inspected, _) = done(&folder, &["inspect", "best.safetensors"]);
@@ -1025,7 +1035,7 @@ fn sweep_ranks_and_saves() {
     fails(&folder, &["sweep", IRIS, "--folds", "1"], 2, &["--folds"]);
     fails(&folder, &["sweep", IRIS, "--schedule", "plateau", "--epochs", "1"], 2, &["ReduceOnPlateau"]);
     fails(&folder, &["sweep", IRIS, "--engine", "cpu", "--device", "auto"], 2, &["--engine cpu"]);
-    // Rates with which all networks diverge are ranked last, and not saved.
+    // Rates with which all networks diverge are ranked last, and no model is saved for them.
     let (out, _) =
         done(&folder, &["sweep", IRIS, "--learning-rates", "1e30,0.01", "--optimizer", "sgd", "--hidden", "4", "--epochs", "3"]);
     assert!(out.lines().nth(2).is_some_and(|line| line.contains("5 diverged")), "{out}");
@@ -1036,7 +1046,7 @@ fn sweep_ranks_and_saves() {
     assert!(text(&output.stderr).contains("diverge") && !folder.join("no.npz").exists(), "{}", text(&output.stderr));
 }
 
-/// No driver is found under these, and no backend but Vulkan is asked for.
+/// With these variables no driver is found, and only the Vulkan backend is tried.
 const NO_ADAPTER: [(&str, &str); 4] = [
     ("VK_DRIVER_FILES", "/nonexistent"),
     ("VK_ICD_FILENAMES", "/nonexistent"),
@@ -1045,7 +1055,7 @@ const NO_ADAPTER: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn devices_are_listed_and_doctor_finds_them_well() {
+fn devices_are_listed_and_pass_the_doctor() {
     let folder = folder("devices");
     let (out, err) = done(&folder, &["devices"]);
     assert!(out.starts_with("* ") && out.contains("buffers up to") && out.ends_with("cpu (the CPU engine, f64)\n"), "{out}");
@@ -1079,7 +1089,7 @@ fn devices_are_listed_and_doctor_finds_them_well() {
     assert_eq!(quiet, "");
     fails(&folder, &["doctor", "--device", "cpu"], 1, &["runs shaders"]);
 
-    // Where there is no adapter, training goes on the CPU engine, which is said.
+    // Without an adapter, the CPU engine trains, and a message says so.
     let without = |args: &[&str]| command(&folder, args).envs(NO_ADAPTER).output().expect("the command");
     let output = without(&["train", IRIS, "--epochs", "3", "--json"]);
     assert_eq!(output.status.code(), Some(0));
@@ -1092,7 +1102,7 @@ fn devices_are_listed_and_doctor_finds_them_well() {
 }
 
 #[test]
-fn bad_input_is_one_sentence() {
+fn bad_input_gives_an_error_of_one_sentence() {
     let folder = folder("bad");
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file");
     fails(&folder, &["train", "none.csv"], 1, &["none.csv: cannot be read: No such file", "; check the path"]);
@@ -1122,7 +1132,7 @@ fn bad_input_is_one_sentence() {
     fails(&folder, &["train", "one.csv"], 2, &["classes", "at least 2"]);
     write("infinite.csv", "a,b\n1,x\n2,y\ninf,x\n4,y\n5,x\n6,y\n");
     fails(&folder, &["train", "infinite.csv", "--test-split", "0", "--validation-split", "0"], 1, &["line 4", "inf"]);
-    // Places are looked at before anything is trained.
+    // Output files are checked before training.
     for option in ["--out", "--checkpoint"] {
         fails_early(&folder, &["train", DIGITS, option, "/no/such/folder/x.safetensors"], 1, &["/no/such/folder"]);
     }
@@ -1130,7 +1140,7 @@ fn bad_input_is_one_sentence() {
     fails_early(&folder, &["train", IRIS, "--plot", "/no/such/folder/x.png"], 1, &["/no/such/folder"]);
     fails(&folder, &["train", IRIS, "--out", "x.txt"], 2, &["x.txt", ".safetensors"]);
     fails(&folder, &["train", IRIS, "--out", "."], 2, &["."]);
-    // A rate that no network survives.
+    // With this learning rate every network diverges.
     fails(
         &folder,
         &["train", IRIS, "--optimizer", "sgd", "--learning-rate", "1e30", "--out", "x.npz"],
@@ -1139,10 +1149,10 @@ fn bad_input_is_one_sentence() {
     );
     assert!(!folder.join("x.npz").exists());
     fails(&folder, &["inspect", "none.npz"], 1, &["none.npz"]);
-    // Columns of words that look like none are named.
+    // A notice names text columns that do not look like categories.
     let (_, err) = done(&folder, &["train", COFFEE, "--epochs", "1"]);
     assert!(err.contains("notice: `lot` has 256 different categories in 256 rows, such as `lot-0"), "{err}");
-    // Rows without a target are left out, and single rows of a class are trained on.
+    // Rows without a target are left out, and the only row of a class is a training row.
     let rows: String = (0..60)
         .map(|i| {
             format!(
@@ -1162,10 +1172,10 @@ fn bad_input_is_one_sentence() {
     assert!(err.contains("left out 9 rows without `y`") && err.contains("3 classes"), "{err}");
 }
 
-/// The examples of every command's help run as they stand, in a folder with the shipped data.
+/// The examples in every command's help run unchanged, in a folder with the shipped data.
 #[cfg(unix)]
 #[test]
-fn the_examples_of_every_help_run() {
+fn the_examples_in_every_help_text_run() {
     let folder = folder("help");
     std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples"), folder.join("examples")).expect("a link");
     let path = Path::new(env!("CARGO_BIN_EXE_shaderprop")).parent().expect("a folder");
@@ -1202,12 +1212,12 @@ fn the_examples_of_every_help_run() {
 const COMMANDS: [&str; 10] =
     ["devices", "train", "sweep", "evaluate", "predict", "export", "inspect", "plot", "doctor", "completions"];
 
-/// Every option of every command is in a test that runs the command.
+/// Every option of every command is used by a test that runs the command.
 #[test]
 fn every_option_is_in_a_test() {
     let folder = folder("every");
     let source = include_str!("command.rs");
-    // A test's function names its commands; what options it gives them stands there too.
+    // A test that runs a command contains the names of the command and of its options.
     let functions: Vec<&str> = source.split("\n#[test]\n").collect();
     let (help, _) = done(&folder, &["--help"]);
     for command in COMMANDS {
@@ -1224,7 +1234,7 @@ fn every_option_is_in_a_test() {
             known += 1;
             let run =
                 |function: &&&str| function.contains(&format!("\"{command}\"")) && function.contains(&format!("\"{option}\""));
-            assert!(functions.iter().any(|function| run(&function)), "{command} {option} is run by no test");
+            assert!(functions.iter().any(|function| run(&function)), "no test runs {command} with {option}");
         }
         assert!(known > 0 || ["inspect", "completions"].contains(&command), "{help}");
     }
@@ -1233,10 +1243,11 @@ fn every_option_is_in_a_test() {
     assert!(text(&run(&folder, &["--version"]).stdout).starts_with("shaderprop 0."));
 }
 
-/// A device that is lost in the middle: with a checkpoint the training goes on by itself, and ends as it would have; without, it says so.
+/// If the device is lost during training, a run with a checkpoint continues by itself and ends with the same weights. A
+/// run without one reports the loss.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_lost_device_is_recovered_from() {
+fn training_recovers_from_a_lost_device() {
     let folder = folder("lost");
     let driver = shim::Driver::build(&folder);
     let train = |out: &str, lost: Option<&str>, more: &[&str]| {

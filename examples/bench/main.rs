@@ -92,7 +92,7 @@ fn main() -> ExitCode {
 }
 
 fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
-    // With the driver's own threads, unlike the small examples, because wide layers gain from them.
+    // Keep the driver's own threads, unlike the small examples, because wide layers gain from them.
     let choice = options.device.as_deref().map_or_else(DeviceChoice::from_env, DeviceChoice::from);
     let start = Instant::now();
     let device = common::without_complaint(|| Device::open(&choice))?;

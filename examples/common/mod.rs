@@ -1,6 +1,6 @@
 //! What every example needs: logging, a device with its notice, and printing.
 
-#![allow(dead_code, unused_imports, reason = "each program uses its part")]
+#![allow(dead_code, unused_imports, reason = "each program uses some of this")]
 
 mod options;
 
@@ -28,16 +28,16 @@ pub fn open_wide(option: Option<&str>) -> Result<Device, shaderprop::Error> {
     Ok(device)
 }
 
-/// Opens a device so that a software driver computes on the thread that submits. Mesa's software driver hands every dispatch to a
-/// thread pool, which for networks as small as these takes many times longer than the work itself. The driver reads this variable
-/// when it is opened. A value that is already set stays.
+/// Opens a device so that a software driver computes on the thread that submits. Mesa's software driver hands every
+/// dispatch to a thread pool, which for networks as small as these takes many times longer than the work itself. The
+/// driver reads this variable when it is opened. A value that is already set stays.
 pub fn without_driver_threads<T>(open: impl FnOnce() -> T) -> T {
     let threads = std::env::var("LP_NUM_THREADS").unwrap_or_else(|_| "0".into());
     temp_env::with_var("LP_NUM_THREADS", Some(threads), || without_complaint(open))
 }
 
-/// Calls what opens a device. Some drivers print an error if XDG_RUNTIME_DIR is not set, as in a container, although they do not
-/// need it here. A value that is already set stays.
+/// Calls a function that opens a device. Some drivers print an error if XDG_RUNTIME_DIR is not set, as in a container,
+/// although they do not need it here. A value that is already set stays.
 pub fn without_complaint<T>(open: impl FnOnce() -> T) -> T {
     match std::env::var_os("XDG_RUNTIME_DIR") {
         Some(_) => open(),

@@ -1,4 +1,5 @@
-//! An application that draws, and meanwhile trains a network on the same device. The network learns to separate two spirals, within a time budget per frame.
+//! An application that draws while it trains a network on the same device. The network learns to separate two spirals,
+//! within a time budget per frame.
 //!
 //! There is no window: frames are drawn to a texture, and some of them are saved as PNG files.
 
@@ -113,7 +114,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         queue.submit([encoder.finish()]);
         device.poll(wgpu::PollType::wait_indefinitely())?;
         let took = began.elapsed().as_secs_f64() * 1000.0;
-        // In the first frames the driver compiles.
+        // During the first frames the driver compiles.
         if frame >= 8 {
             if trains { with.push(took) } else { without.push(took) }
         }

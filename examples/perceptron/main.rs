@@ -46,8 +46,8 @@ fn sigmoid(x: f64) -> f64 {
 }
 
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
-    // The tutorial computes sigmoid(z)(1 - sigmoid(z)), but its z is already the output, not the sum. So this is not the derivative of
-    // its activation, although it has the same sign.
+    // The tutorial computes sigmoid(z)(1 - sigmoid(z)), but its z is already the output, not the sum. So this is not
+    // the derivative of its activation, although it has the same sign.
     let activation = Activation::custom(
         "sigmoid_with_the_tutorials_derivative",
         "1.0 / (1.0 + exp(-x))",
@@ -77,6 +77,6 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
         common::print(&format!("ours {epochs}: error sum {}, [1,0,0] {first}, [0,1,0] {second}", common::digits(error_sum)));
     }
     common::print("document 55000: error sum -0.0014133988903706311, [1,0,0] 0.01031463, [0,1,0] 0.99440207");
-    common::print("document: its text says 25000 epochs; what it prints is of epoch 55000");
+    common::print("document: its text says 25000 epochs, but the numbers that it prints are those of epoch 55000");
     Ok(())
 }

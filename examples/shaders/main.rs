@@ -61,7 +61,7 @@ fn write(options: &Options) -> Result<(), Box<dyn Error>> {
         Products::Rows { lanes: None, most: 16 },
         Products::Tiles,
     ] {
-        // What a large device takes.
+        // The limits of a large device.
         let limits = Limits { products, software: products != Products::Tiles, ..Limits::CPU };
         let table = TableSize { steps: 1, losses: 1 };
         let plan = Plan::training(&TrainingStep::new(&network, Loss::MeanSquaredError, options.batch), table, limits)?;
@@ -75,7 +75,7 @@ fn write(options: &Options) -> Result<(), Box<dyn Error>> {
         let path = folder.join(kernel.module_name());
         match File::create_new(&path) {
             Ok(mut file) => file.write_all(kernel.source().as_bytes()).map_err(|error| at(error, &path))?,
-            // Of an earlier run, if it is the same.
+            // An earlier run has written the same file.
             Err(_) if fs::read(&path).is_ok_and(|there| there == kernel.source().as_bytes()) => (),
             Err(error) => return Err(at(error, &path).into()),
         }

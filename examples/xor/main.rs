@@ -1,4 +1,4 @@
-//! XOR as the tutorials train it: 2-2-1, sigmoid, NumPy's seed 42, learning rate 0.1, 10,000 epochs of all four rows.
+//! XOR as the tutorials train it: 2-2-1, sigmoid, NumPy's seed 42, learning rate 0.1, 10,000 epochs on all four rows.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
-//! The Keras network of the third tutorial, from eight sets of initial weights that Keras drew: where each training run ends, next to Keras's.
+//! The Keras network of the third tutorial, from eight sets of initial weights that Keras drew: where each training run
+//! ends, next to Keras's.
 
 use std::error::Error;
 use std::f64::consts::LN_2;
@@ -115,5 +116,5 @@ fn start(values: &Value) -> Result<Vec<Tensor>, Box<dyn Error>> {
 
 fn numbers(values: &Value) -> Result<Vec<f64>, Box<dyn Error>> {
     let values = values.as_array().ok_or("the fixture lacks a list")?;
-    values.iter().map(|value| value.as_f64().ok_or_else(|| "the fixture has a value that is no number".into())).collect()
+    values.iter().map(|value| value.as_f64().ok_or_else(|| "the fixture has a value that is not a number".into())).collect()
 }

@@ -1,4 +1,5 @@
-//! Where XOR networks end: thousands of networks, from different starts and over a range of learning rates, all trained at once.
+//! Where XOR networks end: thousands of networks, from different starts and over a range of learning rates, all trained
+//! at once.
 
 use std::error::Error;
 use std::f64::consts::LN_2;
@@ -140,7 +141,7 @@ fn train(device: &Device, kind: &Kind, options: &Options) -> Result<(Vec<End>, f
     eprintln!("{} networks of {} kind; engine: {}", options.networks, kind.name, history.engine);
     let mut ends = Vec::with_capacity(options.networks);
     for (k, member) in history.members.iter().enumerate() {
-        // A log at the last epoch says nothing about rest.
+        // A log point at the last epoch does not show whether the network has come to rest.
         let before = member.logged.iter().zip(&history.logged).rev().find(|(_, epoch)| **epoch < options.epochs);
         ends.push(end(kind, member, before.map(|(loss, _)| *loss), &sweep.weights_of(k)?));
     }
@@ -159,7 +160,7 @@ fn end(kind: &Kind, member: &MemberHistory, before: Option<f64>, weights: &[Tens
     minimum.filter(|_| rests).map_or(End::Moving, End::Minimum)
 }
 
-/// The sum before the last sigmoid. The network answers 1 where it is above 0.
+/// The sum before the last sigmoid. The network answers 1 where the sum is above 0.
 fn sum(hidden: &Activation, weights: &[Tensor], row: &[f32; 2]) -> f64 {
     let value = |tensor: usize, at: usize| f64::from(weights[tensor].values[at]);
     let unit = |j: usize| hidden.value(value(1, j) + f64::from(row[0]) * value(0, j) + f64::from(row[1]) * value(0, 2 + j));

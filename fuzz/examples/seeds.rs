@@ -1,4 +1,4 @@
-//! Writes what the corpus began with to the folder that is named: a few good files of each kind.
+//! Writes the files that the corpus began with to a folder: a few valid files of each kind.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use shaderprop::{
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = PathBuf::from(std::env::args().nth(1).ok_or("expected a folder, got none; name one")?);
+    let folder = PathBuf::from(std::env::args().nth(1).ok_or("no folder given; name one")?);
     for target in ["safetensors", "checkpoint", "npz", "npy", "idx", "csv"] {
         fs::create_dir_all(folder.join(target))?;
     }
@@ -64,7 +64,7 @@ fn models(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checkpoints of the training that src/readers.rs resumes, and of others.
+/// Checkpoints of the training run that src/readers.rs resumes, and of another one.
 fn checkpoints(folder: &Path) -> Result<(), Error> {
     let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Sigmoid);
     let stopping = Fit::new().optimizer(Optimizer::adam()).metrics([Metric::Accuracy]).early_stopping(EarlyStopping::patience(2));

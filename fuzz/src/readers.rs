@@ -1,5 +1,5 @@
-//! What reads files that come from anywhere, by the names of the fuzz targets: an error or a value, and never a panic. `tests/corpus.rs` runs the
-//! same over the corpus.
+//! The readers of untrusted files, by the names of the fuzz targets. They return an error or a value, and never panic.
+//! `tests/corpus.rs` runs the same code on the corpus.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -9,17 +9,17 @@ use shaderprop::{
 };
 
 /// The fuzz targets, each of which has a folder in `fuzz/corpus/`.
-#[allow(dead_code, reason = "the fuzz targets name themselves")]
+#[allow(dead_code, reason = "only tests/corpus.rs uses it")]
 pub const TARGETS: [&str; 6] = ["safetensors", "checkpoint", "npz", "npy", "idx", "csv"];
 
-/// Where the file lies: in memory, if the system has such a folder.
+/// The path of the file to read, without its extension: in memory, if the system has such a folder.
 static PLACE: LazyLock<PathBuf> = LazyLock::new(|| {
     let memory = PathBuf::from("/dev/shm");
     let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
     folder.join(format!("shaderprop-fuzz-{}", std::process::id()))
 });
 
-/// Reads `data` as a file of that kind. What the reader refuses has to be said in one sentence.
+/// Reads `data` as a file of that kind. The message of an error has to be one sentence.
 pub fn read(target: &str, data: &[u8]) {
     let path = PLACE.with_extension(target);
     std::fs::write(&path, data).expect("a file");
@@ -31,7 +31,7 @@ pub fn read(target: &str, data: &[u8]) {
         "csv" => csv(&path),
         other => panic!("no fuzz target {other}"),
     };
-    std::fs::remove_file(&path).expect("the file goes");
+    std::fs::remove_file(&path).expect("the file is removed");
     if let Err(error) = result {
         let text = error.to_string();
         let said = [": expected ", ": cannot be read: ", ": the checkpoint of a different training run, "];
@@ -39,7 +39,7 @@ pub fn read(target: &str, data: &[u8]) {
     }
 }
 
-/// A model that was loaded can be used.
+/// Checks that a loaded model can predict.
 fn predict(model: Model) {
     let row = vec![0.5; model.network().inputs()];
     if let Ok(inputs) = shaderprop::Matrix::new(1, row.len(), row) {
@@ -53,7 +53,7 @@ fn matrix(array: Array) {
     let _ = array.into_matrix();
 }
 
-/// A training that is over when it is resumed, so that reading is all there is.
+/// Resumes a training run that has already ended, so that nothing is trained after reading.
 fn resume(path: &Path) -> Result<(), Error> {
     Model::load(&Device::cpu(), path, &Load::new().allow_non_finite(true)).map(|_| ())?;
     let network = Network::new(2).dense(2, Activation::Tanh).dense(1, Activation::Sigmoid);
@@ -63,7 +63,7 @@ fn resume(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A table whose first column is what is predicted from the others.
+/// Reads a table, and prepares it for predicting the first column from the others.
 fn csv(path: &Path) -> Result<(), Error> {
     let table = Table::read_csv(path, &Csv::guess())?;
     let Some(target) = table.names().first().cloned() else { return Ok(()) };

@@ -1,6 +1,6 @@
 // The data sets: rows, targets, and the network and settings that suit each.
 
-/** Random numbers from 0 to 1 by a seed: mulberry32. */
+/** Seeded random numbers from 0 to 1: mulberry32. */
 function random(seed) {
     let state = seed >>> 0;
     return () => {
@@ -30,7 +30,7 @@ const xor = () => ({ rows: [[0, 0], [0, 1], [1, 0], [1, 1]], targets: [[0], [1],
 const tutorial = { hidden: '2', activation: 'sigmoid', loss: 'squared_error', optimizer: 'sgd', rate: '0.1', seed: '42', epochs: '10000', batch: '' };
 const playful = { activation: 'tanh', loss: 'binary_cross_entropy', optimizer: 'adam', init: 'glorot_uniform', seed: '0', batch: '' };
 
-/** By their names in the page's address. */
+/** The data sets, by their names in the page's address. */
 export const problems = {
     xor: { load: xor, last: 'sigmoid', settings: { ...tutorial, init: 'numpy' } },
     xor_by_layer: { load: xor, last: 'sigmoid', settings: { ...tutorial, init: 'numpy_by_layer' } },

@@ -85,7 +85,8 @@ export class Field {
         }
     }
 
-    /** As in the data set: the ink's box fills 8 × 8 cells, each with its share of ink. */
+    /** The digit's pixels, as in the data set: its bounding square is divided into 8 × 8 cells, each with its share of
+     * ink. */
     pixels() {
         const places = [...this.ink.keys()].filter((i) => this.ink[i]);
         const columns = places.map((i) => i % SIZE);

@@ -17,7 +17,7 @@ const SIDE = 64;
 /** Milliseconds between two updates of the page. */
 const LOOK = 60;
 
-/** The starts that are trained at once; between them one can stop. */
+/** The number of starts that are trained at once. The sweep can be stopped between two groups of them. */
 const AT_ONCE = 1024;
 
 let device;
@@ -28,7 +28,7 @@ let table = null;
 /** The current work; it stops soon after `wanted` becomes false. */
 let busy = null;
 let wanted = false;
-/** Whether to resume on a new device, and how often still. */
+/** Whether to resume on a new device, and how many more times this may happen. */
 let again = false;
 let recoveries = 3;
 

@@ -167,7 +167,7 @@ export function drawStarts(canvas, losses) {
     });
 }
 
-/** The largest absolute value, of the finite ones. */
+/** The largest absolute value among the finite ones. */
 export function largest(values) {
     let most = 0;
     for (const value of values) {

@@ -1,5 +1,5 @@
-//! shaderprop in a browser: what `shaderprop.js` calls. Descriptions and settings come as JSON, numbers as typed arrays; every error is a
-//! JavaScript `Error` whose message is the library's sentence.
+//! shaderprop in a browser: the functions that `shaderprop.js` calls. Descriptions and settings come as JSON, numbers
+//! as typed arrays. Every error is a JavaScript `Error` with the library's message.
 
 mod description;
 mod settings;
@@ -109,8 +109,8 @@ impl Network {
         Ok(outputs.values().to_vec())
     }
 
-    /// The predictions for a CSV table's raw rows, with the model's preprocessing: the probability of each class, or numbers in the target's
-    /// units.
+    /// The predictions for a CSV table's raw rows, with the model's preprocessing: the probability of each class, or
+    /// numbers in the target's units.
     pub async fn predict_table(&self, bytes: &[u8]) -> Result<Vec<f32>, JsValue> {
         let predictions = self.model.predict_table_async(&table::parsed(bytes)?).await.map_err(thrown)?;
         Ok(match predictions {
@@ -258,7 +258,7 @@ fn tensors(tensors: &[Tensor]) -> Array {
 fn object<'a>(properties: impl IntoIterator<Item = (&'a str, JsValue)>) -> Object {
     let object = Object::new();
     for (name, value) in properties {
-        // A plain object of our own takes any property.
+        // Setting a property of a plain object cannot fail.
         let _ = Reflect::set(&object, &name.into(), &value);
     }
     object
@@ -322,7 +322,7 @@ fn stage_object(stage: &Stage) -> Object {
 fn thrown(error: shaderprop::Error) -> JsValue {
     let lost = error.needs_new_device();
     let object = js_sys::Error::new(&error.to_string());
-    // A new object takes any property.
+    // Setting a property of a new object cannot fail.
     let _ = Reflect::set(&object, &"needsNewDevice".into(), &lost.into());
     object.into()
 }
@@ -344,7 +344,7 @@ fn parsed<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, JsValue> {
                 let expected = if whole { "a whole number from 0 to 4294967295" } else { expected };
                 format!("{place}: expected {expected}, got {got}; see shaderprop.d.ts")
             }
-            // A field that is missing.
+            // A field is missing.
             None => format!("{place}: {said}; see shaderprop.d.ts"),
         };
         js_sys::Error::new(&text).into()

@@ -1,4 +1,5 @@
-//! A CSV table: read, split into training and held-out rows, and converted to numbers by a preprocessing fitted to the training rows.
+//! A CSV table: read, split into training and held-out rows, and converted to numbers by a preprocessing fitted to the
+//! training rows.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,8 +24,8 @@ pub struct Table {
 
 #[wasm_bindgen]
 impl Table {
-    /// Reads CSV. `target` is a column's name, by default the last column's. `classes` says whether the target is a class; by default this is inferred.
-    /// `held_out` is the share of rows that is held out.
+    /// Reads CSV. `target` is a column's name, by default the last column's. `classes` says whether the target is a
+    /// class; by default this is inferred. `held_out` is the share of rows that is held out.
     pub fn read(bytes: &[u8], target: Option<String>, classes: Option<bool>, held_out: f64, seed: u32) -> Result<Table, JsValue> {
         let source = parsed(bytes)?;
         let column = match target {
@@ -133,7 +134,7 @@ fn looks_like_classes(table: &shaderprop::Table, column: usize) -> bool {
         match cell.trim().parse::<f64>() {
             Ok(number) if number.fract() != 0.0 => return false,
             Ok(number) => seen.insert(number.to_bits()),
-            // A missing value says nothing.
+            // A missing value decides nothing.
             Err(_) if cell.trim().is_empty() => false,
             Err(_) => return true,
         };

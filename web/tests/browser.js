@@ -1,4 +1,4 @@
-// What the tests share: the built page behind a static server, and a headless Chromium whose WebGPU computes on the CPU.
+// Shared by the tests: the built page on a static server, and a headless Chromium whose WebGPU computes on the CPU.
 
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
@@ -6,11 +6,11 @@ import { existsSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
 import { chromium } from 'playwright-core';
 
-/** The built page: web/test.sh says where it has built it. */
+/** The folder of the built page. web/test.sh passes it in SHADERPROP_DIST. */
 export const dist = process.env.SHADERPROP_DIST ? join(process.env.SHADERPROP_DIST, '/') : new URL('../dist/', import.meta.url).pathname;
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.gz': 'application/gzip' };
 
-/** Serves the built page, and whatever else is given by path; resolves to its address. */
+/** Serves the built page, and the extra contents by their paths; resolves to its address. */
 export async function serve(extra = {}) {
     const server = createServer(async (request, response) => {
         const path = new URL(request.url, 'http://localhost').pathname;
@@ -28,7 +28,7 @@ export async function serve(extra = {}) {
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
-/** A browser; without a GPU if so asked. */
+/** Launches a browser, without a GPU if requested. */
 export function launch({ gpu = true } = {}) {
     const switches = gpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : ['--disable-gpu', '--disable-features=WebGPU'];
     return chromium.launch({
@@ -37,7 +37,7 @@ export function launch({ gpu = true } = {}) {
     });
 }
 
-/** A page that notes every word of its console and every error, and fails the test that leaves some. */
+/** Opens a page that records all console messages and errors in `said`, so that a test can fail if there are any. */
 export async function openPage(browser, options = {}) {
     const context = await browser.newContext({ acceptDownloads: true, ...options });
     const page = await context.newPage();

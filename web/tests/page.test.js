@@ -1,4 +1,4 @@
-// The page in a headless Chromium: what it trains, shows, saves and says when something is wrong.
+// The page in a headless Chromium: training, pictures, files, and messages if something is wrong.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -12,7 +12,7 @@ import { dist, launch, openPage, serve } from './browser.js';
 
 const root = new URL('../../', import.meta.url).pathname;
 const program = join(root, 'target/release/shaderprop');
-/** What the first tutorial prints, of epochs 1, 1001 … 9001. */
+/** The losses that the first tutorial prints, at epochs 1, 1001 … 9001. */
 const tutorial = JSON.parse(readFileSync(join(root, 'tests/fixtures/xor.json'), 'utf8')).weights_then_biases.losses;
 const folder = mkdtempSync(join(tmpdir(), 'shaderprop-web-'));
 const patience = { timeout: 60_000 };
@@ -29,7 +29,7 @@ after(async () => {
     server?.close();
 });
 
-/** Opens the page with that query, does something, and asks that its console stayed empty. */
+/** Opens the page with that query, runs `work` on it, and checks that the console stays empty. */
 async function on(query, work, options) {
     const { page, said, close } = await openPage(browser, { viewport: { width: 1280, height: 900 }, ...options });
     try {
@@ -47,7 +47,7 @@ const idle = (page) => page.waitForFunction(() => !document.getElementById('trai
 const trained = (page) => page.waitForFunction(() => window.shaderprop?.run?.finished, null, patience).then(() => idle(page));
 const problem = (page) => page.waitForSelector('#problem:not([hidden])', patience).then(() => page.textContent('#problem'));
 
-/** The shares of a canvas's pixels that are blue, orange, bright, and anything at all. */
+/** The shares of a canvas's pixels that are blue, orange, bright, of the accent's colour, and drawn at all. */
 const inked = (page, id) =>
     page.evaluate((id) => {
         const canvas = document.getElementById(id);
@@ -83,7 +83,7 @@ describe('the page', { timeout: 600_000 }, () => {
         });
     });
 
-    test('is there at a phone’s width too, in dark', async () => {
+    test('fits a phone’s width, and has a dark mode', async () => {
         await on('?network=xor&run', async (page) => {
             await trained(page);
             assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, 'nothing sticks out');
@@ -94,7 +94,7 @@ describe('the page', { timeout: 600_000 }, () => {
         }, { viewport: { width: 390, height: 800 }, colorScheme: 'dark' });
     });
 
-    test('leaves the page its frames while it trains', async () => {
+    test('draws frames while it trains', async () => {
         await on('?network=spirals&epochs=20000', async (page) => {
             const gaps = await page.evaluate(async () => {
                 const gaps = [];
@@ -135,7 +135,7 @@ describe('the page', { timeout: 600_000 }, () => {
             await page.click('#step');
             await page.waitForFunction((paused) => window.shaderprop.run.losses.length === paused + 1, paused, patience);
             await idle(page);
-            // In one go it would have come to the same.
+            // Uninterrupted training gives the same losses.
             const [stepped, fresh] = await page.evaluate(async () => {
                 const { Network } = await import('./shaderprop.js');
                 const { device, run } = window.shaderprop;
@@ -153,7 +153,7 @@ describe('the page', { timeout: 600_000 }, () => {
         await on('?network=moons&epochs=400', async (page) => {
             await page.click('#train');
             await trained(page);
-            // A finished one begins anew: what is pressed meanwhile is not lost.
+            // A finished run starts again. Buttons pressed in the meantime are not ignored.
             const pressed = async (press) => {
                 await page.fill('[name=epochs]', '200000');
                 await page.evaluate(press);
@@ -175,7 +175,7 @@ describe('the page', { timeout: 600_000 }, () => {
         });
     });
 
-    test('what diverged is over, and said', async () => {
+    test('ends a diverged run, and reports it', async () => {
         await on('?network=xor&activation=identity&hidden=4,4,4&rate=1e38&epochs=60', async (page) => {
             await page.click('#train');
             assert.match(await problem(page), /training diverged: .+ was .+ by epoch \d+; lower the learning rate/);
@@ -231,7 +231,7 @@ describe('the page', { timeout: 600_000 }, () => {
             await page.waitForFunction(() => /solve XOR/.test(document.getElementById('starts-result').textContent), null, patience);
             const solved = Number((await page.textContent('#starts-result')).match(/^(\d+) of 200/)[1]);
             assert.ok(solved > 100 && solved < 200, `${solved} of 200`);
-            // Each is the network of its seed, trained alone.
+            // Each start ends like the network of its seed, trained alone.
             const [together, alone] = await page.evaluate(async () => {
                 const { Network, sweep } = await import('./shaderprop.js');
                 const { device, run: { description, data, settings } } = window.shaderprop;
@@ -244,7 +244,7 @@ describe('the page', { timeout: 600_000 }, () => {
                 return [Array.from(await sweep(device, description, 3, data.rows, data.targets, fit)), alone];
             });
             assert.deepEqual(together, alone);
-            // Too many for somebody's patience are stopped.
+            // A sweep that takes too long can be stopped.
             await page.fill('#starts [name=count]', '65536');
             await page.click('#starts button');
             await page.waitForFunction(() => /Training: [1-9]/.test(document.getElementById('starts-result').textContent), null, patience);
@@ -276,7 +276,7 @@ describe('the page', { timeout: 600_000 }, () => {
         });
     });
 
-    test('models go to the program and come back', async () => {
+    test('exchanges models with the command', async () => {
         const csv = 'x,y,kind\n' + Array.from({ length: 120 }, (_, i) => {
             const [x, y] = [Math.sin(i * 1.7), Math.cos(i * 2.3)];
             return `${x.toFixed(5)},${y.toFixed(5)},${x * y > 0 ? 'same' : 'other'}`;
@@ -294,7 +294,7 @@ describe('the page', { timeout: 600_000 }, () => {
                 await download.saveAs(name === 'model.safetensors' ? model : join(folder, name));
             }
             assert.ok(readFileSync(join(folder, 'model.onnx')).length > 500);
-            // The same rows, here and in the program.
+            // The page and the command predict the same for the same rows.
             const same = async (file) => {
                 const printed = execFileSync(program, ['predict', file, table, '--device', 'software'], { encoding: 'utf8', stdio: 'pipe' });
                 const there = printed.trim().split('\n').slice(1).flatMap((line) => line.split(',').slice(-2).map(Number));
@@ -307,7 +307,7 @@ describe('the page', { timeout: 600_000 }, () => {
                 here.forEach((share, i) => assert.ok(Math.abs(share - there[i]) <= 1e-5, `output ${i}: ${share}, in the program ${there[i]}`));
             };
             await same(model);
-            // And back, after the program has trained one of the same shape.
+            // In the other direction: a model of the same shape that the command has trained.
             const native = join(folder, 'native.safetensors');
             execFileSync(program, ['train', table, '--hidden', '16', '--epochs', '50', '--out', native, '--device', 'software'], { stdio: 'pipe' });
             await same(native);
@@ -317,7 +317,7 @@ describe('the page', { timeout: 600_000 }, () => {
         });
     });
 
-    test('a model goes on with another table by its own scales', async () => {
+    test('continues a model on another table with the model’s own scales', async () => {
         const rows = (scale) => 'x,y,z\n' + [0.1, 0.9, 0.4, 0.7, 0.2, 0.5].map((x, i) => `${x * scale},${((i * 37) % 10) * scale},${(x + 0.05 * i) * scale}`).join('\n') + '\n';
         const [small, big] = ['small.csv', 'big.csv'].map((name, i) => {
             writeFileSync(join(folder, name), rows(i ? 100 : 1));
@@ -338,18 +338,19 @@ describe('the page', { timeout: 600_000 }, () => {
             await download.saveAs(model);
             await opened(big, 'big.csv');
             await opened(model, 'small.safetensors: 16-1');
-            // What the network is given is what the file's columns make of the table; and answers are in its units.
+            // The table's rows are scaled with the model's preprocessing, and its predictions are in the target's
+            // units.
             const { scaled, answers, range } = await page.evaluate(async (csv) => {
                 const { network, data } = window.shaderprop.run;
                 return { scaled: Array.from(await network.predict(data.rows)), answers: Array.from(await network.predictTable(new TextEncoder().encode(csv))), range: Array.from(data.rows) };
             }, readFileSync(big, 'utf8'));
-            assert.ok(Math.max(...range) > 30, 'rows far from those that it was made for');
-            // Both are straight functions of one another: z = scale * y + shift, of the small table.
+            assert.ok(Math.max(...range) > 30, 'rows far from those that the model was made for');
+            // Predictions are a linear function of the network's outputs: z = scale * y + shift, of the small table.
             const z = [0.1, 0.95, 0.5, 0.85, 0.4, 0.75];
             const mean = z.reduce((sum, value) => sum + value) / 6;
             const spread = Math.sqrt(z.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 6);
             answers.forEach((answer, i) => assert.ok(Math.abs(answer - (scaled[i] * spread + mean)) < 1e-3 * Math.max(1, Math.abs(answer)), `${answer}, ${scaled[i]}`));
-            // It goes on from there.
+            // Training continues from there.
             await page.fill('[name=epochs]', '5');
             for (const epochs of [205, 210]) {
                 await page.click('#train');
@@ -363,8 +364,8 @@ describe('the page', { timeout: 600_000 }, () => {
     });
 });
 
-describe('what is wrong is said, and the page still works', { timeout: 300_000 }, () => {
-    test('a file that is none', async () => {
+describe('errors are reported, and the page still works', { timeout: 300_000 }, () => {
+    test('files that cannot be read', async () => {
         const bad = join(folder, 'bad.csv');
         writeFileSync(bad, 'a,a\n1,2\n');
         const old = join(folder, 'old.safetensors');
@@ -380,7 +381,7 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
         });
     });
 
-    test('settings without meaning, and a network that is too large', async () => {
+    test('invalid settings, and a network that is too large', async () => {
         await on('?network=moons', async (page) => {
             for (const [name, value, words] of [
                 ['hidden', 'many', /hidden layers: expected numbers/],
@@ -400,18 +401,19 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
         });
     });
 
-    test('a lost device: training goes on from what was seen last', async () => {
+    test('a lost device: training continues from the last known weights', async () => {
         await on('?network=moons&pace=slow', async (page) => {
             await page.click('#train');
             await page.waitForFunction(() => Number(document.getElementById('epoch').textContent.replace(',', '')) > 300, null, patience);
-            // What the form says meanwhile is of the next network.
+            // Changes to the form in the meantime are for the next network.
             await page.fill('[name=hidden]', '3');
             const seen = await page.evaluate(() => {
                 window.shaderprop.device.destroy();
                 return Number(document.getElementById('loss').textContent);
             });
             assert.match(await problem(page), /lost.*continues from the last known weights/);
-            // By itself: the epochs that were seen are not trained again, and the loss goes on where it was.
+            // It continues by itself. The logged epochs are not trained again, and the loss continues from its last
+            // value.
             await trained(page);
             const { epochs, next, last, units } = await page.evaluate(() => {
                 const { losses, network } = window.shaderprop.run;
@@ -420,11 +422,11 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
             assert.deepEqual([epochs, units], [1500, 8]);
             assert.ok(Math.abs(next - seen) < 0.2 * seen, `from ${seen} on: ${next}`);
             assert.ok(last < seen, `from ${seen} to ${last}`);
-            assert.match(await page.textContent('#problem'), /lost/, 'it still says so');
+            assert.match(await page.textContent('#problem'), /lost/, 'the message is still shown');
         });
     });
 
-    test('a lost device when nothing trains', async () => {
+    test('a lost device while nothing trains', async () => {
         await on('?network=moons&epochs=200', async (page) => {
             await page.click('#train');
             await trained(page);
@@ -439,7 +441,7 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
         });
     });
 
-    test('addresses that nobody wrote', async () => {
+    test('invalid addresses', async () => {
         for (const [query, words] of [
             ['?network=constructor&hidden=5', /the address: no data "constructor" here/],
             ['?network=csv&loss=categorical_cross_entropy&batch=32', /open the CSV file again/],
@@ -462,7 +464,7 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
         }
     });
 
-    test('calls with something else', async () => {
+    test('calls with invalid arguments', async () => {
         await on('?network=xor', async (page) => {
             const said = await page.evaluate(async () => {
                 const { Network, Table, sweep } = await import('./shaderprop.js');
@@ -504,7 +506,7 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
                 for (const call of all) {
                     said.push(await Promise.resolve().then(call).then(() => 'nothing', (error) => error.message));
                 }
-                // And it goes on working.
+                // The network still works.
                 const losses = [];
                 const { loss, ended } = await network.fit(rows, [0, 1], { loss: 'categorical_cross_entropy', epochs: 5, onLog: (log) => { losses.push(log.loss); } });
                 const swept = await sweep(device, description, 1, rows, [0, 1], { loss: 'categorical_cross_entropy', epochs: 5 });
@@ -513,7 +515,7 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
                 return { said, losses, loss: Array.from(loss), ended, swept: swept[0], typed: Array.from(typed), plain: Array.from(plain), epochs: network.epochs };
             });
             for (const message of said.said) {
-                assert.match(message, /^.+(: expected .+, got .+| was freed| is predicting|: missing field .+); .+/, 'what is wrong, what to do');
+                assert.match(message, /^.+(: expected .+, got .+| was freed| is predicting|: missing field .+); .+/, 'it says what is wrong and what to do');
             }
             assert.match(said.said[7], /^settings\.epochs: expected a whole number from 0 to 4294967295, got floating point `2\.5`/);
             assert.match(said.said[8], /learning_rate/);
@@ -539,7 +541,7 @@ describe('what is wrong is said, and the page still works', { timeout: 300_000 }
     });
 });
 
-test('what a page loads is small', () => {
+test('the page’s download is small', () => {
     const files = readdirSync(dist).filter((name) => /\.(js|wasm)$/.test(name));
     const bytes = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(dist, name)), { level: 9 }).length, 0);
     console.log(`wasm and JavaScript: ${bytes} bytes gzipped`);

@@ -1,4 +1,4 @@
-// What shaderprop.d.ts says of every call, as somebody's own page would make it: compiled, not run.
+// Makes every call in shaderprop.d.ts, as a user's page would. It is compiled, not run.
 
 import { Network, Table, open, sweep, type Description, type History, type Log, type Predictor, type Stage, type Tensor } from '../shaderprop.js';
 
@@ -27,7 +27,7 @@ export async function everything(csv: Uint8Array): Promise<number> {
     const losses = await sweep(device, description, 3, inputs, [0], { epochs: 5 });
     // @ts-expect-error: there is no such loss.
     await network.fit(rows, [0, 1], { loss: 'mse' });
-    // @ts-expect-error: nor such a setting.
+    // @ts-expect-error: there is no such setting.
     await network.fit(rows, [0, 1], { learning_rate: 0.1 });
     made.free();
     device.destroy();

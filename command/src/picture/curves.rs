@@ -87,7 +87,8 @@ impl Curves<'_> {
         panels
     }
 
-    /// The lines of a panel. One run has a colour for training and one for validation; each of several runs has one colour, with validation thicker.
+    /// The lines of a panel. One run has a colour for training and one for validation; each of several runs has one
+    /// colour, with validation thicker.
     fn lines(&self, name: &str) -> Vec<Line> {
         let mut lines = Vec::new();
         for (i, run) in self.0.iter().enumerate() {

@@ -1,7 +1,8 @@
-//! Every WGSL module in a folder is valid and goes through naga's writers, as wgpu has them write; no GPU is needed.
+//! Checks that every WGSL module in a folder is valid, and that naga translates it with wgpu's settings. No GPU is
+//! needed.
 //!
-//! `cargo run --manifest-path tests/naga/Cargo.toml -- FOLDER`, after tests/shaders.rs, which fills the folder `modules` in `SHADERPROP_TESTS`. The SPIR-V is left beside each
-//! module, for spirv-val: see tests/long.sh.
+//! Run `cargo run --manifest-path tests/naga/Cargo.toml -- FOLDER` after tests/shaders.rs, which fills the folder
+//! `modules` in `SHADERPROP_TESTS`. The SPIR-V is written next to each module, for spirv-val (tests/long.sh).
 
 use std::error::Error;
 use std::fs;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     modules.sort();
     let failed: Vec<String> =
         modules.iter().filter_map(|path| Some(format!("{}: {}", path.display(), written(path).err()?))).collect();
-    println!("{} modules, {} of them not written as SPIR-V, HLSL, MSL and GLSL", modules.len(), failed.len());
+    println!("{} modules, {} of them could not be written as SPIR-V, HLSL, MSL and GLSL", modules.len(), failed.len());
     failed.iter().take(10).for_each(|failure| eprintln!("{failure}"));
     if modules.is_empty() {
         eprintln!("{}: expected WGSL modules, found none; run `cargo test --release --test shaders` first", folder.display());
@@ -38,7 +39,7 @@ fn is_wgsl(path: &Path) -> bool {
 fn written(path: &Path) -> Result<(), Box<dyn Error>> {
     let source = fs::read_to_string(path)?;
     let module = naga::front::wgsl::parse_str(&source).map_err(|error| error.emit_to_string(&source))?;
-    // No capability beyond what every WebGPU device has, but for products in subgroups.
+    // Only products in subgroups need a capability that not every WebGPU device has.
     let subgroups = source.contains("subgroupBroadcast");
     let info = Validator::new(ValidationFlags::all(), if subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() })
         .subgroup_stages(ShaderStages::COMPUTE)

@@ -1,4 +1,5 @@
-//! Runs each `NAME.onnx` of a folder on the rows of `NAME.json`, and compares what comes out with what is there: onnx-test FOLDER.
+//! onnx-test FOLDER: runs each `NAME.onnx` in a folder on the rows of `NAME.json`, and compares the outputs with those
+//! in that file.
 
 use std::path::Path;
 use std::process::exit;
@@ -16,7 +17,7 @@ fn main() -> TractResult<()> {
             tested += 1;
         }
     }
-    // digits, coffee, awkward, and two of all activations.
+    // digits, coffee, awkward, and the two with all activations.
     if tested < 5 {
         fail(&format!("{tested} models in {folder}, expected at least 5; run the tests in tests/export.rs first"));
     }
@@ -55,7 +56,7 @@ fn test(path: &Path) -> TractResult<()> {
                     flat("categories").iter().map(|cell| cell.as_str().unwrap_or_default().into()).collect();
                 tract_ndarray::Array2::from_shape_vec((rows, columns(values.len())), values)?.into()
             }
-            other => fail(&format!("{}: an input {other}", path.display())),
+            other => fail(&format!("{}: unknown input {other}", path.display())),
         };
         model.set_input_fact(i, InferenceFact::dt_shape(tensor.datum_type(), tensor.shape()))?;
         inputs.push(tensor.into());
@@ -69,7 +70,7 @@ fn test(path: &Path) -> TractResult<()> {
     }
     let bound = case["bound"].as_f64().unwrap_or(0.0);
     let worst = got.iter().zip(&expected).map(|(got, expected)| (got - expected).abs()).fold(0.0, |worst: f64, error| {
-        // A NaN is larger than anything.
+        // NaN counts as the largest error.
         if error.is_nan() || error > worst { error } else { worst }
     });
     println!("{}: {rows} rows {}, off by at most {worst:e}", path.display(), if raw { "of a table" } else { "" });

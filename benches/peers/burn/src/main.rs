@@ -1,5 +1,5 @@
-//! A training step in burn (dense layers, sigmoid, mean squared error, SGD) on its default wgpu device: peer-burn LAYERS BATCH STEPS.
-//! Prints what `cargo run --example bench` prints of a step, measured the same way.
+//! Measures a training step in burn (dense layers, sigmoid, mean squared error, SGD) on its default wgpu device:
+//! peer-burn LAYERS BATCH STEPS. Prints what `cargo run --example bench` prints about a step, measured in the same way.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -27,7 +27,7 @@ impl<B: Backend> Network<B> {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [layers, batch, steps] = &arguments[..] else { panic!("usage: peer-burn LAYERS BATCH STEPS, as 784,128,10 64 20") };
+    let [layers, batch, steps] = &arguments[..] else { panic!("usage: peer-burn LAYERS BATCH STEPS, such as 784,128,10 64 20") };
     let sizes: Vec<usize> = layers.split(',').map(|size| size.parse().expect("sizes")).collect();
     let (batch, steps): (usize, usize) = (batch.parse().expect("a batch"), steps.parse().expect("steps"));
     let device = <Trained as burn::tensor::backend::BackendTypes>::Device::default();
@@ -48,14 +48,14 @@ fn main() {
             network = sgd.step(0.1, network.clone(), gradients);
             last = Some(loss);
         }
-        // A loss and a weight are read: all the work is done by then.
+        // Read a loss and a weight, which waits for all the work.
         black_box(last.map(|loss| loss.into_scalar().elem::<f32>()));
         black_box(network.layers[0].weight.val().slice([0..1, 0..1]).into_scalar().elem::<f32>());
         start.elapsed()
     };
     run(1);
     println!("first_step_ms={:.1}", start.elapsed().as_secs_f64() * 1e3);
-    // Its kernels are tuned in the first steps.
+    // burn tunes its kernels in the first steps.
     run(3.max(steps));
     let best = (0..3).map(|_| run(steps)).min().expect("three rounds");
     println!("ms_per_step={:.3}", best.as_secs_f64() * 1e3 / steps as f64);
