@@ -155,9 +155,10 @@ impl Sample {
         if cells().all(|(cell, column)| column.distinct.contains(cell)) {
             return (false, None);
         }
-        // Names are different.
+        // Names are different, as a rule. Words over numbers are names even so.
         let mut seen = HashSet::new();
-        if !cells().all(|(cell, _)| seen.insert(cell)) {
+        let repeats = !cells().all(|(cell, _)| seen.insert(cell));
+        if repeats && !cells().any(|(cell, column)| number(cell).is_none() && !is_missing(cell) && column.is_numeric()) {
             return (false, None);
         }
         if is_numbered(first) {
