@@ -1,5 +1,8 @@
 //! Serialises a number in JSON by its bits, so that it is restored exactly, infinite or not.
 
+/// The smallest f64 that rounds to no finite f32: half a step beyond the largest of these.
+pub const BEYOND_F32: f64 = 3.402_823_567_797_336_6e38;
+
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

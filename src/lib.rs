@@ -69,8 +69,8 @@ mod train;
 mod trainer;
 
 pub use data::{
-    Array, ClassWeights, Column, Columns, Csv, CsvDoubt, Dataset, Matrix, Missing, Parts, Predictions, Preprocessing, Scaling,
-    Split, Table, TableReader,
+    Array, ClassWeights, Column, ColumnKind, ColumnUse, Columns, Csv, CsvNotice, Dataset, Encoding, Matrix, Missing, Parts,
+    Predictions, Preprocessing, Scaling, Schema, SchemaColumn, Split, Table, TableNotice, TableReader, UnreadCells, Written,
 };
 pub use engine::{Engine, EngineReport};
 pub use error::{Cause, Error};

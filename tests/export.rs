@@ -254,7 +254,7 @@ fn awkward_tables_are_predicted_the_same_in_c() {
     let refused = [
         with(f64::NAN, "é"),
         with(f64::INFINITY, "é"),
-        with(1e39, "é"),
+        with(1e300, "é"),
         with(1.7e9, ""),
         with(1.7e9, "(null)"),
         with(1.7e9, "nA"),
@@ -268,7 +268,7 @@ fn awkward_tables_are_predicted_the_same_in_c() {
     let table = Table::from_csv(format!("x,y\n{text}").as_bytes(), &Csv::new()).expect("a table");
     let (model, inputs) = trained(&table, &Columns::number("y"), 4, Loss::MeanSquaredError, Activation::Identity);
     let large = Table::from_csv("x\n1e36\n".as_bytes(), &Csv::new()).expect("a table");
-    assert!(matches!(model.predict_table(&large), Err(Error::NotFinite { .. })));
+    assert!(matches!(model.predict_table(&large), Err(Error::Cell { row: 1, .. })));
     let row = |number: f64| Row { numbers: vec![number], categories: vec![] };
     let rows: Vec<Row> = (0..20).map(|i| row(f64::from(i * i) * 1e-6)).collect();
     export("tiny", &model, &rows, &inputs, &probabilities(&model, &table), 1e-4);

@@ -217,6 +217,7 @@ fn model(name: &str) -> Model {
             &|inputs, outputs| Network::new(inputs).dense(8, Activation::Relu).dense(outputs, Activation::Softmax),
             Loss::CategoricalCrossEntropy,
         ),
+        "indicators" => indicators(),
         "numbers" => of_table(
             Columns::number("moisture").categorical(["days"]).scaling(Scaling::MinMax),
             &|inputs, outputs| Network::new(inputs).dense(3, Activation::Silu).dense(outputs, Activation::Identity),
@@ -232,6 +233,35 @@ fn model(name: &str) -> Model {
             model
         }
     }
+}
+
+/// A model of a table with all that version 0.1.0 did not know at first: missing values that are inputs, numbers that are
+/// not written plainly, dates, and columns without names.
+fn indicators() -> Model {
+    let table = written_in_many_ways();
+    let columns = Columns::number(5).missing(Missing::Indicator).missing_words(["none", "-9"]);
+    let fitted = Preprocessing::fit(&table, &columns).expect("it fits");
+    let data = fitted.transform(&table).expect("data");
+    let network = Network::new(fitted.inputs()).dense(4, Activation::Tanh).dense(1, Activation::Identity);
+    let model = Model::new(&Device::cpu(), &network, &Init::HeUniform { seed: 8 }).expect("a model");
+    let mut model = model.with_preprocessing(fitted).expect("it fits");
+    model.fit(&data.inputs, &data.targets, &Fit::new().learning_rate(0.05).epochs(5)).expect("a training run");
+    model
+}
+
+/// The table of that model: a percentage, a price, a date, a category and a plain number, each sometimes missing; and the
+/// target.
+fn written_in_many_ways() -> Table {
+    let mut text = String::new();
+    for i in 0..40 {
+        let or_missing = |cell: String, every: usize| if i % every == 3 { "none".into() } else { cell };
+        let price = or_missing(format!("\"${},{:03}\"", 1 + i % 9, 7 * i), 7);
+        let day = or_missing(format!("2020-0{}-1{}", 1 + i % 9, i % 10), 11);
+        let colour = or_missing(["red", "blue", "1", "1.0"][i % 4].into(), 9);
+        let plain = if i % 13 == 5 { "-9".into() } else { format!("{}.5", i * i) };
+        writeln!(text, "{}.{}%,{price},{day},{colour},{plain},{}", i, i % 10, 3 * i + 1).expect("a line");
+    }
+    Table::from_csv(text.as_bytes(), &Csv::new().header(false)).expect("a table")
 }
 
 /// The description of a model in its file.
@@ -261,7 +291,8 @@ fn predicted(model: &Model) -> String {
         let predictions = model.predict(&rows).expect("predictions");
         return rows_of(predictions.values(), predictions.columns());
     }
-    match model.predict_table(&coffee()).expect("predictions") {
+    let by_place = model.preprocessing().is_some_and(|fitted| fitted.target() == "5");
+    match model.predict_table(&if by_place { written_in_many_ways() } else { coffee() }).expect("predictions") {
         Predictions::Classes { classes, probabilities } => {
             let rows = rows_of(probabilities.values(), probabilities.columns());
             classes.iter().zip(rows.lines()).map(|(class, row)| format!("{class} {row}\n")).collect()
@@ -348,12 +379,19 @@ fn models_load_predict_and_are_saved_unchanged() {
         ));
     }
     let folder = folder("models");
-    for name in ["classes", "numbers", "plain"] {
+    for name in ["classes", "indicators", "numbers", "plain"] {
         let file = |ending: &str| format!("models/{name}.{ending}");
         let formats = ["safetensors", "npz", "onnx", "json", "c"];
-        let written = formats.map(|ending| {
-            golden(&file(ending), || model(name).to_bytes(format!("{name}.{ending}"), &Save::new()).expect("a model's file"))
-        });
+        let saved =
+            |model: &Model, ending: &str| model.to_bytes(format!("{name}.{ending}"), &Save::new()).expect("a model's file");
+        let models = ["safetensors", "npz"].map(|ending| golden(&file(ending), || saved(&model(name), ending)));
+        let kept_model = folder.join(format!("{name}.kept.safetensors"));
+        fs::write(&kept_model, &models[0]).expect("a file");
+        let exported = |ending: &str| saved(&Model::load(&Device::cpu(), &kept_model, &Load::new()).expect("a model"), ending);
+        let [safetensors, npz] = models;
+        let exports = ["onnx", "json", "c"].map(|ending| golden(&file(ending), || exported(ending)));
+        let [onnx, json, c] = exports;
+        let written = [safetensors, npz, onnx, json, c];
         for (kept, ending) in written.iter().zip(["safetensors", "npz"]) {
             let path = folder.join(format!("{name}.{ending}"));
             fs::write(&path, kept).expect("a file");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{numbers, refused};
 use shaderprop::{
-    Activation, Array, Columns, Csv, CsvDoubt, Device, Fit, Init, Loss, Metric, Missing, Model, Network, Optimizer, Predictions,
+    Activation, Array, Columns, Csv, CsvNotice, Device, Fit, Init, Loss, Metric, Missing, Model, Network, Optimizer, Predictions,
     Preprocessing, Scaling, Table, TableReader,
 };
 
@@ -118,7 +118,7 @@ fn files_in_common_variants() {
     // -2 and 3 in each type, or 254 and 3 in the unsigned one, most significant byte first.
     let of_type = |kind: u8, data: &[u8]| {
         let bytes = [&[0, 0, kind, 1, 0, 0, 0, 2][..], data].concat();
-        Array::read_idx(file("types.idx", &bytes)).map(|array| array.values)
+        Array::read_idx(file("types.idx", &bytes)).map(Array::into_values)
     };
     let big_endian = |values: [i32; 2], width: usize| values.map(|value| value.to_be_bytes()[4 - width..].to_vec()).concat();
     assert_eq!(of_type(0x08, &big_endian([254, 3], 1)).expect("unsigned"), [254.0, 3.0]);
@@ -188,8 +188,8 @@ fn lines(first: &str, rows: usize, row: impl Fn(usize) -> String) -> String {
 #[test]
 fn header_and_delimiter_are_inferred_from_many_lines() {
     let decimal = |i: usize| f64::from(numbers(i as u64, 1)[0]);
-    let header = |assumed| Some(CsvDoubt::Header { assumed });
-    let cases: Vec<(&str, String, &[&str], Option<CsvDoubt>)> = vec![
+    let header = |assumed| Some(CsvNotice::Header { assumed });
+    let cases: Vec<(&str, String, &[&str], Option<CsvNotice>)> = vec![
         // Numbers as names.
         (
             "numbered from 0",
@@ -206,7 +206,7 @@ fn header_and_delimiter_are_inferred_from_many_lines() {
         (
             "an index without a name",
             lines(",0,1", 40, |i| format!("{i},{:.3},{:.3}", decimal(i), decimal(i + 40))),
-            &["", "0", "1"],
+            &["unnamed_0", "0", "1"],
             None,
         ),
         (
@@ -308,22 +308,25 @@ fn header_and_delimiter_are_inferred_from_many_lines() {
             "either of two",
             lines("a,b;c", 20, |i| format!("x{i},y;z{i}")),
             &["a", "b;c"],
-            Some(CsvDoubt::Delimiter { assumed: ',', other: ';' }),
+            Some(CsvNotice::Delimiter { assumed: ',', other: ';' }),
         ),
     ];
     let mut wrong = Vec::new();
     for (what, text, names, doubt) in &cases {
+        let guessed = |reader: &TableReader| {
+            let guessed = |notice: &&CsvNotice| matches!(notice, CsvNotice::Header { .. } | CsvNotice::Delimiter { .. });
+            reader.notices().iter().find(guessed).cloned()
+        };
         let reader = TableReader::new(Cursor::new(text.clone().into_bytes()), &Csv::guess()).expect("a table");
-        let doubts: Vec<_> = reader.doubts().iter().copied().filter(|found| Some(*found) == *doubt || doubt.is_none()).collect();
         let rows = Table::from_csv(text.as_bytes(), &Csv::guess()).expect("a table").rows();
         let expected = text.lines().count() - usize::from(reader.has_header());
-        if reader.names() != *names || doubts.first() != doubt.as_ref() || rows != expected {
-            wrong.push(format!("{what}: {:?}, {rows} rows, {:?}", reader.names(), reader.doubts()));
+        if reader.names() != *names || guessed(&reader) != *doubt || rows != expected {
+            wrong.push(format!("{what}: {:?}, {rows} rows, {:?}", reader.names(), reader.notices()));
         }
         // What is given is not inferred.
         let given = Csv::guess().header(true).delimiter(b',');
         let reader = TableReader::new(Cursor::new(text.clone().into_bytes()), &given).expect("a table");
-        assert!(reader.doubts().is_empty() && reader.has_header(), "{what}");
+        assert!(guessed(&reader).is_none() && reader.has_header(), "{what}");
     }
     // A line that repeats itself has no names.
     let zeros = "0,0,0\n0.1,0.5,0.2\n0.2,0.7,0.4\n0.3,0.9,0.5\n";
@@ -455,8 +458,9 @@ fn malformed_tables_are_refused() {
     refused(Table::read_csv(file("names-alone.csv", b"a,b\n"), &Csv::new()), &["names-alone.csv", "no rows"]);
     refused(from(b"a,b\n1,2\n3\n"), &["1 cells in line 3", "2"]);
     refused(from(b"a,b\n1,2\n3,4,5\n"), &["3 cells in line 3"]);
-    refused(from(b"a,a\n1,2\n"), &["two columns named `a`"]);
-    refused(from(b"a,b\n1,\xff\xfe\n"), &["text that is not UTF-8, in line 2"]);
+    refused(from(b"a,b\n1,2\na,b\n3,4\n"), &["a second header in line 3"]);
+    let later = [b"a,b\n".as_slice(), &b"1,2\n".repeat(20_000), b"1,\xff\n"].concat();
+    refused(from(&later), &["text that is not UTF-8, in line 20002"]);
     refused(Table::read_csv("/no/such/file.csv", &Csv::new()), &["/no/such/file.csv"]);
     refused(Table::read_csv(env!("CARGO_TARGET_TMPDIR"), &Csv::new()), &["a"]);
     refused(Table::read_csv(file("half.csv.gz", &gzipped(b"a,b\n1,2\n")[..20]), &Csv::new()), &["half.csv.gz"]);
@@ -495,16 +499,23 @@ fn columns_that_make_no_sense_are_refused() {
         &["column `id`", "1001", "drop the column"],
     );
     refused(Preprocessing::fit(&people.select(&[]), &Columns::number("height")), &["at least one row"]);
-    for infinite in ["inf", "-Infinity", "1e39"] {
+    for infinite in ["inf", "-Infinity", "1e309"] {
         let text = format!("a,b\n1,x\n{infinite},y\n");
         refused(Preprocessing::fit(&table(&text), &Columns::classes("b")), &["row 2, column `a`", "finite", infinite]);
     }
 
     let fitted = fit(&columns.missing(Missing::Median)).expect("it fits");
     refused(fitted.transform(&table("age,city,height,buys\n1,Rome,2,maybe\n")), &["row 1, column `buys`", "no, yes", "`maybe`"]);
-    refused(fitted.transform_inputs(&table("age,city,height\nold,Rome,2\n")), &["row 1, column `age`", "`old`"]);
+    // A word among numbers is missing, and counted.
+    let old = table("age,city,height\nold,Rome,2\n");
+    assert_eq!(fitted.transform_inputs(&old).expect("inputs").row(0)[0], 0.0);
+    let unread = fitted.unread(&old).expect("counts");
+    assert_eq!((unread.len(), unread[0].count, unread[0].cell.as_str(), unread[0].line), (1, 1, "old", 2));
     refused(fitted.transform_inputs(&table("age,city\n1,Rome\n")), &["unknown column `height`"]);
     let wrong = Network::new(4).dense(2, Activation::Softmax);
+    let right = Network::new(5).dense(2, Activation::Softmax);
+    let model = Model::new(&Device::cpu(), &right, &Init::Zeros).and_then(|model| model.with_preprocessing(fitted.clone()));
+    refused(model.expect("a model").predict_table(&old), &["column `age`", "99 %", "`old` in line 2"]);
     refused(
         Model::new(&Device::cpu(), &wrong, &Init::Zeros).and_then(|model| model.with_preprocessing(fitted)),
         &["5 inputs and 2 outputs"],
@@ -537,7 +548,7 @@ fn malformed_arrays_are_refused() {
                 let path = file(&format!("changed.{kind}"), &changed);
                 let array = if kind == "idx" { Array::read_idx(path) } else { Array::read_npy(path) };
                 if let Ok(array) = array {
-                    assert_eq!(array.values.len(), array.shape.iter().product::<usize>());
+                    assert_eq!(array.shape.iter().product::<usize>(), array.clone().into_values().len());
                     array.into_matrix().expect("a matrix");
                 }
             }
@@ -575,7 +586,7 @@ fn numpy_arrays_of_every_type_are_read() {
         let turned: Vec<u8> = data.chunks(data.len() / 2).flat_map(|bytes| bytes.iter().rev().copied()).collect();
         for (order, data) in [('<', &data), ('>', &turned)] {
             let array = read(&npy_of(&format!("{order}{descr}"), "False", "(2,)", data));
-            assert_eq!(array.expect("an array").values, expected, "{order}{descr}");
+            assert_eq!(array.expect("an array").into_values(), expected, "{order}{descr}");
         }
     }
     refused(read(&npy_of("<f2", "False", "(2,)", &[0; 4])), &["of the type `<f2`"]);
@@ -587,7 +598,7 @@ fn numpy_arrays_of_every_type_are_read() {
     let expected: Vec<f32> = rows.iter().map(|byte| f32::from(*byte)).collect();
     for (fortran, data) in [("False", &rows), ("True", &columns)] {
         let array = read(&npy_of("|u1", fortran, "(2, 3, 4)", data)).expect("an array");
-        assert_eq!((array.shape, array.values), (vec![2, 3, 4], expected.clone()), "fortran_order {fortran}");
+        assert_eq!((array.shape.clone(), array.into_values()), (vec![2, 3, 4], expected.clone()), "fortran_order {fortran}");
     }
 
     // Version 2, whose header may be longer.
@@ -596,7 +607,7 @@ fn numpy_arrays_of_every_type_are_read() {
         let blanks = " ".repeat(length - header.len());
         [b"\x93NUMPY\x02\x00", &(length as u32).to_le_bytes()[..], header.as_bytes(), blanks.as_bytes(), &[7]].concat()
     };
-    assert_eq!(read(&long(1 << 16)).expect("an array").values, [7.0]);
+    assert_eq!(read(&long(1 << 16)).expect("an array").into_values(), [7.0]);
     refused(read(&long((1 << 16) + 1)), &["a header of 65537 bytes"]);
     let dimensions = |count: usize| npy_of("|u1", "False", &format!("({})", "1,".repeat(count)), &[7]);
     assert_eq!(read(&dimensions(32)).expect("an array").shape, [1; 32]);
@@ -667,7 +678,6 @@ fn records_are_identified_by_their_lines() {
     }
     let headerless = Table::from_csv("\n\n1,x\n2,3\n".as_bytes(), &Csv::new().header(false)).expect("a table");
     refused(Preprocessing::fit(&headerless, &Columns::number("1")), &["table, line 3, row 1, column `1`"]);
-    refused(Table::from_csv(b"a,b\r\n\r\n1,\xff\r\n".as_slice(), &Csv::new()), &["not UTF-8, in line 3"]);
     // More lines before the names than are read at once, and 17 MB of rows.
     let blank = format!("{}a;b\n1;2\n", "\n".repeat(9000));
     assert_eq!(Table::from_csv(blank.as_bytes(), &Csv::guess()).expect("a table").names(), ["a", "b"]);
@@ -694,7 +704,7 @@ fn records_are_identified_by_their_lines() {
     let inches = "size 5\";colour;price\n1;red;2\n";
     assert_eq!(Table::from_csv(inches.as_bytes(), &Csv::guess()).expect("a table").names(), ["size 5\"", "colour", "price"]);
     refused(from(&",".repeat(1 << 20)), &["1048577 columns, but at most 1048576 are allowed"]);
-    refused(from(&",".repeat((1 << 20) - 1)), &["two columns named ``"]);
+    refused(from(&",".repeat((1 << 20) - 1)), &["no rows"]);
     refused(from(&format!("a,b\n\"{}", "x\n".repeat((1 << 20) + 8192))), &["a row of more than 1048576 lines"]);
     assert_eq!(from(&format!("a,b\n{}1,2\n", "\n".repeat(1 << 21))).expect("a table").rows(), 1);
     // Files of a few KiB that unpack to a row without an end: in a cell, of cells, or of lines. And a row that is just

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use shaderprop::{Array, Column, Columns, Csv, CsvDoubt, Missing, Scaling, Split, Table, TableReader};
+use shaderprop::{Array, Column, Columns, Csv, CsvNotice, Scaling, Split, Table, TableReader, Written};
 
 use crate::options::Format;
 use crate::recipe::Task;
@@ -15,8 +15,6 @@ pub struct Data {
     /// The test rows, if the data comes with its own.
     pub test: Option<Table>,
     pub kind: Kind,
-    /// Whether the targets are an array of integers.
-    pub integers: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,25 +74,20 @@ pub fn read(paths: &[PathBuf], format: &Format, talk: Talk) -> Result<Data, Fail
         [folder] if folder.is_dir() => mnist(folder),
         [path] if array_kind(path).is_none() => {
             let (table, header) = csv(path, &format.csv(), talk)?;
-            Ok(Data { table, test: None, kind: Kind::Text { header }, integers: false })
+            Ok(Data { table, test: None, kind: Kind::Text { header } })
         }
         [inputs] => {
             let (inputs_of, kind) = array(inputs)?;
-            Ok(Data {
-                table: Table::from_arrays(inputs.display().to_string(), inputs_of, None)?,
-                test: None,
-                kind,
-                integers: false,
-            })
+            Ok(Data { table: Table::from_arrays(inputs.display().to_string(), inputs_of, None)?, test: None, kind })
         }
-        [inputs, targets, ..] => pair(inputs, targets).map(|(table, kind, integers)| Data { table, test: None, kind, integers }),
+        [inputs, targets, ..] => pair(inputs, targets).map(|(table, kind)| Data { table, test: None, kind }),
         [] => Err(Failure::Arguments("DATA: no file given".into())),
     }
 }
 
 fn csv(path: &Path, csv: &Csv, talk: Talk) -> Result<(Table, bool), Failure> {
     let mut reader = TableReader::open(path, csv)?;
-    say_doubts(&reader, talk);
+    say_notices(&reader, talk);
     let header = reader.has_header();
     match reader.read(usize::MAX)? {
         Some(table) => Ok((table, header)),
@@ -102,23 +95,24 @@ fn csv(path: &Path, csv: &Csv, talk: Talk) -> Result<(Table, bool), Failure> {
     }
 }
 
-/// Prints what was inferred of a CSV file but is in doubt, with the option that decides it.
-pub fn say_doubts(reader: &TableReader, talk: Talk) {
-    for doubt in reader.doubts() {
-        let decide = match doubt {
-            CsvDoubt::Header { assumed: true } => "if it is data, give --header no; if not, --header yes",
-            CsvDoubt::Header { assumed: false } => "if it has the names, give --header yes; if not, --header no",
-            _ => "give --delimiter",
+/// Prints what was inferred of a CSV file but not beyond doubt, with the option that decides it, and what was left out.
+pub fn say_notices(reader: &TableReader, talk: Talk) {
+    for notice in reader.notices() {
+        let decide = match notice {
+            CsvNotice::Header { assumed: true } => "; if it is data, give --header no; if not, --header yes",
+            CsvNotice::Header { assumed: false } => "; if it has the names, give --header yes; if not, --header no",
+            CsvNotice::Delimiter { .. } | CsvNotice::Blanks => "; --delimiter decides otherwise",
+            CsvNotice::Encoding(_) => "; if that is wrong, convert the file to UTF-8",
+            _ => "",
         };
-        talk.say(format!("notice: {doubt}; {decide}"));
+        talk.say(format!("notice: {notice}{decide}"));
     }
 }
 
-/// Inputs and targets, the kind of the inputs, and whether the targets are integers.
-fn pair(inputs: &Path, targets: &Path) -> Result<(Table, Kind, bool), Failure> {
+/// Inputs and targets, and the kind of the inputs.
+fn pair(inputs: &Path, targets: &Path) -> Result<(Table, Kind), Failure> {
     let ((inputs_of, kind), (targets_of, _)) = (array(inputs)?, array(targets)?);
-    let integers = targets_of.integers;
-    Ok((Table::from_arrays(inputs.display().to_string(), inputs_of, Some(targets_of))?, kind, integers))
+    Ok((Table::from_arrays(inputs.display().to_string(), inputs_of, Some(targets_of))?, kind))
 }
 
 /// A folder with MNIST's files, or with another data set under the same names.
@@ -133,9 +127,9 @@ fn mnist(folder: &Path) -> Result<Data, Failure> {
             ))
         })
     };
-    let (table, kind, integers) = pair(&find("train-images-idx3-ubyte")?, &find("train-labels-idx1-ubyte")?)?;
+    let (table, kind) = pair(&find("train-images-idx3-ubyte")?, &find("train-labels-idx1-ubyte")?)?;
     let (test, ..) = pair(&find("t10k-images-idx3-ubyte")?, &find("t10k-labels-idx1-ubyte")?)?;
-    Ok(Data { table, test: Some(test), kind, integers })
+    Ok(Data { table, test: Some(test), kind })
 }
 
 /// A column by its name, or by its position if no column has that name.
@@ -160,27 +154,26 @@ pub struct Target {
     pub doubt: Option<String>,
 }
 
-/// Reads the target's labels, and infers the task unless it is given. Integers of an array file are labels.
-pub fn target(table: &Table, place: usize, task: Option<Task>, integers: bool) -> Result<Target, Failure> {
-    let mut classes = BTreeMap::new();
-    let (mut labels, mut numbers, mut whole) = (Vec::with_capacity(table.rows()), true, true);
-    for row in 0..table.rows() {
-        let cell = table.cell(row, place);
-        let number = cell.parse::<f64>();
-        numbers &= number.is_ok();
-        whole &= number.is_ok_and(|number| number.fract() == 0.0);
-        let next = classes.len();
-        labels.push(*classes.entry(cell.into_owned()).or_insert(next));
-    }
+/// Reads the target's labels, and infers the task unless it is given. Integers of an array file are labels. `written`
+/// tells how the target's numbers are written; none for words.
+pub fn target(table: &Table, place: usize, task: Option<Task>, written: Option<&Written>) -> Result<Target, Failure> {
+    let integers = table.are_integers(place);
+    let (classes, mut labels) = table.categories(place);
+    let numbers: Vec<f64> = match written {
+        Some(written) => classes.iter().filter_map(|cell| written.number(cell)).collect(),
+        None => Vec::new(),
+    };
+    let are_numbers = numbers.len() == classes.len();
+    let whole = are_numbers && numbers.iter().all(|number| number.fract() == 0.0) && written == Some(&Written::Plain);
     let repeated = 3 * classes.len() <= table.rows().max(6);
     let few = classes.len() <= FEW && whole && repeated;
-    let inferred = if !numbers || few || integers { Task::Classify } else { Task::Regress };
+    let inferred = if !are_numbers || few || integers { Task::Classify } else { Task::Regress };
     let doubt = match inferred {
         _ if task.is_some() || integers || !whole || !repeated => None,
         Task::Regress if classes.len() <= MOST_CLASSES => {
             Some(format!("{} different whole numbers; if they are classes, give --task classify", classes.len()))
         }
-        Task::Classify if look_like_counts(&classes, &labels) => {
+        Task::Classify if look_like_counts(&numbers, &labels) => {
             Some(format!("{} different whole numbers, some of them rare; if they are counts, give --task regress", classes.len()))
         }
         _ => None,
@@ -188,7 +181,7 @@ pub fn target(table: &Table, place: usize, task: Option<Task>, integers: bool) -
     let task = task.unwrap_or(inferred);
     let name = short(&table.names()[place], 60);
     if task == Task::Classify && classes.len() < 2 {
-        let got = short(classes.keys().next().map_or("", String::as_str), 60);
+        let got = short(classes.first().map_or("", String::as_str), 60);
         return Err(Failure::Arguments(format!(
             "the target `{name}`: at least 2 classes are needed, but all rows have `{got}`; choose another column with --target"
         )));
@@ -196,14 +189,14 @@ pub fn target(table: &Table, place: usize, task: Option<Task>, integers: bool) -
     if task == Task::Classify && classes.len() > MOST_CLASSES.min(table.rows() / 2).max(FEW) {
         let (most, got) = (MOST_CLASSES.min(table.rows() / 2).max(FEW), classes.len());
         let advice =
-            if numbers { "its cells are numbers, so give --task regress" } else { "choose another column with --target" };
+            if are_numbers { "its cells are numbers, so give --task regress" } else { "choose another column with --target" };
         return Err(Failure::Arguments(format!(
             "the target `{name}`: expected at most {most} classes in {} rows, got {got}; {advice}",
             table.rows()
         )));
     }
-    if task == Task::Regress && !numbers {
-        let word = short(classes.keys().find(|cell| cell.parse::<f64>().is_err()).map_or("", String::as_str), 60);
+    if task == Task::Regress && !are_numbers {
+        let word = short(classes.iter().find(|cell| cell.parse::<f64>().is_err()).map_or("", String::as_str), 60);
         return Err(Failure::Arguments(format!(
             "the target `{name}`: expected numbers, got `{word}`; give --task classify, or another --target"
         )));
@@ -216,57 +209,76 @@ pub fn target(table: &Table, place: usize, task: Option<Task>, integers: bool) -
 
 /// Whether whole numbers look like counts: at least eight different ones, none negative, and the rarest at most a fifth
 /// as frequent as the most frequent one. Classes are more even, as a rule.
-fn look_like_counts(classes: &BTreeMap<String, usize>, labels: &[usize]) -> bool {
+fn look_like_counts(classes: &[f64], labels: &[usize]) -> bool {
     let mut rows = vec![0usize; classes.len()];
     labels.iter().for_each(|label| rows[*label] += 1);
     let (least, most) = (rows.iter().min().copied().unwrap_or(0), rows.iter().max().copied().unwrap_or(0));
-    classes.len() >= 8 && !classes.keys().any(|cell| cell.starts_with('-')) && 5 * least <= most
+    classes.len() >= 8 && !classes.iter().any(|class| *class < 0.0) && 5 * least <= most
 }
 
-/// How to treat a word for missing values in the target. For a trained model, it is a class if the model has that
-/// class. In training, it is a class if the column has text and at least 1 % of the rows have the word.
-#[derive(Clone, Copy)]
-pub enum MissingTarget<'a> {
+/// How the rows without a target are told apart.
+pub enum Meaning<'a> {
+    /// In training, a word for missing values is a class if it is in at least 1 % of the rows of a column of words.
     Training(Option<Task>),
+    /// A model has these classes, or predicts numbers.
     Known(Option<&'a [String]>),
 }
 
-/// Leaves out the rows whose target is missing.
-pub fn with_target(table: Table, place: usize, meaning: MissingTarget<'_>, talk: Talk) -> Table {
+/// Leaves out the rows whose target is missing. `written` tells how the target's numbers are written; none for words.
+/// Other words in a column of numbers are missing too.
+pub fn with_target(
+    table: Table,
+    place: usize,
+    (meaning, words, written): (Meaning<'_>, &[String], Option<&Written>),
+    talk: Talk,
+) -> Result<Table, Failure> {
     let name = short(&table.names()[place], 60);
-    let mut words: BTreeMap<String, usize> = BTreeMap::new();
-    let mut text = false;
-    for row in 0..table.rows() {
-        let cell = table.cell(row, place);
-        if is_missing_word(&cell) {
-            *words.entry(cell.into_owned()).or_default() += 1;
-        } else {
-            text |= !cell.is_empty() && cell.parse::<f64>().is_err();
+    let is_word = |cell: &str| words.iter().any(|word| cell.eq_ignore_ascii_case(word));
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut has_classes = false;
+    if written.is_none() {
+        for row in 0..table.rows() {
+            let cell = table.cell(row, place);
+            if is_word(&cell) {
+                *counts.entry(cell.into_owned()).or_default() += 1;
+            } else {
+                has_classes |= !cell.is_empty();
+            }
         }
     }
     let is_class = |word: &str| match meaning {
-        MissingTarget::Training(Some(Task::Regress)) => false,
-        MissingTarget::Training(_) => text && 100 * words.get(word).copied().unwrap_or(0) >= table.rows(),
-        MissingTarget::Known(classes) => classes.is_some_and(|classes| classes.iter().any(|class| class == word)),
+        Meaning::Training(_) if !has_classes => false,
+        Meaning::Training(Some(Task::Regress)) => false,
+        Meaning::Training(_) => 100 * counts.get(word).copied().unwrap_or(0) >= table.rows(),
+        Meaning::Known(classes) => classes.is_some_and(|classes| classes.iter().any(|class| class == word)),
     };
-    let missing = |cell: &str| cell.is_empty() || (is_missing_word(cell) && !is_class(cell));
-    if let MissingTarget::Training(_) = meaning {
-        for (word, count) in words.iter().filter(|(word, _)| is_class(word)) {
-            talk.say(format!("notice: `{word}` is a class of `{name}`, since {count} rows have it; if it means missing, leave these cells empty"));
+    let is_missing = |cell: &str| match written {
+        Some(written) => written.number(cell).is_none() || is_word(cell),
+        None => cell.is_empty() || (is_word(cell) && !is_class(cell)),
+    };
+    if let Meaning::Training(_) = meaning {
+        for (word, count) in counts.iter().filter(|(word, _)| is_class(word)) {
+            talk.say(format!(
+                "notice: `{}` is a class of `{name}`, since {} it; if it means missing, leave these cells empty",
+                short(word, 60),
+                if *count == 1 { "1 row has".to_owned() } else { format!("{count} rows have") }
+            ));
         }
     }
-    let rows: Vec<usize> = (0..table.rows()).filter(|row| !missing(&table.cell(*row, place))).collect();
-    if rows.is_empty() || rows.len() == table.rows() {
-        return table;
+    let rows: Vec<usize> = (0..table.rows()).filter(|row| !is_missing(&table.cell(*row, place))).collect();
+    if rows.is_empty() {
+        return Err(Failure::Run(format!("the target `{name}`: missing in all {} rows; choose another column", table.rows())));
     }
-    let left_out = table.rows() - rows.len();
-    talk.say(format!("left out {left_out} row{} without `{name}`", if left_out == 1 { "" } else { "s" }));
-    table.select(&rows)
+    if rows.len() == table.rows() {
+        return Ok(table);
+    }
+    talk.say(format!("left out {} without `{name}`", count_of(table.rows() - rows.len(), "row")));
+    Ok(table.select(&rows))
 }
 
-/// Whether a cell is a word for missing values.
-fn is_missing_word(cell: &str) -> bool {
-    ["na", "n/a", "nan", "null", "none", "?"].iter().any(|word| cell.eq_ignore_ascii_case(word))
+/// A number of things.
+pub fn count_of(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Splits the rows at random, by the seed. For classes the split is stratified, and every class has a training row.
@@ -304,14 +316,13 @@ pub fn parts(rows: usize, labels: &[usize], (test, validation): (f64, f64), seed
     Ok(Parts { train, validation, test })
 }
 
-/// The treatment of the columns that the options ask for.
-pub fn columns(target: &Target, kind: Kind, missing: Missing, (categorical, dropped): (&[Column], &[Column])) -> Columns {
-    let columns = match target.task {
-        Task::Classify => Columns::classes(target.place),
-        Task::Regress => Columns::number(target.place),
+/// The treatment of the columns for a target.
+pub fn columns(place: usize, task: Task, kind: Kind) -> Columns {
+    let columns = match task {
+        Task::Classify => Columns::classes(place),
+        Task::Regress => Columns::number(place),
     };
-    let scaling = if kind == Kind::Images { Scaling::MinMaxTogether } else { Scaling::Standardise };
-    columns.drop(dropped.iter().cloned()).categorical(categorical.iter().cloned()).missing(missing).scaling(scaling)
+    columns.scaling(if kind == Kind::Images { Scaling::MinMaxTogether } else { Scaling::Standardise })
 }
 
 /// Whether a file's name is that of an array file.

@@ -6,12 +6,13 @@ use clap::Args;
 use serde_json::json;
 use shaderprop::{Load, Model, Predictions, Table};
 
-use crate::data::{self, MissingTarget};
+use crate::data::{self, Meaning};
 use crate::options::{self, Format, OnDevice, Place};
 use crate::picture::{self, confusion::Confusion, scatter::Scatter};
 use crate::recipe::{self, Task};
 use crate::report::{self, Score};
 use crate::talk::{self, Failure, Talk};
+use crate::unread::Unread;
 
 /// Evaluates a trained model on rows whose target is known
 ///
@@ -33,6 +34,9 @@ pub struct Options {
     /// Draw the confusion matrix, or predictions against actual values: .png or .svg
     #[arg(long, value_name = "FILE", value_parser = picture::file, help_heading = "Files")]
     plot: Option<PathBuf>,
+    /// Accept any number of cells that are not numbers in columns of numbers; by default at most 1 % of a column
+    #[arg(long, help_heading = "Data")]
+    lenient: bool,
     /// Overwrite an existing file
     #[arg(long, help_heading = "Files")]
     force: bool,
@@ -60,22 +64,35 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
     let data = data::read(&options.data, &options.format, talk)?;
     let table = data.test.unwrap_or(data.table);
-    let target = table.find(preprocessing.target())?;
-    let table = data::with_target(table, target, MissingTarget::Known(preprocessing.classes()), talk);
+    let target = preprocessing.find_target(&table)?;
+    let meaning = (Meaning::Known(preprocessing.classes()), preprocessing.missing_words(), preprocessing.target_written());
+    let table = data::with_target(table, target, meaning, talk)?;
+    let mut unread = Unread::default();
+    unread.add(preprocessing.unread(&table)?);
+    unread.tell(options.lenient)?;
     talk.device(model.device());
     let task = if preprocessing.classes().is_some() { Task::Classify } else { Task::Regress };
     let evaluation = model.evaluate_table(&table)?;
     let score = Score::of("this model", task, &evaluation);
     let classes = preprocessing.classes().unwrap_or_default();
+    let unseen: Vec<&str> = evaluation.unseen_classes().collect();
+    if !unseen.is_empty() {
+        talk.say(format!(
+            "notice: {} of the rows were not in training, so that these rows are wrong answers, without a loss: {}",
+            data::count_of(unseen.len(), "class").replace("classs", "classes"),
+            talk::listed(&unseen)
+        ));
+    }
     if let Some(path) = &options.plot {
         match task {
             Task::Classify => {
                 let counts = evaluation.confusion_matrix();
-                picture::save(path, options.force, picture::SIZE, &Confusion { classes, counts: &counts })?;
+                let all: Vec<String> = classes.iter().cloned().chain(unseen.iter().map(|class| (*class).to_owned())).collect();
+                picture::save(path, options.force, picture::SIZE, &Confusion { classes: &all, counts: &counts })?;
             }
             Task::Regress => {
                 let target = preprocessing.target();
-                let points = points(&model, &table, table.find(target)?)?;
+                let points = points(&model, &table)?;
                 picture::save(path, options.force, picture::SIZE, &Scatter { target, points: &points })?;
             }
         }
@@ -87,6 +104,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             "loss": evaluation.loss,
             "metrics": score.json(),
             "classes": classes,
+            "unseen_classes": unseen,
+            "unread_cells": unread.json(),
             "confusion_matrix": if task == Task::Classify { evaluation.confusion_matrix() } else { vec![] },
         });
         return talk::print(&object.to_string());
@@ -99,9 +118,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// The actual value and the prediction of each row.
-fn points(model: &Model, table: &Table, column: usize) -> Result<Vec<(f64, f64)>, Failure> {
-    let Predictions::Numbers(numbers) = model.predict_table(table)? else { return Ok(Vec::new()) };
-    let is = |row: usize| table.cell(row, column).parse().unwrap_or(f64::NAN);
+fn points(model: &Model, table: &Table) -> Result<Vec<(f64, f64)>, Failure> {
+    let Some(preprocessing) = model.preprocessing() else { return Ok(Vec::new()) };
+    let outputs = model.predict(preprocessing.transform_inputs(table)?)?;
+    let Predictions::Numbers(numbers) = preprocessing.interpret(outputs)? else { return Ok(Vec::new()) };
+    let (column, written) = (preprocessing.find_target(table)?, preprocessing.target_written());
+    let is = |row: usize| written.and_then(|written| written.number(&table.cell(row, column))).unwrap_or(f64::NAN);
     Ok(numbers.into_iter().enumerate().map(|(row, predicted)| (is(row), predicted)).collect())
 }
 

@@ -13,10 +13,13 @@ mod predict;
 mod progress;
 mod recipe;
 mod report;
+mod schema;
 mod signals;
 mod sweep;
+mod table;
 mod talk;
 mod train;
+mod unread;
 
 use std::process::ExitCode;
 

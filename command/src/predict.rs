@@ -10,6 +10,7 @@ use crate::data;
 use crate::evaluate::{fitted, load};
 use crate::options::{Format, OnDevice};
 use crate::talk::{Failure, Talk, stdout_failed};
+use crate::unread::Unread;
 
 /// Applies a model to rows, and prints a CSV with one line for each row: `prediction`, and for classes one `probability_CLASS` each
 ///
@@ -27,6 +28,9 @@ pub struct Options {
     format: Format,
     #[command(flatten)]
     device: OnDevice,
+    /// Accept any number of cells that are not numbers in columns of numbers; by default at most 1 % of a column
+    #[arg(long, help_heading = "Data")]
+    lenient: bool,
     /// Print only errors to stderr
     #[arg(short, long, help_heading = "Output")]
     quiet: bool,
@@ -38,7 +42,7 @@ const ROWS: usize = 8192;
 pub fn run(options: &Options) -> Result<(), Failure> {
     let talk = Talk { quiet: options.quiet };
     let model = load(&options.model, &options.device, 1024)?;
-    fitted(&model, &options.model)?;
+    let preprocessing = fitted(&model, &options.model)?;
     let csv = options.format.csv();
     let mut rows = match &options.data {
         path if path == Path::new("-") => Rows::Read(Box::new(TableReader::new(stdin(), &csv)?)),
@@ -49,14 +53,23 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         path => Rows::Read(Box::new(TableReader::open(path, &csv)?)),
     };
     if let Rows::Read(reader) = &rows {
-        data::say_doubts(reader, talk);
+        data::say_notices(reader, talk);
     }
     talk.device(model.device());
     let mut out = csv::Writer::from_writer(BufWriter::new(stdout().lock()));
     let mut header = true;
     let mut line = csv::StringRecord::new();
-    while let Some(table) = rows.next()? {
-        let predictions = model.predict_table(&table)?;
+    let mut unread = Unread::default();
+    let mut next = rows.next()?;
+    while let Some(table) = next {
+        unread.add_rows(table.rows());
+        unread.add(preprocessing.unread(&table)?);
+        next = rows.next()?;
+        if next.is_none() {
+            // What is wrong with a short table is said before anything of it is printed.
+            unread.tell(options.lenient)?;
+        }
+        let predictions = preprocessing.interpret(model.predict(preprocessing.transform_inputs(&table)?)?)?;
         if std::mem::take(&mut header) {
             write(&mut out, &names(&model))?;
         }

@@ -1,16 +1,11 @@
 //! The options that `train` and `sweep` share: the data, the network and the training; and the library's settings that
 //! they become.
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
-use shaderprop::{
-    Activation, ClassWeights, Column, Fit, Init, Loss, Metric, Missing, Network, Optimizer, Preprocessing, Schedule, Table,
-};
+use shaderprop::{Activation, ClassWeights, Fit, Init, Loss, Metric, Network, Optimizer, Preprocessing, Schedule};
 
-use crate::data::{self, Data, Kind, MissingTarget, Target};
-use crate::options::{self, Format, Names};
-use crate::talk::{Failure, Talk, listed, short};
+use crate::options;
+use crate::talk::{Failure, listed, short};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Task {
@@ -18,41 +13,6 @@ pub enum Task {
     Classify,
     /// Predict a number
     Regress,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MissingValues {
-    /// Replace numbers by the column's median, and text by its most frequent category
-    Median,
-    /// Replace both by the column's most frequent value
-    Frequent,
-    /// Refuse missing values
-    Error,
-}
-
-/// The data and its columns.
-#[derive(Args, Clone, Debug)]
-pub struct What {
-    /// A CSV file (plain or gzipped); or inputs and targets as two NPY or IDX files; or a folder with MNIST's four files
-    #[arg(required = true, num_args = 1..=2, value_name = "DATA")]
-    pub data: Vec<PathBuf>,
-    /// The column to learn, by name or by position counted from 0 [default: the last]
-    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
-    pub target: Option<String>,
-    /// Whether the target is a class or a number [default: a class if it has text or few different whole numbers]
-    #[arg(long, value_enum, help_heading = "Data")]
-    pub task: Option<Task>,
-    /// Columns to treat as categories, in addition to those with text; auto: none
-    #[arg(long, value_name = "COLUMNS", value_parser = options::names, default_value = "auto", help_heading = "Data")]
-    pub categorical: Vec<Names>,
-    /// How to treat missing values: empty cells, NA, n/a, NaN, null, none and ?
-    #[arg(long, value_enum, default_value_t = MissingValues::Median, help_heading = "Data")]
-    pub missing: MissingValues,
-    /// Columns to leave out, separated by commas; quote a name that contains a comma, as in CSV
-    #[arg(long, value_name = "COLUMNS", value_parser = options::names, help_heading = "Data")]
-    pub drop: Vec<Names>,
-    #[command(flatten)]
-    pub format: Format,
 }
 
 /// The network and its training.
@@ -159,112 +119,6 @@ impl Plan {
             Self::As(schedule) => schedule,
             Self::Cosine { minimum } => Schedule::Cosine { epochs, minimum },
         }
-    }
-}
-
-/// A text column with at most this many categories never looks like names.
-const FEW_CATEGORIES: usize = 20;
-
-/// The data and its target.
-pub struct Learned {
-    pub table: Table,
-    pub test: Option<Table>,
-    pub target: Target,
-    columns: shaderprop::Columns,
-}
-
-impl What {
-    /// Reads the data, infers what the options leave open, and prints what was inferred.
-    pub fn read(&self, talk: Talk) -> Result<Learned, Failure> {
-        let Data { table, test, kind, integers } = data::read(&self.data, &self.format, talk)?;
-        let last = table.names().len() - 1;
-        if !matches!(kind, Kind::Text { .. }) && self.data.len() == 1 && test.is_none() {
-            return Err(Failure::Arguments(format!(
-                "{}: training needs two arrays, the inputs and the targets; give the targets' file too",
-                self.data[0].display()
-            )));
-        }
-        let shown: Vec<_> = self.data.iter().map(|path| path.display().to_string()).collect();
-        let names = match kind {
-            Kind::Text { header: false } => format!(" (no header, so named 0 to {last})"),
-            Kind::Text { header: true } | Kind::Numbers | Kind::Images => String::new(),
-        };
-        talk.say(format!("data: {}, {} rows, {} columns{names}", shown.join(" and "), table.rows(), last + 1));
-        let place = match &self.target {
-            Some(text) => table.find(data::column(&table, text)?)?,
-            None => last,
-        };
-        let (all, refuse) = (table.rows(), self.missing == MissingValues::Error);
-        let heard = Talk { quiet: talk.quiet || refuse };
-        let table = data::with_target(table, place, MissingTarget::Training(self.task), heard);
-        if refuse && table.rows() < all {
-            let (name, left_out) = (short(&table.names()[place], 60), all - table.rows());
-            return Err(Failure::Run(format!(
-                "the target `{name}`: missing in {left_out} rows; fill them, or leave out --missing error"
-            )));
-        }
-        let target = data::target(&table, place, self.task, integers)?;
-        let inferred = match (&self.target, self.task) {
-            (None, None) => " (inferred; --target and --task override this)",
-            (None, Some(_)) => " (the last column; --target overrides this)",
-            (Some(_), None) => " (inferred; --task overrides this)",
-            (Some(_), Some(_)) => "",
-        };
-        let name = short(&table.names()[place], 60);
-        match target.task {
-            Task::Classify => {
-                let classes = target.labels.iter().max().map_or(0, |most| most + 1);
-                talk.say(format!("target: `{name}`, {classes} classes{inferred}"));
-            }
-            Task::Regress => {
-                talk.say(format!("target: `{name}`, numbers{inferred}"));
-                let first = table.cell(0, place);
-                if (1..table.rows()).all(|row| table.cell(row, place) == first) {
-                    talk.say(format!(
-                        "notice: `{name}` is {first} in every row, so there is nothing to learn, and R² is undefined"
-                    ));
-                }
-            }
-        }
-        if let Some(doubt) = &target.doubt {
-            talk.say(format!("notice: `{name}` has {doubt}"));
-        }
-        let listed =
-            |texts: &[Names]| Names::all(texts).map(|text| data::column(&table, text)).collect::<Result<Vec<Column>, _>>();
-        let categorical = if Names::all(&self.categorical).eq(["auto"]) { Vec::new() } else { listed(&self.categorical)? };
-        let missing = match self.missing {
-            MissingValues::Median => Missing::Median,
-            MissingValues::Frequent => Missing::MostFrequent,
-            MissingValues::Error => Missing::Error,
-        };
-        let columns = data::columns(&target, kind, missing, (&categorical, &listed(&self.drop)?));
-        Ok(Learned { table, test, target, columns })
-    }
-}
-
-impl Learned {
-    /// Fits the preprocessing to those rows; prints the columns, and a notice for text columns that look like names.
-    pub fn fit(&self, rows: &Table, talk: Talk) -> Result<Preprocessing, Failure> {
-        let preprocessing = Preprocessing::fit(rows, &self.columns)?;
-        let categories = preprocessing.categories();
-        let named: Vec<_> = categories.iter().map(|(name, words)| format!("`{}` ({})", short(name, 60), words.len())).collect();
-        let categorical = match (named.len(), named.get(..8)) {
-            (0, _) => String::new(),
-            (count, Some(first)) => format!(", {count} categorical: {}, …", first.join(", ")),
-            (count, None) => format!(", {count} categorical: {}", named.join(", ")),
-        };
-        talk.say(format!("columns: {} numeric{categorical}", preprocessing.numbers().len()));
-        for (name, words) in categories.iter().filter(|(_, words)| words.len() > FEW_CATEGORIES.max(rows.rows() / 3)) {
-            let example = words.iter().find(|word| word.contains(char::is_alphanumeric)).map_or("", String::as_str);
-            let (name, example) = (short(name, 60), short(example, 60));
-            talk.say(format!(
-                "notice: `{name}` has {} different categories in {} rows, such as `{example}`; if they are names, leave the column out with --drop; \
-                 if they are numbers, write them like 1.5",
-                words.len(),
-                rows.rows()
-            ));
-        }
-        Ok(preprocessing)
     }
 }
 

@@ -1,13 +1,11 @@
 //! A model's metrics on some rows, next to those of trivial predictions.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value, json};
-use shaderprop::{Evaluation, Metric, Table};
+use shaderprop::{Evaluation, Metric, Preprocessing, Table};
 
 use crate::progress::spaced;
 use crate::recipe::Task;
-use crate::talk::{figure, short};
+use crate::talk::{Failure, figure, short};
 
 /// A model's name, and its metrics with their names.
 pub struct Score {
@@ -39,43 +37,40 @@ impl Score {
     }
 }
 
-/// The metrics, on other rows, of always predicting the training rows' most frequent class, or their mean. No target
-/// may be missing.
-pub fn trivial(task: Task, train: &Table, other: &Table, column: usize) -> Score {
-    match task {
-        Task::Classify => majority(train, other, column),
-        Task::Regress => mean(train, other, column),
+/// The metrics, on other rows, of always predicting the training rows' most frequent class or their mean. No target may
+/// be missing.
+pub fn trivial(preprocessing: &Preprocessing, train: &Table, other: &Table) -> Result<Score, Failure> {
+    match preprocessing.target_written() {
+        None => majority(preprocessing, train, other),
+        Some(written) => {
+            let (of_train, of_other) = (preprocessing.find_target(train)?, preprocessing.find_target(other)?);
+            let numbers = |table: &Table, column: usize| -> Vec<f64> {
+                (0..table.rows()).filter_map(|row| written.number(&table.cell(row, column))).collect()
+            };
+            Ok(mean(&numbers(train, of_train), &numbers(other, of_other)))
+        }
     }
 }
 
-fn majority(train: &Table, other: &Table, column: usize) -> Score {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    (0..train.rows()).for_each(|row| *counts.entry(train.cell(row, column).into_owned()).or_default() += 1);
-    let most = counts.iter().max_by_key(|(name, count)| (**count, std::cmp::Reverse(*name)));
-    let most = most.map_or("", |(name, _)| name);
-    // The predicted class is the first. The others may include classes without a training row.
-    let mut classes = HashMap::from([(most.to_owned(), 0)]);
-    let actual: Vec<usize> = (0..other.rows())
-        .map(|row| {
-            let next = classes.len();
-            *classes.entry(other.cell(row, column).into_owned()).or_insert(next)
-        })
-        .collect();
-    let mut matrix = vec![vec![0; classes.len()]; classes.len()];
-    actual.into_iter().for_each(|class| matrix[class][0] += 1);
+fn majority(preprocessing: &Preprocessing, train: &Table, other: &Table) -> Result<Score, Failure> {
+    let classes = preprocessing.classes().unwrap_or_default();
+    let mut counts = vec![0; classes.len()];
+    preprocessing.class_of_rows(train)?.into_iter().flatten().for_each(|class| counts[class] += 1);
+    let most = (0..classes.len()).fold(0, |most, class| if counts[class] > counts[most] { class } else { most });
+    // The last class is that of rows whose class has no training row.
+    let mut matrix = vec![vec![0; classes.len() + 1]; classes.len() + 1];
+    preprocessing.class_of_rows(other)?.into_iter().for_each(|class| matrix[class.unwrap_or(classes.len())][most] += 1);
     let values = metrics(Task::Classify).iter().map(|metric| (metric.name().into_owned(), metric.of_confusion_matrix(&matrix)));
-    Score { name: format!("always `{}`", short(most, 30)), values: values.collect() }
+    Ok(Score { name: format!("always `{}`", short(&classes[most], 30)), values: values.collect() })
 }
 
-fn mean(train: &Table, other: &Table, column: usize) -> Score {
-    let numbers =
-        |table: &Table| -> Vec<f64> { (0..table.rows()).filter_map(|row| table.cell(row, column).parse().ok()).collect() };
+fn mean(train: &[f64], numbers: &[f64]) -> Score {
     let average = |numbers: &[f64]| numbers.iter().sum::<f64>() / numbers.len() as f64;
-    let (mean, numbers) = (average(&numbers(train)), numbers(other));
+    let mean = average(train);
     let squares = |around: f64| average(&numbers.iter().map(|number| (number - around).powi(2)).collect::<Vec<_>>());
     let absolute = average(&numbers.iter().map(|number| (number - mean).abs()).collect::<Vec<_>>());
     let equal = numbers.iter().all(|number| *number == numbers[0]);
-    let variance = if equal { 0.0 } else { squares(average(&numbers)) };
+    let variance = if equal { 0.0 } else { squares(average(numbers)) };
     let values = [
         ("root_mean_squared_error", squares(mean).sqrt()),
         ("mean_absolute_error", absolute),

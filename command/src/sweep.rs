@@ -8,7 +8,8 @@ use serde_json::json;
 use shaderprop::{Member, Parts, Save, Split, Sweep};
 
 use crate::options::{self, OnEngine, Place};
-use crate::recipe::{self, How, Task, What, metric};
+use crate::recipe::{self, How, Task, metric};
+use crate::table::What;
 use crate::talk::{self, Failure, Talk};
 
 /// Compares learning rates by cross-validation, training every rate with every seed and fold at once

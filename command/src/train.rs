@@ -14,9 +14,10 @@ use crate::data::{self, Parts};
 use crate::options::{self, OnEngine, Place};
 use crate::picture;
 use crate::progress::Progress;
-use crate::recipe::{self, How, Learned, Task, What, metric};
+use crate::recipe::{self, How, Task, metric};
 use crate::report::{self, Score};
 use crate::signals::Signals;
+use crate::table::{Learned, What};
 use crate::talk::{self, Failure, Talk};
 
 /// Trains a network on a table, and evaluates it on held-out rows
@@ -338,7 +339,7 @@ impl Options {
             Ok(linear) => linear,
             Err(failure) => return saved.and(Err(failure)),
         };
-        let trivial = report::trivial(task, &rows.train, measured, learned.target.place);
+        let trivial = report::trivial(&rows.preprocessing, &rows.train, measured)?;
         if self.json {
             let result = json!({"result": {
                 "target": rows.preprocessing.target(),

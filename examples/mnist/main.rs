@@ -82,9 +82,9 @@ fn read(folder: &Path, part: &str) -> Result<(Matrix<'static>, Matrix<'static>),
         let plain = folder.join(format!("{part}-{kind}-ubyte"));
         Array::read_idx(if plain.exists() { plain } else { folder.join(format!("{part}-{kind}-ubyte.gz")) })
     };
-    let mut images = array("images-idx3")?;
-    images.values.iter_mut().for_each(|pixel| *pixel /= 255.0);
-    Ok((images.into_matrix()?, array("labels-idx1")?.into_matrix()?))
+    let images = array("images-idx3")?.into_matrix()?;
+    let pixels: Vec<f32> = images.values().iter().map(|pixel| pixel / 255.0).collect();
+    Ok((Matrix::new(images.rows(), images.columns(), pixels)?, array("labels-idx1")?.into_matrix()?))
 }
 
 fn warm_up(

@@ -49,7 +49,7 @@ fn predict(model: Model) {
 }
 
 fn matrix(array: Array) {
-    assert_eq!(array.shape.iter().product::<usize>(), array.values.len());
+    assert_eq!(array.shape.iter().product::<usize>(), array.clone().into_values().len());
     let _ = array.into_matrix();
 }
 

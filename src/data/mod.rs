@@ -18,7 +18,8 @@ pub use self::read::Array;
 pub(crate) use self::read::read_npy;
 pub(crate) use self::samples::{Data, check_inputs, check_rows};
 pub use self::split::{Parts, Split};
-pub(crate) use self::table::{BEYOND_F32, Feature, FeatureKind, FittedTarget, MISSING};
+pub(crate) use self::table::{ByPlace, Feature, FeatureKind, FittedTarget, former_missing_words, usual_spellings};
 pub use self::table::{
-    Column, Columns, Csv, CsvDoubt, Dataset, Missing, Predictions, Preprocessing, Scaling, Table, TableReader,
+    Column, ColumnKind, ColumnUse, Columns, Csv, CsvNotice, Dataset, Encoding, Missing, Predictions, Preprocessing, Scaling,
+    Schema, SchemaColumn, Table, TableNotice, TableReader, UnreadCells, Written,
 };

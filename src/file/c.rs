@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::contents::Saved;
-use crate::data::{BEYOND_F32, FeatureKind, FittedTarget, MISSING, Preprocessing};
+use crate::bits::BEYOND_F32;
+use crate::data::{FeatureKind, FittedTarget, Preprocessing, usual_spellings};
 use crate::error::Error;
 use crate::network::{Activation, Tensor};
 
@@ -194,30 +195,54 @@ fn table(c: &mut String, (name, signature): (&str, &str), preprocessing: &Prepro
     let (mut any_number, mut any_category) = (false, false);
     for feature in features {
         match &feature.kind {
-            FeatureKind::Number { shift, scale, missing } => {
+            FeatureKind::Number { shift, scale, missing, indicator, .. } => {
                 any_number = true;
                 let _ = writeln!(body, "    x = numbers[{number}];");
                 if let Some(missing) = missing {
-                    let _ = writeln!(body, "    if (isnan(x)) x = {missing:?};");
+                    let indicate = if *indicator { format!("input[{}] = 1.0f, ", first + 1) } else { String::new() };
+                    let _ = writeln!(body, "    if (!isfinite(x)) {indicate}x = {missing:?};");
                 }
-                let _ = writeln!(body, "    if (!(fabs(x) < {BEYOND_F32:?})) return {};", number + 1);
                 let _ = writeln!(body, "    x = (x - ({shift:?})) / {scale:?};");
                 let _ = writeln!(body, "    if (!(fabs(x) < {BEYOND_F32:?})) return {};", number + 1);
                 let _ = writeln!(body, "    input[{first}] = (float)x;");
-                (number, first) = (number + 1, first + 1);
+                (number, first) = (number + 1, first + feature.width());
             }
             FeatureKind::Categories { names, missing } => {
                 any_category = true;
                 let count = names.len();
-                let list: Vec<_> = names.iter().map(|name| string(name)).collect();
+                // Spellings of the same name, such as 1 and 1.0, have the same place.
+                let spellings: Vec<(String, usize)> = names
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(place, name)| usual_spellings(name).into_iter().map(move |spelling| (spelling, place)))
+                    .filter(|(spelling, place)| spelling == &names[*place] || !names.contains(spelling))
+                    .collect();
+                let list: Vec<_> = spellings.iter().map(|(name, _)| string(name)).collect();
                 // A C array has at least one element.
                 let list = if list.is_empty() { "NULL".into() } else { list.join(", ") };
                 let _ = writeln!(c, "static const char *const {name}_categories_{category}[] = {{{list}}};\n");
                 let missing = missing.map_or(-1, |place| place as i64);
-                let _ = writeln!(
-                    body,
-                    "    place = {name}_find(categories[{category}], {name}_categories_{category}, {count}, {missing});"
-                );
+                let found =
+                    format!("{name}_find(categories[{category}], {name}_categories_{category}, {}, {missing})", spellings.len());
+                if spellings.len() == count {
+                    let _ = writeln!(body, "    place = {found};");
+                } else {
+                    let places: Vec<_> =
+                        spellings.iter().map(|(_, place)| place.to_string()).chain([count.to_string()]).collect();
+                    let places = places.join(", ");
+                    let _ = writeln!(c, "static const int {name}_places_{category}[] = {{{places}}};\n");
+                    // What is missing has a place already.
+                    let (cell, spelling) = (format!("categories[{category}]"), spellings.len());
+                    let _ = writeln!(
+                        body,
+                        "    place = {name}_find({cell}, {name}_categories_{category}, {spelling}, {});",
+                        if missing < 0 { -1 } else { -2 }
+                    );
+                    let _ = writeln!(body, "    if (place >= 0) place = {name}_places_{category}[place];");
+                    if missing >= 0 {
+                        let _ = writeln!(body, "    else place = {missing};");
+                    }
+                }
                 if missing < 0 {
                     let _ = writeln!(body, "    if (place < 0) return {};", numbers.len() + category + 1);
                 }
@@ -227,7 +252,8 @@ fn table(c: &mut String, (name, signature): (&str, &str), preprocessing: &Prepro
         }
     }
     if any_category {
-        let words: Vec<_> = MISSING.iter().map(|word| string(word)).collect();
+        let words = preprocessing.missing_words.iter().map(String::as_str).chain([""]);
+        let words: Vec<_> = words.map(|word| string(&word.to_ascii_lowercase())).collect();
         let _ = writeln!(c, "static const char *const {name}_missing[] = {{{}}};", words.join(", "));
         let _ = writeln!(
             c,
@@ -252,7 +278,7 @@ static int {name}_find(const char *cell, const char *const *names, int count, in
     return count;
 }}
 ",
-            words = MISSING.len()
+            words = words.len()
         );
     }
     let _ = writeln!(c, "{signature} {{");

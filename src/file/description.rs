@@ -1,11 +1,12 @@
 //! The description in a model file, in JSON: the network, the fitted preprocessing, the version that wrote it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint_state::Progress;
-use crate::data::{Feature, FittedTarget, Preprocessing};
+use crate::data::{ByPlace, Feature, FittedTarget, Preprocessing, former_missing_words};
 use crate::display::{brief, shown};
 use crate::network::{Activation, Network};
 
@@ -61,6 +62,14 @@ struct LayerText {
 struct PreprocessingText {
     features: Vec<Feature>,
     target: FittedTarget,
+    #[serde(default = "former_missing_words", skip_serializing_if = "are_former")]
+    missing_words: Arc<[String]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by_place: Option<ByPlace>,
+}
+
+fn are_former(words: &Arc<[String]>) -> bool {
+    *words == former_missing_words()
 }
 
 /// The part that is parsed first, to check the format's version.
@@ -71,8 +80,9 @@ struct Head {
 
 impl Description {
     pub fn new(network: &Network, preprocessing: Option<&Preprocessing>, epochs: u64, notes: BTreeMap<String, String>) -> Self {
-        let preprocessing =
-            preprocessing.cloned().map(|Preprocessing { features, target }| PreprocessingText { features, target });
+        let preprocessing = preprocessing.cloned().map(|Preprocessing { features, target, missing_words, by_place }| {
+            PreprocessingText { features, target, missing_words, by_place }
+        });
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -108,8 +118,10 @@ impl Description {
 
     /// The fitted preprocessing, if any, after checking it.
     pub fn preprocessing(&mut self) -> Result<Option<Preprocessing>, String> {
-        let Some(PreprocessingText { features, target }) = self.preprocessing.take() else { return Ok(None) };
-        let preprocessing = Preprocessing { features, target };
+        let Some(PreprocessingText { features, target, missing_words, by_place }) = self.preprocessing.take() else {
+            return Ok(None);
+        };
+        let preprocessing = Preprocessing { features, target, missing_words, by_place };
         preprocessing.check()?;
         Ok(Some(preprocessing))
     }

@@ -108,7 +108,7 @@ impl<R: Read + Seek> Archive<R> {
         if !self.names.iter().any(|name| name == KEY) {
             return Ok(None);
         }
-        let bytes = self.read(KEY, None)?.values.iter().map(|byte| *byte as u8).collect();
+        let bytes = self.read(KEY, None)?.into_values().iter().map(|byte| *byte as u8).collect();
         String::from_utf8(bytes).map(Some).map_err(|_| "a description that is not text".into())
     }
 
@@ -120,7 +120,7 @@ impl<R: Read + Seek> Archive<R> {
         }
         let mut flat = vec![0.0; layout.len];
         for place in &layout.places {
-            let values = self.read(&place.name, Some(&place.shape))?.values;
+            let values = self.read(&place.name, Some(&place.shape))?.into_values();
             flat[place.offset..].iter_mut().zip(values).for_each(|(to, value)| *to = f64::from(value));
         }
         Ok(flat)

@@ -2,7 +2,10 @@
 
 use super::contents::Saved;
 use super::protobuf::Message;
-use crate::data::{BEYOND_F32, FeatureKind, FittedTarget, MISSING, Preprocessing};
+use std::collections::BTreeMap;
+
+use crate::bits::BEYOND_F32;
+use crate::data::{FeatureKind, FittedTarget, Preprocessing, usual_spellings};
 use crate::error::Error;
 use crate::network::{Attribute, Node};
 
@@ -183,8 +186,9 @@ impl Graph {
             properties.push(("classes", serde_json::json!(classes).to_string()));
         }
         let mut usable = Vec::new();
+        let mut scaled = String::new();
         if !numbers.is_empty() {
-            self.numbers(preprocessing, numbers.len());
+            scaled = self.numbers(preprocessing, numbers.len());
             usable.push("numbers.usable".to_owned());
         }
         if !categories.is_empty() {
@@ -198,8 +202,16 @@ impl Graph {
             match &features[i].kind {
                 FeatureKind::Number { .. } => {
                     let run = (i..features.len()).take_while(|i| is_number(*i)).count();
-                    self.ints(&format!("{part}.places"), &(number..number + run as i64).collect::<Vec<_>>());
-                    self.node("Gather", &["numbers.scaled", &format!("{part}.places")], &part, &[("axis", Attribute::Int(1))]);
+                    let mut places = Vec::new();
+                    for (k, feature) in features[i..i + run].iter().enumerate() {
+                        places.push(number + k as i64);
+                        // The indicators follow the numbers.
+                        if matches!(feature.kind, FeatureKind::Number { indicator: true, .. }) {
+                            places.push((numbers.len() + k) as i64 + number);
+                        }
+                    }
+                    self.ints(&format!("{part}.places"), &places);
+                    self.node("Gather", &[&scaled, &format!("{part}.places")], &part, &[("axis", Attribute::Int(1))]);
                     (number, i) = (number + run as i64, i + run);
                 }
                 FeatureKind::Categories { names, missing } => {
@@ -207,11 +219,22 @@ impl Graph {
                     let cells = format!("{part}.cells");
                     self.node("Gather", &["categories", &format!("{part}.place")], &cells, &[("axis", Attribute::Int(1))]);
                     let others = names.len() as i64;
-                    let (mut known, mut codes): (Vec<String>, Vec<i64>) = names.iter().cloned().zip(0..).unzip();
-                    for spelling in MISSING.iter().flat_map(|word| spellings(word)) {
-                        known.push(spelling);
-                        codes.push(missing.map_or(-1, |place| place as i64));
+                    let of_missing = missing.map_or(-1, |place| place as i64);
+                    let mut codes: BTreeMap<String, i64> = BTreeMap::new();
+                    let words = preprocessing.missing_words.iter().map(String::as_str).chain([""]);
+                    for spelling in words.flat_map(spellings) {
+                        codes.insert(spelling, of_missing);
                     }
+                    for (name, place) in names.iter().zip(0..).filter(|(name, _)| !name.is_empty()) {
+                        for spelling in usual_spellings(name) {
+                            codes.entry(spelling).or_insert(place);
+                        }
+                    }
+                    // Another spelling of one name may be the name of another one, in older models.
+                    for (name, place) in names.iter().zip(0..).filter(|(name, _)| !name.is_empty()) {
+                        codes.insert(name.clone(), place);
+                    }
+                    let (known, codes): (Vec<String>, Vec<i64>) = codes.into_iter().unzip();
                     let code = format!("{part}.code");
                     self.codes(&cells, &code, &known, &codes, others);
                     self.ints(&format!("{part}.all"), &(0..=others).collect::<Vec<_>>());
@@ -245,14 +268,16 @@ impl Graph {
         ("inputs".into(), Some("usable".into()))
     }
 
-    /// Fills in and scales the numeric columns, and marks the values that an f32 can hold.
-    fn numbers(&mut self, preprocessing: &Preprocessing, count: usize) {
-        let (mut fills, mut shifts, mut scales) = (Vec::new(), Vec::new(), Vec::new());
+    /// Fills in and scales the numeric columns, and marks the values that an f32 can hold. Returns the name of the scaled
+    /// numbers, which the indicators of missing ones follow if there are any.
+    fn numbers(&mut self, preprocessing: &Preprocessing, count: usize) -> String {
+        let (mut fills, mut shifts, mut scales, mut indicated) = (Vec::new(), Vec::new(), Vec::new(), false);
         for feature in &preprocessing.features {
-            if let FeatureKind::Number { shift, scale, missing } = feature.kind {
+            if let FeatureKind::Number { shift, scale, missing, indicator, .. } = feature.kind {
                 fills.push(missing.unwrap_or(f64::NAN));
                 shifts.push(shift);
                 scales.push(scale);
+                indicated |= indicator;
             }
         }
         self.input("numbers", DOUBLE, count);
@@ -260,8 +285,10 @@ impl Graph {
         if fills.iter().any(|fill| !fill.is_nan()) {
             filled = "numbers.filled";
             self.doubles("numbers.fill", &fills);
-            // Not IsNaN, which not every runtime supports for doubles: only NaN is unequal to itself.
-            self.node("Equal", &["numbers", "numbers"], "numbers.present", &[]);
+            // NaN and infinite numbers are missing. Comparisons with NaN are false.
+            self.doubles("numbers.infinite", &[f64::INFINITY]);
+            self.node("Abs", &["numbers"], "numbers.size", &[]);
+            self.node("Less", &["numbers.size", "numbers.infinite"], "numbers.present", &[]);
             self.node("Where", &["numbers.present", "numbers", "numbers.fill"], filled, &[]);
         }
         self.doubles("numbers.shift", &shifts);
@@ -269,15 +296,18 @@ impl Graph {
         self.node("Sub", &[filled, "numbers.shift"], "numbers.shifted", &[]);
         self.node("Div", &["numbers.shifted", "numbers.scale"], "numbers.divided", &[]);
         self.node("Cast", &["numbers.divided"], "numbers.scaled", &[("to", Attribute::Int(FLOAT))]);
-        // Comparisons with NaN are false.
         self.doubles("numbers.beyond", &[BEYOND_F32]);
-        for (values, finite) in [(filled, "numbers.finite"), ("numbers.divided", "numbers.scaled.finite")] {
-            let size = format!("{finite}.size");
-            self.node("Abs", &[values], &size, &[]);
-            self.node("Less", &[&size, "numbers.beyond"], finite, &[]);
+        self.node("Abs", &["numbers.divided"], "numbers.scaled.size", &[]);
+        self.node("Less", &["numbers.scaled.size", "numbers.beyond"], "numbers.scaled.finite", &[]);
+        self.node("Cast", &["numbers.scaled.finite"], "numbers.usable", &[("to", Attribute::Int(FLOAT))]);
+        if !indicated {
+            return "numbers.scaled".into();
         }
-        self.node("And", &["numbers.finite", "numbers.scaled.finite"], "numbers.both", &[]);
-        self.node("Cast", &["numbers.both"], "numbers.usable", &[("to", Attribute::Int(FLOAT))]);
+        self.node("Not", &["numbers.present"], "numbers.absent", &[]);
+        self.node("Cast", &["numbers.absent"], "numbers.indicators", &[("to", Attribute::Int(FLOAT))]);
+        let both = ["numbers.scaled", "numbers.indicators"];
+        self.node("Concat", &both, "numbers.all", &[("axis", Attribute::Int(1))]);
+        "numbers.all".into()
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Evaluation {
     pub accuracy: f64,
     pub(crate) measured: Measured,
     pub(crate) scale: Scale,
+    /// Classes that the model does not have: the name, and how often each class was predicted in their rows.
+    pub(crate) unseen: Vec<(String, Vec<u64>)>,
 }
 
 impl Evaluation {
@@ -37,16 +39,57 @@ impl Evaluation {
     /// # Ok::<(), shaderprop::Error>(())
     /// ```
     pub fn metric(&self, metric: Metric) -> f64 {
-        metric.value(&self.measured, &self.scale)
+        let value = metric.value(&self.measured, &self.scale);
+        if self.unseen.is_empty() {
+            return value;
+        }
+        match metric {
+            Metric::Precision | Metric::Recall | Metric::F1 => metric.of_confusion_matrix(&self.confusion_matrix()),
+            // Rows of unseen classes are wrong.
+            _ if self.scale.rows == 0 => 0.0,
+            _ => value * self.scale.rows as f64 / self.rows() as f64,
+        }
+    }
+
+    /// The number of rows, with those of unseen classes.
+    pub fn rows(&self) -> usize {
+        self.scale.rows + self.unseen.iter().flat_map(|(_, counts)| counts).sum::<u64>() as usize
+    }
+
+    /// The classes of the rows that the model does not have, since it did not see them in training. Their rows count as
+    /// wrong answers, but not in the loss. Only [`evaluate_table`](crate::Model::evaluate_table) knows of them.
+    pub fn unseen_classes(&self) -> impl Iterator<Item = &str> {
+        self.unseen.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Adds classes that the model does not have.
+    pub(crate) fn with_unseen(mut self, unseen: Vec<(String, Vec<u64>)>) -> Self {
+        self.unseen = unseen;
+        self.accuracy = self.metric(Metric::Accuracy);
+        self
+    }
+
+    /// The evaluation of no rows, for a model of so many classes.
+    pub(crate) fn of_no_rows(outputs: usize) -> Self {
+        let counts = Counts::Classes { confusion: outputs <= LARGEST_CONFUSION };
+        let scale = Scale { rows: 0, outputs, counts: Some(counts), variance: 0.0, unit: 1.0 };
+        let measured = Measured { losses: vec![f64::NAN; 3], counts: vec![0; counts.len(outputs)] };
+        Self { loss: f64::NAN, accuracy: 0.0, measured, scale, unseen: Vec::new() }
     }
 
     /// The confusion matrix: one row for each true class, one column for each predicted class. For yes-or-no outputs
-    /// the classes are no and yes. Empty for more than 1,024 classes.
+    /// the classes are no and yes. [Unseen classes](Self::unseen_classes) are last. Empty for more than 1,024 classes.
     pub fn confusion_matrix(&self) -> Vec<Vec<u64>> {
-        confusion(&self.measured.counts, &self.scale).unwrap_or_default()
+        let mut matrix = confusion(&self.measured.counts, &self.scale).unwrap_or_default();
+        if !matrix.is_empty() {
+            matrix.extend(self.unseen.iter().map(|(_, counts)| counts.clone()));
+            let classes = matrix.len();
+            matrix.iter_mut().for_each(|row| row.resize(classes, 0));
+        }
+        matrix
     }
 
-    /// Formats the confusion matrix as text with the class names as headings.
+    /// Formats the confusion matrix as text with the class names as headings, and those of unseen classes after them.
     ///
     /// ```
     /// use shaderprop::{Activation, Device, Init, Loss, Model, Network};
@@ -58,7 +101,8 @@ impl Evaluation {
     /// ```
     pub fn confusion_text(&self, classes: &[String]) -> String {
         let counts = self.confusion_matrix();
-        let classes: Vec<String> = classes.iter().map(|class| short(class, 30)).collect();
+        let classes = classes.iter().map(String::as_str).chain(self.unseen_classes());
+        let classes: Vec<String> = classes.map(|class| short(class, 30)).collect();
         let longest = counts.iter().flatten().map(|count| count.to_string().len());
         let width = classes.iter().map(|class| class.chars().count()).chain(longest).max().unwrap_or(0) + 1;
         let corner = "actual, predicted";
@@ -98,5 +142,5 @@ pub async fn evaluate(subject: &Subject<'_>, data: &Data<'_>, loss: Loss, unit: 
     }
     let scale = Scale { rows, outputs, counts: Some(counts), variance: data.variance(outputs), unit };
     let accuracy = Metric::Accuracy.value(&measured, &scale);
-    Ok(Evaluation { loss: measured.losses[0], accuracy, measured, scale })
+    Ok(Evaluation { loss: measured.losses[0], accuracy, measured, scale, unseen: Vec::new() })
 }

@@ -1,7 +1,9 @@
 //! Models with preprocessing: prediction and evaluation on tables.
 
+use std::collections::BTreeMap;
+
 use super::model::Model;
-use crate::data::{Predictions, Preprocessing, Table};
+use crate::data::{Predictions, Preprocessing, Table, UnreadCells, argmax};
 use crate::error::Error;
 use crate::infer::Evaluation;
 use crate::network::Loss;
@@ -31,7 +33,8 @@ impl Model {
     }
 
     /// Predicts class names or numbers for the raw rows of a table. The [`Preprocessing`] transforms the rows and
-    /// converts the outputs back.
+    /// converts the outputs back. A few cells in columns of numbers may be other text, and are treated as missing:
+    /// [`Preprocessing::unread`] counts them, and more than 1 % of a column are an error.
     ///
     /// # Errors
     /// [`Error::Setting`] without preprocessing; [`Error::UnknownColumn`] and [`Error::Cell`]; and as
@@ -51,12 +54,16 @@ impl Model {
 
     async fn predicting_table(&self, table: &Table) -> Result<Predictions, Error> {
         let preprocessing = self.preprocessing_for("predicting from a table")?;
+        if let Some(unread) = preprocessing.unread(table)?.into_iter().find(UnreadCells::is_too_many) {
+            return Err(unread.refused());
+        }
         preprocessing.interpret(self.predicting(preprocessing.transform_inputs(table)?).await?)
     }
 
     /// Evaluates the model on the raw rows of a table, like [`evaluate`](Self::evaluate). The loss is categorical
     /// cross-entropy for classes, and otherwise the mean squared error of the scaled numbers. Metrics that are errors
-    /// are in the target's own units.
+    /// are in the target's own units. A class that the model has not seen in training is a wrong answer:
+    /// [`Evaluation::unseen_classes`].
     ///
     /// # Errors
     /// The same as [`predict_table`](Self::predict_table). The table needs the target column.
@@ -86,9 +93,31 @@ impl Model {
 
     async fn evaluating_table(&self, table: &Table) -> Result<Evaluation, Error> {
         let preprocessing = self.preprocessing_for("evaluating on a table")?;
-        let data = preprocessing.transform(table)?;
-        let loss = if preprocessing.classes().is_some() { Loss::CategoricalCrossEntropy } else { Loss::MeanSquaredError };
-        self.evaluating((&data.inputs).into(), (&data.targets).into(), loss).await
+        let Some(classes) = preprocessing.classes() else {
+            let data = preprocessing.transform(table)?;
+            return self.evaluating((&data.inputs).into(), (&data.targets).into(), Loss::MeanSquaredError).await;
+        };
+        let of_rows = preprocessing.class_of_rows(table)?;
+        let (known, unseen): (Vec<usize>, Vec<usize>) = (0..table.rows()).partition(|row| of_rows[*row].is_some());
+        let known_part = if unseen.is_empty() { table.clone() } else { table.select(&known) };
+        let evaluation = match known.len() {
+            0 if !unseen.is_empty() => Evaluation::of_no_rows(classes.len()),
+            _ => {
+                let data = preprocessing.transform(&known_part)?;
+                self.evaluating((&data.inputs).into(), (&data.targets).into(), Loss::CategoricalCrossEntropy).await?
+            }
+        };
+        if unseen.is_empty() {
+            return Ok(evaluation);
+        }
+        let target = preprocessing.find_target(table)?;
+        let outputs = self.predicting(preprocessing.transform_inputs(&table.select(&unseen))?).await?;
+        let mut counts: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for (i, row) in unseen.iter().enumerate() {
+            let counts = counts.entry(table.cell(*row, target).into_owned()).or_insert_with(|| vec![0; classes.len()]);
+            counts[argmax(outputs.row(i))] += 1;
+        }
+        Ok(evaluation.with_unseen(counts.into_iter().collect()))
     }
 
     fn preprocessing_for(&self, what: &str) -> Result<&Preprocessing, Error> {

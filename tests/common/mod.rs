@@ -160,6 +160,9 @@ fn parts_of_message(error: &Error) -> &'static [&'static str] {
         Error::File { .. } => match error.io_kind() {
             Some(ErrorKind::NotFound) => &["cannot be read: ", "; check the path"],
             Some(ErrorKind::PermissionDenied) => &["cannot be read: ", "; change its permissions"],
+            Some(ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof) => {
+                &[": expected ", ", got: ", "; check the file"]
+            }
             _ => &["cannot be read: ", "; check the file and its disk"],
         },
         Error::Write { .. } => match error.io_kind() {

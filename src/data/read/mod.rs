@@ -18,10 +18,18 @@ use crate::error::Error;
 pub struct Array {
     /// The dimensions, slowest first.
     pub shape: Vec<usize>,
-    /// The values, with the last dimension varying fastest.
-    pub values: Vec<f32>,
     /// Whether the file has integers or booleans, such as labels, and not floats.
     pub integers: bool,
+    /// The values, with the last dimension varying fastest.
+    values: Numbers,
+}
+
+/// Numbers of the narrowest type that has them exactly.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Numbers {
+    Single(Vec<f32>),
+    Double(Vec<f64>),
+    Integers(Vec<i64>),
 }
 
 impl Array {
@@ -60,9 +68,50 @@ impl Array {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn into_matrix(self) -> Result<Matrix<'static>, Error> {
+        let (rows, columns) = self.rows_and_width();
+        Matrix::new(rows, columns, self.into_values())
+    }
+
+    /// The values as f32, with the last dimension varying fastest.
+    pub fn into_values(self) -> Vec<f32> {
+        match self.values {
+            Numbers::Single(values) => values,
+            Numbers::Double(values) => values.into_iter().map(|value| value as f32).collect(),
+            Numbers::Integers(values) => values.into_iter().map(|value| value as f32).collect(),
+        }
+    }
+
+    /// The number of values.
+    pub(crate) fn len(&self) -> usize {
+        match &self.values {
+            Numbers::Single(values) => values.len(),
+            Numbers::Double(values) => values.len(),
+            Numbers::Integers(values) => values.len(),
+        }
+    }
+
+    /// The length of the first dimension, and the number of values for each of its elements.
+    pub(crate) fn rows_and_width(&self) -> (usize, usize) {
         let rows = self.shape.first().copied().unwrap_or(1);
-        let columns = self.values.len().checked_div(rows).unwrap_or(0);
-        Matrix::new(rows, columns, self.values)
+        (rows, self.len().checked_div(rows).unwrap_or(0))
+    }
+
+    /// The values column by column, where each row has `width` of them. One column of integers stays exact.
+    pub(crate) fn into_columns(self, width: usize) -> Vec<Numbers> {
+        fn columns<T: Copy>(values: Vec<T>, width: usize, of: impl Fn(Vec<T>) -> Numbers) -> Vec<Numbers> {
+            match width {
+                1 => vec![of(values)],
+                _ => (0..width).map(|column| of(values.iter().skip(column).step_by(width).copied().collect())).collect(),
+            }
+        }
+        match self.values {
+            Numbers::Single(values) if width == 1 && self.integers => {
+                vec![Numbers::Integers(values.into_iter().map(|value| value as i64).collect())]
+            }
+            Numbers::Single(values) => columns(values, width, Numbers::Single),
+            Numbers::Double(values) => columns(values, width, Numbers::Double),
+            Numbers::Integers(values) => columns(values, width, Numbers::Integers),
+        }
     }
 }
 
@@ -93,7 +142,7 @@ enum Kind {
 
 /// Reads exactly the elements of that shape and expects the end of the file after them. Memory grows with the data that
 /// is actually there, whatever the header claims.
-fn elements(mut file: impl Read, shape: &[usize], (kind, size): (Kind, usize), big_endian: bool) -> Result<Vec<f32>, String> {
+fn elements(mut file: impl Read, shape: &[usize], (kind, size): (Kind, usize), big_endian: bool) -> Result<Numbers, String> {
     let count = shape.iter().try_fold(1usize, |count, n| count.checked_mul(*n)).and_then(|count| count.checked_mul(size));
     let bytes = count.ok_or_else(|| format!("a shape of {shape:?}, which overflows"))?;
     let mut data = Vec::new();
@@ -104,23 +153,34 @@ fn elements(mut file: impl Read, shape: &[usize], (kind, size): (Kind, usize), b
     if file.read(&mut [0]).map_err(|error| error.to_string())? != 0 {
         return Err(format!("more data than the shape {shape:?} needs"));
     }
-    let value = |bytes: &[u8]| -> f32 {
+    let bits = |bytes: &[u8]| -> u64 {
         let mut word = [0u8; 8];
         word[..size].copy_from_slice(bytes);
         if big_endian {
             word[..size].reverse();
         }
-        let bits = u64::from_le_bytes(word);
-        let unused = 64 - 8 * size as u32;
-        match (kind, size) {
-            (Kind::Unsigned, _) => bits as f32,
-            (Kind::Signed, _) => ((bits << unused) as i64 >> unused) as f32,
-            (Kind::Float, 4) => f32::from_bits(bits as u32),
-            (Kind::Float, _) => f64::from_bits(bits) as f32,
-        }
+        u64::from_le_bytes(word)
     };
+    let unused = 64 - 8 * size as u32;
+    let signed = |bits: u64| (bits << unused) as i64 >> unused;
+    Ok(match (kind, size) {
+        (Kind::Unsigned, 1 | 2) => Numbers::Single(all(&data, size, |bytes| bits(bytes) as f32)?),
+        (Kind::Signed, 1 | 2) => Numbers::Single(all(&data, size, |bytes| signed(bits(bytes)) as f32)?),
+        (Kind::Float, 4) => Numbers::Single(all(&data, size, |bytes| f32::from_bits(bits(bytes) as u32))?),
+        (Kind::Float, _) => Numbers::Double(all(&data, size, |bytes| f64::from_bits(bits(bytes)))?),
+        (Kind::Signed, _) => Numbers::Integers(all(&data, size, |bytes| signed(bits(bytes)))?),
+        (Kind::Unsigned, 8) if data.chunks_exact(size).any(|bytes| i64::try_from(bits(bytes)).is_err()) => {
+            Numbers::Double(all(&data, size, |bytes| bits(bytes) as f64)?)
+        }
+        (Kind::Unsigned, _) => Numbers::Integers(all(&data, size, |bytes| bits(bytes) as i64)?),
+    })
+}
+
+/// All elements of so many bytes.
+fn all<T>(data: &[u8], size: usize, value: impl Fn(&[u8]) -> T) -> Result<Vec<T>, String> {
     let mut values = Vec::new();
-    values.try_reserve_exact(bytes / size).map_err(|_| format!("a shape of {shape:?}, for which there is not enough memory"))?;
+    let count = data.len() / size;
+    values.try_reserve_exact(count).map_err(|_| format!("{count} values, for which there is not enough memory"))?;
     values.extend(data.chunks_exact(size).map(value));
     Ok(values)
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{Array, Kind, elements, take};
+use super::{Array, Kind, Numbers, elements, take};
 
 /// The longest accepted header, in bytes. No array of numbers has a longer one.
 const LONGEST_HEADER: usize = 1 << 16;
@@ -48,11 +48,17 @@ pub(super) fn read(mut file: impl Read, accept: impl FnOnce(&[usize]) -> Result<
     accept(&shape)?;
     let integers = !matches!(kind.0, Kind::Float);
     let values = elements(file, &shape, kind, descr.starts_with('>'))?;
-    Ok(Array { values: if fortran { in_rows(&values, &shape) } else { values }, shape, integers })
+    let values = match values {
+        values if !fortran => values,
+        Numbers::Single(values) => Numbers::Single(in_rows(&values, &shape)),
+        Numbers::Double(values) => Numbers::Double(in_rows(&values, &shape)),
+        Numbers::Integers(values) => Numbers::Integers(in_rows(&values, &shape)),
+    };
+    Ok(Array { values, shape, integers })
 }
 
 /// Converts values from Fortran order (first dimension fastest) to row-major order (last dimension fastest).
-fn in_rows(values: &[f32], shape: &[usize]) -> Vec<f32> {
+fn in_rows<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
     let place = |mut i: usize| {
         // The digits of i, last dimension first, give the position when they are read from the first dimension on.
         let digits: Vec<usize> = shape
@@ -88,13 +94,13 @@ mod tests {
         };
         let floats: Vec<u8> = [1.5f32, -2.0, 3.0, 4.0, 5.0, 6.0].iter().flat_map(|x| x.to_le_bytes()).collect();
         let array = npy(&header("<f4", "False", "(2, 3)"), &floats).expect("an array");
-        assert_eq!((array.shape, array.values), (vec![2, 3], vec![1.5, -2.0, 3.0, 4.0, 5.0, 6.0]));
+        assert_eq!((array.shape.clone(), array.into_values()), (vec![2, 3], vec![1.5, -2.0, 3.0, 4.0, 5.0, 6.0]));
         let array = npy(&header("<f4", "True", "(2, 3)"), &floats).expect("an array");
-        assert_eq!(array.values, [1.5, 3.0, 5.0, -2.0, 4.0, 6.0]);
-        assert_eq!(npy(&header(">i2", "False", "(2,)"), &[255, 254, 1, 0]).expect("an array").values, [-2.0, 256.0]);
-        assert_eq!(npy(&header("|b1", "False", "(2,)"), &[0, 1]).expect("an array").values, [0.0, 1.0]);
-        assert_eq!(npy(&header("<f8", "False", "(1,)"), &0.25f64.to_le_bytes()).expect("an array").values, [0.25]);
-        assert_eq!(npy(&header("<u8", "False", "(1,)"), &7u64.to_le_bytes()).expect("an array").values, [7.0]);
+        assert_eq!(array.into_values(), [1.5, 3.0, 5.0, -2.0, 4.0, 6.0]);
+        assert_eq!(npy(&header(">i2", "False", "(2,)"), &[255, 254, 1, 0]).expect("an array").into_values(), [-2.0, 256.0]);
+        assert_eq!(npy(&header("|b1", "False", "(2,)"), &[0, 1]).expect("an array").into_values(), [0.0, 1.0]);
+        assert_eq!(npy(&header("<f8", "False", "(1,)"), &0.25f64.to_le_bytes()).expect("an array").into_values(), [0.25]);
+        assert_eq!(npy(&header("<u8", "False", "(1,)"), &7u64.to_le_bytes()).expect("an array").into_values(), [7.0]);
     }
 
     #[test]

@@ -4,11 +4,14 @@ use std::collections::HashSet;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use super::guess::{CsvDoubt, Sample};
+use super::encoding::{Decoded, Encoding};
+use super::guess::{CsvNotice, Sample};
 use super::lines::{Counted, Lines};
-use super::records::{Uninterrupted, records};
-use super::{Place, Table};
+use super::records::{Uninterrupted, records, separated};
+use super::shape::Shape;
+use super::table::{Place, Rows, Table};
 use crate::data::read::open;
+use crate::display::short;
 use crate::error::Error;
 
 /// Describes how a CSV file is written. By default it has a header and commas.
@@ -49,7 +52,7 @@ impl Csv {
     /// 0, 1, 2 and so on (or 1, 2, 3) and a third of them are unlike their columns, or if more of its cells are unlike
     /// their columns than like them: a word over numbers, a whole number over decimal ones and outside their range, a
     /// number far outside the column's range, a new word over repeated ones. If that does not decide, it is a header unless one of its cells is a number.
-    /// [`TableReader::doubts`] tells what was not clear.
+    /// [`TableReader::notices`] tells what was not clear.
     pub fn guess() -> Self {
         Self { header: None, delimiter: None }
     }
@@ -85,7 +88,11 @@ pub struct TableReader {
     source: String,
     names: Vec<String>,
     header: bool,
-    doubts: Vec<CsvDoubt>,
+    delimiter: u8,
+    notices: Vec<CsvNotice>,
+    shape: Shape,
+    /// The cells of the header.
+    titles: csv::StringRecord,
     records: csv::Reader<Box<dyn Read>>,
     lines: Lines,
     record: csv::StringRecord,
@@ -108,8 +115,7 @@ impl TableReader {
     /// Opens a CSV file, plain or gzipped.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read, is empty, has two columns with the same name or more than 1,048,576
-    /// columns; [`Error::Setting`] for a delimiter that is a quote, a line end, or not ASCII.
+    /// [`Error::File`] if it cannot be read, is empty, or has more than 1,048,576 columns; [`Error::Setting`] for a delimiter that is a quote, a line end, or not ASCII.
     pub fn open(path: impl AsRef<Path>, csv: &Csv) -> Result<Self, Error> {
         let path = path.as_ref();
         Self::begin(open(path)?, csv, path.display().to_string())
@@ -132,17 +138,64 @@ impl TableReader {
             });
         }
         let mut text = Uninterrupted(text);
-        let known = csv.header.is_some() && csv.delimiter.is_some();
-        let sample = Sample::read(&mut text, known).map_err(|error| Error::file(Path::new(&source), "a table", error))?;
-        let (delimiter, of_delimiter) = csv.delimiter.map_or_else(|| sample.delimiter(), |delimiter| (delimiter, None));
-        let (header, of_header) = csv.header.map_or_else(|| sample.header(delimiter), |header| (header, None));
-        let doubts = of_delimiter.into_iter().chain(of_header).collect();
-        let lines = Lines::default();
-        let whole = Counted::new(Cursor::new(sample.text).chain(text), END, lines.clone());
+        let mut sample = Sample::read(&mut text).map_err(|error| Error::file(Path::new(&source), "a table", error))?;
+        let mut notices = Vec::new();
+        if sample.encoding != Encoding::Utf8 {
+            notices.push(CsvNotice::Encoding(sample.encoding));
+        }
+        let told = sample.take_delimiter();
+        let mut lines_above = u64::from(told.is_some());
+        let (delimiter, of_delimiter) = match csv.delimiter.or(told) {
+            Some(delimiter) => (delimiter, None),
+            None => sample.delimiter(),
+        };
+        let mut shape = Shape::above(&sample.lines(delimiter));
+        if shape.above > 0 {
+            let (lines, first) = sample.take_lines(shape.above);
+            lines_above += lines;
+            notices.push(CsvNotice::Above { lines: shape.above, first });
+        }
+        let first_records = sample.records(delimiter);
+        let (header, of_header) = match csv.header {
+            Some(header) => (header, None),
+            None if shape.marked_header => (true, None),
+            None => sample.header(&first_records),
+        };
+        shape.look(&first_records, header);
+        if header && !shape.row_names {
+            shape.look_for_units(&first_records);
+        }
+        notices.extend(of_delimiter.into_iter().chain(of_header));
+        if shape.row_names {
+            notices.push(CsvNotice::RowNames);
+        }
+        if shape.empty_from.is_some() {
+            notices.push(CsvNotice::EmptyColumn);
+        }
+        if shape.units {
+            let first = first_records[1].iter().find(|unit| !unit.is_empty()).unwrap_or_default().to_owned();
+            notices.push(CsvNotice::Units { first });
+        }
+        let lines = Lines::after(lines_above);
+        let rest = Decoded::new(text, sample.encoding, sample.rest);
+        let whole = Counted::new(separated(Cursor::new(sample.text).chain(rest), delimiter), END, lines.clone());
         let records = records(Box::new(whole) as Box<dyn Read>, delimiter);
-        let record = csv::StringRecord::new();
-        let mut reader =
-            Self { source, names: vec![], header, doubts, records, lines, record, failed: None, ahead: !header, rows: 0 };
+        let (record, titles) = (csv::StringRecord::new(), csv::StringRecord::new());
+        let mut reader = Self {
+            source,
+            names: vec![],
+            header,
+            delimiter,
+            notices,
+            shape,
+            titles,
+            records,
+            lines,
+            record,
+            failed: None,
+            ahead: !header,
+            rows: 0,
+        };
         loop {
             if reader.next()?.is_none() {
                 return Err(reader.refuse("none: it has no rows".into()));
@@ -152,24 +205,28 @@ impl TableReader {
                 break;
             }
         }
-        let cells = reader.record.len();
+        let cells = reader.shape.empty_from.unwrap_or(reader.record.len()).min(reader.record.len());
         if cells > MOST_COLUMNS {
             return Err(reader.refuse(format!("{cells} columns, but at most {MOST_COLUMNS} are allowed")));
         }
-        reader.names = match header {
-            true => reader.record.iter().map(str::to_owned).collect(),
-            false => (0..cells).map(|column| column.to_string()).collect(),
-        };
-        let mut seen = HashSet::new();
-        if let Some(name) = reader.names.iter().find(|name| !seen.insert(name.as_str())) {
-            return Err(reader.refuse(format!("two columns named `{name}`")));
+        if header {
+            reader.titles = reader.record.clone();
+            let titles = reader.record.iter().take(cells);
+            let titles: Vec<&str> = titles.map(|title| title.trim_start_matches(['#', ' '])).collect();
+            let titles: Vec<&str> = match reader.shape.marked_header {
+                true => titles,
+                false => reader.record.iter().take(cells).collect(),
+            };
+            let (names, renamed) = different(&titles);
+            reader.names = names;
+            reader.notices.extend(renamed);
+            if reader.shape.units {
+                reader.next()?;
+            }
+        } else {
+            reader.names = (0..cells).map(|column| column.to_string()).collect();
         }
         Ok(reader)
-    }
-
-    /// The name of the source in messages.
-    pub(super) fn source(&self) -> &str {
-        &self.source
     }
 
     /// The column names.
@@ -182,23 +239,25 @@ impl TableReader {
         self.header
     }
 
-    /// What was inferred with [`Csv::guess`], but not beyond doubt. [`Csv::header`] and [`Csv::delimiter`] decide it.
+    /// What was inferred of the file but not beyond doubt, and what was left out of it. [`Csv::header`] and
+    /// [`Csv::delimiter`] decide the former.
     ///
     /// ```
-    /// use shaderprop::{Csv, CsvDoubt, TableReader};
+    /// use shaderprop::{Csv, CsvNotice, TableReader};
     /// let reader = TableReader::new("name,city\nAda,London\nBlaise,Paris\n".as_bytes(), &Csv::guess())?;
-    /// assert_eq!(reader.doubts(), [CsvDoubt::Header { assumed: true }]);
+    /// assert_eq!(reader.notices(), [CsvNotice::Header { assumed: true }]);
     /// # Ok::<(), shaderprop::Error>(())
     /// ```
-    pub fn doubts(&self) -> &[CsvDoubt] {
-        &self.doubts
+    pub fn notices(&self) -> &[CsvNotice] {
+        &self.notices
     }
 
     /// Reads up to `rows` more rows. Returns `None` at the end.
     ///
     /// # Errors
-    /// [`Error::File`] for rows that differ in length from the first or are longer than 32 MiB, for a quote that is not
-    /// closed, for text that is not UTF-8, and if the file cannot be read any further. After an error, every call
+    /// [`Error::File`] for rows that differ in length from the first or are longer than 32 MiB, for a second header, for a
+    /// quote that is not closed, for text that is not UTF-8 after text that is, and if the file cannot be read any
+    /// further. After an error, every call
     /// returns it again.
     pub fn read(&mut self, rows: usize) -> Result<Option<Table>, Error> {
         if let Some(failed) = &self.failed {
@@ -210,8 +269,8 @@ impl TableReader {
     }
 
     fn read_on(&mut self, rows: usize) -> Result<Option<Table>, Error> {
-        let mut table = Table::empty(self.source.clone(), self.names.clone());
-        while table.rows() < rows {
+        let mut table = Rows::new(self.source.clone(), self.names.clone(), !self.header, self.delimiter);
+        while table.len() < rows {
             let line = match std::mem::take(&mut self.ahead) {
                 true => Some(self.lines.line()),
                 false => self.next()?,
@@ -220,7 +279,7 @@ impl TableReader {
             self.rows += 1;
             table.push(&self.record, Place { row: self.rows, line: Some(line) });
         }
-        Ok(Some(table).filter(|table| table.rows() > 0))
+        Ok((table.len() > 0).then(|| table.into_table()))
     }
 
     /// Reads the next record and returns the line it begins in; `None` at the end.
@@ -230,7 +289,7 @@ impl TableReader {
             self.refuse(match error.kind() {
                 csv::ErrorKind::Utf8 { pos, .. } => {
                     let line = pos.as_ref().map_or(0, |pos| self.lines.of(pos.byte()));
-                    format!("text that is not UTF-8, in line {line}")
+                    format!("text that is not UTF-8, in line {line}, where the lines before are; convert the file to UTF-8")
                 }
                 _ => error.to_string(),
             })
@@ -246,8 +305,27 @@ impl TableReader {
         if !more || self.record.is_empty() {
             return Err(self.refuse(format!("a row without cells in line {line}")));
         }
+        if self.names.is_empty() {
+            return Ok(Some(line));
+        }
+        if self.shape.comments && self.record[0].starts_with('#') {
+            return self.next();
+        }
+        if self.header && self.record == self.titles {
+            return Err(self.refuse(format!("a second header in line {line}; remove it, or split the file")));
+        }
+        if self.shape.row_names {
+            self.record = self.record.iter().skip(1).collect();
+        }
         let (cells, columns) = (self.record.len(), self.names.len());
-        if columns > 0 && cells != columns {
+        let is_empty_at_end = self.shape.empty_from == Some(columns) && cells == columns + 1;
+        if is_empty_at_end && !self.record[columns].is_empty() {
+            return Err(self.refuse(format!(
+                "a cell `{}` in the last column in line {line}, which has no name and is empty before",
+                short(&self.record[columns], 60)
+            )));
+        }
+        if cells != columns && !is_empty_at_end {
             return Err(self.refuse(format!("{cells} cells in line {line}, but {columns} in the lines before")));
         }
         Ok(Some(line))
@@ -256,4 +334,50 @@ impl TableReader {
     fn refuse(&self, message: String) -> Error {
         Error::file(Path::new(&self.source), "a table", message)
     }
+}
+
+impl Table {
+    /// Reads a CSV file, plain or gzipped.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read, has no rows or has rows of different lengths.
+    pub fn read_csv(path: impl AsRef<Path>, csv: &Csv) -> Result<Self, Error> {
+        Self::all(TableReader::open(path, csv)?)
+    }
+
+    /// Reads a table from any reader of CSV.
+    ///
+    /// # Errors
+    /// The same as [`read_csv`](Self::read_csv).
+    pub fn from_csv(mut text: impl Read, csv: &Csv) -> Result<Self, Error> {
+        let mut whole = Vec::new();
+        text.read_to_end(&mut whole).map_err(|error| Error::file(Path::new("table"), "a table", error))?;
+        Self::all(TableReader::new(std::io::Cursor::new(whole), csv)?)
+    }
+
+    fn all(mut reader: TableReader) -> Result<Self, Error> {
+        let all = reader.read(usize::MAX)?;
+        all.ok_or_else(|| Error::file(Path::new(&reader.source), "a table", "none: it has no rows"))
+    }
+}
+
+/// Column names of which no two are the same: the second `a` becomes `a.1`, and a name that is missing `unnamed_` with
+/// the index of its column.
+fn different(titles: &[&str]) -> (Vec<String>, Option<CsvNotice>) {
+    let mut taken: HashSet<String> = titles.iter().map(|title| (*title).to_owned()).collect();
+    let (mut seen, mut renamed, mut count) = (HashSet::new(), None, 0);
+    let mut names = Vec::with_capacity(titles.len());
+    for (column, title) in titles.iter().enumerate() {
+        if !title.is_empty() && seen.insert(*title) {
+            names.push((*title).to_owned());
+            continue;
+        }
+        let nth = |n: usize| if title.is_empty() { format!("unnamed_{}", column + n - 1) } else { format!("{title}.{n}") };
+        let name = (1..).map(nth).find(|name| !taken.contains(name)).unwrap_or_default();
+        taken.insert(name.clone());
+        count += 1;
+        renamed.get_or_insert_with(|| ((*title).to_owned(), name.clone()));
+        names.push(name);
+    }
+    (names, renamed.map(|(from, to)| CsvNotice::Renamed { from, to, count }))
 }

@@ -4,43 +4,96 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Read};
 
-use super::cells::is_missing;
-use super::records::records;
+use super::encoding::Encoding;
+use super::missing;
+use super::records::{records, separated};
+use crate::display::short;
 
-/// What a table reader inferred, but not beyond doubt. The text says what was assumed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a table reader inferred of a file, and what it left out. The text says what was assumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum CsvDoubt {
-    /// Whether the first line holds the column names.
+pub enum CsvNotice {
+    /// It is not beyond doubt whether the first line holds the column names.
     Header {
         /// Whether it was read as column names.
         assumed: bool,
     },
-    /// Which character separates the cells.
+    /// It is not beyond doubt which character separates the cells.
     Delimiter {
         /// The character that was assumed.
         assumed: char,
         /// Another one that would also separate all rows into the same number of cells.
         other: char,
     },
+    /// The cells are separated by blanks, any number of them.
+    Blanks,
+    /// The text is not UTF-8.
+    Encoding(Encoding),
+    /// Lines above the header were left out: titles or comments.
+    Above {
+        /// The number of lines.
+        lines: usize,
+        /// The first of them.
+        first: String,
+    },
+    /// Each row begins with a name, for which the header has no cell. The names were left out.
+    RowNames,
+    /// The last column has neither a name nor cells, and was left out.
+    EmptyColumn,
+    /// The line below the header has units, and was left out.
+    Units {
+        /// The line's first unit.
+        first: String,
+    },
+    /// Several columns have the same name or none, so that some were renamed.
+    Renamed {
+        /// The name in the file.
+        from: String,
+        /// The new name of the first of them.
+        to: String,
+        /// The number of renamed columns.
+        count: usize,
+    },
 }
 
-impl fmt::Display for CsvDoubt {
+impl fmt::Display for CsvNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CsvDoubt::Header { assumed: true } => write!(f, "the first line may be data; it was read as column names"),
-            CsvDoubt::Header { assumed: false } => write!(f, "the first line may be column names; it was read as data"),
-            CsvDoubt::Delimiter { assumed, other } => {
+            CsvNotice::Header { assumed: true } => write!(f, "the first line may be data; it was read as column names"),
+            CsvNotice::Header { assumed: false } => write!(f, "the first line may be column names; it was read as data"),
+            CsvNotice::Delimiter { assumed, other } => {
                 write!(f, "the cells may be separated by {other:?}; they were separated by {assumed:?}")
             }
+            CsvNotice::Blanks => write!(f, "the cells are separated by blanks"),
+            CsvNotice::Encoding(encoding) => write!(f, "the text was read as {}", encoding.name()),
+            CsvNotice::Above { lines: 1, first } => write!(f, "left out the first line, `{}`", short(first, 60)),
+            CsvNotice::Above { lines, first } => write!(f, "left out the first {lines} lines, from `{}` on", short(first, 60)),
+            CsvNotice::RowNames => write!(f, "left out the first cell of each row, which the header has no name for"),
+            CsvNotice::EmptyColumn => write!(f, "left out the last column, which is empty"),
+            CsvNotice::Units { first } => {
+                write!(f, "left out the line below the header, which has units, such as `{}`", short(first, 60))
+            }
+            CsvNotice::Renamed { from, to, count: 1 } => {
+                write!(f, "a column named `{}` was renamed to `{}`, since names are different", short(from, 60), short(to, 60))
+            }
+            CsvNotice::Renamed { from, to, count } => write!(
+                f,
+                "{count} columns were renamed, such as one named `{}` to `{}`, since names are different",
+                short(from, 60),
+                short(to, 60)
+            ),
         }
     }
 }
 
 /// The beginning of a text.
 pub struct Sample {
-    /// The text, without its byte order mark.
+    /// The text in UTF-8, without its byte order mark and the lines above the table.
     pub text: Vec<u8>,
+    /// The encoding of the text.
+    pub encoding: Encoding,
+    /// Bytes at the end of the sample that are not converted, since they are part of a character.
+    pub rest: Vec<u8>,
     /// Whether it is the whole text.
     whole: bool,
 }
@@ -61,11 +114,11 @@ const ROWS_OF_A_RANGE: usize = 20;
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
 impl Sample {
-    /// Reads the sample; if nothing is to be inferred, only as much as a byte order mark.
-    pub fn read(text: &mut impl Read, known: bool) -> io::Result<Self> {
+    /// Reads the sample.
+    pub fn read(text: &mut impl Read) -> io::Result<Self> {
         let (mut head, mut chunk, mut whole) = (Vec::new(), [0; 8192], false);
         let mut lines = 0;
-        while head.len() < if known { 3 } else { LONGEST } && (lines < LINES || head.len() < SIZE) {
+        while head.len() < LONGEST && (lines < LINES || head.len() < SIZE) {
             let count = text.read(&mut chunk)?;
             if count == 0 {
                 whole = true;
@@ -74,15 +127,61 @@ impl Sample {
             head.extend(&chunk[..count]);
             lines += chunk[..count].iter().filter(|byte| **byte == b'\n').count();
         }
-        while head.starts_with(b"\xef\xbb\xbf") {
-            head.drain(..3);
+        let encoding = Encoding::of(&head);
+        let mut text = Vec::new();
+        let converted = encoding.decode(&head, whole, &mut text);
+        while text.starts_with(b"\xef\xbb\xbf") {
+            text.drain(..3);
         }
-        Ok(Self { text: head, whole })
+        Ok(Self { text, encoding, rest: head.split_off(converted), whole })
+    }
+
+    /// Removes the first line if it only tells Excel the delimiter: `sep=;`.
+    pub fn take_delimiter(&mut self) -> Option<u8> {
+        let end = self.text.iter().position(|byte| *byte == b'\n')?;
+        match self.text[..end].trim_ascii() {
+            [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] if delimiter.is_ascii() => {
+                let delimiter = *delimiter;
+                self.text.drain(..=end);
+                Some(delimiter)
+            }
+            _ => None,
+        }
+    }
+
+    /// The first lines, with the number of cells that the delimiter makes of each. A line ends outside quotes.
+    pub fn lines(&self, delimiter: u8) -> Vec<(Vec<u8>, usize)> {
+        let cells = |line: &[u8]| match delimiter {
+            b' ' => line.split(u8::is_ascii_whitespace).filter(|cell| !cell.is_empty()).count(),
+            _ => 1 + line.iter().filter(|byte| **byte == delimiter).count(),
+        };
+        self.without_quoted().into_iter().map(|line| (cells(&line), line)).map(|(cells, line)| (line, cells)).collect()
+    }
+
+    /// Removes that many lines that are not blank, and the blank ones before them. Returns the number of physical lines
+    /// and the first text.
+    pub fn take_lines(&mut self, count: usize) -> (u64, String) {
+        let (mut removed, mut found, mut first) = (0, 0, String::new());
+        while found < count {
+            let end = self.text.iter().position(|byte| *byte == b'\n').map_or(self.text.len(), |end| end + 1);
+            let line: Vec<u8> = self.text.drain(..end).collect();
+            removed += 1;
+            if !line.trim_ascii().is_empty() {
+                found += 1;
+                if first.is_empty() {
+                    first = String::from_utf8_lossy(line.trim_ascii()).into_owned();
+                }
+            }
+            if end == 0 {
+                break;
+            }
+        }
+        (removed, first)
     }
 
     /// The records that are not blank. The last one of a longer text may be incomplete, so it is left out.
-    fn records(&self, delimiter: u8) -> Vec<csv::StringRecord> {
-        let records = records(self.text.as_slice(), delimiter).into_byte_records().map_while(Result::ok);
+    pub fn records(&self, delimiter: u8) -> Vec<csv::StringRecord> {
+        let records = records(separated(self.text.as_slice(), delimiter), delimiter).into_byte_records().map_while(Result::ok);
         let mut records: Vec<_> = records.map(csv::StringRecord::from_byte_record_lossy).collect();
         if !self.whole && records.len() > 1 {
             records.pop();
@@ -93,7 +192,7 @@ impl Sample {
 
     /// The delimiter that separates the most rows into equally many cells. Of several, the one that gives the most
     /// cells, except for a decimal comma.
-    pub fn delimiter(&self) -> (u8, Option<CsvDoubt>) {
+    pub fn delimiter(&self) -> (u8, Option<CsvNotice>) {
         let text = self.without_quoted();
         let fits: Vec<Fit> = DELIMITERS.iter().map(|delimiter| Fit::of(&text, *delimiter)).collect();
         let mut best = 0;
@@ -114,9 +213,14 @@ impl Sample {
             let (fit, chosen) = (&fits[*other], &fits[best]);
             *other != best && fit.cells > 1 && (fit.cells, fit.even) == (chosen.cells, chosen.even)
         });
+        // Blanks separate cells where nothing else does.
+        let blanks = Fit::of(&text, b' ');
+        if fits[best].cells < 2 && blanks.cells > 1 && blanks.even >= 90 {
+            return (b' ', Some(CsvNotice::Blanks));
+        }
         let assumed = char::from(DELIMITERS[best]);
         let doubt = rival.filter(|_| !fits[best].decimal_commas);
-        (DELIMITERS[best], doubt.map(|other| CsvDoubt::Delimiter { assumed, other: char::from(DELIMITERS[other]) }))
+        (DELIMITERS[best], doubt.map(|other| CsvNotice::Delimiter { assumed, other: char::from(DELIMITERS[other]) }))
     }
 
     /// The lines, with an x for each byte in quotes: a delimiter there separates nothing. A quote opens at the start of
@@ -142,9 +246,13 @@ impl Sample {
     }
 
     /// Whether the first line is a header.
-    pub fn header(&self, delimiter: u8) -> (bool, Option<CsvDoubt>) {
-        let records = self.records(delimiter);
+    pub fn header(&self, records: &[csv::StringRecord]) -> (bool, Option<CsvNotice>) {
         let Some((first, below)) = records.split_first() else { return (true, None) };
+        // A header without a name for the first cell of the rows is that of R.
+        let longer = below.iter().filter(|record| record.len() == first.len() + 1).count();
+        if first.len() > 1 && longer > 0 && longer == below.len() && !first.iter().any(|cell| number(cell).is_some()) {
+            return (true, None);
+        }
         let below: Vec<_> = below.iter().filter(|record| record.len() == first.len() && *record != first).collect();
         let words_only = !first.iter().any(|cell| number(cell).is_some());
         if below.is_empty() {
@@ -187,7 +295,7 @@ impl Sample {
         let numbers_only = header && cells().all(|(cell, _)| number(cell).is_some());
         let unclear = numbers_only || (!header && is_in_sequence(first));
         let doubtful = unclear || (names > 0 && data > 0) || (names == 0 && data == 0);
-        (header, doubtful.then_some(CsvDoubt::Header { assumed: header }))
+        (header, doubtful.then_some(CsvNotice::Header { assumed: header }))
     }
 }
 
@@ -203,7 +311,11 @@ struct Fit {
 
 impl Fit {
     fn of(lines: &[Vec<u8>], delimiter: u8) -> Self {
-        let counts: Vec<usize> = lines.iter().map(|line| 1 + line.iter().filter(|byte| **byte == delimiter).count()).collect();
+        let cells = |line: &Vec<u8>| match delimiter {
+            b' ' => line.split(u8::is_ascii_whitespace).filter(|cell| !cell.is_empty()).count(),
+            _ => 1 + line.iter().filter(|byte| **byte == delimiter).count(),
+        };
+        let counts: Vec<usize> = lines.iter().map(cells).collect();
         let lines_of = |cells: usize| counts.iter().filter(|count| **count == cells).count();
         let cells = counts.iter().copied().max_by_key(|cells| (lines_of(*cells), *cells)).unwrap_or(1);
         let with_comma = lines.iter().flat_map(|line| line.split(|byte| *byte == delimiter)).filter(|cell| cell.contains(&b','));
@@ -218,7 +330,7 @@ impl Fit {
 }
 
 /// The cells below the first line in one column.
-struct Below<'a> {
+pub(super) struct Below<'a> {
     filled: usize,
     numbers: usize,
     /// The number of cells that are written as whole numbers.
@@ -229,7 +341,7 @@ struct Below<'a> {
 }
 
 impl<'a> Below<'a> {
-    fn of(records: &[&'a csv::StringRecord], column: usize) -> Self {
+    pub fn of(records: &[&'a csv::StringRecord], column: usize) -> Self {
         let (least, greatest) = (f64::INFINITY, f64::NEG_INFINITY);
         let mut below = Self { filled: 0, numbers: 0, whole: 0, least, greatest, distinct: HashSet::new() };
         for cell in records.iter().map(|record| &record[column]).filter(|cell| !cell.is_empty() && !is_missing(cell)) {
@@ -246,8 +358,13 @@ impl<'a> Below<'a> {
     }
 
     /// Whether at least 98 % of the cells are numbers.
-    fn is_numeric(&self) -> bool {
+    pub fn is_numeric(&self) -> bool {
         self.filled > 0 && 100 * self.numbers >= 98 * self.filled
+    }
+
+    /// Whether one of the cells is this one.
+    pub fn has(&self, cell: &str) -> bool {
+        self.distinct.contains(cell)
     }
 
     /// Whether a whole number is above numbers with decimals.
@@ -279,8 +396,12 @@ fn is_in_sequence(line: &csv::StringRecord) -> bool {
     numbers.len() > 1 && first.is_some_and(|first| (first..).zip(&numbers).all(|(count, cell)| count.to_string() == **cell))
 }
 
+fn is_missing(cell: &str) -> bool {
+    missing::is_missing(cell, &missing::usual())
+}
+
 /// A finite number, which may have a decimal comma.
-fn number(cell: &str) -> Option<f64> {
+pub(super) fn number(cell: &str) -> Option<f64> {
     let value = cell.parse().ok().or_else(|| cell.replacen(',', ".", 1).parse().ok());
     value.filter(|value: &f64| value.is_finite())
 }

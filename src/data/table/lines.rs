@@ -42,6 +42,13 @@ struct Run {
 }
 
 impl Lines {
+    /// Counts from the line after those, which were read before.
+    pub fn after(lines: u64) -> Self {
+        let counted = Self::default();
+        counted.0.borrow_mut().line = lines;
+        counted
+    }
+
     /// The line of what begins at that byte, counted from 1. If there are line ends at the byte, it is the line after
     /// them. Positions are looked up in ascending order.
     pub fn of(&self, byte: u64) -> u64 {

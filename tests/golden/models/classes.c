@@ -78,7 +78,7 @@ static const char *const classes_categories_0[] = {"Brazil", "Colombia", "Ethiop
 
 static const char *const classes_categories_1[] = {"honey", "natural", "washed"};
 
-static const char *const classes_missing[] = {"", "na", "n/a", "nan", "null", "none", "\?"};
+static const char *const classes_missing[] = {"na", "n/a", "nan", "null", "none", "\?", ""};
 
 /* Whether two words are the same but for small and capital letters. */
 static int classes_same(const char *a, const char *b) {
@@ -109,20 +109,17 @@ int classes_predict(const double *numbers, const char *const *categories, float 
     place = classes_find(categories[1], classes_categories_1, 3, 0);
     input[6 + place] = 1.0f;
     x = numbers[0];
-    if (isnan(x)) x = 1518.0;
-    if (!(fabs(x) < 3.4028235677973366e38)) return 1;
+    if (!isfinite(x)) x = 1518.0;
     x = (x - (1407.3026315789473)) / 422.31738562791986;
     if (!(fabs(x) < 3.4028235677973366e38)) return 1;
     input[10] = (float)x;
     x = numbers[1];
-    if (isnan(x)) x = 11.149999999999999;
-    if (!(fabs(x) < 3.4028235677973366e38)) return 2;
+    if (!isfinite(x)) x = 11.149999999999999;
     x = (x - (11.194736842105268)) / 1.261671274315197;
     if (!(fabs(x) < 3.4028235677973366e38)) return 2;
     input[11] = (float)x;
     x = numbers[2];
-    if (isnan(x)) x = 31.0;
-    if (!(fabs(x) < 3.4028235677973366e38)) return 3;
+    if (!isfinite(x)) x = 31.0;
     x = (x - (32.31578947368421)) / 18.369175071237787;
     if (!(fabs(x) < 3.4028235677973366e38)) return 3;
     input[12] = (float)x;

@@ -117,11 +117,13 @@ static const char *const numbers_categories_0[] = {"Brazil", "Colombia", "Ethiop
 
 static const char *const numbers_categories_1[] = {"honey", "natural", "washed"};
 
-static const char *const numbers_categories_2[] = {"10", "12", "14", "15", "16", "18", "19", "2", "20", "21", "22", "25", "26", "27", "28", "29", "3", "30", "31", "32", "33", "34", "35", "38", "4", "40", "41", "43", "44", "45", "47", "48", "50", "51", "53", "54", "55", "56", "57", "58", "59", "6", "60", "7", "8"};
+static const char *const numbers_categories_2[] = {"10", "10.0", "12", "12.0", "14", "14.0", "15", "15.0", "16", "16.0", "18", "18.0", "19", "19.0", "2", "2.0", "20", "20.0", "21", "21.0", "22", "22.0", "25", "25.0", "26", "26.0", "27", "27.0", "28", "28.0", "29", "29.0", "3", "3.0", "30", "30.0", "31", "31.0", "32", "32.0", "33", "33.0", "34", "34.0", "35", "35.0", "38", "38.0", "4", "4.0", "40", "40.0", "41", "41.0", "43", "43.0", "44", "44.0", "45", "45.0", "47", "47.0", "48", "48.0", "50", "50.0", "51", "51.0", "53", "53.0", "54", "54.0", "55", "55.0", "56", "56.0", "57", "57.0", "58", "58.0", "59", "59.0", "6", "6.0", "60", "60.0", "7", "7.0", "8", "8.0"};
+
+static const int numbers_places_2[] = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15, 16, 16, 17, 17, 18, 18, 19, 19, 20, 20, 21, 21, 22, 22, 23, 23, 24, 24, 25, 25, 26, 26, 27, 27, 28, 28, 29, 29, 30, 30, 31, 31, 32, 32, 33, 33, 34, 34, 35, 35, 36, 36, 37, 37, 38, 38, 39, 39, 40, 40, 41, 41, 42, 42, 43, 43, 44, 44, 45};
 
 static const char *const numbers_categories_3[] = {"fine", "good", "poor"};
 
-static const char *const numbers_missing[] = {"", "na", "n/a", "nan", "null", "none", "\?"};
+static const char *const numbers_missing[] = {"na", "n/a", "nan", "null", "none", "\?", ""};
 
 /* Whether two words are the same but for small and capital letters. */
 static int numbers_same(const char *a, const char *b) {
@@ -153,12 +155,13 @@ int numbers_predict(const double *numbers, const char *const *categories, double
     place = numbers_find(categories[1], numbers_categories_1, 3, 0);
     input[6 + place] = 1.0f;
     x = numbers[0];
-    if (isnan(x)) x = 1518.0;
-    if (!(fabs(x) < 3.4028235677973366e38)) return 1;
+    if (!isfinite(x)) x = 1518.0;
     x = (x - (432.0)) / 1710.0;
     if (!(fabs(x) < 3.4028235677973366e38)) return 1;
     input[10] = (float)x;
-    place = numbers_find(categories[2], numbers_categories_2, 45, 35);
+    place = numbers_find(categories[2], numbers_categories_2, 90, -2);
+    if (place >= 0) place = numbers_places_2[place];
+    else place = 35;
     input[11 + place] = 1.0f;
     place = numbers_find(categories[3], numbers_categories_3, 3, 1);
     input[57 + place] = 1.0f;

@@ -1,0 +1,282 @@
+//! The table that a network learns: the options that describe it, and what is inferred of it.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use shaderprop::{Column, ColumnKind, ColumnUse, Columns, Missing, Preprocessing, Schema, Table, TableNotice, Written};
+
+use crate::data::{self, Data, Kind, Meaning, Target};
+use crate::options::{self, Format, Names};
+use crate::recipe::Task;
+use crate::schema;
+use crate::talk::{Failure, Talk, short};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MissingValues {
+    /// Replace numbers by the column's median, with one more input that tells where they were missing; missing text is a category of its own
+    Indicator,
+    /// Replace numbers by the column's median, and text by its most frequent category
+    Median,
+    /// Replace both by the column's most frequent value
+    Frequent,
+    /// Refuse missing values
+    Error,
+}
+
+/// The data and its columns.
+#[derive(Args, Clone, Debug)]
+pub struct What {
+    /// A CSV file (plain or gzipped); or inputs and targets as two NPY or IDX files; or a folder with MNIST's four files
+    #[arg(required = true, num_args = 1..=2, value_name = "DATA")]
+    pub data: Vec<PathBuf>,
+    /// Obey a schema that `inspect` wrote, instead of inferring the columns
+    #[arg(long, value_name = "FILE", help_heading = "Data", conflicts_with_all = COLUMN_OPTIONS)]
+    pub schema: Option<PathBuf>,
+    #[command(flatten)]
+    pub columns: ColumnOptions,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// The names of the options in [`ColumnOptions`].
+const COLUMN_OPTIONS: [&str; 8] = ["target", "task", "categorical", "missing", "na", "decimal", "date_format", "drop"];
+
+/// What the columns of the data are, where that is not inferred.
+#[derive(Args, Clone, Debug)]
+pub struct ColumnOptions {
+    /// The column to learn, by name or by position counted from 0 [default: the last]
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub target: Option<String>,
+    /// Whether the target is a class or a number [default: a class if it has text or few different whole numbers]
+    #[arg(long, value_enum, help_heading = "Data")]
+    pub task: Option<Task>,
+    /// Columns to treat as categories, in addition to those with text; auto: none
+    #[arg(long, value_name = "COLUMNS", value_parser = options::names, default_value = "auto", help_heading = "Data")]
+    pub categorical: Vec<Names>,
+    /// How to treat missing values
+    #[arg(long, value_enum, default_value_t = MissingValues::Indicator, help_heading = "Data")]
+    pub missing: MissingValues,
+    /// The words that mean a missing value, in any case, besides empty cells; none: no words [default: those of pandas, such as NA, n/a, NaN, null and None, and ?]
+    #[arg(long, value_name = "WORDS", value_parser = options::names, help_heading = "Data")]
+    pub na: Vec<Names>,
+    /// The decimal sign of numbers: a comma or a point [default: inferred for each column]
+    #[arg(long, value_name = "SIGN", value_parser = decimal, help_heading = "Data")]
+    pub decimal: Option<char>,
+    /// How dates are written, such as %d/%m/%Y [default: ISO 8601, or inferred for each column where there is no doubt]
+    #[arg(long, value_name = "FORMAT", help_heading = "Data")]
+    pub date_format: Option<String>,
+    /// Columns to leave out, separated by commas; quote a name that contains a comma, as in CSV
+    #[arg(long, value_name = "COLUMNS", value_parser = options::names, help_heading = "Data")]
+    pub drop: Vec<Names>,
+}
+
+fn decimal(text: &str) -> Result<char, String> {
+    match text {
+        "," => Ok(','),
+        "." => Ok('.'),
+        _ => Err("expected `,` or `.`".into()),
+    }
+}
+
+/// A text column with at most this many categories never looks like names.
+const FEW_CATEGORIES: usize = 20;
+
+/// The data and its target.
+pub struct Learned {
+    pub table: Table,
+    pub test: Option<Table>,
+    pub target: Target,
+    /// What the columns are, as inferred from all rows.
+    pub schema: Schema,
+}
+
+impl What {
+    /// Reads the data, infers what the options leave open, and prints what was inferred.
+    pub fn read(&self, talk: Talk) -> Result<Learned, Failure> {
+        let schema = self.schema.as_deref().map(schema::read).transpose()?;
+        let Data { table, test, kind } = data::read(&self.data, &self.format, talk)?;
+        if !matches!(kind, Kind::Text { .. }) && self.data.len() == 1 && test.is_none() {
+            return Err(Failure::Arguments(format!(
+                "{}: training needs two arrays, the inputs and the targets; give the targets' file too",
+                self.data[0].display()
+            )));
+        }
+        say_data(&self.data, &table, kind, talk);
+        match schema {
+            Some(schema) => learned_by(schema, (table, test), talk),
+            None => self.columns.learn((table, test, kind), talk),
+        }
+    }
+}
+
+/// What a schema says of the data.
+fn learned_by(schema: Schema, (table, test): (Table, Option<Table>), talk: Talk) -> Result<Learned, Failure> {
+    let target = schema.columns().iter().find(|column| column.used == ColumnUse::Target);
+    let target = target.ok_or_else(|| Failure::Run("the schema: no column has `use = \"target\"`; choose one".into()))?;
+    let (place, written) = (table.find(target.name.as_str())?, target.written.clone());
+    let (task, written) = match target.kind {
+        ColumnKind::Number => (Task::Regress, Some(&written)),
+        _ => (Task::Classify, None),
+    };
+    let table = data::with_target(table, place, (Meaning::Training(Some(task)), schema.missing_words(), written), talk)?;
+    let target = data::target(&table, place, Some(task), written)?;
+    say_target(&table, &target, "", talk);
+    Ok(Learned { table, test, target, schema })
+}
+
+impl ColumnOptions {
+    /// Infers what the options leave open, and prints it.
+    pub fn learn(&self, (table, test, kind): (Table, Option<Table>, Kind), talk: Talk) -> Result<Learned, Failure> {
+        let place = match &self.target {
+            Some(text) => table.find(data::column(&table, text)?)?,
+            None => table.names().len() - 1,
+        };
+        let written = self.columns(&table, data::columns(place, Task::Regress, kind))?.written(&table, place)?;
+        let table = self.with_target(table, (place, written.as_ref()), talk)?;
+        let target = data::target(&table, place, self.task, written.as_ref())?;
+        let inferred = match (&self.target, self.task) {
+            (None, None) => " (inferred; --target and --task override this)",
+            (None, Some(_)) => " (the last column; --target overrides this)",
+            (Some(_), None) => " (inferred; --task overrides this)",
+            (Some(_), Some(_)) => "",
+        };
+        say_target(&table, &target, inferred, talk);
+        let columns = self.columns(&table, data::columns(place, target.task, kind))?;
+        let schema = Schema::infer(&table, &columns)?;
+        say_notices(&schema, talk);
+        Ok(Learned { table, test, target, schema })
+    }
+
+    /// Leaves out the rows without a target.
+    fn with_target(&self, table: Table, (place, written): (usize, Option<&Written>), talk: Talk) -> Result<Table, Failure> {
+        let (all, refuse) = (table.rows(), self.missing == MissingValues::Error);
+        let heard = Talk { quiet: talk.quiet || refuse };
+        let words = self.words().unwrap_or_else(Columns::usual_missing_words);
+        let table = data::with_target(table, place, (Meaning::Training(self.task), &words, written), heard)?;
+        if refuse && table.rows() < all {
+            let (name, left_out) = (short(&table.names()[place], 60), data::count_of(all - table.rows(), "row"));
+            return Err(Failure::Run(format!(
+                "the target `{name}`: missing in {left_out}; fill them, or leave out --missing error"
+            )));
+        }
+        Ok(table)
+    }
+
+    /// The words that mean a missing value, if they are given.
+    fn words(&self) -> Option<Vec<String>> {
+        let words: Vec<String> = Names::all(&self.na).map(str::to_owned).collect();
+        match words.as_slice() {
+            [] => None,
+            [none] if none == "none" => Some(Vec::new()),
+            _ => Some(words),
+        }
+    }
+
+    /// The treatment of the columns that the options ask for.
+    fn columns(&self, table: &Table, columns: Columns) -> Result<Columns, Failure> {
+        let listed =
+            |texts: &[Names]| Names::all(texts).map(|text| data::column(table, text)).collect::<Result<Vec<Column>, _>>();
+        let categorical = if Names::all(&self.categorical).eq(["auto"]) { Vec::new() } else { listed(&self.categorical)? };
+        let missing = match self.missing {
+            MissingValues::Indicator => Missing::Indicator,
+            MissingValues::Median => Missing::Median,
+            MissingValues::Frequent => Missing::MostFrequent,
+            MissingValues::Error => Missing::Error,
+        };
+        let mut columns = columns.drop(listed(&self.drop)?).categorical(categorical).missing(missing);
+        if let Some(words) = self.words() {
+            columns = columns.missing_words(words);
+        }
+        if let Some(sign) = self.decimal {
+            columns = columns.decimal(sign)?;
+        }
+        if let Some(format) = &self.date_format {
+            columns = columns.date_format(format)?;
+        }
+        Ok(columns)
+    }
+}
+
+/// Prints what was read.
+fn say_data(paths: &[PathBuf], table: &Table, kind: Kind, talk: Talk) {
+    let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    let columns = table.names().len();
+    let names = match kind {
+        Kind::Text { header: false } => format!(" (no header, so named 0 to {})", columns - 1),
+        Kind::Text { header: true } | Kind::Numbers | Kind::Images => String::new(),
+    };
+    let (rows, columns) = (data::count_of(table.rows(), "row"), data::count_of(columns, "column"));
+    talk.say(format!("data: {}, {rows}, {columns}{names}", shown.join(" and ")));
+}
+
+/// Prints the target and its task, and how that was chosen.
+fn say_target(table: &Table, target: &Target, inferred: &str, talk: Talk) {
+    let name = short(&table.names()[target.place], 60);
+    match target.task {
+        Task::Classify => {
+            let classes = target.labels.iter().max().map_or(0, |most| most + 1);
+            talk.say(format!("target: `{name}`, {classes} classes{inferred}"));
+        }
+        Task::Regress => {
+            talk.say(format!("target: `{name}`, numbers{inferred}"));
+            let first = table.cell(0, target.place);
+            if (1..table.rows()).all(|row| table.cell(row, target.place) == first) {
+                talk.say(format!("notice: `{name}` is {first} in every row, so there is nothing to learn, and R² is undefined"));
+            }
+        }
+    }
+    if let Some(doubt) = &target.doubt {
+        talk.say(format!("notice: `{name}` has {doubt}"));
+    }
+}
+
+/// The most notices on columns that are printed.
+const MOST_NOTICES: usize = 10;
+
+/// Prints what was inferred of the columns that may not be meant so, with the option that decides.
+fn say_notices(schema: &Schema, talk: Talk) {
+    for notice in schema.notices().iter().take(MOST_NOTICES) {
+        let decide = match notice {
+            TableNotice::NotNumbers { .. } => "; if such a word means something, list the column in --categorical",
+            TableNotice::Written { written: Written::Date | Written::DateAs(_), .. } => {
+                "; a random split mixes earlier and later rows; if the model is for later ones, hold those out with --split-time"
+            }
+            TableNotice::Written { .. } => "; --decimal decides otherwise, or --categorical",
+            TableNotice::DoubtfulNumbers { .. } => "; give --decimal . or --decimal ,",
+            TableNotice::DoubtfulDates { .. } => "; give --date-format, such as %d/%m/%Y or %m/%d/%Y",
+            TableNotice::MostlyNumbers { .. } => "; if these cells are missing, list them in --na",
+            TableNotice::Outliers { .. } => "; correct it, or leave the column out with --drop",
+            _ => "",
+        };
+        talk.say(format!("notice: {notice}{decide}"));
+    }
+    let more = schema.notices().len().saturating_sub(MOST_NOTICES);
+    if more > 0 {
+        talk.say(format!("and {} on other columns", data::count_of(more, "notice")));
+    }
+}
+
+impl Learned {
+    /// Fits the preprocessing to those rows; prints the columns, and a notice for text columns that look like names.
+    pub fn fit(&self, rows: &Table, talk: Talk) -> Result<Preprocessing, Failure> {
+        let preprocessing = self.schema.fit(rows)?;
+        let categories = preprocessing.categories();
+        let named: Vec<_> = categories.iter().map(|(name, words)| format!("`{}` ({})", short(name, 60), words.len())).collect();
+        let categorical = match (named.len(), named.get(..8)) {
+            (0, _) => String::new(),
+            (count, Some(first)) => format!(", {count} categorical: {}, …", first.join(", ")),
+            (count, None) => format!(", {count} categorical: {}", named.join(", ")),
+        };
+        talk.say(format!("columns: {} numeric{categorical}", preprocessing.numbers().len()));
+        for (name, words) in categories.iter().filter(|(_, words)| words.len() > FEW_CATEGORIES.max(rows.rows() / 3)) {
+            let example = words.iter().find(|word| word.contains(char::is_alphanumeric)).map_or("", String::as_str);
+            let (name, example) = (short(name, 60), short(example, 60));
+            talk.say(format!(
+                "notice: `{name}` has {} different categories in {}, such as `{example}`; if they are names, leave the column out with --drop",
+                words.len(),
+                data::count_of(rows.rows(), "row")
+            ));
+        }
+        Ok(preprocessing)
+    }
+}

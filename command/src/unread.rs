@@ -1,0 +1,60 @@
+//! Cells of a model's columns of numbers that are not numbers: counted, told, and refused where there are many.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde_json::{Map, Value, json};
+use shaderprop::UnreadCells;
+
+use crate::data::count_of;
+use crate::talk::{Failure, short};
+
+/// The cells that could not be read, by column.
+#[derive(Default)]
+pub struct Unread(BTreeMap<String, UnreadCells>, usize);
+
+impl Unread {
+    /// Adds those of more rows.
+    pub fn add(&mut self, found: Vec<UnreadCells>) {
+        for cells in found {
+            match self.0.get_mut(&cells.column) {
+                Some(known) => known.count += cells.count,
+                None => {
+                    self.0.insert(cells.column.clone(), cells);
+                }
+            }
+        }
+    }
+
+    /// Adds rows to those that were read.
+    pub fn add_rows(&mut self, rows: usize) {
+        self.1 += rows;
+    }
+
+    /// Prints the counts, even where little else is printed; an error if they are more than 1 % of a column.
+    pub fn tell(&self, lenient: bool) -> Result<(), Failure> {
+        for cells in self.0.values() {
+            let (column, cell) = (short(&cells.column, 60), short(&cells.cell, 60));
+            let rows = self.1.max(cells.rows);
+            if !lenient && 100 * cells.count > rows {
+                return Err(Failure::Run(format!(
+                    "column `{column}`: expected numbers, as in training, but {} of {rows} cells have something else, such as `{cell}` in \
+                     line {}; correct them, or give --lenient to treat them as missing",
+                    cells.count, cells.line
+                )));
+            }
+            let _ = writeln!(
+                std::io::stderr(),
+                "warning: column `{column}` has {} without a number, such as `{cell}` in line {}; treated as missing",
+                count_of(cells.count, "cell"),
+                cells.line
+            );
+        }
+        Ok(())
+    }
+
+    /// The count of each column.
+    pub fn json(&self) -> Value {
+        Value::Object(self.0.iter().map(|(column, cells)| (column.clone(), json!(cells.count))).collect::<Map<_, _>>())
+    }
+}

@@ -1,0 +1,246 @@
+//! Applies a preprocessing: tables to inputs and targets, outputs to predictions.
+
+use std::collections::HashMap;
+
+use super::super::reading::Reading;
+use super::super::spelling::canonical;
+use super::super::table::Table;
+use super::{Dataset, FeatureKind, FittedTarget, MOST_VALUES, Predictions, Preprocessing, UnreadCells};
+use crate::data::matrix::{Matrix, argmax};
+use crate::display::listed;
+use crate::error::Error;
+
+impl Preprocessing {
+    /// Transforms a table with all columns into inputs and targets. In columns of numbers, cells that are not finite
+    /// numbers are treated as missing; [`unread`](Self::unread) counts them.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`]; [`Error::Cell`] for a class that was not fitted, a target that is not a number, a cell
+    /// that is missing where that is an error, and a number that is too large once it is scaled; [`Error::Shape`] for a
+    /// table without column names that has another number of columns; [`Error::TooLarge`] and [`Error::OutOfMemory`].
+    pub fn transform(&self, table: &Table) -> Result<Dataset, Error> {
+        let inputs = self.transform_inputs(table)?;
+        let column = self.find(table, self.target())?;
+        let targets = match &self.target {
+            FittedTarget::Classes { names, .. } => {
+                let places = Names::of(names);
+                let class = |row: usize| {
+                    let expected = || format!("one of the classes {}", listed(names));
+                    let place = places.find(&table.cell(row, column));
+                    place.map(|place| place as f32).ok_or_else(|| table.refuse(row, column, &expected()))
+                };
+                (0..table.rows()).map(class).collect::<Result<Vec<_>, _>>()?
+            }
+            FittedTarget::Number { shift, scale, written, .. } => {
+                let reading = Reading::new(self.missing_words.clone(), written.clone());
+                let values = table.values(column, &reading);
+                let number = |row: usize| {
+                    let value = values.get(table.at(row)).as_number().map(|value| ((value - shift) / scale) as f32);
+                    value.filter(|value| value.is_finite()).ok_or_else(|| table.refuse(row, column, "a finite number"))
+                };
+                (0..table.rows()).map(number).collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        Ok(Dataset { inputs, targets: Matrix::column(targets) })
+    }
+
+    /// Transforms a table into inputs only. The table need not have the target column.
+    ///
+    /// # Errors
+    /// The same as [`transform`](Self::transform).
+    pub fn transform_inputs(&self, table: &Table) -> Result<Matrix<'static>, Error> {
+        let (rows, width) = (table.rows(), self.inputs());
+        let too_large = || Error::TooLarge {
+            what: "inputs".into(),
+            limit: format!("{MOST_VALUES} values"),
+            got: format!("{rows} rows of {width}"),
+        };
+        let len = rows.checked_mul(width).filter(|len| *len <= MOST_VALUES).ok_or_else(too_large)?;
+        let mut values: Vec<f32> = Vec::new();
+        let refused =
+            |_| Error::OutOfMemory { what: format!("the inputs, {rows} rows of {width}"), bytes: 4 * len as u64, taken: 0 };
+        values.try_reserve_exact(len).map_err(refused)?;
+        values.resize(len, 0.0);
+        let mut first = 0;
+        let places = self.places(table)?;
+        for (feature, column) in self.features.iter().zip(places) {
+            match &feature.kind {
+                FeatureKind::Number { shift, scale, missing, indicator, written } => {
+                    let reading = Reading::new(self.missing_words.clone(), written.clone());
+                    let cells = table.values(column, &reading);
+                    for row in 0..rows {
+                        let value = cells.get(table.at(row));
+                        let present = value.as_number().filter(|number| number.is_finite());
+                        let number = match (present, missing) {
+                            (Some(number), _) => number,
+                            (None, Some(missing)) => *missing,
+                            (None, None) if value.is_missing() => {
+                                return Err(table.refuse(row, column, "a number, where missing ones are refused"));
+                            }
+                            (None, None) => return Err(table.refuse(row, column, "a finite number")),
+                        };
+                        let scaled = ((number - shift) / scale) as f32;
+                        if !scaled.is_finite() {
+                            return Err(table.refuse(row, column, "a number that an f32 can hold once it is scaled"));
+                        }
+                        values[row * width + first] = scaled;
+                        if *indicator && present.is_none() {
+                            values[row * width + first + 1] = 1.0;
+                        }
+                    }
+                }
+                FeatureKind::Categories { names, missing } => {
+                    let reading = Reading::new(self.missing_words.clone(), Default::default());
+                    let known = Names::of(names);
+                    for row in 0..rows {
+                        let cell = table.cell(row, column);
+                        let place = match (reading.is_missing(&cell), missing) {
+                            (true, Some(missing)) => *missing,
+                            (true, None) => return Err(table.refuse(row, column, "a category, where missing ones are refused")),
+                            // Unknown categories go to the last column.
+                            (false, _) => known.find(&cell).unwrap_or(names.len()),
+                        };
+                        values[row * width + first + place] = 1.0;
+                    }
+                }
+            }
+            first += feature.width();
+        }
+        Matrix::new(rows, width, values)
+    }
+
+    /// Counts the cells in columns of numbers that are not finite numbers, although they are not missing. They are
+    /// treated as missing.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`]; [`Error::Shape`] for a table without column names that has another number of columns.
+    ///
+    /// ```
+    /// use shaderprop::{Columns, Csv, Missing, Preprocessing, Table};
+    /// let read = |text: &'static str| Table::from_csv(text.as_bytes(), &Csv::new());
+    /// let columns = Columns::classes("kind").missing(Missing::Median);
+    /// let preprocessing = Preprocessing::fit(&read("size,kind\n1,a\n2,b\n")?, &columns)?;
+    /// let unread = preprocessing.unread(&read("size\n1\nlarge\n")?)?;
+    /// assert_eq!((unread[0].count, unread[0].rows, unread[0].cell.as_str()), (1, 2, "large"));
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn unread(&self, table: &Table) -> Result<Vec<UnreadCells>, Error> {
+        let mut unread = Vec::new();
+        for (feature, column) in self.features.iter().zip(self.places(table)?) {
+            let FeatureKind::Number { written, .. } = &feature.kind else { continue };
+            let reading = Reading::new(self.missing_words.clone(), written.clone());
+            let cells = table.values(column, &reading);
+            let mut bad = (0..table.rows()).filter(|row| {
+                let value = cells.get(table.at(*row));
+                value.is_word() || value.as_number().is_some_and(f64::is_infinite)
+            });
+            let Some(row) = bad.next() else { continue };
+            unread.push(UnreadCells {
+                column: feature.name.clone(),
+                count: 1 + bad.count(),
+                rows: table.rows(),
+                cell: table.cell(row, column).into_owned(),
+                line: table.line(row).unwrap_or(1 + table.at(row) as u64),
+            });
+        }
+        Ok(unread)
+    }
+
+    /// The class of each row, as its index in [`classes`](Self::classes); none for classes that were not fitted, and
+    /// for regression.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] for a table without the target.
+    pub fn class_of_rows(&self, table: &Table) -> Result<Vec<Option<usize>>, Error> {
+        let column = self.find(table, self.target())?;
+        let names = Names::of(self.classes().unwrap_or_default());
+        Ok((0..table.rows()).map(|row| names.find(&table.cell(row, column))).collect())
+    }
+
+    /// The index of the target in a table.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] for a table without the target; [`Error::Shape`] for a table without column names that has
+    /// another number of columns.
+    pub fn find_target(&self, table: &Table) -> Result<usize, Error> {
+        self.find(table, self.target())
+    }
+
+    /// The index in the table of each feature.
+    fn places(&self, table: &Table) -> Result<Vec<usize>, Error> {
+        let places: HashMap<&str, usize> = table.names().iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+        let find = |name: &str| match (self.by_place.is_some() && table.is_by_place(), places.get(name)) {
+            (false, Some(place)) => Ok(*place),
+            _ => self.find(table, name),
+        };
+        self.features.iter().map(|feature| find(&feature.name)).collect()
+    }
+
+    /// The index of a column in a table. Without column names, the table may lack the target, so that the columns after
+    /// it are one place before.
+    fn find(&self, table: &Table, name: &str) -> Result<usize, Error> {
+        let Some(by_place) = self.by_place.filter(|_| table.is_by_place()) else { return table.find(name) };
+        let (width, expected) = (table.names().len(), by_place.width);
+        if width != expected && width + 1 != expected {
+            return Err(Error::Shape {
+                what: "the columns of a table without column names".into(),
+                expected: format!("{expected}, as in training, or {} without the target", expected - 1),
+                got: width.to_string(),
+                advice: "give the columns of the training in the same order".into(),
+            });
+        }
+        let place = match name.parse::<usize>() {
+            Ok(place) if place < by_place.width => place,
+            // The target of arrays has a name.
+            _ => by_place.target,
+        };
+        match (width == expected, place.cmp(&by_place.target)) {
+            (true, _) | (false, std::cmp::Ordering::Less) => Ok(place),
+            (false, std::cmp::Ordering::Greater) => Ok(place - 1),
+            (false, std::cmp::Ordering::Equal) => table.find(format!("{name} (the target)")),
+        }
+    }
+
+    /// Turns a network's outputs back into class names or numbers.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the number of columns is not [`outputs`](Self::outputs).
+    pub fn interpret(&self, outputs: Matrix<'static>) -> Result<Predictions, Error> {
+        if outputs.columns() != self.outputs() {
+            return Err(Error::Shape {
+                what: "a network's outputs".into(),
+                expected: format!("{}", self.outputs()),
+                got: outputs.columns().to_string(),
+                advice: "give the network as many units in its last layer as Preprocessing::outputs says".into(),
+            });
+        }
+        Ok(match &self.target {
+            FittedTarget::Classes { names, .. } => {
+                let classes = (0..outputs.rows()).map(|row| names[argmax(outputs.row(row))].clone()).collect();
+                Predictions::Classes { classes, probabilities: outputs }
+            }
+            FittedTarget::Number { shift, scale, .. } => {
+                Predictions::Numbers(outputs.values().iter().map(|y| f64::from(*y) * scale + shift).collect())
+            }
+        })
+    }
+}
+
+/// Finds names in any spelling.
+struct Names<'a> {
+    exact: HashMap<&'a str, usize>,
+    canonical: HashMap<std::borrow::Cow<'a, str>, usize>,
+}
+
+impl<'a> Names<'a> {
+    fn of(names: &'a [String]) -> Self {
+        let exact = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+        // Of names that differ in their spelling only, which older models may have, the first.
+        let canonical = names.iter().enumerate().rev().map(|(place, name)| (canonical(name), place)).collect();
+        Self { exact, canonical }
+    }
+
+    fn find(&self, cell: &str) -> Option<usize> {
+        self.exact.get(cell).or_else(|| self.canonical.get(&canonical(cell))).copied()
+    }
+}
