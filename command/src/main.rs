@@ -6,6 +6,7 @@ mod doctor;
 mod evaluate;
 mod export;
 mod inspect;
+mod leaks;
 mod options;
 mod picture;
 mod plot;
@@ -14,8 +15,10 @@ mod progress;
 mod recipe;
 mod report;
 mod signals;
+mod split;
 mod sweep;
 mod talk;
+mod time;
 mod train;
 
 use std::process::ExitCode;

@@ -9,7 +9,9 @@ use shaderprop::{
 };
 
 use crate::data::{self, Data, Kind, MissingTarget, Target};
+use crate::leaks;
 use crate::options::{self, Format, Names};
+use crate::split::By;
 use crate::talk::{Failure, Talk, listed, short};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -36,21 +38,30 @@ pub struct What {
     /// A CSV file (plain or gzipped); or inputs and targets as two NPY or IDX files; or a folder with MNIST's four files
     #[arg(required = true, num_args = 1..=2, value_name = "DATA")]
     pub data: Vec<PathBuf>,
-    /// The column to learn, by name or by position counted from 0 [default: the last]
+    /// The column to learn, by name or by position counted from 0, or from the end as -1, -2 [default: the last]
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub target: Option<String>,
     /// Whether the target is a class or a number [default: a class if it has text or few different whole numbers]
     #[arg(long, value_enum, help_heading = "Data")]
     pub task: Option<Task>,
     /// Columns to treat as categories, in addition to those with text; auto: none
-    #[arg(long, value_name = "COLUMNS", value_parser = options::names, default_value = "auto", help_heading = "Data")]
+    #[arg(long, value_name = "COLUMNS", value_parser = options::names, default_value = "auto", allow_hyphen_values = true, help_heading = "Data")]
     pub categorical: Vec<Names>,
     /// How to treat missing values: empty cells, NA, n/a, NaN, null, none and ?
     #[arg(long, value_enum, default_value_t = MissingValues::Median, help_heading = "Data")]
     pub missing: MissingValues,
     /// Columns to leave out, separated by commas; quote a name that contains a comma, as in CSV
-    #[arg(long, value_name = "COLUMNS", value_parser = options::names, help_heading = "Data")]
+    #[arg(long, value_name = "COLUMNS", value_parser = options::names, allow_hyphen_values = true, help_heading = "Data")]
     pub drop: Vec<Names>,
+    /// Keep rows with equal cells in this column together, such as those of one patient, when rows are held out or split into folds; the column is then not an input
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub split_by: Option<String>,
+    /// Hold out the last rows by this column of numbers or dates such as 2024-03-31, and split into folds that are trained on earlier rows; the column is then not an input
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub split_time: Option<String>,
+    /// Make the column of --split-by or --split-time an input all the same
+    #[arg(long, help_heading = "Data")]
+    pub keep_split_column: bool,
     #[command(flatten)]
     pub format: Format,
 }
@@ -170,12 +181,15 @@ pub struct Learned {
     pub table: Table,
     pub test: Option<Table>,
     pub target: Target,
+    /// The column to split by, if there is one.
+    pub by: Option<By>,
     columns: shaderprop::Columns,
 }
 
 impl What {
     /// Reads the data, infers what the options leave open, and prints what was inferred.
     pub fn read(&self, talk: Talk) -> Result<Learned, Failure> {
+        self.check_split()?;
         let Data { table, test, kind, integers } = data::read(&self.data, &self.format, talk)?;
         let last = table.names().len() - 1;
         if !matches!(kind, Kind::Text { .. }) && self.data.len() == 1 && test.is_none() {
@@ -194,6 +208,7 @@ impl What {
             Some(text) => table.find(data::column(&table, text)?)?,
             None => last,
         };
+        let row_numbers = leaks::row_numbers(&table);
         let (all, refuse) = (table.rows(), self.missing == MissingValues::Error);
         let heard = Talk { quiet: talk.quiet || refuse };
         let table = data::with_target(table, place, MissingTarget::Training(self.task), heard);
@@ -237,8 +252,48 @@ impl What {
             MissingValues::Frequent => Missing::MostFrequent,
             MissingValues::Error => Missing::Error,
         };
-        let columns = data::columns(&target, kind, missing, (&categorical, &listed(&self.drop)?));
-        Ok(Learned { table, test, target, columns })
+        let mut dropped = listed(&self.drop)?;
+        let by = self.split(&table, place, talk)?;
+        if let Some(by) = &by {
+            let place = Column::Index(by.column);
+            let is_listed = |columns: &[Column]| columns.iter().any(|column| table.find(column.clone()) == Ok(by.column));
+            if !self.keep_split_column && !is_listed(&dropped) && !is_listed(&categorical) {
+                talk.say(format!("{}: this column is not an input; --keep-split-column makes it one", by.named()));
+                dropped.push(place);
+            }
+        }
+        let out: Vec<usize> = dropped.iter().filter_map(|column| table.find(column.clone()).ok()).chain([place]).collect();
+        let inputs: Vec<usize> = (0..table.names().len()).filter(|column| !out.contains(column)).collect();
+        leaks::tell(&table, &target, &row_numbers, &inputs, talk);
+        let columns = data::columns(&target, kind, missing, (&categorical, &dropped));
+        Ok(Learned { table, test, target, by, columns })
+    }
+
+    fn check_split(&self) -> Result<(), Failure> {
+        match (&self.split_by, &self.split_time) {
+            (Some(_), Some(_)) => {
+                Err(Failure::Arguments("--split-by and --split-time cannot both split the rows; leave out one of the two".into()))
+            }
+            (None, None) if self.keep_split_column => Err(Failure::Arguments(
+                "--keep-split-column is for the column of --split-by or --split-time; give one of these, or leave it out".into(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The column to split by, if there is one.
+    fn split(&self, table: &Table, target: usize, talk: Talk) -> Result<Option<By>, Failure> {
+        let (option, text) = match (&self.split_by, &self.split_time) {
+            (Some(text), _) => ("--split-by", text),
+            (None, Some(text)) => ("--split-time", text),
+            (None, None) => return Ok(None),
+        };
+        let column = table.find(data::column(table, text)?)?;
+        if column == target {
+            let name = short(&table.names()[column], 60);
+            return Err(Failure::Arguments(format!("{option} `{name}`: this is the target; choose another column")));
+        }
+        Ok(Some(if self.split_by.is_some() { By::groups(table, column, talk) } else { By::times(table, column)? }))
     }
 }
 

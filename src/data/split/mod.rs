@@ -389,6 +389,19 @@ mod tests {
         assert!(different > 600, "other seeds give other splits: {different}");
     }
 
+    /// The same seed gives the same split in later versions, too.
+    #[test]
+    fn splits_by_groups_stay_the_same() {
+        let (groups, classes): (Vec<usize>, Vec<usize>) = (0..24).map(|row| (row * row % 10, row % 3)).unzip();
+        let parts =
+            |split: Split| (split.hold_out(0.25).expect("parts").test, split.k_fold(3).expect("folds").swap_remove(1).test);
+        assert_eq!(parts(Split::grouped(&groups).seed(3)), (vec![1, 9, 11, 19, 21], vec![0, 3, 7, 10, 13, 17, 20, 23]));
+        assert_eq!(
+            parts(Split::stratified_grouped(&classes, &groups).seed(3)),
+            (vec![1, 9, 11, 19, 21], vec![3, 5, 7, 13, 15, 17, 23])
+        );
+    }
+
     #[test]
     fn groups_of_one_row_are_rows() {
         for rows in [2, 3, 10, 101] {
