@@ -7,6 +7,9 @@ pub enum Time {
     Date,
 }
 
+/// The first day of the year 2000. Counted from there, an f64 tells microseconds of our time apart.
+const DAY_0: i64 = 730_120;
+
 /// Reads a time: a number, or a date of ISO 8601 with or without the time of day, such as `2024-03-31`, `2024-03`,
 /// `2024-03-31 18:30` or `2024-03-31T18:30:05.25+02:00`. Dates become seconds, in UTC unless they give an offset.
 pub fn read(cell: &str) -> Option<(Time, f64)> {
@@ -15,7 +18,7 @@ pub fn read(cell: &str) -> Option<(Time, f64)> {
     }
     let (date, clock) = cell.split_once(['T', 't', ' ']).map_or((cell, None), |(date, clock)| (date, Some(clock.trim())));
     let seconds = clock.map_or(Some(0.0), seconds)?;
-    Some((Time::Date, days(date)? as f64 * 86_400.0 + seconds))
+    Some((Time::Date, (days(date)? - DAY_0) as f64 * 86_400.0 + seconds))
 }
 
 /// A number of exactly so many digits within that range.
@@ -99,6 +102,7 @@ mod tests {
         }
         assert_eq!(read("2024-03-01T00:00+01:00"), read("2024-02-29T23:00:00.000Z"));
         assert_eq!(read("2000-03-01").1 - read("2000-02-28").1, 2.0 * 86_400.0);
+        assert_eq!(read("2000-01-01").1, 0.0);
         assert_eq!((read("-7.5"), read("20240331")), ((Time::Number, -7.5), (Time::Number, 20_240_331.0)));
     }
 
