@@ -248,6 +248,8 @@ fn sweeps_split_by_a_column() {
     let (grouped, err) = mean(&["--split-by", "patient"]);
     assert!(random > 0.95 && grouped < 0.8, "{random} {grouped}");
     assert!(err.contains("--split-by `patient`: this column is not an input"), "{err}");
+    let (_, err) = mean(&["--split-by", "patient", "--keep-split-column"]);
+    assert!(err.contains("`patient` (60)"), "{err}");
     // The model that is saved records the split.
     done(&folder, &["sweep", "t.csv", "--split-time", "x", "--folds", "3", "--epochs", "2", "--hidden", "4", "--out", "s.npz"]);
     assert!(done(&folder, &["inspect", "s.npz"]).0.contains("--split-time `x`"));
