@@ -450,6 +450,15 @@ fn a_sweep_tells_its_progress() {
             let (engine, logs) = check(what, &device, &network, (&inputs, &targets), staged);
             assert_eq!((engine, logs.len(), logs[3].networks.clone()), (Engine::Staged, 15, 3..4), "{what}");
         }
+        // In groups, as in `splitting_changes_no_bits`. Each group is told of up to its end.
+        let limits = gpu(&device).expect("a GPU").plan_limits();
+        let binding = if what == "one lane" { 512 } else { 8 << 10 };
+        let products = if what == "workgroup memory" { Products::Plain } else { limits.products };
+        let cut = limited(&device, Limits { binding, products, ..limits });
+        let (_, logs) = check(what, &cut, &network, (&inputs, &targets), (fit.clone(), 4));
+        let groups: Vec<_> = logs.chunk_by(|a, b| a.networks == b.networks).map(|logs| &logs[logs.len() - 1]).collect();
+        assert!(groups.len() > 1 && groups.iter().all(|log| log.epoch == 4), "{what}: {logs:?}");
+        assert!(groups.windows(2).all(|pair| pair[0].networks.end == pair[1].networks.start), "{what}: {logs:?}");
     }
 }
 

@@ -61,8 +61,8 @@ pub fn tell(table: &Table, target: &Target, row_numbers: &[usize], inputs: &[usi
     }
     if !ordering.is_empty() {
         talk.say(format!(
-            "notice: the rows are sorted by {} and by `{target}` at once, as if numbered after sorting; unless it is a measurement, leave it \
-             out with --drop",
+            "notice: in the order of {}, the rows are in the order of `{target}` too, as if they had been numbered after sorting; unless it \
+             is a measurement, leave it out with --drop",
             named(&ordering)
         ));
     }

@@ -87,7 +87,7 @@ impl By {
     /// The number of different groups or times in those rows.
     fn different(&self, rows: &[usize]) -> usize {
         match &self.values {
-            Values::Groups(groups) => rows.iter().map(|row| groups[*row]).collect::<HashSet<_>>().len(),
+            Values::Groups(groups) => of(groups, rows).into_iter().collect::<HashSet<_>>().len(),
             // Adding 0 makes -0 and 0 the same.
             Values::Times(times) => rows.iter().map(|row| (times[*row] + 0.0).to_bits()).collect::<HashSet<_>>().len(),
         }
@@ -98,7 +98,7 @@ impl By {
         match &self.values {
             Values::Times(times) => Split::ordered(&rows.iter().map(|row| times[*row]).collect::<Vec<_>>()),
             Values::Groups(groups) => {
-                let groups: Vec<usize> = rows.iter().map(|row| groups[*row]).collect();
+                let groups = of(groups, rows);
                 match labels {
                     [] => Split::grouped(&groups),
                     labels => Split::stratified_grouped(&of(labels, rows), &groups),
@@ -107,7 +107,7 @@ impl By {
         }
     }
 
-    /// Checks that there is something to split by in those rows.
+    /// Checks that there is something to split by in those rows. The option is the one that asks for the split.
     fn check(&self, table: &Table, rows: &[usize], option: &str) -> Result<(), Failure> {
         if self.different(rows) > 1 {
             return Ok(());
@@ -228,8 +228,8 @@ fn with_seen_classes(parts: Parts, (table, target): (&Table, &Target), by: &By, 
     let names: BTreeSet<String> = left_out.iter().map(|row| table.cell(*row, target.place).into_owned()).collect();
     let names: Vec<String> = names.into_iter().collect();
     talk.say(format!(
-        "notice: training never sees these classes of `{column}`: {}; their rows in the validation and the test are left out ({}), \
-         where all of them would be wrong",
+        "notice: training never sees these classes of `{column}`: {}; their rows in the validation and the test, which would all be \
+         wrong, are left out ({})",
         listed(&names),
         left_out.len()
     ));
@@ -249,7 +249,7 @@ pub fn folds(
     let labels = target.labels.as_slice();
     let split = match (by, labels) {
         (Some(by), labels) => {
-            by.check(table, &rows, "")?;
+            by.check(table, &rows, "--folds")?;
             let different = by.different(&rows);
             let (most, have) = match &by.values {
                 Values::Groups(_) => (different, format!("{different} groups are")),
