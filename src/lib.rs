@@ -83,7 +83,7 @@ pub use gpu::{Device, DeviceChoice, DeviceInfo, DeviceKind, DeviceLimits, silenc
 pub use infer::{Evaluation, Predictor, Stage};
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::{Fold, cross_validate};
-pub use model::{Member, MemberHistory, Model, Sweep, SweepHistory};
+pub use model::{Member, MemberHistory, Model, Sweep, SweepHistory, SweepLog};
 pub use network::{Activation, Dense, Init, Loss, Network, Optimizer, Order, Tensor};
 pub use random::Philox;
 pub use settings::{Answer, Cancel, Checkpoint, EarlyStopping, EngineChoice, Fit, Metric, OnNonFinite, Schedule};

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use common::{Cases, by, change_agrees, device, numbers, open};
 use shaderprop::internals::{Limits, gpu, limited};
 use shaderprop::{
-    Activation, Cancel, ClassWeights, Device, EarlyStopping, Ended, Error, Fit, History, Init, Loss, Matrix, Metric, Model,
+    Activation, Cancel, ClassWeights, Device, EarlyStopping, Ended, Error, Fit, Fold, History, Init, Loss, Matrix, Metric, Model,
     Network, OnNonFinite, Optimizer, Schedule, Split, Tensor, cross_validate,
 };
 
@@ -518,6 +518,26 @@ fn folds_are_trained_separately_and_histories_are_exported() {
     let loss: Vec<f64> = json["validation_loss"].as_array().expect("numbers").iter().filter_map(|x| x.as_f64()).collect();
     // The JSON parser may be off in the last bit.
     close("JSON", &loss, &history.validation_loss, 1e-15);
+}
+
+/// A fold is trained on other groups, or on earlier rows. The rows before the first fold of time are tested in no fold.
+#[test]
+fn folds_may_be_groups_or_later_rows() {
+    let (inputs, targets) = data();
+    let rows = inputs.rows();
+    let groups: Vec<usize> = (0..rows).map(|row| row * row % 11).collect();
+    let keys: Vec<f64> = (0..rows).map(|row| -(row as f64)).collect();
+    let fit = Fit::new().loss(Loss::CategoricalCrossEntropy).epochs(1);
+    for (split, tested) in [(Split::grouped(&groups), rows), (Split::ordered(&keys), rows / 4 * 3)] {
+        let folds =
+            cross_validate(&Device::cpu(), &network(), &Init::default(), (&inputs, &targets), &fit, &split, 3).expect("folds");
+        let parts = split.k_fold(3).expect("folds");
+        let count = |fold: &Fold| fold.evaluation.confusion_matrix().iter().flatten().sum::<u64>() as usize;
+        assert!(folds.iter().map(count).eq(parts.iter().map(|parts| parts.test.len())));
+        let trained = folds.iter().map(|fold| fold.model.notes()["rows"].parse::<usize>().expect("a number"));
+        assert!(trained.eq(parts.iter().map(|parts| parts.train.len())));
+        assert_eq!(folds.iter().map(count).sum::<usize>(), tested);
+    }
 }
 
 /// A new schedule begins at the epoch in which it is set, not at the model's first one.

@@ -6,7 +6,7 @@ use common::{Cases, by, change_agrees, change_agrees_within, device, mod4, numbe
 use shaderprop::internals::{Limits, Products, gpu, limited};
 use shaderprop::{
     Activation, Device, Engine, EngineChoice, Error, Fit, History, Init, Loss, Matrix, Member, Model, Network, Optimizer,
-    Schedule, Sweep, Tensor,
+    Schedule, Sweep, SweepLog, Tensor,
 };
 
 /// The device as it is, and without subgroups. Without them, lanes exchange their results through workgroup memory.
@@ -415,6 +415,50 @@ fn a_sweep_that_is_not_fused_trains_models() {
         let again = sweep.fit(&inputs, &targets, &fit.clone().epochs(2)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!((again.members[3].epochs, again.members[2].epochs), (3, 8));
         assert_eq!((again.members[3].loss, sweep.weights_of(3)), (history.members[3].loss, ended), "the member had ended");
+    }
+}
+
+/// A closure hears how far a sweep is, in order and up to the end, and changes no bit.
+#[test]
+fn a_sweep_tells_its_progress() {
+    let check = |what: &str,
+                 device: &Device,
+                 network: &Network,
+                 (inputs, targets): (&Matrix<'_>, &Matrix<'_>),
+                 (fit, epochs): (Fit, usize)| {
+        let (rows, fit) = (inputs.rows(), fit.epochs(epochs).log_every(2));
+        let [mut plain, mut told] = [(); 2].map(|()| sweep_of(device, network, members(15, rows, epochs)));
+        let expected = plain.fit(inputs, targets, &fit).unwrap_or_else(|error| panic!("{error}"));
+        let mut logs: Vec<SweepLog> = Vec::new();
+        let history =
+            told.fit_with(inputs, targets, &fit, |log| logs.push(log.clone())).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(history, expected, "{what}");
+        for k in 0..15 {
+            assert_eq!(told.weights_of(k), plain.weights_of(k), "{what}: member {k}");
+        }
+        let shares: Vec<f64> = logs.iter().map(SweepLog::share).collect();
+        assert!(shares.windows(2).all(|pair| pair[0] < pair[1]) && shares[0] > 0.0, "{what}: {shares:?}");
+        assert_eq!((shares.last(), logs[0].len, logs[0].epochs), (Some(&1.0), 15, epochs), "{what}");
+        (history.engine, logs)
+    };
+    for (what, device, network, (inputs, targets), fit) in kinds() {
+        for (epochs, told) in [(47, 16), (3, 3)] {
+            let (engine, logs) = check(what, &device, &network, (&inputs, &targets), (fit.clone(), epochs));
+            assert_eq!((engine, logs.len()), (Engine::Fused, told), "{what}: every third epoch of 47, and every one of 3");
+            assert_eq!(logs[0].networks, 0..15);
+            let staged = (fit.clone().engine(EngineChoice::Staged), epochs);
+            let (engine, logs) = check(what, &device, &network, (&inputs, &targets), staged);
+            assert_eq!((engine, logs.len(), logs[3].networks.clone()), (Engine::Staged, 15, 3..4), "{what}");
+        }
+        // In groups, as in `splitting_changes_no_bits`. Each group is told of up to its end.
+        let limits = gpu(&device).expect("a GPU").plan_limits();
+        let binding = if what == "one lane" { 512 } else { 8 << 10 };
+        let products = if what == "workgroup memory" { Products::Plain } else { limits.products };
+        let cut = limited(&device, Limits { binding, products, ..limits });
+        let (_, logs) = check(what, &cut, &network, (&inputs, &targets), (fit.clone(), 4));
+        let groups: Vec<_> = logs.chunk_by(|a, b| a.networks == b.networks).map(|logs| &logs[logs.len() - 1]).collect();
+        assert!(groups.len() > 1 && groups.iter().all(|log| log.epoch == 4), "{what}: {logs:?}");
+        assert!(groups.windows(2).all(|pair| pair[0].networks.end == pair[1].networks.start), "{what}: {logs:?}");
     }
 }
 

@@ -1,9 +1,9 @@
-//! The data: a CSV file, a pair of arrays, or a folder with MNIST's files; and its split into training, validation and test rows.
+//! The data: a CSV file, a pair of arrays, or a folder with MNIST's files; and its target.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use shaderprop::{Array, Column, Columns, Csv, CsvNotice, Scaling, Split, Table, TableReader, Written};
+use shaderprop::{Array, Column, Columns, Csv, CsvNotice, Scaling, Table, TableReader, Written};
 
 use crate::options::Format;
 use crate::recipe::Task;
@@ -25,13 +25,6 @@ pub enum Kind {
     Numbers,
     /// Images.
     Images,
-}
-
-/// The rows of the three parts, as indices into the table.
-pub struct Parts {
-    pub train: Vec<usize>,
-    pub validation: Vec<usize>,
-    pub test: Vec<usize>,
 }
 
 /// The largest number of classes that a target may have.
@@ -132,16 +125,23 @@ fn mnist(folder: &Path) -> Result<Data, Failure> {
     Ok(Data { table, test: Some(test), kind })
 }
 
-/// A column by its name, or by its position if no column has that name.
+/// A column by its name, or by its position if no column has that name. A negative position counts from the end: -1 is
+/// the last column.
 pub fn column(table: &Table, text: &str) -> Result<Column, Failure> {
-    if !table.names().iter().any(|name| name == text)
-        && let Ok(index) = text.parse::<usize>()
-    {
-        table.find(index)?;
-        return Ok(index.into());
+    let index = match text.strip_prefix('-') {
+        Some(back) => back.parse().ok().and_then(|back| table.names().len().checked_sub(back)),
+        None => text.parse().ok(),
+    };
+    match index.filter(|_| !table.names().iter().any(|name| name == text)) {
+        Some(index) => {
+            table.find(index)?;
+            Ok(index.into())
+        }
+        None => {
+            table.find(text)?;
+            Ok(text.into())
+        }
     }
-    table.find(text)?;
-    Ok(text.into())
 }
 
 /// The target column.
@@ -253,7 +253,7 @@ pub fn with_target(
         Meaning::Known(classes) => classes.is_some_and(|classes| classes.iter().any(|class| class == word)),
     };
     let is_missing = |cell: &str| match written {
-        Some(written) => written.number(cell).is_none() || is_word(cell),
+        Some(written) => written.number(cell).is_none_or(f64::is_nan) || is_word(cell),
         None => cell.is_empty() || (is_word(cell) && !is_class(cell)),
     };
     if let Meaning::Training(_) = meaning {
@@ -279,41 +279,6 @@ pub fn with_target(
 /// A number of things.
 pub fn count_of(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// Splits the rows at random, by the seed. For classes the split is stratified, and every class has a training row.
-pub fn parts(rows: usize, labels: &[usize], (test, validation): (f64, f64), seed: u64) -> Result<Parts, Failure> {
-    let hold_out = |rows: Vec<usize>, share: f64, option: &str| -> Result<(Vec<usize>, Vec<usize>), Failure> {
-        if share == 0.0 {
-            return Ok((rows, Vec::new()));
-        }
-        let split = match labels {
-            [] => Split::new(rows.len()),
-            labels => Split::stratified(&rows.iter().map(|row| labels[*row]).collect::<Vec<_>>()),
-        };
-        let parts = split.seed(seed).hold_out(share);
-        let parts = parts.map_err(|error| Failure::Arguments(format!("{error}; give {option} 0 to hold out no rows")))?;
-        let of = |places: &[usize]| places.iter().map(|place| rows[*place]).collect::<Vec<_>>();
-        Ok((of(&parts.train), of(&parts.test)))
-    };
-    let (rest, test) = hold_out((0..rows).collect(), test, "--test-split")?;
-    let (mut train, validation) = hold_out(rest, validation, "--validation-split")?;
-    // A class with one or two rows may have no training row yet.
-    let mut known: HashSet<usize> = train.iter().filter_map(|row| labels.get(*row)).copied().collect();
-    let mut keep = |rows: Vec<usize>| -> Vec<usize> {
-        rows.into_iter()
-            .filter(|row| match labels.get(*row) {
-                Some(label) if known.insert(*label) => {
-                    train.push(*row);
-                    false
-                }
-                _ => true,
-            })
-            .collect()
-    };
-    let (validation, test) = (keep(validation), keep(test));
-    train.sort_unstable();
-    Ok(Parts { train, validation, test })
 }
 
 /// The treatment of the columns for a target.

@@ -7,7 +7,7 @@ use shaderprop::{Device, Fit, Load, Model};
 
 use crate::options::{self, Format, Place};
 use crate::schema;
-use crate::table::{ColumnOptions, What};
+use crate::table::{ColumnOptions, SplitOptions, What};
 use crate::talk::{self, Failure, Talk, short};
 
 /// Prints the layers, parameters and columns of a model or a checkpoint, and how it was trained; or what is inferred of a table
@@ -45,7 +45,13 @@ fn table(options: &Options) -> Result<(), Failure> {
     let talk = Talk { quiet: false };
     options::check_places([Place::of("--schema", options.schema.as_ref())], options.force)?;
     let data = [Some(options.file.clone()), options.targets.clone()].into_iter().flatten().collect();
-    let what = What { data, schema: None, columns: options.columns.clone(), format: options.format.clone() };
+    let what = What {
+        data,
+        schema: None,
+        columns: options.columns.clone(),
+        split: SplitOptions::default(),
+        format: options.format.clone(),
+    };
     let learned = what.read(talk)?;
     talk::print(&learned.schema.to_string())?;
     if let Some(path) = &options.schema {

@@ -63,7 +63,8 @@ impl Names {
 
 pub fn names(text: &str) -> Result<Names, String> {
     match fields(text) {
-        names if names.is_empty() => Err("expected the names of columns, separated by commas".into()),
+        // Values may begin with a hyphen, as -1 does. So a missing value takes the option after it.
+        names if names.is_empty() || text.starts_with("--") => Err("expected the names of columns, separated by commas".into()),
         names => Ok(Names(names)),
     }
 }

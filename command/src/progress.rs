@@ -1,11 +1,12 @@
-//! The progress of a training run: a bar on a terminal, plain lines elsewhere, and one JSON object per line for other programs.
+//! The progress of a training run or a sweep: a bar on a terminal, plain lines elsewhere, and for a training run one JSON object
+//! per line for other programs.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
-use shaderprop::Log;
+use shaderprop::{Log, SweepLog};
 
 use crate::talk::{self, Failure, Talk, figure};
 
@@ -33,16 +34,7 @@ pub struct Progress {
 impl Progress {
     /// For a training run of that many epochs on that many rows. Without a bar, one in `every` epochs is logged.
     pub fn new(talk: Talk, json: bool, (epochs, every): (usize, usize), rows: usize, resumed: Option<u64>) -> Self {
-        let bar = (!talk.quiet && std::io::stderr().is_terminal()).then(|| {
-            let bar = ProgressBar::with_draw_target(Some(epochs as u64), ProgressDrawTarget::stderr_with_hz(DRAWN));
-            // The template is fixed and valid.
-            let style = ProgressStyle::with_template("{bar:8.cyan/blue} epoch {pos}/{len} {wide_msg} {eta} left");
-            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─"))
-        });
-        if let Some(bar) = &bar {
-            bar.set_message("compiling shaders");
-            bar.enable_steady_tick(Duration::from_millis(250));
-        }
+        let bar = bar(talk, epochs as u64, "{bar:8.cyan/blue} epoch {pos}/{len} {wide_msg} {eta} left");
         Self { talk, bar, json, every, epochs, rows, first: None, last: None, shown: 0, resumed, failed: None }
     }
 
@@ -115,6 +107,67 @@ impl Drop for Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Shows how far a sweep is.
+pub struct SweepProgress {
+    talk: Talk,
+    bar: Option<ProgressBar>,
+    /// How many of the lines have been printed.
+    lines: usize,
+}
+
+/// The length of a sweep's bar.
+const WHOLE: f64 = 1000.0;
+
+/// The number of lines of a sweep, as of a training run.
+const LINES: f64 = 20.0;
+
+impl SweepProgress {
+    pub fn new(talk: Talk) -> Self {
+        Self { talk, bar: bar(talk, WHOLE as u64, "{bar:8.cyan/blue} {wide_msg} {eta} left"), lines: 0 }
+    }
+
+    pub fn show(&mut self, log: &SweepLog) {
+        let SweepLog { networks, len, epoch, epochs, .. } = log;
+        let text = match (networks.len(), len) {
+            (1, 2..) if epoch == epochs => format!("trained network {} of {len}", networks.end),
+            (now, all) if now == *all => format!("epoch {epoch}/{epochs} of all {len} networks"),
+            _ => format!("epoch {epoch}/{epochs} of networks {} to {} of {len}", networks.start + 1, networks.end),
+        };
+        // A sum of rounded numbers may be just below the next line.
+        let lines = (log.share() * LINES + 1e-6) as usize;
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position((log.share() * WHOLE) as u64);
+                bar.set_message(text);
+            }
+            None if lines > self.lines => self.talk.say(text),
+            None => (),
+        }
+        self.lines = lines;
+    }
+}
+
+impl Drop for SweepProgress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A bar of that length, if stderr is a terminal and may be written to.
+fn bar(talk: Talk, length: u64, template: &str) -> Option<ProgressBar> {
+    (!talk.quiet && std::io::stderr().is_terminal()).then(|| {
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(DRAWN));
+        // The templates are fixed and valid.
+        let style = ProgressStyle::with_template(template);
+        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─"));
+        bar.set_message("compiling shaders");
+        bar.enable_steady_tick(Duration::from_millis(250));
+        bar
+    })
 }
 
 /// An epoch's numbers, those of validation last.

@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use shaderprop::{Member, Parts, Save, Split, Sweep};
+use shaderprop::{Member, Parts, Save, Sweep, SweepLog};
 
 use crate::options::{self, OnEngine, Place};
+use crate::progress::SweepProgress;
 use crate::recipe::{self, How, Task, metric};
+use crate::split;
 use crate::table::What;
 use crate::talk::{self, Failure, Talk};
 
@@ -31,7 +33,7 @@ pub struct Options {
     /// The number of seeds per rate, starting with --seed
     #[arg(long, value_name = "COUNT", value_parser = options::at_least_one, default_value = "1", help_heading = "Sweep")]
     seeds: usize,
-    /// The number of folds; each is held out once while the network is trained on the others
+    /// The number of folds; each is held out once while the network is trained on the others, or with --split-time on the earlier ones
     #[arg(long, value_name = "COUNT", value_parser = options::at_least_one, default_value = "5", help_heading = "Sweep")]
     folds: usize,
     #[command(flatten)]
@@ -74,11 +76,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let table = &learned.table;
     let preprocessing = learned.fit(table, talk)?;
     let data = preprocessing.transform(table)?;
-    let split = match learned.target.labels.as_slice() {
-        [] => Split::new(table.rows()),
-        labels => Split::stratified(labels),
-    };
-    let folds = split.seed(options.how.seed).k_fold(options.folds)?;
+    let folds = split::folds(table, &learned.target, learned.by.as_ref(), options.folds, (options.how.seed, talk))?;
     let network = options.how.network(&options.how.hidden.0, 0.0, &preprocessing);
     let rows_trained = table.rows() - table.rows() / options.folds;
     let fit = options.how.settings(task, &preprocessing, rows_trained)?.engine(options.engine.engine());
@@ -99,7 +97,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         model.check_save(path, &Save::new().overwrite(options.force))?;
     }
     let begun = Instant::now();
-    let history = sweep.fit(&data.inputs, &data.targets, &fit)?;
+    let mut progress = SweepProgress::new(talk);
+    let history = sweep.fit_with(&data.inputs, &data.targets, &fit, |log: &SweepLog| progress.show(log))?;
+    drop(progress);
     talk.say(format!("trained in {:.2} s", begun.elapsed().as_secs_f64()));
 
     let mut ranked = Vec::new();
@@ -144,6 +144,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         let mut model = sweep.model(best.whole)?.with_preprocessing(preprocessing)?;
         let (mean, deviation) = best.mean_and_deviation();
         model.note("learning_rate", best.rate.to_string());
+        if let Some(by) = &learned.by {
+            model.note("split", by.named());
+        }
         model.note("chosen by", format!("{} of {mean} ± {deviation} over {} networks", metric(task).name(), best.scores.len()));
         model.save(path, &Save::new().overwrite(options.force))?;
         talk.say(format!("saved: {}, trained on all rows with learning rate {}", path.display(), best.rate));

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use shaderprop::{Column, ColumnKind, ColumnUse, Columns, Missing, Preprocessing, Schema, Table, TableNotice, Written};
+use shaderprop::{ColumnKind, ColumnUse, Columns, Missing, Preprocessing, Schema, SchemaColumn, Table, TableNotice, Written};
 
 use crate::data::{self, Data, Kind, Meaning, Target};
+use crate::leaks;
 use crate::options::{self, Format, Names};
 use crate::recipe::Task;
 use crate::schema;
+use crate::split::By;
 use crate::talk::{Failure, Talk, short};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,7 +37,23 @@ pub struct What {
     #[command(flatten)]
     pub columns: ColumnOptions,
     #[command(flatten)]
+    pub split: SplitOptions,
+    #[command(flatten)]
     pub format: Format,
+}
+
+/// The column to split by.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SplitOptions {
+    /// Keep rows with equal cells in this column together, such as those of one patient, when rows are held out or split into folds; the column is then not an input
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub split_by: Option<String>,
+    /// Hold out the last rows by this column of numbers or dates, and split into folds that are trained on earlier rows; the column is then not an input
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub split_time: Option<String>,
+    /// Make the column of --split-by or --split-time an input all the same
+    #[arg(long, help_heading = "Data")]
+    pub keep_split_column: bool,
 }
 
 /// The names of the options in [`ColumnOptions`].
@@ -44,20 +62,20 @@ const COLUMN_OPTIONS: [&str; 8] = ["target", "task", "categorical", "missing", "
 /// What the columns of the data are, where that is not inferred.
 #[derive(Args, Clone, Debug)]
 pub struct ColumnOptions {
-    /// The column to learn, by name or by position counted from 0 [default: the last]
+    /// The column to learn, by name or by position counted from 0, or from the end as -1, -2 [default: the last]
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub target: Option<String>,
     /// Whether the target is a class or a number [default: a class if it has text or few different whole numbers]
     #[arg(long, value_enum, help_heading = "Data")]
     pub task: Option<Task>,
     /// Columns to treat as categories, in addition to those with text; auto: none
-    #[arg(long, value_name = "COLUMNS", value_parser = options::names, default_value = "auto", help_heading = "Data")]
+    #[arg(long, value_name = "COLUMNS", value_parser = options::names, default_value = "auto", allow_hyphen_values = true, help_heading = "Data")]
     pub categorical: Vec<Names>,
     /// How to treat missing values
     #[arg(long, value_enum, default_value_t = MissingValues::Indicator, help_heading = "Data")]
     pub missing: MissingValues,
     /// The words that mean a missing value, in any case, besides empty cells; none: no words [default: those of pandas, such as NA, n/a, NaN, null and None, and ?]
-    #[arg(long, value_name = "WORDS", value_parser = options::names, help_heading = "Data")]
+    #[arg(long, value_name = "WORDS", value_parser = options::names, allow_hyphen_values = true, help_heading = "Data")]
     pub na: Vec<Names>,
     /// The decimal sign of numbers: a comma or a point [default: inferred for each column]
     #[arg(long, value_name = "SIGN", value_parser = decimal, help_heading = "Data")]
@@ -66,7 +84,7 @@ pub struct ColumnOptions {
     #[arg(long, value_name = "FORMAT", help_heading = "Data")]
     pub date_format: Option<String>,
     /// Columns to leave out, separated by commas; quote a name that contains a comma, as in CSV
-    #[arg(long, value_name = "COLUMNS", value_parser = options::names, help_heading = "Data")]
+    #[arg(long, value_name = "COLUMNS", value_parser = options::names, allow_hyphen_values = true, help_heading = "Data")]
     pub drop: Vec<Names>,
 }
 
@@ -86,6 +104,8 @@ pub struct Learned {
     pub table: Table,
     pub test: Option<Table>,
     pub target: Target,
+    /// The column to split by, if there is one.
+    pub by: Option<By>,
     /// What the columns are, as inferred from all rows.
     pub schema: Schema,
 }
@@ -93,6 +113,7 @@ pub struct Learned {
 impl What {
     /// Reads the data, infers what the options leave open, and prints what was inferred.
     pub fn read(&self, talk: Talk) -> Result<Learned, Failure> {
+        self.split.check()?;
         let schema = self.schema.as_deref().map(schema::read).transpose()?;
         let Data { table, test, kind } = data::read(&self.data, &self.format, talk)?;
         if !matches!(kind, Kind::Text { .. }) && self.data.len() == 1 && test.is_none() {
@@ -103,50 +124,106 @@ impl What {
         }
         say_data(&self.data, &table, kind, talk);
         match schema {
-            Some(schema) => learned_by(schema, (table, test), talk),
-            None => self.columns.learn((table, test, kind), talk),
+            Some(schema) => self.learn_by(schema, (table, test), talk),
+            None => self.learn((table, test, kind), talk),
         }
     }
-}
 
-/// What a schema says of the data.
-fn learned_by(schema: Schema, (table, test): (Table, Option<Table>), talk: Talk) -> Result<Learned, Failure> {
-    let target = schema.columns().iter().find(|column| column.used == ColumnUse::Target);
-    let target = target.ok_or_else(|| Failure::Run("the schema: no column has `use = \"target\"`; choose one".into()))?;
-    let (place, written) = (table.find(target.name.as_str())?, target.written.clone());
-    let (task, written) = match target.kind {
-        ColumnKind::Number => (Task::Regress, Some(&written)),
-        _ => (Task::Classify, None),
-    };
-    let table = data::with_target(table, place, (Meaning::Training(Some(task)), schema.missing_words(), written), talk)?;
-    let target = data::target(&table, place, Some(task), written)?;
-    say_target(&table, &target, "", talk);
-    Ok(Learned { table, test, target, schema })
-}
+    /// Obeys a schema.
+    fn learn_by(&self, mut schema: Schema, (table, test): (Table, Option<Table>), talk: Talk) -> Result<Learned, Failure> {
+        let target = schema.columns().iter().find(|column| column.used == ColumnUse::Target);
+        let target = target.ok_or_else(|| Failure::Run("the schema: no column has `use = \"target\"`; choose one".into()))?;
+        let (place, written) = (table.find(target.name.as_str())?, target.written.clone());
+        let (task, written) = match target.kind {
+            ColumnKind::Number => (Task::Regress, Some(&written)),
+            _ => (Task::Classify, None),
+        };
+        let row_numbers = leaks::row_numbers(&table);
+        let meaning = (Meaning::Training(Some(task)), schema.missing_words(), written);
+        let table = data::with_target(table, place, meaning, talk)?;
+        let target = data::target(&table, place, Some(task), written)?;
+        say_target(&table, &target, "", talk);
+        let by = self.split.by(&table, place, &Columns::number(place), talk)?;
+        if let Some(by) = by.as_ref().filter(|_| !self.split.keep_split_column) {
+            schema.ignore(&table.names()[by.column]);
+        }
+        let is_input = |column: &&SchemaColumn| column.used == ColumnUse::Input;
+        let inputs: Vec<usize> =
+            schema.columns().iter().filter(is_input).filter_map(|column| table.find(column.name.as_str()).ok()).collect();
+        leaks::tell(&table, &target, &row_numbers, &inputs, talk);
+        Ok(Learned { table, test, target, by, schema })
+    }
 
-impl ColumnOptions {
     /// Infers what the options leave open, and prints it.
-    pub fn learn(&self, (table, test, kind): (Table, Option<Table>, Kind), talk: Talk) -> Result<Learned, Failure> {
-        let place = match &self.target {
+    fn learn(&self, (table, test, kind): (Table, Option<Table>, Kind), talk: Talk) -> Result<Learned, Failure> {
+        let options = &self.columns;
+        let place = match &options.target {
             Some(text) => table.find(data::column(&table, text)?)?,
             None => table.names().len() - 1,
         };
-        let written = self.columns(&table, data::columns(place, Task::Regress, kind))?.written(&table, place)?;
-        let table = self.with_target(table, (place, written.as_ref()), talk)?;
-        let target = data::target(&table, place, self.task, written.as_ref())?;
-        let inferred = match (&self.target, self.task) {
+        let row_numbers = leaks::row_numbers(&table);
+        let columns = options.columns(&table, data::columns(place, Task::Regress, kind))?;
+        let written = columns.written(&table, place)?;
+        let table = options.with_target(table, (place, written.as_ref()), talk)?;
+        let target = data::target(&table, place, options.task, written.as_ref())?;
+        let inferred = match (&options.target, options.task) {
             (None, None) => " (inferred; --target and --task override this)",
             (None, Some(_)) => " (the last column; --target overrides this)",
             (Some(_), None) => " (inferred; --task overrides this)",
             (Some(_), Some(_)) => "",
         };
         say_target(&table, &target, inferred, talk);
-        let columns = self.columns(&table, data::columns(place, target.task, kind))?;
+        let by = self.split.by(&table, place, &columns, talk)?;
+        let mut columns = options.columns(&table, data::columns(place, target.task, kind))?;
+        let (dropped, categorical) = (options.dropped(&table)?, options.categories(&table)?);
+        if let Some(by) = by.as_ref().filter(|by| !self.split.keep_split_column && !dropped.contains(&by.column)) {
+            if !categorical.contains(&by.column) {
+                talk.say(format!("{}: this column is not an input; --keep-split-column makes it one", by.named()));
+                columns = columns.drop([by.column]);
+            }
+        }
         let schema = Schema::infer(&table, &columns)?;
         say_notices(&schema, talk);
-        Ok(Learned { table, test, target, schema })
+        let is_input = |column: &usize| schema.columns()[*column].used == ColumnUse::Input;
+        let inputs: Vec<usize> = (0..table.names().len()).filter(is_input).collect();
+        leaks::tell(&table, &target, &row_numbers, &inputs, talk);
+        Ok(Learned { table, test, target, by, schema })
+    }
+}
+
+impl SplitOptions {
+    fn check(&self) -> Result<(), Failure> {
+        match (&self.split_by, &self.split_time) {
+            (Some(_), Some(_)) => {
+                Err(Failure::Arguments("--split-by and --split-time cannot both split the rows; leave out one of the two".into()))
+            }
+            (None, None) if self.keep_split_column => Err(Failure::Arguments(
+                "--keep-split-column is for the column of --split-by or --split-time; give one of these, or leave it out".into(),
+            )),
+            _ => Ok(()),
+        }
     }
 
+    /// The column to split by, if there is one.
+    fn by(&self, table: &Table, target: usize, columns: &Columns, talk: Talk) -> Result<Option<By>, Failure> {
+        let (option, text) = match (&self.split_by, &self.split_time) {
+            (Some(text), _) => ("--split-by", text),
+            (None, Some(text)) => ("--split-time", text),
+            (None, None) => return Ok(None),
+        };
+        let column = table.find(data::column(table, text)?)?;
+        if column == target {
+            let name = short(&table.names()[column], 60);
+            return Err(Failure::Arguments(format!("{option} `{name}`: this is the target; choose another column")));
+        }
+        Ok(Some(match self.split_by {
+            Some(_) => By::groups(table, column, talk),
+            None => By::times(table, column, columns)?,
+        }))
+    }
+}
+
+impl ColumnOptions {
     /// Leaves out the rows without a target.
     fn with_target(&self, table: Table, (place, written): (usize, Option<&Written>), talk: Talk) -> Result<Table, Failure> {
         let (all, refuse) = (table.rows(), self.missing == MissingValues::Error);
@@ -172,18 +249,29 @@ impl ColumnOptions {
         }
     }
 
+    /// The indices of the columns to leave out.
+    fn dropped(&self, table: &Table) -> Result<Vec<usize>, Failure> {
+        Names::all(&self.drop).map(|text| Ok(table.find(data::column(table, text)?)?)).collect()
+    }
+
+    /// The indices of the columns to treat as categories.
+    fn categories(&self, table: &Table) -> Result<Vec<usize>, Failure> {
+        if Names::all(&self.categorical).eq(["auto"]) {
+            return Ok(Vec::new());
+        }
+        Names::all(&self.categorical).map(|text| Ok(table.find(data::column(table, text)?)?)).collect()
+    }
+
     /// The treatment of the columns that the options ask for.
     fn columns(&self, table: &Table, columns: Columns) -> Result<Columns, Failure> {
-        let listed =
-            |texts: &[Names]| Names::all(texts).map(|text| data::column(table, text)).collect::<Result<Vec<Column>, _>>();
-        let categorical = if Names::all(&self.categorical).eq(["auto"]) { Vec::new() } else { listed(&self.categorical)? };
+        let (dropped, categorical) = (self.dropped(table)?, self.categories(table)?);
         let missing = match self.missing {
             MissingValues::Indicator => Missing::Indicator,
             MissingValues::Median => Missing::Median,
             MissingValues::Frequent => Missing::MostFrequent,
             MissingValues::Error => Missing::Error,
         };
-        let mut columns = columns.drop(listed(&self.drop)?).categorical(categorical).missing(missing);
+        let mut columns = columns.drop(dropped).categorical(categorical).missing(missing);
         if let Some(words) = self.words() {
             columns = columns.missing_words(words);
         }

@@ -10,13 +10,13 @@ use shaderprop::{
     Preprocessing, Save, Schedule, Table,
 };
 
-use crate::data::{self, Parts};
 use crate::options::{self, OnEngine, Place};
 use crate::picture;
 use crate::progress::Progress;
 use crate::recipe::{self, How, Task, metric};
 use crate::report::{self, Score};
 use crate::signals::Signals;
+use crate::split::{self, Parts};
 use crate::table::{Learned, What};
 use crate::talk::{self, Failure, Talk};
 
@@ -146,8 +146,9 @@ impl Options {
     fn rows(&self, learned: &Learned, talk: Talk) -> Result<Rows, Failure> {
         let table = &learned.table;
         let test = if learned.test.is_some() { 0.0 } else { self.test_split };
+        let shares = (test, self.validation_split);
         let Parts { train, validation, test } =
-            data::parts(table.rows(), &learned.target.labels, (test, self.validation_split), self.how.seed)?;
+            split::parts(table, &learned.target, learned.by.as_ref(), shares, (self.how.seed, talk))?;
         let own = table.select(&test);
         let rows = (table.select(&train), table.select(&validation), learned.test.clone().unwrap_or(own));
         let preprocessing = learned.fit(&rows.0, talk)?;
@@ -329,6 +330,9 @@ impl Options {
             }
         }
         model.note("measured on", format!("{} {kind}", measured.rows()));
+        if let Some(by) = &learned.by {
+            model.note("split", by.named());
+        }
         // Save first. If that fails, the result is printed all the same.
         let saved = self.save(&model, history, talk);
         let linear = self.linear(&model, rows, measured, (task, settings, signals, talk));

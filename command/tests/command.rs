@@ -1216,7 +1216,7 @@ const COMMANDS: [&str; 10] =
 #[test]
 fn every_option_is_in_a_test() {
     let folder = folder("every");
-    let source = include_str!("command.rs");
+    let source = concat!(include_str!("command.rs"), include_str!("splits.rs"));
     // A test that runs a command contains the names of the command and of its options.
     let functions: Vec<&str> = source.split("\n#[test]\n").collect();
     let (help, _) = done(&folder, &["--help"]);

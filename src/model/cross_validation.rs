@@ -22,7 +22,8 @@ pub struct Fold {
 }
 
 /// Cross-validates a network. For each of `folds` folds of `split`, it trains a new model from `init` on the rows of
-/// the other folds and evaluates it on this fold. If it is cancelled, it returns the folds that are complete.
+/// the other folds, or of an [ordered](Split::ordered) split on the earlier rows, and evaluates it on this fold. If it
+/// is cancelled, it returns the folds that are complete.
 ///
 /// # Errors
 /// The same as [`Split::k_fold`] and [`Model::fit`]; [`Error::Setting`] if the settings contain sample weights, which

@@ -16,4 +16,4 @@ mod training;
 #[cfg(not(target_arch = "wasm32"))]
 pub use self::cross_validation::{Fold, cross_validate};
 pub use self::model::Model;
-pub use self::sweep::{Member, MemberHistory, Sweep, SweepHistory};
+pub use self::sweep::{Member, MemberHistory, Sweep, SweepHistory, SweepLog};

@@ -8,6 +8,10 @@ pub(super) const FORMATS: &[&str] = &["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m
 /// The days of a date or time in ISO 8601.
 pub(super) fn iso(cell: &str) -> Option<f64> {
     let bytes = cell.as_bytes();
+    if let ([_, _, _, _, b'-', _, _], true) = (bytes, cell.is_ascii()) {
+        // A month begins with its first day.
+        return Some(days(NaiveDate::parse_from_str(&format!("{cell}-01"), "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN)));
+    }
     if bytes.len() < 10 || bytes[4] != b'-' || !bytes[0].is_ascii_digit() || !cell.is_char_boundary(10) {
         return None;
     }
@@ -69,6 +73,8 @@ mod tests {
             ("1970-01-02", Some(1.0)),
             ("1969-12-31", Some(-1.0)),
             ("2000-03-01", Some(11017.0)),
+            ("1970-02", Some(31.0)),
+            ("1970-13", None),
             ("1970-01-02T12:00", Some(1.5)),
             ("1970-01-02 12:00:00", Some(1.5)),
             ("1970-01-02T12:00:00.000Z", Some(1.5)),

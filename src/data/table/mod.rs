@@ -17,6 +17,7 @@ mod records;
 mod schema;
 mod shape;
 mod spelling;
+#[allow(clippy::module_inception)]
 mod table;
 mod written;
 

@@ -110,7 +110,7 @@ impl Schema {
             }
         }
         let is_inferred =
-            |column: usize| !dropped.contains(&column) && !categorical.contains(&column) && !(column == target && is_class);
+            |column: usize| !(dropped.contains(&column) || categorical.contains(&column) || (column == target && is_class));
         let width = table.names().len();
         let infer = |column: usize, decimal| is_inferred(column).then(|| kinds::infer(table, column, columns, decimal));
         let mut inferred: Vec<Option<Inferred>> = (0..width).map(|column| infer(column, None)).collect();
@@ -123,9 +123,9 @@ impl Schema {
                 (false, false) => table.shown_decimal(),
                 (true, true) => None,
             };
-            for column in 0..width {
-                if decimal.is_some() && inferred[column].as_ref().is_some_and(|column| column.doubtful) {
-                    inferred[column] = infer(column, decimal);
+            for (column, inferred) in inferred.iter_mut().enumerate().filter(|_| decimal.is_some()) {
+                if inferred.as_ref().is_some_and(|inferred| inferred.doubtful) {
+                    *inferred = infer(column, decimal);
                 }
             }
         }
@@ -175,6 +175,11 @@ impl Schema {
     /// What was inferred that may not be meant so.
     pub fn notices(&self) -> &[TableNotice] {
         &self.notices
+    }
+
+    /// Leaves out a column.
+    pub fn ignore(&mut self, name: &str) {
+        self.columns.iter_mut().filter(|column| column.name == name).for_each(|column| column.used = ColumnUse::Ignored);
     }
 
     /// The words that mean a missing value, besides empty cells.

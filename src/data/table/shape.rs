@@ -37,7 +37,7 @@ impl Shape {
             let more = lines.get(at + 1).is_some_and(|(line, _)| is_comment(line));
             if is_comment(line) && (*cells != usual || usual == 1 || more) {
                 shape.comments = true;
-            } else if !(*cells < usual && !is_like_rows(*cells)) && !(usual == 2 && *cells == 1) {
+            } else if (*cells >= usual || is_like_rows(*cells)) && (usual, *cells) != (2, 1) {
                 break;
             }
             at += 1;

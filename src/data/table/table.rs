@@ -237,8 +237,19 @@ impl Table {
         })
     }
 
-    /// The error for a cell.
-    pub(super) fn refuse(&self, row: usize, column: usize, expected: &str) -> Error {
+    /// The error that refuses a cell: it names the cell's column, row and line, quotes it, and says what was expected.
+    ///
+    /// # Panics
+    /// If there is no such cell, as for slices.
+    ///
+    /// ```
+    /// use shaderprop::{Csv, Table};
+    /// let table = Table::from_csv("day,size\n2024-03-31,1\ntoday,2\n".as_bytes(), &Csv::new())?;
+    /// let error = table.refuse(1, 0, "a date").to_string();
+    /// assert!(error.contains("line 3, row 2, column `day`: expected a date, got `today`"), "{error}");
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    pub fn refuse(&self, row: usize, column: usize, expected: &str) -> Error {
         let Place { row: number, line } = self.whole.places[self.at(row)];
         Error::Cell {
             table: self.whole.source.clone(),

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::history::SweepLog;
 use super::member::Member;
 use super::networks::Networks;
 use super::task::{Task, Trained};
@@ -17,13 +18,17 @@ use crate::train::State;
 /// The maximum number of steps that are prepared at once, in whole epochs.
 const MOST_STEPS: usize = 65_536;
 
+/// How many times the progress of a group is told.
+const TOLD: usize = 20;
+
 /// Trains group by group.
-pub async fn train(
+pub async fn train<L: FnMut(&SweepLog) + ?Sized>(
     device: &Device,
     fused: &Fused,
     task: &Task<'_>,
     networks: &mut Networks,
     start: State,
+    mut on_log: Option<&mut L>,
 ) -> Result<Trained, Error> {
     let &Task { fit, data, .. } = task;
     let Some(gpu) = &device.gpu else { return Err(Error::NoAdapter) };
@@ -66,7 +71,11 @@ pub async fn train(
         let settings = task.members[group.clone()].iter().zip(&lists);
         population.write_members(&settings.map(|(member, list)| settings_of(member, fused, fit, list)).collect::<Vec<_>>())?;
         write(&population, networks, group.clone()).await?;
-        state = run(&mut population, fit, start.clone()).await?;
+        let len = networks.len();
+        let mut told = on_log
+            .as_mut()
+            .map(|on_log| |epoch: usize| on_log(&SweepLog { networks: group.clone(), len, epoch, epochs: fit.epochs }));
+        state = run(&mut population, fit, start.clone(), told.as_mut()).await?;
         logged.extend(read(&mut population, networks, group.clone(), kept).await?);
         first = group.end;
     }
@@ -108,14 +117,20 @@ async fn write(population: &Population, networks: &Networks, group: Range<usize>
     population.write_losses(&networks.losses[group])
 }
 
-/// Trains a group for all epochs.
-async fn run(population: &mut Population, fit: &Fit, mut state: State) -> Result<State, Error> {
+/// Trains a group for all epochs. Tells now and then how many are done.
+async fn run(
+    population: &mut Population,
+    fit: &Fit,
+    mut state: State,
+    mut told: Option<&mut impl FnMut(usize)>,
+) -> Result<State, Error> {
     let batches = Batches::of(fit, population.fused().rows);
     let mut kept = match fit.log_every {
         Some(every) => Kept { every: u32::try_from(every).unwrap_or(u32::MAX), wait: 0, slot: 0 },
         None => Kept { every: u32::MAX, wait: u32::MAX, slot: 0 },
     };
-    let at_once = (MOST_STEPS / batches.steps()).max(1);
+    let most = if told.is_some() { fit.epochs.div_ceil(TOLD) } else { fit.epochs };
+    let at_once = (MOST_STEPS / batches.steps()).min(most).max(1);
     let mut done = 0;
     while done < fit.epochs {
         let count = at_once.min(fit.epochs - done);
@@ -130,6 +145,9 @@ async fn run(population: &mut Population, fit: &Fit, mut state: State) -> Result
         };
         kept = population.train(&fused::Epochs { before, count, rates: &rates }, kept, None).await?.kept;
         done += count;
+        if let Some(told) = &mut told {
+            told(done);
+        }
     }
     Ok(state)
 }

@@ -1,4 +1,6 @@
-//! The result of training a sweep: a history for each network, and their ranking by loss.
+//! The result of training a sweep: a history for each network, and their ranking by loss. And how far the training is.
+
+use std::ops::Range;
 
 use super::networks::Networks;
 use crate::engine::Engine;
@@ -15,6 +17,28 @@ pub struct SweepHistory {
     pub engine: Engine,
     /// The reason for choosing it.
     pub reason: String,
+}
+
+/// How far the training of a sweep is, as passed to the closure of [`Sweep::fit_with`](crate::Sweep::fit_with).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SweepLog {
+    /// The networks that are trained at present. Those before them are finished, and those after them have not begun.
+    pub networks: Range<usize>,
+    /// The number of networks of the sweep.
+    pub len: usize,
+    /// The number of epochs of this call that these networks have been trained for.
+    pub epoch: usize,
+    /// The number of epochs of this call.
+    pub epochs: usize,
+}
+
+impl SweepLog {
+    /// The share of the work that is done, from 0 to 1.
+    pub fn share(&self) -> f64 {
+        let (before, now) = (self.networks.start as f64, self.networks.len() as f64);
+        (before + now * self.epoch as f64 / self.epochs as f64) / self.len as f64
+    }
 }
 
 /// The history of one network of a sweep.

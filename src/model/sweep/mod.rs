@@ -11,6 +11,6 @@ mod sweep;
 mod task;
 mod weights;
 
-pub use self::history::{MemberHistory, SweepHistory};
+pub use self::history::{MemberHistory, SweepHistory, SweepLog};
 pub use self::member::Member;
 pub use self::sweep::Sweep;

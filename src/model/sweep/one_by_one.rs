@@ -1,5 +1,6 @@
 //! Trains the networks of a sweep one after the other, as separate models.
 
+use super::history::SweepLog;
 use super::member::of_member;
 use super::networks::Networks;
 use super::task::{Task, Trained};
@@ -10,10 +11,10 @@ use crate::settings::{EngineChoice, Fit, OnNonFinite};
 use crate::train::{Ended, State};
 
 /// Trains each network as the model that `model` returns for it.
-pub async fn train(
+pub async fn train<L: FnMut(&SweepLog) + ?Sized>(
     task: &Task<'_>,
     networks: &mut Networks,
-    start: State,
+    (start, mut on_log): (State, Option<&mut L>),
     model: impl Fn(usize) -> Result<Model, Error>,
 ) -> Result<Trained, Error> {
     let &Task { fit, data, members, weights } = task;
@@ -58,6 +59,9 @@ pub async fn train(
                 // A member that ended earlier with another optimizer has no state for this one.
                 None => vec![0.0; networks.parameters_each()],
             });
+        }
+        if let Some(on_log) = &mut on_log {
+            on_log(&SweepLog { networks: k..k + 1, len: members.len(), epoch: fit.epochs, epochs: fit.epochs });
         }
     }
     networks.slots = all_slots;

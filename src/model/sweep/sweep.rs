@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::history::{MemberHistory, SweepHistory};
+use super::history::{MemberHistory, SweepHistory, SweepLog};
 use super::member::{Member, of_member};
 use super::networks::Networks;
 use super::task::{Task, Trained};
@@ -109,13 +109,45 @@ impl Sweep {
         targets: impl Into<Matrix<'y>>,
         fit: &Fit,
     ) -> Result<SweepHistory, Error> {
-        self.fit_blocking(inputs.into(), targets.into(), fit)
+        self.fit_blocking((inputs.into(), targets.into()), fit, None)
+    }
+
+    /// Trains like [`fit`](Self::fit), and calls `on_log` from time to time with how far the training is: after about
+    /// each twentieth of the epochs, or after each network if they are trained one after the other. The device may be
+    /// a little behind what is told. The results are the same bits as without.
+    ///
+    /// # Errors
+    /// The same as [`fit`](Self::fit).
+    ///
+    /// ```
+    /// use shaderprop::{Activation, Device, Fit, Init, Member, Network, Sweep, SweepLog};
+    /// let members = (0..3).map(|seed| Member::new(Init::GlorotUniform { seed }));
+    /// let mut sweep = Sweep::new(&Device::cpu(), &Network::new(1).dense(1, Activation::Identity), members)?;
+    /// let mut shares = Vec::new();
+    /// sweep.fit_with(&[[1.0]], &[[2.0]], &Fit::new().epochs(5), |log: &SweepLog| shares.push(log.share()))?;
+    /// assert_eq!(shares.last(), Some(&1.0));
+    /// # Ok::<(), shaderprop::Error>(())
+    /// ```
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn fit_with<'x, 'y>(
+        &mut self,
+        inputs: impl Into<Matrix<'x>>,
+        targets: impl Into<Matrix<'y>>,
+        fit: &Fit,
+        mut on_log: impl FnMut(&SweepLog),
+    ) -> Result<SweepHistory, Error> {
+        self.fit_blocking((inputs.into(), targets.into()), fit, Some(&mut on_log))
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    fn fit_blocking(&mut self, inputs: Matrix<'_>, targets: Matrix<'_>, fit: &Fit) -> Result<SweepHistory, Error> {
+    fn fit_blocking(
+        &mut self,
+        data: (Matrix<'_>, Matrix<'_>),
+        fit: &Fit,
+        on_log: Option<&mut dyn FnMut(&SweepLog)>,
+    ) -> Result<SweepHistory, Error> {
         let device = self.device.clone();
-        device.block_on(self.training(inputs, targets, fit))
+        device.block_on(self.training(data, fit, on_log))
     }
 
     /// The async form of [`fit`](Self::fit), for browsers and event loops.
@@ -129,10 +161,16 @@ impl Sweep {
         fit: &Fit,
     ) -> Result<SweepHistory, Error> {
         let device = self.device.clone();
-        device.drive(self.training(inputs.into(), targets.into(), fit)).await
+        // A closure of this type can be sent to another thread, and so can the future.
+        device.drive(self.training((inputs.into(), targets.into()), fit, None::<&mut fn(&SweepLog)>)).await
     }
 
-    async fn training(&mut self, inputs: Matrix<'_>, targets: Matrix<'_>, fit: &Fit) -> Result<SweepHistory, Error> {
+    async fn training<L: FnMut(&SweepLog) + ?Sized>(
+        &mut self,
+        (inputs, targets): (Matrix<'_>, Matrix<'_>),
+        fit: &Fit,
+        on_log: Option<&mut L>,
+    ) -> Result<SweepHistory, Error> {
         self.check(fit)?;
         let data = Data::new(&self.network, fit.loss, inputs, targets)?;
         let data = data.with_sample_weights(fit.sample_weights.as_deref())?;
@@ -147,12 +185,12 @@ impl Sweep {
             networks.slots.clear();
         }
         let Trained { logged, state } = match &kernel {
-            Some(fused) => groups::train(&self.device, fused, &task, &mut networks, state).await?,
+            Some(fused) => groups::train(&self.device, fused, &task, &mut networks, state, on_log).await?,
             None => {
                 if fit.engine == EngineChoice::Fused {
                     log::warn!("training the networks of a sweep one after the other on the {engine} engine: {reason}");
                 }
-                one_by_one::train(&task, &mut networks, state, |k| self.model(k)).await?
+                one_by_one::train(&task, &mut networks, (state, on_log), |k| self.model(k)).await?
             }
         };
         let before = self.state.epochs;
