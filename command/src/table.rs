@@ -176,11 +176,10 @@ impl What {
         let by = self.split.by(&table, place, &columns, talk)?;
         let mut columns = options.columns(&table, data::columns(place, target.task, kind))?;
         let (dropped, categorical) = (options.dropped(&table)?, options.categories(&table)?);
-        if let Some(by) = by.as_ref().filter(|by| !self.split.keep_split_column && !dropped.contains(&by.column)) {
-            if !categorical.contains(&by.column) {
-                talk.say(format!("{}: this column is not an input; --keep-split-column makes it one", by.named()));
-                columns = columns.drop([by.column]);
-            }
+        let is_listed = |column: usize| dropped.contains(&column) || categorical.contains(&column);
+        if let Some(by) = by.as_ref().filter(|by| !self.split.keep_split_column && !is_listed(by.column)) {
+            talk.say(format!("{}: this column is not an input; --keep-split-column makes it one", by.named()));
+            columns = columns.drop([by.column]);
         }
         let schema = Schema::infer(&table, &columns)?;
         say_notices(&schema, talk);
