@@ -69,8 +69,9 @@ mod train;
 mod trainer;
 
 pub use data::{
-    Array, ClassWeights, Column, ColumnKind, ColumnUse, Columns, Csv, CsvNotice, Dataset, Encoding, Matrix, Missing, Parts,
-    Predictions, Preprocessing, Scaling, Schema, SchemaColumn, Split, Table, TableNotice, TableReader, UnreadCells, Written,
+    Array, ClassWeights, Column, ColumnKind, ColumnUse, Columns, Csv, CsvNotice, Dataset, Encoding, InferredTarget, Matrix,
+    Missing, Parts, Predictions, Preprocessing, Scaling, Schema, SchemaColumn, Split, Table, TableNotice, TableReader,
+    TargetNotice, UnreadCells, Written,
 };
 pub use engine::{Engine, EngineReport};
 pub use error::{Cause, Error};

@@ -6,12 +6,12 @@ use clap::Args;
 use serde_json::json;
 use shaderprop::{Load, Model, Predictions, Table};
 
-use crate::data::{self, Meaning};
+use crate::data;
 use crate::options::{self, Format, OnDevice, Place};
 use crate::picture::{self, confusion::Confusion, scatter::Scatter};
 use crate::recipe::{self, Task};
 use crate::report::{self, Score};
-use crate::talk::{self, Failure, Talk};
+use crate::talk::{self, Failure, Talk, short};
 use crate::unread::Unread;
 
 /// Evaluates a trained model on rows whose target is known
@@ -64,9 +64,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
     let data = data::read(&options.data, &options.format, talk)?;
     let table = data.test.unwrap_or(data.table);
-    let target = preprocessing.find_target(&table)?;
-    let meaning = (Meaning::Known(preprocessing.classes()), preprocessing.missing_words(), preprocessing.target_written());
-    let table = data::with_target(table, target, meaning, talk)?;
+    let all = table.rows();
+    let table = preprocessing.rows_with_target(&table)?;
+    if table.rows() < all {
+        let (left_out, target) = (data::count_of(all - table.rows(), "row"), short(preprocessing.target(), 60));
+        talk.say(format!("left out {left_out} without `{target}`"));
+    }
     let mut unread = Unread::default();
     unread.add(preprocessing.unread(&table)?);
     unread.tell(options.lenient)?;
@@ -77,9 +80,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let classes = preprocessing.classes().unwrap_or_default();
     let unseen: Vec<&str> = evaluation.unseen_classes().collect();
     if !unseen.is_empty() {
+        let were = if unseen.len() == 1 { "1 class was".into() } else { format!("{} classes were", unseen.len()) };
         talk.say(format!(
-            "notice: {} of the rows were not in training, so that these rows are wrong answers, without a loss: {}",
-            data::count_of(unseen.len(), "class").replace("classs", "classes"),
+            "notice: {were} not in training, so that rows of it count as wrong answers, but not in the loss: {}",
             talk::listed(&unseen)
         ));
     }

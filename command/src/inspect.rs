@@ -23,7 +23,7 @@ pub struct Options {
     file: PathBuf,
     /// The targets of a table of arrays
     targets: Option<PathBuf>,
-    /// Write what is inferred of a table to a file (.toml) that can be edited, for `train --schema`
+    /// Write what is inferred of a table to a file (.toml), which can be edited and given to train and sweep
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     schema: Option<PathBuf>,
     /// Overwrite an existing file
@@ -36,7 +36,8 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<(), Failure> {
-    let is_model = options.file.extension().is_some_and(|end| end == "safetensors" || end == "npz" || end == "checkpoint");
+    let endings = ["safetensors", "npz", "checkpoint", "onnx", "json", "c"];
+    let is_model = options.file.extension().is_some_and(|end| endings.iter().any(|ending| end == *ending));
     if is_model { model(options) } else { table(options) }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use shaderprop::{Columns, Split, Table};
+use shaderprop::{Columns, Split, Table, Written};
 
 use crate::data::Target;
 use crate::talk::{Failure, Talk, listed, short};
@@ -59,17 +59,24 @@ impl By {
     /// Splits by the times in a column: numbers, or dates, which are read as in any other column.
     pub fn times(table: &Table, column: usize, columns: &Columns) -> Result<Self, Failure> {
         let name = short(&table.names()[column], 60);
-        let written = columns.written(table, column)?.ok_or_else(|| {
+        // What the first row is written like says more of a wrong one than that the column is text.
+        let of_first = || {
+            let first = table.cell(0, column);
+            [Written::Plain, Written::Date].into_iter().find(|written| written.number(&first).is_some())
+        };
+        let written = columns.written(table, column)?.or_else(of_first).ok_or_else(|| {
             Failure::Run(format!(
                 "--split-time `{name}`: expected numbers or dates, got text such as `{}`; choose another column, or give --date-format",
                 short(&table.cell(0, column), 60)
             ))
         })?;
+        let expected = match &written {
+            Written::Date | Written::DateAs(_) => "a date such as 2024-03-31 or 2024-03-31T18:30, as in the other rows",
+            _ => "a number, as in the other rows",
+        };
         let time = |row: usize| {
             let time = written.number(&table.cell(row, column)).filter(|time| time.is_finite());
-            time.ok_or_else(|| {
-                Failure::Run(format!("--split-time: {}", table.refuse(row, column, "a number or a date, as in the other rows")))
-            })
+            time.ok_or_else(|| Failure::Run(format!("--split-time: {}", table.refuse(row, column, expected))))
         };
         let times = (0..table.rows()).map(time).collect::<Result<Vec<f64>, Failure>>()?;
         Ok(Self { column, name, values: Values::Times(times) })

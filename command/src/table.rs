@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use shaderprop::{ColumnKind, ColumnUse, Columns, Missing, Preprocessing, Schema, SchemaColumn, Table, TableNotice, Written};
+use shaderprop::{
+    ColumnKind, ColumnUse, Columns, InferredTarget, Missing, Preprocessing, Schema, SchemaColumn, Table, TableNotice,
+    TargetNotice, Written,
+};
 
-use crate::data::{self, Data, Kind, Meaning, Target};
+use crate::data::{self, Data, Kind, Target};
 use crate::leaks;
 use crate::options::{self, Format, Names};
 use crate::recipe::Task;
@@ -133,15 +136,14 @@ impl What {
     fn learn_by(&self, mut schema: Schema, (table, test): (Table, Option<Table>), talk: Talk) -> Result<Learned, Failure> {
         let target = schema.columns().iter().find(|column| column.used == ColumnUse::Target);
         let target = target.ok_or_else(|| Failure::Run("the schema: no column has `use = \"target\"`; choose one".into()))?;
-        let (place, written) = (table.find(target.name.as_str())?, target.written.clone());
-        let (task, written) = match target.kind {
-            ColumnKind::Number => (Task::Regress, Some(&written)),
-            _ => (Task::Classify, None),
-        };
+        let (place, is_number) = (table.find(target.name.as_str())?, target.kind == ColumnKind::Number);
+        let task = if is_number { Task::Regress } else { Task::Classify };
         let row_numbers = leaks::row_numbers(&table);
-        let meaning = (Meaning::Training(Some(task)), schema.missing_words(), written);
-        let table = data::with_target(table, place, meaning, talk)?;
-        let target = data::target(&table, place, Some(task), written)?;
+        let columns = Columns::number(place).missing_words(schema.missing_words().iter().cloned());
+        let inferred = columns.infer_target(&table, Some(task == Task::Classify))?;
+        inferred.notices.iter().for_each(|notice| say_target_notice(notice, talk));
+        let table = inferred.rows;
+        let target = Target::of(&table, place, task, is_number)?;
         say_target(&table, &target, "", talk);
         let by = self.split.by(&table, place, &Columns::number(place), talk)?;
         if let Some(by) = by.as_ref().filter(|_| !self.split.keep_split_column) {
@@ -162,19 +164,23 @@ impl What {
             None => table.names().len() - 1,
         };
         let row_numbers = leaks::row_numbers(&table);
-        let columns = options.columns(&table, data::columns(place, Task::Regress, kind))?;
-        let written = columns.written(&table, place)?;
-        let table = options.with_target(table, (place, written.as_ref()), talk)?;
-        let target = data::target(&table, place, options.task, written.as_ref())?;
-        let inferred = match (&options.target, options.task) {
+        let columns = options.columns(&table, data::columns(place, kind))?;
+        let is_class = options.task.map(|task| task == Task::Classify);
+        let inferred = columns.infer_target(&table, is_class)?;
+        options.check_missing(&inferred, &table.names()[place])?;
+        let (table, mut columns) = (inferred.rows, inferred.columns);
+        let task = if inferred.is_class { Task::Classify } else { Task::Regress };
+        inferred.notices.iter().filter(|notice| is_first(notice)).for_each(|notice| say_target_notice(notice, talk));
+        let target = Target::of(&table, place, task, inferred.written.is_some())?;
+        let how = match (&options.target, options.task) {
             (None, None) => " (inferred; --target and --task override this)",
             (None, Some(_)) => " (the last column; --target overrides this)",
             (Some(_), None) => " (inferred; --task overrides this)",
             (Some(_), Some(_)) => "",
         };
-        say_target(&table, &target, inferred, talk);
+        say_target(&table, &target, how, talk);
+        inferred.notices.iter().filter(|notice| !is_first(notice)).for_each(|notice| say_target_notice(notice, talk));
         let by = self.split.by(&table, place, &columns, talk)?;
-        let mut columns = options.columns(&table, data::columns(place, target.task, kind))?;
         let (dropped, categorical) = (options.dropped(&table)?, options.categories(&table)?);
         let is_listed = |column: usize| dropped.contains(&column) || categorical.contains(&column);
         if let Some(by) = by.as_ref().filter(|by| !self.split.keep_split_column && !is_listed(by.column)) {
@@ -223,19 +229,20 @@ impl SplitOptions {
 }
 
 impl ColumnOptions {
-    /// Leaves out the rows without a target.
-    fn with_target(&self, table: Table, (place, written): (usize, Option<&Written>), talk: Talk) -> Result<Table, Failure> {
-        let (all, refuse) = (table.rows(), self.missing == MissingValues::Error);
-        let heard = Talk { quiet: talk.quiet || refuse };
-        let words = self.words().unwrap_or_else(Columns::usual_missing_words);
-        let table = data::with_target(table, place, (Meaning::Training(self.task), &words, written), heard)?;
-        if refuse && table.rows() < all {
-            let (name, left_out) = (short(&table.names()[place], 60), data::count_of(all - table.rows(), "row"));
-            return Err(Failure::Run(format!(
-                "the target `{name}`: missing in {left_out}; fill them, or leave out --missing error"
-            )));
+    /// Refuses rows without a target where missing values are refused.
+    fn check_missing(&self, inferred: &InferredTarget, target: &str) -> Result<(), Failure> {
+        let left_out = inferred.notices.iter().find_map(|notice| match notice {
+            TargetNotice::LeftOut { rows, .. } if self.missing == MissingValues::Error => Some(*rows),
+            _ => None,
+        });
+        match left_out {
+            None => Ok(()),
+            Some(rows) => Err(Failure::Run(format!(
+                "the target `{}`: missing in {}; fill them, or leave out --missing error",
+                short(target, 60),
+                data::count_of(rows, "row")
+            ))),
         }
-        Ok(table)
     }
 
     /// The words that mean a missing value, if they are given.
@@ -312,8 +319,22 @@ fn say_target(table: &Table, target: &Target, inferred: &str, talk: Talk) {
             }
         }
     }
-    if let Some(doubt) = &target.doubt {
-        talk.say(format!("notice: `{name}` has {doubt}"));
+}
+
+/// Whether a notice on the target is printed before what the target is.
+fn is_first(notice: &TargetNotice) -> bool {
+    matches!(notice, TargetNotice::LeftOut { .. } | TargetNotice::WordIsClass { .. })
+}
+
+/// Prints what was inferred of the target, with the option that decides.
+fn say_target_notice(notice: &TargetNotice, talk: Talk) {
+    match notice {
+        TargetNotice::WordIsClass { .. } => {
+            talk.say(format!("notice: {notice}; if it means missing, leave these cells empty"));
+        }
+        TargetNotice::MayBeClasses { .. } => talk.say(format!("notice: {notice}; if they are classes, give --task classify")),
+        TargetNotice::MayBeCounts { .. } => talk.say(format!("notice: {notice}; if they are counts, give --task regress")),
+        _ => talk.say(notice.to_string()),
     }
 }
 
@@ -348,7 +369,9 @@ impl Learned {
     pub fn fit(&self, rows: &Table, talk: Talk) -> Result<Preprocessing, Failure> {
         let preprocessing = self.schema.fit(rows)?;
         let categories = preprocessing.categories();
-        let named: Vec<_> = categories.iter().map(|(name, words)| format!("`{}` ({})", short(name, 60), words.len())).collect();
+        // The category of missing values has no name.
+        let count = |words: &[String]| words.iter().filter(|word| !word.is_empty()).count();
+        let named: Vec<_> = categories.iter().map(|(name, words)| format!("`{}` ({})", short(name, 60), count(words))).collect();
         let categorical = match (named.len(), named.get(..8)) {
             (0, _) => String::new(),
             (count, Some(first)) => format!(", {count} categorical: {}, …", first.join(", ")),

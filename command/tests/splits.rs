@@ -137,7 +137,7 @@ fn the_last_rows_by_time_are_held_out() {
     assert!(other == parts && again.contains(line), "{again}");
     // Numbers are times, too. As an input, the column stays what it is.
     let (parts, err) = rows(&folder, &["patients.csv", "--split-time", "marker", "--target", "noise", "--keep-split-column"]);
-    assert!(parts.iter().all(|rows| *rows > 0) && err.contains("columns: 1 numeric"), "{err}");
+    assert!(parts.iter().all(|rows| *rows > 0) && err.contains("columns: 2 numeric"), "{err}");
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn splits_that_cannot_be_made_are_refused() {
         (&["equal.csv", "--split-time", "g"], 2, &["--split-time `g`: all 4 rows have `2024-01-01`"]),
         (&["gap.csv", "--split-time", "g"], 1, &["--split-time", "line 4, row 3, column `g`", "got ``"]),
         (&["word.csv", "--split-time", "g"], 1, &["line 4, row 3", "2024-03-31", "got `31.12.2024`"]),
-        (&["mixed.csv", "--split-time", "g"], 1, &["line 4, row 3", "as in the rows before", "got `2024`"]),
+        (&["mixed.csv", "--split-time", "g"], 1, &["line 4, row 3", "as in the other rows", "got `2024`"]),
         (&["patients.csv", "--split-by", "patient", "--test-split", "0.001"], 2, &["share", "--test-split 0"]),
     ] {
         fails(&folder, &[&["train"], args].concat(), code, said);

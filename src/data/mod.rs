@@ -20,6 +20,6 @@ pub(crate) use self::samples::{Data, check_inputs, check_rows};
 pub use self::split::{Parts, Split};
 pub(crate) use self::table::{ByPlace, Feature, FeatureKind, FittedTarget, former_missing_words, usual_spellings};
 pub use self::table::{
-    Column, ColumnKind, ColumnUse, Columns, Csv, CsvNotice, Dataset, Encoding, Missing, Predictions, Preprocessing, Scaling,
-    Schema, SchemaColumn, Table, TableNotice, TableReader, UnreadCells, Written,
+    Column, ColumnKind, ColumnUse, Columns, Csv, CsvNotice, Dataset, Encoding, InferredTarget, Missing, Predictions,
+    Preprocessing, Scaling, Schema, SchemaColumn, Table, TableNotice, TableReader, TargetNotice, UnreadCells, Written,
 };

@@ -19,6 +19,7 @@ mod shape;
 mod spelling;
 #[expect(clippy::module_inception, reason = "the file is named after what it defines")]
 mod table;
+mod target;
 mod written;
 
 pub use self::columns::{Column, Columns, Missing, Scaling};
@@ -31,4 +32,5 @@ pub use self::preprocessing::{Dataset, Predictions, Preprocessing, UnreadCells};
 pub use self::schema::{ColumnKind, ColumnUse, Schema, SchemaColumn};
 pub(crate) use self::spelling::usual_spellings;
 pub use self::table::Table;
+pub use self::target::{InferredTarget, TargetNotice};
 pub use self::written::Written;

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::super::missing::is_missing;
 use super::super::reading::Reading;
 use super::super::spelling::canonical;
 use super::super::table::Table;
+use super::super::target::with_target;
 use super::{Dataset, FeatureKind, FittedTarget, MOST_VALUES, Predictions, Preprocessing, UnreadCells};
 use crate::data::matrix::{Matrix, argmax};
 use crate::display::listed;
@@ -155,6 +157,25 @@ impl Preprocessing {
         let column = self.find(table, self.target())?;
         let names = Names::of(self.classes().unwrap_or_default());
         Ok((0..table.rows()).map(|row| names.find(&table.cell(row, column))).collect())
+    }
+
+    /// The rows of a table that have a target, to evaluate on. A word for missing values is a target if it is one of the
+    /// classes.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] for a table without the target; [`Error::Setting`] for one where it is missing in every row.
+    pub fn rows_with_target(&self, table: &Table) -> Result<Table, Error> {
+        let column = self.find_target(table)?;
+        let names = self.classes().map(Names::of);
+        let is_word = |cell: &str| is_missing(cell, &self.missing_words);
+        with_target(table, column, |row| {
+            let cell = table.cell(*row, column);
+            match (&names, self.target_written()) {
+                (Some(names), _) => !cell.is_empty() && (!is_word(&cell) || names.find(&cell).is_some()),
+                (None, Some(written)) => written.number(&cell).is_some_and(|number| !number.is_nan()) && !is_word(&cell),
+                (None, None) => true,
+            }
+        })
     }
 
     /// The index of the target in a table.
