@@ -138,6 +138,7 @@ impl What {
         let target = target.ok_or_else(|| Failure::Run("the schema: no column has `use = \"target\"`; choose one".into()))?;
         let (place, is_number) = (table.find(target.name.as_str())?, target.kind == ColumnKind::Number);
         let task = if is_number { Task::Regress } else { Task::Classify };
+        schema.check(&table)?;
         let row_numbers = leaks::row_numbers(&table);
         let columns = Columns::number(place).missing_words(schema.missing_words().iter().cloned());
         let inferred = columns.infer_target(&table, Some(task == Task::Classify))?;

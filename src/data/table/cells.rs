@@ -41,6 +41,7 @@ impl Ends {
         }
     }
 
+    #[inline]
     fn push(&mut self, end: usize) {
         match self {
             Self::Short(ends) => match u32::try_from(end) {

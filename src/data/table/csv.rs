@@ -7,7 +7,7 @@ use std::path::Path;
 use super::encoding::{Decoded, Encoding};
 use super::guess::{CsvNotice, Sample};
 use super::lines::{Counted, Lines};
-use super::records::{Uninterrupted, records, separated};
+use super::records::{Uninterrupted, records, separated, trim};
 use super::shape::Shape;
 use super::table::{Place, Rows, Table};
 use crate::data::read::open;
@@ -294,6 +294,7 @@ impl TableReader {
                 _ => error.to_string(),
             })
         })?;
+        trim(&mut self.record);
         let line = self.record.position().map_or(0, |position| self.lines.of(position.byte()));
         if self.lines.is_behind(self.records.position().byte()) {
             return match self.lines.are_over() {

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use super::encoding::Encoding;
 use super::missing;
-use super::records::{records, separated};
+use super::records::{records, separated, trim};
 use crate::display::short;
 
 /// What a table reader inferred of a file, and what it left out. The text says what was assumed.
@@ -186,6 +186,7 @@ impl Sample {
         if !self.whole && records.len() > 1 {
             records.pop();
         }
+        records.iter_mut().for_each(trim);
         records.retain(|record| record.iter().any(|cell| !cell.is_empty()));
         records
     }

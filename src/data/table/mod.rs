@@ -11,6 +11,7 @@ mod lines;
 mod missing;
 mod notice;
 mod outliers;
+mod parallel;
 mod preprocessing;
 mod reading;
 mod records;

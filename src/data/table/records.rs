@@ -2,10 +2,20 @@
 
 use std::io::{self, Read};
 
-/// Creates a reader that accepts records of any length.
+/// Creates a reader that accepts records of any length. Blanks around cells are part of them: see [`trim`].
 pub fn records<R: Read>(text: R, delimiter: u8) -> csv::Reader<R> {
     let mut builder = csv::ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text)
+    builder.has_headers(false).flexible(true).delimiter(delimiter).from_reader(text)
+}
+
+/// Removes the blanks around cells. The csv crate can do that too, but then it copies each record, and few need it.
+pub fn trim(record: &mut csv::StringRecord) {
+    let may_be_blank = |byte: &u8| *byte <= b' ' || !byte.is_ascii();
+    let may_have_blanks =
+        |cell: &str| cell.as_bytes().first().is_some_and(may_be_blank) || cell.as_bytes().last().is_some_and(may_be_blank);
+    if record.iter().any(may_have_blanks) {
+        record.trim();
+    }
 }
 
 /// Retries reads that a signal interrupted, which the csv crate does not.

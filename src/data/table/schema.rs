@@ -10,6 +10,7 @@ use super::kinds::{self, Inferred};
 use super::missing;
 use super::notice::TableNotice;
 use super::outliers;
+use super::parallel;
 use super::reading::Reading;
 use super::table::Table;
 use super::written::Written;
@@ -113,7 +114,7 @@ impl Schema {
             |column: usize| !(dropped.contains(&column) || categorical.contains(&column) || (column == target && is_class));
         let width = table.names().len();
         let infer = |column: usize, decimal| is_inferred(column).then(|| kinds::infer(table, column, columns, decimal));
-        let mut inferred: Vec<Option<Inferred>> = (0..width).map(|column| infer(column, None)).collect();
+        let mut inferred: Vec<Option<Inferred>> = parallel::map(width, table.rows(), |column| infer(column, None));
         if inferred.iter().flatten().any(|column| column.doubtful) {
             // The other columns may show the sign.
             let shown = |sign: char| inferred.iter().flatten().any(|column| column.decimal == Some(sign));
@@ -159,11 +160,12 @@ impl Schema {
             });
         }
         schema.check(table)?;
-        for column in schema.columns.iter().filter(|column| column.used == ColumnUse::Input && column.kind == ColumnKind::Number)
-        {
-            let place = table.find(column.name.as_str())?;
-            schema.notices.extend(outliers::notice(table, place, &schema.reading(column)));
-        }
+        let far = parallel::map(width, table.rows(), |column| {
+            let of = &schema.columns[column];
+            let is_number = of.used == ColumnUse::Input && of.kind == ColumnKind::Number;
+            is_number.then(|| outliers::notice(table, column, &schema.reading(of))).flatten()
+        });
+        schema.notices.extend(far.into_iter().flatten());
         Ok(schema)
     }
 
@@ -192,8 +194,27 @@ impl Schema {
         Reading::new(self.missing_words.clone(), column.written.clone())
     }
 
-    /// Checks that the schema, which may have been edited, fits the table.
-    pub(super) fn check(&self, table: &Table) -> Result<(), Error> {
+    /// Checks that the schema, which may have been edited, fits a whole table.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] for a column that the table does not have; [`Error::Setting`] unless there are one target and
+    /// at least one input; [`Error::Cell`] for a number that is infinite.
+    pub fn check(&self, table: &Table) -> Result<(), Error> {
+        self.check_columns(table)?;
+        let infinite = parallel::map(self.columns.len(), table.rows(), |i| {
+            let column = &self.columns[i];
+            if column.kind != ColumnKind::Number || column.used == ColumnUse::Ignored {
+                return Ok(());
+            }
+            let (place, reading) = (table.find(column.name.as_str())?, self.reading(column));
+            let values = table.values(place, &reading);
+            let is_infinite = |row: &usize| values.get(table.at(*row)).as_number().is_some_and(f64::is_infinite);
+            (0..table.rows()).find(is_infinite).map_or(Ok(()), |row| Err(table.refuse(row, place, "a finite number")))
+        });
+        infinite.into_iter().collect()
+    }
+
+    pub(super) fn check_columns(&self, table: &Table) -> Result<(), Error> {
         let setting =
             |what: &str, expected: &str, got: String| Err(Error::Setting { what: what.into(), expected: expected.into(), got });
         let targets = self.columns.iter().filter(|column| column.used == ColumnUse::Target).count();
@@ -203,19 +224,7 @@ impl Schema {
         if !self.columns.iter().any(|column| column.used == ColumnUse::Input) {
             return setting("columns", "at least one that is neither the target nor dropped", "none".into());
         }
-        for column in &self.columns {
-            let place = table.find(column.name.as_str())?;
-            if column.kind != ColumnKind::Number || column.used == ColumnUse::Ignored {
-                continue;
-            }
-            let reading = self.reading(column);
-            let values = table.values(place, &reading);
-            let is_infinite = |row: &usize| values.get(table.at(*row)).as_number().is_some_and(f64::is_infinite);
-            if let Some(row) = (0..table.rows()).find(is_infinite) {
-                return Err(table.refuse(row, place, "a finite number"));
-            }
-        }
-        Ok(())
+        self.columns.iter().try_for_each(|column| table.find(column.name.as_str()).map(|_| ()))
     }
 }
 

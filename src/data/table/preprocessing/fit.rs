@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::super::columns::{Columns, Missing, Scaling};
+use super::super::parallel;
 use super::super::reading::Reading;
 use super::super::schema::{ColumnKind, ColumnUse, Schema, SchemaColumn};
 use super::super::spelling::canonical;
@@ -30,7 +31,7 @@ impl Schema {
     /// an error, or not finite; [`Error::Setting`] for a target with only one class, or a column with too many
     /// categories.
     pub fn fit(&self, rows: &Table) -> Result<Preprocessing, Error> {
-        self.check(rows)?;
+        self.check_columns(rows)?;
         fit(self, rows)
     }
 }
@@ -45,16 +46,24 @@ fn fit(schema: &Schema, table: &Table) -> Result<Preprocessing, Error> {
             advice: "give some rows".into(),
         });
     }
-    let mut features = Vec::new();
-    // The minimum and the maximum of all numbers.
-    let mut range = (f64::INFINITY, f64::NEG_INFINITY);
-    for column in schema.columns.iter().filter(|column| column.used == ColumnUse::Input) {
+    let inputs: Vec<&SchemaColumn> = schema.columns.iter().filter(|column| column.used == ColumnUse::Input).collect();
+    let fitted = parallel::map(inputs.len(), table.rows(), |i| {
+        let column = inputs[i];
         let fitting = Fitting { schema, table, place: table.find(column.name.as_str())?, reading: schema.reading(column) };
+        let mut range = NOTHING;
         let kind = match column.kind {
             ColumnKind::Number => fitting.number(column, &mut range)?,
             ColumnKind::Category => fitting.categories()?,
         };
-        features.push(Feature { name: column.name.clone(), kind });
+        Ok::<_, Error>((Feature { name: column.name.clone(), kind }, range))
+    });
+    let mut features = Vec::new();
+    // The minimum and the maximum of all numbers.
+    let mut range = NOTHING;
+    for fitted in fitted {
+        let (feature, own) = fitted?;
+        features.push(feature);
+        range = (range.0.min(own.0), range.1.max(own.1));
     }
     if schema.scaling == Scaling::MinMaxTogether {
         for feature in &mut features {
@@ -91,6 +100,9 @@ fn fit(schema: &Schema, table: &Table) -> Result<Preprocessing, Error> {
     Ok(Preprocessing { features, target, missing_words: schema.missing_words.clone(), by_place })
 }
 
+/// The minimum and the maximum of no numbers.
+const NOTHING: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
+
 /// A column that is fitted.
 struct Fitting<'a> {
     schema: &'a Schema,
@@ -119,14 +131,16 @@ impl Fitting<'_> {
 
     fn number(&self, column: &SchemaColumn, range: &mut (f64, f64)) -> Result<FeatureKind, Error> {
         let mut values = self.numbers(self.schema.missing == Missing::Error)?;
-        let mut present: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
-        let any_missing = present.len() < values.len();
-        let own = present
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), value| (value.min(least), value.max(greatest)));
+        let any_missing = values.iter().any(|value| value.is_nan());
+        // The median reorders them.
+        let mut present: Vec<f64> = match self.schema.missing {
+            Missing::Error => Vec::new(),
+            _ => values.iter().copied().filter(|value| !value.is_nan()).collect(),
+        };
+        let own = values.iter().fold(NOTHING, |(least, greatest), value| (value.min(least), value.max(greatest)));
         // The rows may be part of a table, where all of these are missing.
-        let own = if present.is_empty() { (0.0, 0.0) } else { own };
-        *range = (range.0.min(own.0), range.1.max(own.1));
+        let own = if own == NOTHING { (0.0, 0.0) } else { own };
+        *range = own;
         let missing = match self.schema.missing {
             Missing::Error => None,
             _ if present.is_empty() => Some(0.0),

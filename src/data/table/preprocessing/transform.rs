@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use super::super::cells::Values;
 use super::super::missing::is_missing;
 use super::super::reading::Reading;
 use super::super::spelling::canonical;
 use super::super::table::Table;
 use super::super::target::with_target;
-use super::{Dataset, FeatureKind, FittedTarget, MOST_VALUES, Predictions, Preprocessing, UnreadCells};
+use super::super::written::Written;
+use super::{Dataset, Feature, FeatureKind, FittedTarget, MOST_VALUES, Predictions, Preprocessing, UnreadCells};
 use crate::data::matrix::{Matrix, argmax};
 use crate::display::listed;
 use crate::error::Error;
@@ -63,52 +65,32 @@ impl Preprocessing {
             |_| Error::OutOfMemory { what: format!("the inputs, {rows} rows of {width}"), bytes: 4 * len as u64, taken: 0 };
         values.try_reserve_exact(len).map_err(refused)?;
         values.resize(len, 0.0);
-        let mut first = 0;
+        let readings: Vec<Reading> = self.features.iter().map(|feature| self.reading(feature)).collect();
         let places = self.places(table)?;
-        for (feature, column) in self.features.iter().zip(places) {
-            match &feature.kind {
-                FeatureKind::Number { shift, scale, missing, indicator, written } => {
-                    let reading = Reading::new(self.missing_words.clone(), written.clone());
-                    let cells = table.values(column, &reading);
-                    for row in 0..rows {
-                        let value = cells.get(table.at(row));
-                        let present = value.as_number().filter(|number| number.is_finite());
-                        let number = match (present, missing) {
-                            (Some(number), _) => number,
-                            (None, Some(missing)) => *missing,
-                            (None, None) if value.is_missing() => {
-                                return Err(table.refuse(row, column, "a number, where missing ones are refused"));
-                            }
-                            (None, None) => return Err(table.refuse(row, column, "a finite number")),
-                        };
-                        let scaled = ((number - shift) / scale) as f32;
-                        if !scaled.is_finite() {
-                            return Err(table.refuse(row, column, "a number that an f32 can hold once it is scaled"));
-                        }
-                        values[row * width + first] = scaled;
-                        if *indicator && present.is_none() {
-                            values[row * width + first + 1] = 1.0;
-                        }
-                    }
+        let filled = self.features.iter().zip(&readings).zip(&places);
+        let columns: Vec<Filling<'_>> =
+            filled.map(|((feature, reading), place)| Filling::of(table, *place, feature, reading)).collect();
+        // Block by block, so that a block stays in the cache while all columns write to it.
+        for begin in (0..rows).step_by(BLOCK) {
+            let mut first = 0;
+            for (column, feature) in columns.iter().zip(&self.features) {
+                for row in begin..(begin + BLOCK).min(rows) {
+                    let inputs = &mut values[row * width + first..][..feature.width()];
+                    column.fill(row, inputs).map_err(|expected| table.refuse(row, column.place, expected))?;
                 }
-                FeatureKind::Categories { names, missing } => {
-                    let reading = Reading::new(self.missing_words.clone(), Default::default());
-                    let known = Names::of(names);
-                    for row in 0..rows {
-                        let cell = table.cell(row, column);
-                        let place = match (reading.is_missing(&cell), missing) {
-                            (true, Some(missing)) => *missing,
-                            (true, None) => return Err(table.refuse(row, column, "a category, where missing ones are refused")),
-                            // Unknown categories go to the last column.
-                            (false, _) => known.find(&cell).unwrap_or(names.len()),
-                        };
-                        values[row * width + first + place] = 1.0;
-                    }
-                }
+                first += feature.width();
             }
-            first += feature.width();
         }
         Matrix::new(rows, width, values)
+    }
+
+    /// How the cells of a feature are read.
+    fn reading(&self, feature: &Feature) -> Reading {
+        let written = match &feature.kind {
+            FeatureKind::Number { written, .. } => written.clone(),
+            FeatureKind::Categories { .. } => Written::Plain,
+        };
+        Reading::new(self.missing_words.clone(), written)
     }
 
     /// Counts the cells in columns of numbers that are not finite numbers, although they are not missing. They are
@@ -129,8 +111,10 @@ impl Preprocessing {
     pub fn unread(&self, table: &Table) -> Result<Vec<UnreadCells>, Error> {
         let mut unread = Vec::new();
         for (feature, column) in self.features.iter().zip(self.places(table)?) {
-            let FeatureKind::Number { written, .. } = &feature.kind else { continue };
-            let reading = Reading::new(self.missing_words.clone(), written.clone());
+            if matches!(feature.kind, FeatureKind::Categories { .. }) {
+                continue;
+            }
+            let reading = self.reading(feature);
             let cells = table.values(column, &reading);
             let mut bad = (0..table.rows()).filter(|row| {
                 let value = cells.get(table.at(*row));
@@ -244,6 +228,74 @@ impl Preprocessing {
                 Predictions::Numbers(outputs.values().iter().map(|y| f64::from(*y) * scale + shift).collect())
             }
         })
+    }
+}
+
+/// The rows that are transformed together.
+const BLOCK: usize = 256;
+
+/// A column whose cells become inputs.
+struct Filling<'a> {
+    table: &'a Table,
+    place: usize,
+    cells: Filled<'a>,
+}
+
+enum Filled<'a> {
+    Numbers { values: Values<'a>, shift: f64, scale: f64, missing: Option<f64>, indicator: bool },
+    Categories { known: Names<'a>, reading: &'a Reading, missing: Option<usize>, others: usize },
+}
+
+impl<'a> Filling<'a> {
+    fn of(table: &'a Table, place: usize, feature: &'a Feature, reading: &'a Reading) -> Self {
+        let cells = match &feature.kind {
+            FeatureKind::Number { shift, scale, missing, indicator, .. } => Filled::Numbers {
+                values: table.values(place, reading),
+                shift: *shift,
+                scale: *scale,
+                missing: *missing,
+                indicator: *indicator,
+            },
+            FeatureKind::Categories { names, missing } => {
+                Filled::Categories { known: Names::of(names), reading, missing: *missing, others: names.len() }
+            }
+        };
+        Self { table, place, cells }
+    }
+
+    /// Writes a row's inputs, which are zeros before; an error says what was expected.
+    fn fill(&self, row: usize, inputs: &mut [f32]) -> Result<(), &'static str> {
+        match &self.cells {
+            Filled::Numbers { values, shift, scale, missing, indicator } => {
+                let value = values.get(self.table.at(row));
+                let present = value.as_number().filter(|number| number.is_finite());
+                let number = match (present, missing) {
+                    (Some(number), _) => number,
+                    (None, Some(missing)) => *missing,
+                    (None, None) if value.is_missing() => return Err("a number, where missing ones are refused"),
+                    (None, None) => return Err("a finite number"),
+                };
+                let scaled = ((number - shift) / scale) as f32;
+                if !scaled.is_finite() {
+                    return Err("a number that an f32 can hold once it is scaled");
+                }
+                inputs[0] = scaled;
+                if *indicator && present.is_none() {
+                    inputs[1] = 1.0;
+                }
+            }
+            Filled::Categories { known, reading, missing, others } => {
+                let cell = self.table.cell(row, self.place);
+                let place = match (reading.is_missing(&cell), missing) {
+                    (true, Some(missing)) => *missing,
+                    (true, None) => return Err("a category, where missing ones are refused"),
+                    // Unknown categories go to the last column.
+                    (false, _) => known.find(&cell).unwrap_or(*others),
+                };
+                inputs[place] = 1.0;
+            }
+        }
+        Ok(())
     }
 }
 
