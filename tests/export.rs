@@ -15,7 +15,7 @@ use common::{Cases, by, device, numbers};
 use serde_json::{Value, json};
 use shaderprop::{
     Activation, Column, Columns, Csv, Device, Error, Fit, Init, Loss, Matrix, Missing, Model, Network, Optimizer, Predictions,
-    Preprocessing, Save, Scaling, Table,
+    Preprocessing, Save, Scaling, Table, Written,
 };
 
 /// The tests' folder of exported files.
@@ -222,6 +222,43 @@ fn a_table_with_text_and_missing_values_is_predicted_the_same_in_c() {
         let got = run_c("coffee", &[row, empty], 3, "float");
         assert_eq!(got[0], got[1], "{missing}");
     }
+}
+
+/// Missing values that are inputs, numbers and dates that are not written plainly, and categories in several spellings.
+#[test]
+fn a_table_as_people_write_them_is_predicted_the_same_in_c() {
+    let mut text = String::from("price,day,size,kind,truth,y\n");
+    for i in 0..120 {
+        let or = |cell: String, every: usize, other: &str| if i % every == 3 { other.to_owned() } else { cell };
+        let price = or(format!("\"${},{:03}\"", 1 + i % 9, 7 * i), 7, "n/a");
+        let day = or(format!("2020-0{}-1{}", 1 + i % 9, i % 10), 11, "");
+        let size = or(format!("{}.5", i * i), 13, "-");
+        let kind = or(["1", "1.0", "2", "a"][i % 4].to_owned(), 9, ["", "NULL", "None"][i % 3]);
+        text += &format!("{price},{day},{size},{kind},{},{}\n", ["True", "FALSE", "true"][i % 3], (i % 5) as f64 + 0.5);
+    }
+    let table = Table::from_csv(text.as_bytes(), &Csv::new()).expect("a table");
+    let columns = Columns::number("y").missing(Missing::Indicator);
+    let (model, inputs) = trained(&table, &columns, 8, Loss::MeanSquaredError, Activation::Identity);
+    // Three numbers with an indicator each; 1, 2, a, missing and others; two and others.
+    assert_eq!(inputs.columns(), 6 + 5 + 3);
+    let written = [Written::Point, Written::Date, Written::Plain];
+    let number = |row: usize, column: usize| written[column].number(&table.cell(row, column)).unwrap_or(f64::NAN);
+    let row = |row: usize| Row {
+        numbers: (0..3).map(|column| number(row, column)).collect(),
+        categories: [3, 4].map(|column| table.cell(row, column).into_owned()).to_vec(),
+    };
+    let rows: Vec<Row> = (0..table.rows()).map(row).collect();
+    let expected = probabilities(&model, &table);
+    export("people", &model, &rows, &inputs, &expected, 1e-4);
+    let got: Vec<f64> = run_c("people", &rows, 1, "double").into_iter().flat_map(|row| row.expect("taken")).collect();
+    println!("people in C: {:e}", agree("people", &got, &expected, 1e-4));
+    // An infinite number is missing, and so is NULL.
+    let with =
+        |number: f64, kind: &str| Row { numbers: vec![number, 18_300.0, 1.0], categories: vec![kind.into(), "true".into()] };
+    let same = [with(f64::NAN, ""), with(f64::INFINITY, "(null)"), with(f64::NEG_INFINITY, "nOnE")];
+    let got = run_c("people", &same, 1, "double");
+    assert!(got[0].is_ok() && got.iter().all(|row| row == &got[0]), "{got:?}");
+    assert_eq!(run_c("people", &[with(1.0, "01"), with(1.0, "1")], 1, "double").len(), 2);
 }
 
 /// A predicted number in its own unit, missing values that are refused, and text that could break C strings, comments

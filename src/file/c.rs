@@ -221,27 +221,19 @@ fn table(c: &mut String, (name, signature): (&str, &str), preprocessing: &Prepro
                 // A C array has at least one element.
                 let list = if list.is_empty() { "NULL".into() } else { list.join(", ") };
                 let _ = writeln!(c, "static const char *const {name}_categories_{category}[] = {{{list}}};\n");
+                let cell = format!("categories[{category}]");
+                let find =
+                    |missing: i64| format!("{name}_find({cell}, {name}_categories_{category}, {}, {missing})", spellings.len());
                 let missing = missing.map_or(-1, |place| place as i64);
-                let found =
-                    format!("{name}_find(categories[{category}], {name}_categories_{category}, {}, {missing})", spellings.len());
                 if spellings.len() == count {
-                    let _ = writeln!(body, "    place = {found};");
+                    let _ = writeln!(body, "    place = {};", find(missing));
                 } else {
-                    let places: Vec<_> =
-                        spellings.iter().map(|(_, place)| place.to_string()).chain([count.to_string()]).collect();
-                    let places = places.join(", ");
+                    let places: Vec<_> = spellings.iter().map(|(_, place)| *place).chain([count]).collect();
+                    let places = places.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
                     let _ = writeln!(c, "static const int {name}_places_{category}[] = {{{places}}};\n");
+                    let _ = writeln!(body, "    place = {};", find(-1));
                     // What is missing has a place already.
-                    let (cell, spelling) = (format!("categories[{category}]"), spellings.len());
-                    let _ = writeln!(
-                        body,
-                        "    place = {name}_find({cell}, {name}_categories_{category}, {spelling}, {});",
-                        if missing < 0 { -1 } else { -2 }
-                    );
-                    let _ = writeln!(body, "    if (place >= 0) place = {name}_places_{category}[place];");
-                    if missing >= 0 {
-                        let _ = writeln!(body, "    else place = {missing};");
-                    }
+                    let _ = writeln!(body, "    place = place < 0 ? {missing} : {name}_places_{category}[place];");
                 }
                 if missing < 0 {
                     let _ = writeln!(body, "    if (place < 0) return {};", numbers.len() + category + 1);

@@ -17,9 +17,9 @@ fn main() -> TractResult<()> {
             tested += 1;
         }
     }
-    // digits, coffee, awkward, and the two with all activations.
-    if tested < 5 {
-        fail(&format!("{tested} models in {folder}, expected at least 5; run the tests in tests/export.rs first"));
+    // digits, coffee, awkward, people, and the two with all activations.
+    if tested < 6 {
+        fail(&format!("{tested} models in {folder}, expected at least 6; run the tests in tests/export.rs first"));
     }
     Ok(())
 }
