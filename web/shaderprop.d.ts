@@ -188,8 +188,9 @@ export class Predictor {
 
 /** A CSV table as numbers. */
 export class Table {
-    /** The first row names the columns. By default the target is the last column; it is learned as classes if it has
-     * text or few whole numbers; and a fifth of the rows is held out, with the same share of each class. */
+    /** Delimiter, header and encoding are inferred. By default the target is the last column; it is learned as classes if
+     * it has text or few whole numbers; and a fifth of the rows is held out, with the same share of each class. Rows
+     * without a target are left out. */
     constructor(csv: Uint8Array | ArrayBuffer, options?: { target?: string; classes?: boolean; heldOut?: number; seed?: number });
     readonly rows: number;
     readonly columns: string[];
@@ -198,6 +199,10 @@ export class Table {
     readonly inputs: number;
     readonly outputs: number;
     readonly classes: string[] | null;
+    /** Whether the first line names the columns. Otherwise they are numbered from 0. */
+    readonly named: boolean;
+    /** What was inferred of the table that may not be meant so, one sentence each. */
+    readonly notices: string[];
     readonly trainData: [Float32Array, Float32Array];
     readonly testData: [Float32Array, Float32Array] | null;
 }

@@ -514,7 +514,8 @@ async function takeTable(name, bytes) {
     const named = others.slice(0, 6).join(', ') + (others.length > 6 ? `, and ${others.length - 6} more` : '');
     find('opened').textContent =
         `${name}: ${count(read.rows)} rows; target “${read.target}” (${learned}) from ${named} (${read.inputs} inputs). ` +
-        `The first row names the columns${few ? '; no rows are held out' : ''}.`;
+        `${read.named ? 'The first row names the columns' : 'The columns have no names'}${few ? '; no rows are held out' : ''}.` +
+        read.notices.slice(0, 3).map((notice) => ` Notice: ${notice}.`).join('');
 }
 
 /** A table as data, with its held-out rows as the test. */

@@ -112,7 +112,7 @@ impl Network {
     /// The predictions for a CSV table's raw rows, with the model's preprocessing: the probability of each class, or
     /// numbers in the target's units.
     pub async fn predict_table(&self, bytes: &[u8]) -> Result<Vec<f32>, JsValue> {
-        let predictions = self.model.predict_table_async(&table::parsed(bytes)?).await.map_err(thrown)?;
+        let predictions = self.model.predict_table_async(&table::parsed(bytes)?.0).await.map_err(thrown)?;
         Ok(match predictions {
             Predictions::Classes { probabilities, .. } => probabilities.values().to_vec(),
             Predictions::Numbers(numbers) => numbers.iter().map(|number| *number as f32).collect(),

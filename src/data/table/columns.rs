@@ -185,7 +185,8 @@ impl Columns {
         Ok(self)
     }
 
-    /// Sets how dates are written, as for C's `strftime`, such as `%d/%m/%Y`. Without it, ISO 8601 is recognised, and
+    /// Sets how dates are written, with the codes of C's `strftime`, such as `%d/%m/%Y`: `%Y`, `%y`, `%m`, `%d`, `%b` (an
+    /// English month, in full or its first three letters), `%H`, `%I`, `%M`, `%S`, `%f`, `%p`, `%z` and `%%`. Without it, ISO 8601 is recognised, and
     /// other formats where the cells of a column leave no doubt. A date becomes a number: days since 1970.
     ///
     /// # Errors
@@ -195,7 +196,7 @@ impl Columns {
         if !dates::is_format(&format) {
             return Err(Error::Setting {
                 what: "the format of dates".into(),
-                expected: "one of strftime, such as %d/%m/%Y".into(),
+                expected: format!("a year and other codes of strftime, such as %d/%m/%Y (known are {})", dates::CODES),
                 got: format,
             });
         }

@@ -132,7 +132,7 @@ fn infer_dates(table: &Table, column: usize, columns: &Columns, (plain, filled):
     let formats: Vec<String> = dates::FORMATS
         .iter()
         .flat_map(|format| ["", " %H:%M", " %H:%M:%S"].map(|time| format!("{format}{time}")))
-        .filter(|format| fits(&|cell| dates::has_year(cell, format)))
+        .filter(|format| fits(&|cell| dates::fits(cell, format)))
         .collect();
     match formats.as_slice() {
         [] => None,
