@@ -3,34 +3,14 @@
 //!
 //! It shares no code with what the GPU runs, except the formulas of activations, losses and optimizers, whose WGSL and
 //! Rust are side by side in one file each. A mistake in one therefore does not agree with itself in the other. Matrices
-//! are slices in row-major order.
+//! are slices in row-major order. Only the products come from a library: [`product`], which is tested against
+//! [`matmul`].
 
+use super::product::{Factor, product};
 use crate::network::{Activation, Dense, Layout, Loss, Network, Optimizer, Place};
 use crate::random::{DROPOUT, Philox, dropout_threshold};
 
-/// c = a·b, with a of shape (m, k) and b of shape (k, n).
-pub fn matmul(a: &[f64], b: &[f64], (m, k, n): (usize, usize, usize)) -> Vec<f64> {
-    let mut c = vec![0.0; m * n];
-    for row in 0..m {
-        for term in 0..k {
-            for column in 0..n {
-                c[row * n + column] += a[row * k + term] * b[term * n + column];
-            }
-        }
-    }
-    c
-}
-
-/// The transpose of a, which has the shape (rows, columns).
-pub fn transpose(a: &[f64], rows: usize, columns: usize) -> Vec<f64> {
-    let mut t = vec![0.0; a.len()];
-    for row in 0..rows {
-        for column in 0..columns {
-            t[column * rows + row] = a[row * columns + column];
-        }
-    }
-    t
-}
+pub use super::plain::{matmul, transpose};
 
 /// x = product + bias and y = activation(x), returned as (x, y).
 pub fn bias_activation(activation: &Activation, product: &[f64], bias: &[f64]) -> (Vec<f64>, Vec<f64>) {
@@ -198,6 +178,13 @@ pub struct Layer {
     pub bias_slots: [Vec<f64>; 2],
 }
 
+impl Layer {
+    /// The weight, as a matrix to multiply.
+    fn weight(&self) -> Factor<'_> {
+        Factor::new(&self.weight, self.ins, self.outs)
+    }
+}
+
 /// The rows of a step.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
@@ -290,10 +277,10 @@ impl Reference {
         let mut passed: Vec<Passed> = Vec::new();
         let mut input = dropped(inputs, &factors(inputs.len(), self.input_dropout, 0));
         for (i, layer) in self.layers.iter().enumerate() {
-            let product = matmul(&input, &layer.weight, (rows, layer.ins, layer.outs));
+            let products = product(Factor::new(&input, rows, layer.ins), layer.weight());
             let (sums, outputs) = match &layer.dense.activation {
-                Activation::Softmax => softmax(&product, &layer.bias),
-                activation => bias_activation(activation, &product, &layer.bias),
+                Activation::Softmax => softmax(&products, &layer.bias),
+                activation => bias_activation(activation, &products, &layer.bias),
             };
             let dropout = factors(outputs.len(), layer.dense.dropout, i + 1);
             let next = dropped(&outputs, &dropout);
@@ -331,12 +318,10 @@ impl Reference {
             } else {
                 hidden_delta(activation, &error, sums, outputs)
             };
-            gradients.push(Gradient {
-                weight: matmul(&transpose(inputs, rows, layer.ins), &delta, (layer.ins, rows, layer.outs)),
-                bias: bias_gradient(&delta, layer.outs),
-            });
+            let (inputs, deltas) = (Factor::new(inputs, rows, layer.ins), Factor::new(&delta, rows, layer.outs));
+            gradients.push(Gradient { weight: product(inputs.transposed(), deltas), bias: bias_gradient(&delta, layer.outs) });
             if i > 0 {
-                error = matmul(&delta, &transpose(&layer.weight, layer.ins, layer.outs), (rows, layer.outs, layer.ins));
+                error = product(deltas, layer.weight().transposed());
             }
         }
         gradients.reverse();
