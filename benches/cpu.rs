@@ -6,7 +6,9 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use shaderprop::{Activation, Device, DeviceChoice, Error, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Philox};
+use shaderprop::{
+    Activation, Device, DeviceChoice, EngineChoice, Error, Fit, Init, Loss, Matrix, Model, Network, Optimizer, Philox,
+};
 
 #[path = "../examples/common/mod.rs"]
 mod common;
@@ -18,11 +20,11 @@ const ROUNDS: usize = 5;
 const SECONDS: f64 = 0.4;
 
 /// Inputs, units of each layer, and the batch.
-const SHAPES: [(&[usize], usize); 16] = [
+const SHAPES: [(&[usize], usize); 14] = [
     (&[4, 64, 32, 3], 32),
+    (&[20, 64, 32, 1], 1024),
+    (&[20, 64, 32, 1], 16384),
     (&[64, 64, 32, 10], 64),
-    (&[64, 64, 32, 10], 256),
-    (&[64, 128, 64, 10], 64),
     (&[64, 256, 128, 10], 64),
     (&[64, 256, 128, 10], 256),
     (&[64, 512, 256, 10], 64),
@@ -31,10 +33,8 @@ const SHAPES: [(&[usize], usize); 16] = [
     (&[784, 128, 10], 256),
     (&[784, 512, 512, 10], 64),
     (&[784, 512, 512, 10], 256),
-    (&[784, 1024, 1024, 10], 256),
+    (&[64, 2048, 2048, 10], 32),
     (&[1024, 1024, 1024, 1024], 512),
-    (&[20, 64, 32, 1], 1024),
-    (&[20, 64, 32, 1], 16384),
 ];
 
 fn main() -> ExitCode {
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         [] => Ok(compare()?),
         [layers, batch] => {
             let layers = common::numbers(layers)?;
-            let mut run = Run::new(&Device::cpu(), &layers, common::at_least_one(batch)?, Optimizer::Sgd)?;
+            let mut run = Run::new(&Device::cpu(), &layers, common::at_least_one(batch)?, false)?;
             let best = (0..ROUNDS).map(|_| run.milliseconds()).collect::<Result<Vec<_>, _>>()?;
             common::print(&format!("{:.3}", best.into_iter().fold(f64::INFINITY, f64::min)));
             Ok(())
@@ -61,14 +61,28 @@ struct Run {
 }
 
 impl Run {
-    fn new(device: &Device, layers: &[usize], batch: usize, optimizer: Optimizer) -> Result<Self, Error> {
+    /// With the command's activation, dropout and optimizer, or with sigmoid and SGD.
+    fn new(device: &Device, layers: &[usize], batch: usize, usual: bool) -> Result<Self, Error> {
         let (inputs, outputs) = (layers[0], layers[layers.len() - 1]);
-        let network = layers[1..].iter().fold(Network::new(inputs), |network, units| network.dense(*units, Activation::Sigmoid));
+        let (activation, dropout, optimizer) = match usual {
+            true => (Activation::Relu, 0.1, Optimizer::adam()),
+            false => (Activation::Sigmoid, 0.0, Optimizer::sgd()),
+        };
+        let hidden = &layers[1..layers.len() - 1];
+        let network =
+            hidden.iter().fold(Network::new(inputs), |network, units| network.dense(*units, activation.clone()).dropout(dropout));
+        let network = network.dense(outputs, Activation::Sigmoid);
         let mut philox = Philox::new(1, 0, 0, 0);
         let mut numbers = |count: usize| (0..count).map(|_| philox.uniform()).collect::<Vec<_>>();
         let (inputs, targets) =
             (Matrix::new(batch, inputs, numbers(batch * inputs))?, Matrix::new(batch, outputs, numbers(batch * outputs))?);
-        let fit = Fit::new().loss(Loss::MeanSquaredError).optimizer(optimizer).learning_rate(0.01).log_every(1 << 20);
+        // The command's usual settings rule out the fused engine.
+        let fit = Fit::new()
+            .engine(EngineChoice::Staged)
+            .loss(Loss::MeanSquaredError)
+            .optimizer(optimizer)
+            .learning_rate(0.01)
+            .log_every(1 << 20);
         let model = Model::new(device, &network, &Init::default())?;
         let mut run = Self { model, inputs, targets, fit };
         // Compiles the shaders.
@@ -96,14 +110,18 @@ impl Run {
 }
 
 fn compare() -> Result<(), Error> {
-    let software = common::without_complaint(|| Device::open(&DeviceChoice::Software))?;
-    eprintln!("device: {}, LP_NUM_THREADS={}", software.info(), std::env::var("LP_NUM_THREADS").unwrap_or_default());
+    let open = || common::without_complaint(|| Device::open(&DeviceChoice::Software));
+    // Like the command: without the driver's own threads for small steps, and with them for large ones.
+    let (single, threaded) = (common::without_driver_threads(open)?, open()?);
+    eprintln!("device: {}", threaded.info());
     common::print(
         "| network | batch | multiply-adds | CPU engine, ms per step | software driver | ratio, median (least to greatest) |",
     );
     common::print("|---|---|---|---|---|---|");
     for (layers, batch) in SHAPES {
-        let mut runs = [&Device::cpu(), &software].map(|device| Run::new(device, layers, batch, Optimizer::adam()));
+        let work = 3 * batch * layers.windows(2).map(|pair| pair[0] * pair[1]).sum::<usize>();
+        let software = if work < 1 << 24 { &single } else { &threaded };
+        let mut runs = [&Device::cpu(), software].map(|device| Run::new(device, layers, batch, true));
         let [Ok(cpu), Ok(gpu)] = &mut runs else {
             return Err(runs.into_iter().find_map(Result::err).unwrap_or(Error::NoAdapter));
         };
@@ -118,7 +136,6 @@ fn compare() -> Result<(), Error> {
         };
         let (ratio, least, greatest) = median(|(cpu, gpu)| cpu / gpu);
         let names: Vec<String> = layers.iter().map(usize::to_string).collect();
-        let work = 3 * batch * layers.windows(2).map(|pair| pair[0] * pair[1]).sum::<usize>();
         common::print(&format!(
             "| {} | {batch} | {work:.1e} | {:.3} | {:.3} | {ratio:.2} ({least:.2} to {greatest:.2}) |",
             names.join("-"),

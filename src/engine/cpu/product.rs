@@ -1,7 +1,7 @@
 //! The matrix products of the CPU engine, from a library.
 //!
-//! The bits of a product do not depend on the number of threads: each thread computes some rows or columns of the
-//! result, and the library adds up the terms of an element in blocks of a fixed length, wherever the element is.
+//! The bits of a product do not depend on the number of threads: each computes some rows or columns of the result, and
+//! the library adds up the terms of an element in blocks of a fixed length, wherever the element is.
 
 use std::borrow::Cow;
 
@@ -48,7 +48,7 @@ impl<'a> Factor<'a> {
 pub fn product(a: Factor<'_>, b: Factor<'_>) -> Vec<f64> {
     #[cfg(not(target_arch = "wasm32"))]
     if work(a, b) >= library::LEAST {
-        return library::product(a, b, library::threads(work(a, b)));
+        return library::product(a, b, library::pieces(work(a, b)));
     }
     plain(a, b)
 }
@@ -66,10 +66,6 @@ fn work(a: Factor<'_>, b: Factor<'_>) -> usize {
 /// A browser's module does without the library: it would be larger, and there the shaders do the work.
 #[cfg(not(target_arch = "wasm32"))]
 mod library {
-    use std::num::NonZero;
-    use std::sync::LazyLock;
-    use std::thread;
-
     use ndarray::linalg::general_mat_mul;
     use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
@@ -78,26 +74,24 @@ mod library {
     /// The multiply-adds from which the library is faster than the plain product.
     pub const LEAST: usize = 1 << 12;
 
-    /// The multiply-adds that are worth a thread, which takes about 50 µs to start.
-    const WORTH_A_THREAD: usize = 1 << 22;
+    /// The multiply-adds that are worth a piece of its own: about 0.15 ms. Waking a thread takes up to 0.05 ms.
+    const WORTH_A_PIECE: usize = 1 << 22;
 
-    /// The number of cores. It is read once, because the operating system takes long to tell it.
-    static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
-
-    /// The number of threads for that many multiply-adds.
-    pub fn threads(work: usize) -> usize {
-        match work / WORTH_A_THREAD {
-            0 | 1 => 1,
-            most => most.min(*CORES),
+    /// The number of pieces for that many multiply-adds. There are two for each thread, because other programs may use
+    /// its core: then another thread takes the second one.
+    pub fn pieces(work: usize) -> usize {
+        match work / WORTH_A_PIECE {
+            0..4 => 1,
+            most => most.min(2 * rayon_core::current_num_threads()),
         }
     }
 
-    /// a·b, on that many threads.
-    pub fn product(a: Factor<'_>, b: Factor<'_>, threads: usize) -> Vec<f64> {
+    /// a·b, computed in that many pieces, which the threads share.
+    pub fn product(a: Factor<'_>, b: Factor<'_>, pieces: usize) -> Vec<f64> {
         let mut c = vec![0.0; a.rows() * b.columns()];
         let result = ArrayViewMut2::from_shape((a.rows(), b.columns()), &mut c);
         if let (Some(a), Some(b), Ok(result)) = (view(a), view(b), result) {
-            multiply(a, b, result, threads);
+            multiply(a, b, result, pieces);
         }
         c
     }
@@ -107,14 +101,14 @@ mod library {
         Some(if factor.transposed { view.reversed_axes() } else { view })
     }
 
-    /// Computes c, or cuts it in two and computes each part with half of the threads.
-    fn multiply(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, mut c: ArrayViewMut2<'_, f64>, threads: usize) {
+    /// Computes c, or cuts it in two parts for half of the pieces each.
+    fn multiply(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, mut c: ArrayViewMut2<'_, f64>, pieces: usize) {
         let (rows, columns) = c.dim();
-        if threads < 2 || rows.max(columns) < 2 {
+        if pieces < 2 || rows.max(columns) < 2 {
             return general_mat_mul(1.0, &a, &b, 0.0, &mut c);
         }
-        let others = threads / 2;
-        let cut = |length: usize| (length * (threads - others) / threads).clamp(1, length - 1);
+        let others = pieces / 2;
+        let cut = |length: usize| (length * (pieces - others) / pieces).clamp(1, length - 1);
         let [first, second] = if rows >= columns {
             let (upper, lower) = a.split_at(Axis(0), cut(rows));
             let (c_upper, c_lower) = c.split_at(Axis(0), cut(rows));
@@ -124,10 +118,10 @@ mod library {
             let (c_left, c_right) = c.split_at(Axis(1), cut(columns));
             [(a, left, c_left), (a, right, c_right)]
         };
-        thread::scope(|scope| {
-            scope.spawn(move || multiply(second.0, second.1, second.2, others));
-            multiply(first.0, first.1, first.2, threads - others);
-        });
+        rayon_core::join(
+            || multiply(first.0, first.1, first.2, pieces - others),
+            || multiply(second.0, second.1, second.2, others),
+        );
     }
 }
 
@@ -179,14 +173,26 @@ mod tests {
     }
 
     #[test]
-    fn the_bits_do_not_depend_on_the_number_of_threads() {
+    fn the_bits_do_not_depend_on_the_number_of_threads_or_pieces() {
+        let pools =
+            [1, 2, 3, 7].map(|threads| rayon_core::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads"));
         each(|a, b| {
             let alone = bits(&library::product(a, b, 1));
-            for threads in [2, 3, 7] {
-                let together = bits(&library::product(a, b, threads));
-                assert_eq!(together, alone, "{} × {} × {}, {threads} threads", a.rows(), a.columns(), b.columns());
+            for pool in &pools {
+                let threads = pool.current_num_threads();
+                for pieces in [threads, 2 * threads] {
+                    let together = bits(&pool.install(|| library::product(a, b, pieces)));
+                    let shape = (a.rows(), a.columns(), b.columns());
+                    assert_eq!(together, alone, "{shape:?}, {threads} threads, {pieces} pieces");
+                }
             }
         });
+        // The size that a product is cut at by itself.
+        let (a, b) = (numbers(300 * 301, 1), numbers(301 * 303, 2));
+        let (a, b) = (Factor::new(&a, 300, 301), Factor::new(&b, 301, 303));
+        assert!(library::pieces(work(a, b)) > 1);
+        let all = pools.each_ref().map(|pool| bits(&pool.install(|| product(a, b))));
+        assert!(all.iter().all(|bits| *bits == all[0]));
     }
 
     #[test]
@@ -194,8 +200,8 @@ mod tests {
         let (a, b) = (numbers(15 * 16, 1), numbers(16 * 16, 2));
         let (a, b) = (Factor::new(&a, 15, 16), Factor::new(&b, 16, 16));
         assert_eq!(bits(&product(a, b)), bits(&plain(a, b)));
-        assert_eq!(library::threads(library::LEAST), 1);
-        assert_eq!(library::threads(usize::MAX), std::thread::available_parallelism().map_or(1, usize::from));
+        assert_eq!(library::pieces(library::LEAST), 1);
+        assert_eq!(library::pieces(usize::MAX), 2 * rayon_core::current_num_threads());
     }
 
     /// A diverging network's products are not hidden.
