@@ -58,6 +58,7 @@ struct Run {
     inputs: Matrix<'static>,
     targets: Matrix<'static>,
     fit: Fit,
+    steps: usize,
 }
 
 impl Run {
@@ -84,7 +85,7 @@ impl Run {
             .learning_rate(0.01)
             .log_every(1 << 20);
         let model = Model::new(device, &network, &Init::default())?;
-        let mut run = Self { model, inputs, targets, fit };
+        let mut run = Self { model, inputs, targets, fit, steps: 4 };
         // Compiles the shaders.
         run.seconds(1)?;
         Ok(run)
@@ -96,15 +97,14 @@ impl Run {
         Ok(begun.elapsed().as_secs_f64())
     }
 
-    /// The milliseconds per step. Starting a run does not count: it is the difference of two runs.
+    /// The milliseconds per step in a run of so many steps that starting it does not matter.
     fn milliseconds(&mut self) -> Result<f64, Error> {
-        let (few, mut steps) = (4, 8);
         loop {
-            let (short, long) = (self.seconds(few)?, self.seconds(few + steps)?);
-            if long > SECONDS {
-                return Ok(1e3 * (long - short) / steps as f64);
+            let seconds = self.seconds(self.steps)?;
+            if seconds > SECONDS {
+                return Ok(1e3 * seconds / self.steps as f64);
             }
-            steps *= 2;
+            self.steps *= 2;
         }
     }
 }

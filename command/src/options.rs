@@ -85,7 +85,7 @@ const WORTH_THREADS: usize = 1 << 24;
 pub struct StepSize {
     /// The multiply-adds of its products.
     pub multiply_adds: usize,
-    /// Its parameters and the outputs of all units for all rows: what it computes one by one.
+    /// Its weights, and the outputs of all units for all rows: what it computes one by one.
     pub elements: usize,
 }
 
@@ -97,7 +97,7 @@ impl StepSize {
     /// one, so what counts is the share of the products, unless the step is small. The limits are measurements:
     /// docs/inside/performance.md.
     pub fn suits_the_cpu_engine(self) -> bool {
-        const SMALL: usize = 1 << 19;
+        const SMALL: usize = 1 << 20;
         const MULTIPLY_ADDS_PER_ELEMENT: usize = 256;
         self.elements < SMALL || self.multiply_adds / MULTIPLY_ADDS_PER_ELEMENT >= self.elements
     }
@@ -322,7 +322,7 @@ mod tests {
             (&[64, 64, 32, 10], 64, true),
             (&[20, 64, 32, 1], 1024, true),
             (&[20, 64, 32, 1], 16384, false),
-            (&[784, 512, 512, 10], 64, false),
+            (&[784, 512, 512, 10], 64, true),
             (&[784, 512, 512, 10], 256, true),
             (&[64, 2048, 2048, 10], 32, false),
             (&[1024, 1024, 1024, 1024], 512, true),

@@ -333,10 +333,10 @@ impl How {
 pub fn size(network: &Network, rows: usize) -> StepSize {
     let units = network.layers().iter().map(|layer| layer.units);
     let shapes = std::iter::once(network.inputs()).chain(units.clone()).zip(units.clone());
-    let parameters = shapes.map(|(ins, outs)| ins.saturating_mul(outs)).fold(0, usize::saturating_add);
+    let weights = shapes.map(|(ins, outs)| ins.saturating_mul(outs)).fold(0, usize::saturating_add);
     let outputs = units.fold(0, usize::saturating_add).saturating_mul(rows);
     // Three products for each layer: forward, backward, and the gradient.
-    StepSize { multiply_adds: parameters.saturating_mul(3).saturating_mul(rows), elements: parameters.saturating_add(outputs) }
+    StepSize { multiply_adds: weights.saturating_mul(3).saturating_mul(rows), elements: weights.saturating_add(outputs) }
 }
 
 /// The metric of a training run, besides the loss.
