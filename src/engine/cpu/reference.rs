@@ -3,7 +3,7 @@
 //!
 //! It shares no code with what the GPU runs, except the formulas of activations, losses and optimizers, whose WGSL and
 //! Rust are side by side in one file each. A mistake in one therefore does not agree with itself in the other. Matrices
-//! are slices in row-major order. Only the products come from a library: [`product`], which is tested against
+//! are slices in row-major order. Only the products come from a library, in `product.rs`, and are tested against
 //! [`matmul`].
 
 use super::product::{Factor, product};
