@@ -2,9 +2,9 @@
 
 use clap::Args;
 use serde_json::json;
-use shaderprop::{DeviceInfo, DeviceKind};
+use shaderprop::{DeviceChoice, DeviceInfo, DeviceKind};
 
-use crate::options::{self, OnDevice};
+use crate::options::{self, OnDevice, StepSize};
 use crate::talk::{self, Failure, Talk};
 
 /// Lists the devices, and shows which one would be used and why
@@ -23,7 +23,8 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<(), Failure> {
     let devices = options::without_complaint(shaderprop::devices)?;
-    let used = options.device.open(0);
+    let choice = options.device.choice();
+    let used = options::open_adapter(&choice, StepSize::LEAST);
     let chosen = used.as_ref().ok().and_then(|device| devices.iter().position(|info| info == device.info()));
     for (i, info) in devices.iter().enumerate() {
         if options.json {
@@ -61,6 +62,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     talk.say(format!("* would be used: {why}"));
     if let Some(notice) = device.notice() {
         talk.say(format!("notice: {notice}"));
+    }
+    if choice == DeviceChoice::Auto && device.info().kind == DeviceKind::Software {
+        talk.say(
+            "notice: for most networks the CPU engine is faster than this adapter, and auto takes it; see `shaderprop doctor`",
+        );
     }
     Ok(())
 }

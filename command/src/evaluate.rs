@@ -7,7 +7,7 @@ use serde_json::json;
 use shaderprop::{Load, Model, Predictions, Table};
 
 use crate::data;
-use crate::options::{self, Format, OnDevice, Place};
+use crate::options::{self, Format, OnDevice, Opened, Place};
 use crate::picture::{self, confusion::Confusion, scatter::Scatter};
 use crate::recipe::{self, Task};
 use crate::report::{self, Score};
@@ -54,7 +54,7 @@ const MOST_DRAWN: usize = 1024;
 pub fn run(options: &Options) -> Result<(), Failure> {
     let talk = Talk { quiet: options.quiet };
     options::check_places([Place::of("--plot", options.plot.as_ref())], options.force)?;
-    let model = load(&options.model, &options.device, 1024)?;
+    let (model, opened) = load(&options.model, &options.device, 1024)?;
     let preprocessing = fitted(&model, &options.model)?;
     let count = preprocessing.classes().map_or(0, <[String]>::len);
     if options.plot.is_some() && count > MOST_DRAWN {
@@ -73,7 +73,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let mut unread = Unread::default();
     unread.add(preprocessing.unread(&table)?);
     unread.tell(options.lenient)?;
-    talk.device(model.device());
+    talk.opened(&opened);
     let task = if preprocessing.classes().is_some() { Task::Classify } else { Task::Regress };
     let evaluation = model.evaluate_table(&table)?;
     let score = Score::of("this model", task, &evaluation);
@@ -131,11 +131,11 @@ fn points(model: &Model, table: &Table) -> Result<Vec<(f64, f64)>, Failure> {
 }
 
 /// Loads a model onto a device, for batches of that many rows.
-pub fn load(path: &PathBuf, device: &OnDevice, rows: usize) -> Result<Model, Failure> {
-    // The network's size decides how the device is opened. It also reports a bad file before that.
+pub fn load(path: &PathBuf, device: &OnDevice, rows: usize) -> Result<(Model, Opened), Failure> {
+    // The network's size decides which device is opened, and how. This also reports a bad file before that.
     let known = Model::load(&shaderprop::Device::cpu(), path, &Load::new())?;
-    let device = device.open(recipe::work(known.network(), rows))?;
-    Ok(Model::load(&device, path, &Load::new())?)
+    let opened = device.open(recipe::size(known.network(), rows))?;
+    Ok((Model::load(&opened.device, path, &Load::new())?, opened))
 }
 
 /// A model's preprocessing, which every model that `train` saves has.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use shaderprop::{AtomicFile, Csv, Device, DeviceChoice, EngineChoice, Save};
+use shaderprop::{AtomicFile, Csv, Device, DeviceChoice, DeviceInfo, DeviceKind, EngineChoice, Save};
 
 use crate::talk::Failure;
 
@@ -81,10 +81,43 @@ pub struct OnDevice {
 /// docs/inside/performance.md.
 const WORTH_THREADS: usize = 1 << 24;
 
+/// About what a training step computes. How a device is opened, and which one, depends on nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct StepSize {
+    /// The multiply-adds of its products.
+    pub multiply_adds: usize,
+    /// Its weights, and the outputs of all units for all rows: what it computes one by one.
+    pub elements: usize,
+}
+
+impl StepSize {
+    /// That of the smallest networks.
+    pub const LEAST: Self = Self { multiply_adds: 0, elements: 0 };
+
+    /// Whether the CPU engine is faster than a software driver. It computes products on all cores and everything else on
+    /// one, so what counts is the share of the products, unless the step is small. The limits are measurements:
+    /// docs/inside/performance.md.
+    pub fn suits_the_cpu_engine(self) -> bool {
+        const SMALL: usize = 1 << 20;
+        const MULTIPLY_ADDS_PER_ELEMENT: usize = 256;
+        self.elements < SMALL || self.multiply_adds / MULTIPLY_ADDS_PER_ELEMENT >= self.elements
+    }
+}
+
+/// The device that was opened.
+pub struct Opened {
+    pub device: Device,
+    /// Whether the size of the network decided for the CPU engine.
+    pub by_size: bool,
+}
+
+/// Why `auto` took the CPU engine.
+pub const BY_SIZE: &str = "auto: without a GPU, the CPU engine is faster for a network of this size than the software driver";
+
 impl OnDevice {
-    /// Opens it, for steps of about that many multiply-adds.
-    pub fn open(&self, work: usize) -> Result<Device, Failure> {
-        open(&self.choice(), work)
+    /// Opens it, for steps of that size.
+    pub fn open(&self, size: StepSize) -> Result<Opened, Failure> {
+        open(&self.choice(), size)
     }
 
     pub fn choice(&self) -> DeviceChoice {
@@ -92,12 +125,28 @@ impl OnDevice {
     }
 }
 
-/// Opens a device. Mesa's software driver hands each dispatch to a thread pool, which for a small dispatch takes many
-/// times longer than the work itself. For small steps this sets the variable that turns the pool off, which the driver
-/// reads when it is opened. A value that is already set stays.
-pub fn open(choice: &DeviceChoice, work: usize) -> Result<Device, Failure> {
+/// Opens a device. If `auto` finds no GPU, but only a software driver, the size of a step decides between the driver and
+/// the CPU engine.
+fn open(choice: &DeviceChoice, size: StepSize) -> Result<Opened, Failure> {
+    let suits = *choice == DeviceChoice::Auto && size.suits_the_cpu_engine();
+    let by_size = || Opened { device: Device::cpu(), by_size: true };
+    // Listing the adapters takes less time than opening one.
+    let software = |info: &DeviceInfo| info.kind == DeviceKind::Software;
+    let known = if suits { without_complaint(shaderprop::devices).unwrap_or_default() } else { Vec::new() };
+    if known.iter().any(software) && !known.iter().any(|info| info.kind == DeviceKind::Hardware) {
+        return Ok(by_size());
+    }
+    let device = open_adapter(choice, size)?;
+    // The GPU did not open.
+    Ok(if suits && software(device.info()) { by_size() } else { Opened { device, by_size: false } })
+}
+
+/// Opens a device, whatever the network. Mesa's software driver hands each dispatch to a thread pool, which for a small
+/// dispatch takes many times longer than the work itself. For small steps this sets the variable that turns the pool
+/// off, which the driver reads when it is opened. A value that is already set stays.
+pub fn open_adapter(choice: &DeviceChoice, size: StepSize) -> Result<Device, Failure> {
     let threads = std::env::var("LP_NUM_THREADS").ok();
-    let threads = threads.or_else(|| (work < WORTH_THREADS).then(|| "0".into()));
+    let threads = threads.or_else(|| (size.multiply_adds < WORTH_THREADS).then(|| "0".into()));
     Ok(temp_env::with_var("LP_NUM_THREADS", threads, || without_complaint(|| Device::open_or_cpu(choice)))?)
 }
 
@@ -156,9 +205,17 @@ impl OnEngine {
         }
     }
 
-    /// Opens the device.
-    pub fn open(&self, work: usize) -> Result<Device, Failure> {
-        let device = open(&self.choice()?, work)?;
+    /// Opens the device. An engine that runs shaders needs one that does, whatever the size.
+    pub fn open(&self, size: StepSize) -> Result<Opened, Failure> {
+        match self.engine {
+            Engine::Staged | Engine::Fused => Ok(Opened { device: self.open_adapter(size)?, by_size: false }),
+            Engine::Auto | Engine::Cpu => open(&self.choice()?, size),
+        }
+    }
+
+    /// Opens the device, whatever the network.
+    pub fn open_adapter(&self, size: StepSize) -> Result<Device, Failure> {
+        let device = open_adapter(&self.choice()?, size)?;
         if matches!(self.engine, Engine::Staged | Engine::Fused) && device.info().limits.is_none() {
             let why = device.notice().unwrap_or_else(|| "no adapter".into());
             return Err(Failure::Run(format!(
@@ -247,4 +304,32 @@ pub fn not_negative(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|number: &f64| number.is_finite() && *number >= 0.0)
         .ok_or_else(|| "expected a finite number of at least 0".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StepSize;
+
+    /// The choices for the networks in docs/inside/performance.md.
+    #[test]
+    fn the_cpu_engine_gets_small_steps_and_those_that_are_mostly_products() {
+        let size = |layers: &[usize], rows: usize| {
+            let parameters: usize = layers.windows(2).map(|pair| pair[0] * pair[1]).sum();
+            let outputs = rows * layers[1..].iter().sum::<usize>();
+            StepSize { multiply_adds: 3 * rows * parameters, elements: parameters + outputs }
+        };
+        for (layers, rows, expected) in [
+            (&[4, 64, 32, 3][..], 32, true),
+            (&[64, 64, 32, 10], 64, true),
+            (&[20, 64, 32, 1], 1024, true),
+            (&[20, 64, 32, 1], 16384, false),
+            (&[784, 512, 512, 10], 64, true),
+            (&[784, 512, 512, 10], 256, true),
+            (&[64, 2048, 2048, 10], 32, false),
+            (&[1024, 1024, 1024, 1024], 512, true),
+        ] {
+            assert_eq!(size(layers, rows).suits_the_cpu_engine(), expected, "{layers:?}, {rows} rows");
+        }
+        assert!(StepSize::LEAST.suits_the_cpu_engine());
+    }
 }

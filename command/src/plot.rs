@@ -94,7 +94,7 @@ fn history(path: &Path) -> Result<Run, Failure> {
 
 /// Draws a model's predictions over the plane of its two inputs.
 fn boundary(options: &Options, path: &Path, rows: Option<&PathBuf>, talk: Talk) -> Result<(), Failure> {
-    let model = load(&path.to_owned(), &options.device, GRID.0 * GRID.1)?;
+    let (model, _) = load(&path.to_owned(), &options.device, GRID.0 * GRID.1)?;
     let columns = fitted(&model, path)?.numbers();
     let (&[(x, x_middle, x_scale), (y, y_middle, y_scale)], 2) = (&columns[..], model.network().inputs()) else {
         return Err(Failure::Run(format!(

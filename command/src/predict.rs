@@ -41,7 +41,7 @@ const ROWS: usize = 8192;
 
 pub fn run(options: &Options) -> Result<(), Failure> {
     let talk = Talk { quiet: options.quiet };
-    let model = load(&options.model, &options.device, 1024)?;
+    let (model, opened) = load(&options.model, &options.device, 1024)?;
     let preprocessing = fitted(&model, &options.model)?;
     let csv = options.format.csv();
     let mut rows = match &options.data {
@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if let Rows::Read(reader) = &rows {
         data::say_notices(reader, talk);
     }
-    talk.device(model.device());
+    talk.opened(&opened);
     let mut out = csv::Writer::from_writer(BufWriter::new(stdout().lock()));
     let mut header = true;
     let mut line = csv::StringRecord::new();

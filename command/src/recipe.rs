@@ -4,7 +4,7 @@
 use clap::{Args, ValueEnum};
 use shaderprop::{Activation, ClassWeights, Fit, Init, Loss, Metric, Network, Optimizer, Preprocessing, Schedule};
 
-use crate::options;
+use crate::options::{self, StepSize};
 use crate::talk::{Failure, listed, short};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -183,11 +183,14 @@ impl How {
     }
 }
 
-/// About how many multiply-adds a step of that many rows takes.
-pub fn work(network: &Network, rows: usize) -> usize {
+/// The size of a step of that many rows.
+pub fn size(network: &Network, rows: usize) -> StepSize {
     let units = network.layers().iter().map(|layer| layer.units);
-    let products = std::iter::once(network.inputs()).chain(units.clone()).zip(units).map(|(ins, outs)| ins.saturating_mul(outs));
-    products.fold(0, usize::saturating_add).saturating_mul(3).saturating_mul(rows)
+    let shapes = std::iter::once(network.inputs()).chain(units.clone()).zip(units.clone());
+    let weights = shapes.map(|(ins, outs)| ins.saturating_mul(outs)).fold(0, usize::saturating_add);
+    let outputs = units.fold(0, usize::saturating_add).saturating_mul(rows);
+    // Three products for each layer: forward, backward, and the gradient.
+    StepSize { multiply_adds: weights.saturating_mul(3).saturating_mul(rows), elements: weights.saturating_add(outputs) }
 }
 
 /// The metric of a training run, besides the loss.

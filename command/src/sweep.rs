@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use shaderprop::{Member, Parts, Save, Sweep, SweepLog};
+use shaderprop::{DeviceKind, Engine, Member, Parts, Save, Sweep, SweepLog};
 
-use crate::options::{self, OnEngine, Place};
+use crate::options::{self, OnEngine, Opened, Place, StepSize};
 use crate::progress::SweepProgress;
 use crate::recipe::{self, How, Task, metric};
 use crate::split;
@@ -81,10 +81,23 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let rows_trained = table.rows() - table.rows() / options.folds;
     let fit = options.how.settings(task, &preprocessing, rows_trained)?.engine(options.engine.engine());
     let count = options.learning_rates.len() * options.seeds * (options.folds + 1);
-    let device = options.engine.open(recipe::work(&network, options.how.batch(rows_trained)).saturating_mul(count))?;
-    talk.device(&device);
-    let mut sweep = Sweep::new(&device, &network, options.members(&folds))?;
-    let engine = sweep.engine(&fit, table.rows())?;
+    let size = recipe::size(&network, options.how.batch(rows_trained));
+    let all = StepSize { multiply_adds: size.multiply_adds.saturating_mul(count), ..size };
+    let device = options.engine.open_adapter(all)?;
+    let mut opened = Opened { device, by_size: false };
+    let mut sweep = Sweep::new(&opened.device, &network, options.members(&folds))?;
+    let mut engine = sweep.engine(&fit, table.rows())?;
+    // The fused engine trains all networks at once, which is faster on a software driver too. The other engines train
+    // one after another.
+    if engine.engine == Engine::Staged && opened.device.info().kind == DeviceKind::Software {
+        let other = options.engine.open(size)?;
+        if other.by_size {
+            opened = other;
+            sweep = Sweep::new(&opened.device, &network, options.members(&folds))?;
+            engine = sweep.engine(&fit, table.rows())?;
+        }
+    }
+    talk.opened(&opened);
     talk.say(format!(
         "{} networks: {} learning rates, {} seeds, {} folds plus all rows; engine: {engine}",
         sweep.len(),
@@ -146,6 +159,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         model.note("learning_rate", best.rate.to_string());
         if let Some(by) = &learned.by {
             model.note("split", by.named());
+        }
+        if opened.by_size {
+            model.note("device chosen by", options::BY_SIZE);
         }
         model.note("chosen by", format!("{} of {mean} ± {deviation} over {} networks", metric(task).name(), best.scores.len()));
         model.save(path, &Save::new().overwrite(options.force))?;

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use shaderprop::{Device, Error};
 
+use crate::options::Opened;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub enum Failure {
@@ -70,6 +72,16 @@ impl Talk {
         if !self.quiet {
             // A failure to print a message does not stop the work.
             let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
+        }
+    }
+
+    /// Prints the device that was opened, and why.
+    pub fn opened(self, opened: &Opened) {
+        match opened.by_size {
+            true => self.say(
+                "device: CPU engine (there is no GPU; for a network of this size it is faster than the software driver; --device software uses that)",
+            ),
+            false => self.device(&opened.device),
         }
     }
 

@@ -10,7 +10,7 @@ use shaderprop::{
     Preprocessing, Save, Schedule, Table,
 };
 
-use crate::options::{self, OnEngine, Place};
+use crate::options::{self, OnEngine, Opened, Place};
 use crate::picture;
 use crate::progress::Progress;
 use crate::recipe::{self, How, Task, metric};
@@ -116,10 +116,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let rows = options.rows(&learned, talk)?;
     let settings = options.settings(task, &rows)?;
     let network = options.how.network(&options.how.hidden.0, options.dropout(), &rows.preprocessing);
-    let device = options.engine.open(recipe::work(&network, options.how.batch(rows.train.rows())))?;
-    talk.device(&device);
+    let opened = options.engine.open(recipe::size(&network, options.how.batch(rows.train.rows())))?;
+    talk.opened(&opened);
     signals.check(talk, || "before training began".into())?;
-    let (model, history) = options.train(&network, &device, &rows, &settings, (&signals, talk))?;
+    let (model, history) = options.train(&network, &opened, &rows, &settings, (&signals, talk))?;
     options.finish(&learned, (&rows, model, &history), (&settings, &signals, talk))
 }
 
@@ -201,13 +201,13 @@ impl Options {
     fn train(
         &self,
         network: &Network,
-        device: &Device,
+        opened: &Opened,
         rows: &Rows,
         settings: &Fit,
         (signals, talk): (&Signals, Talk),
     ) -> Result<(Model, History), Failure> {
         let data = rows.preprocessing.transform(&rows.train)?;
-        let model = Model::new(device, network, &self.how.init(self.how.seed))?;
+        let model = Model::new(&opened.device, network, &self.how.init(self.how.seed))?;
         let mut model = model.with_preprocessing(rows.preprocessing.clone())?;
         let mut fit = settings.clone().cancel(&signals.cancel());
         if let Some(path) = &self.checkpoint {
@@ -258,6 +258,9 @@ impl Options {
             }
         }
         let history = history?;
+        if opened.by_size {
+            model.note("device chosen by", options::BY_SIZE);
+        }
         // If stdout failed, the model is still saved; the failure is reported at the end.
         let told = progress.end();
         if history.ended == Ended::Cancelled {

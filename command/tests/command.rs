@@ -51,7 +51,7 @@ fn done(folder: &Path, args: &[&str]) -> (String, String) {
     let output = run(folder, args);
     let (out, err) = (text(&output.stdout).to_owned(), text(&output.stderr).to_owned());
     assert_eq!(output.status.code(), Some(0), "{args:?}: {err}");
-    assert!(!err.contains("the CPU engine") || args.contains(&"cpu"), "no adapter was opened: {err}");
+    assert!(!err.contains("training on the CPU engine: "), "no adapter was opened: {err}");
     (out, err)
 }
 
@@ -190,7 +190,10 @@ fn train_accepts_every_option() {
     let with = |more: &[&str]| result(&folder, &[&base, more].concat());
     let plain = with(&[]);
     assert_eq!((&plain["task"], &plain["epochs"]), (&Value::from("classify"), &Value::from(4)));
-    // Each option changes the result, and repeating the run gives the same result.
+    // Each option changes the result, and repeating the run gives the same result: on a device that runs shaders, where
+    // the CPU engine might be taken without --engine.
+    let shaders = ["--engine", "staged"];
+    let staged = with(&shaders);
     for more in [
         &["--hidden", "8"][..],
         &["--hidden", "none"],
@@ -216,9 +219,9 @@ fn train_accepts_every_option() {
     ] {
         // An option that is given twice is refused, so the first --seed is removed.
         let base: Vec<&str> = if more[0] == "--seed" { base[..base.len() - 2].to_vec() } else { base.to_vec() };
-        let args = [&base, more].concat();
+        let args = [&base, more, &shaders].concat();
         let other = result(&folder, &args);
-        assert_ne!(other, plain, "{more:?}");
+        assert_ne!(other, staged, "{more:?}");
         assert_eq!(other, result(&folder, &args), "{more:?}");
     }
     for (more, same) in [
@@ -226,7 +229,7 @@ fn train_accepts_every_option() {
         (&["--loss", "categorical_cross_entropy"], true),
         (&["--header", "yes", "--delimiter", ","], true),
         (&["--log-every", "2"], true),
-        (&["--device", "auto", "--engine", "staged"], true),
+        (&["--device", "auto"], true),
     ] {
         assert_eq!(with(more) == plain, same, "{more:?}");
     }
@@ -1050,6 +1053,73 @@ fn sweep_ranks_and_saves() {
     assert!(text(&output.stderr).contains("diverge") && !folder.join("no.npz").exists(), "{}", text(&output.stderr));
 }
 
+fn has_gpu(folder: &Path) -> bool {
+    objects(&done(folder, &["devices", "--json"]).0).iter().any(|device| device["kind"] == "hardware")
+}
+
+/// Without a GPU, the size of the network decides between the software driver and the CPU engine; options that name one
+/// of them decide otherwise.
+#[test]
+fn without_a_gpu_the_size_decides() {
+    let folder = folder("size");
+    if has_gpu(&folder) {
+        let _ = writeln!(std::io::stderr(), "not run: without_a_gpu_the_size_decides, because there is a GPU");
+        return;
+    }
+    let train = |device: &str, more: &[&str]| {
+        let args = [&["train", IRIS, "--epochs", "2", "--json", "--out", "m.safetensors", "--force"], more].concat();
+        let output = command(&folder, &args).env("SHADERPROP_DEVICE", device).output().expect("the command");
+        assert_eq!(output.status.code(), Some(0), "{more:?}: {}", text(&output.stderr));
+        let result = objects(text(&output.stdout)).pop().expect("a result")["result"].take();
+        let model = Model::load(&Device::cpu(), folder.join("m.safetensors"), &Load::new()).expect("the model");
+        let chosen = model.notes().get("device chosen by").cloned();
+        (result["engine"].as_str().expect("an engine").to_owned(), text(&output.stderr).to_owned(), chosen, model)
+    };
+    let said = "device: CPU engine (there is no GPU; for a network of this size it is faster than the software driver; \
+                --device software uses that)\n";
+    for (device, more) in [("", &[][..]), ("auto", &[]), ("software", &["--device", "auto"])] {
+        let (engine, err, chosen, model) = train(device, more);
+        assert!(engine == "cpu" && err.contains(said), "{device} {more:?}: {err}");
+        assert!(chosen.is_some_and(|why| why.starts_with("auto: ")) && model.notes()["engine"] == "cpu", "{device} {more:?}");
+    }
+    let (inspected, _) = done(&folder, &["inspect", "m.safetensors"]);
+    assert!(inspected.contains("device chosen by") && inspected.contains("cpu (the CPU engine, f64)"), "{inspected}");
+    for args in [&["evaluate", "m.safetensors", IRIS][..], &["predict", "m.safetensors", IRIS]] {
+        assert!(done(&folder, args).1.contains(said), "{args:?}");
+        assert!(!done(&folder, &[args, &["--device", "software"]].concat()).1.contains("CPU engine"), "{args:?}");
+    }
+    let (engine, err, chosen, _) = train("", &["--quiet"]);
+    assert!(engine == "cpu" && err.is_empty() && chosen.is_some(), "{err}");
+    // A large network in which the products are not most of the work, and options that decide.
+    for (device, more, expected) in [
+        ("", &["--hidden", "1024,1024", "--batch-size", "8"][..], "staged"),
+        ("", &["--device", "software"], "staged"),
+        ("software", &[], "staged"),
+        ("", &["--engine", "staged"], "staged"),
+        ("", &["--engine", "fused", "--validation-split", "0", "--hidden", "8"], "fused"),
+        ("", &["--engine", "cpu"], "cpu"),
+        ("", &["--device", "cpu"], "cpu"),
+        ("cpu", &[], "cpu"),
+    ] {
+        let (engine, err, chosen, _) = train(device, more);
+        assert_eq!(engine, expected, "{device} {more:?}");
+        assert!(!err.contains("there is no GPU") && chosen.is_none(), "{device} {more:?}: {err}");
+    }
+    // A sweep stays on the software driver where the fused engine trains all networks at once.
+    let sweep = |more: &[&str]| {
+        let args = ["sweep", IRIS, "--epochs", "1", "--learning-rates", "0.01", "--out", "s.safetensors", "--force"];
+        let err = done(&folder, &[&args, more].concat()).1;
+        let model = Model::load(&Device::cpu(), folder.join("s.safetensors"), &Load::new()).expect("the model");
+        (err, model.notes().contains_key("device chosen by"))
+    };
+    let (err, noted) = sweep(&["--hidden", "8"]);
+    assert!(err.contains("engine: fused") && !err.contains(said) && !noted, "{err}");
+    let (err, noted) = sweep(&["--hidden", "128,64"]);
+    assert!(err.contains("engine: cpu") && err.contains(said) && noted, "{err}");
+    let (err, noted) = sweep(&["--hidden", "128,64", "--engine", "staged"]);
+    assert!(err.contains("engine: staged") && !err.contains(said) && !noted, "{err}");
+}
+
 /// With these variables no driver is found, and only the Vulkan backend is tried.
 const NO_ADAPTER: [(&str, &str); 4] = [
     ("VK_DRIVER_FILES", "/nonexistent"),
@@ -1064,6 +1134,9 @@ fn devices_are_listed_and_pass_the_doctor() {
     let (out, err) = done(&folder, &["devices"]);
     assert!(out.starts_with("* ") && out.contains("buffers up to") && out.ends_with("cpu (the CPU engine, f64)\n"), "{out}");
     assert!(err.contains("* would be used: "), "{err}");
+    if !has_gpu(&folder) {
+        assert!(err.contains("for most networks the CPU engine is faster than this adapter"), "{err}");
+    }
     let (out, _) = done(&folder, &["devices", "--json", "--device", "cpu"]);
     let listed = objects(&out);
     let last = listed.last().expect("a device");
@@ -1079,9 +1152,16 @@ fn devices_are_listed_and_pass_the_doctor() {
 
     let (out, _) = done(&folder, &["doctor"]);
     assert!(out.lines().filter(|line| line.starts_with("ok     ") && line.contains(".wgsl ")).count() > 15, "{out}");
-    for said in
-        ["ok     fused", "ok     product ab tiles", "ok     product atb rows", "ok     gradients: ", "ok     bits: ", "GFLOP/s"]
-    {
+    for said in [
+        "ok     fused",
+        "ok     product ab tiles",
+        "ok     product atb rows",
+        "ok     gradients: ",
+        "ok     bits: ",
+        "GFLOP/s",
+        "ok     crossover: 4-64-32-3, 32 rows: ",
+        "ok     crossover: 20-64-32-1, 16384 rows: ",
+    ] {
         assert!(out.contains(said), "{said}: {out}");
     }
     assert!(!out.contains("WRONG"), "{out}");
@@ -1255,7 +1335,7 @@ fn training_recovers_from_a_lost_device() {
     let folder = folder("lost");
     let driver = shim::Driver::build(&folder);
     let train = |out: &str, lost: Option<&str>, more: &[&str]| {
-        let args = ["train", IRIS, "--epochs", "30", "--patience", "0", "--out", out];
+        let args = ["train", IRIS, "--epochs", "30", "--patience", "0", "--engine", "staged", "--out", out];
         let mut command = command(&folder, &[&args, more].concat());
         driver.used_by(&mut command);
         if let Some(at) = lost {

@@ -140,7 +140,8 @@ impl Device {
         }
     }
 
-    /// The CPU engine: the reference implementation in f64. It needs no adapter and is slow for large networks.
+    /// The CPU engine: the reference implementation in f64. It needs no adapter. Matrix products use all cores, and
+    /// everything else one.
     pub fn cpu() -> Self {
         Self { info: cpu_info(), gpu: None, fallback: None, limits: None }
     }

@@ -3,39 +3,23 @@
 //!
 //! It shares no code with what the GPU runs, except the formulas of activations, losses and optimizers, whose WGSL and
 //! Rust are side by side in one file each. A mistake in one therefore does not agree with itself in the other. Matrices
-//! are slices in row-major order.
+//! are slices in row-major order. Only the products come from a library, in `product.rs`, and are tested against
+//! [`matmul`].
 
+use super::product::{Factor, product};
 use crate::network::{Activation, Dense, Layout, Loss, Network, Optimizer, Place};
 use crate::random::{DROPOUT, Philox, dropout_threshold};
 
-/// c = a·b, with a of shape (m, k) and b of shape (k, n).
-pub fn matmul(a: &[f64], b: &[f64], (m, k, n): (usize, usize, usize)) -> Vec<f64> {
-    let mut c = vec![0.0; m * n];
-    for row in 0..m {
-        for term in 0..k {
-            for column in 0..n {
-                c[row * n + column] += a[row * k + term] * b[term * n + column];
-            }
-        }
-    }
-    c
-}
-
-/// The transpose of a, which has the shape (rows, columns).
-pub fn transpose(a: &[f64], rows: usize, columns: usize) -> Vec<f64> {
-    let mut t = vec![0.0; a.len()];
-    for row in 0..rows {
-        for column in 0..columns {
-            t[column * rows + row] = a[row * columns + column];
-        }
-    }
-    t
-}
+pub use super::plain::{matmul, transpose};
 
 /// x = product + bias and y = activation(x), returned as (x, y).
 pub fn bias_activation(activation: &Activation, product: &[f64], bias: &[f64]) -> (Vec<f64>, Vec<f64>) {
-    let sums: Vec<f64> = product.iter().enumerate().map(|(i, value)| value + bias[i % bias.len()]).collect();
-    let outputs = sums.iter().map(|x| activation.value(*x)).collect();
+    let mut sums = product.to_vec();
+    for row in sums.chunks_mut(bias.len()) {
+        row.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias);
+    }
+    let value = &activation.definition().value;
+    let outputs = sums.iter().map(|x| value(*x)).collect();
     (sums, outputs)
 }
 
@@ -94,14 +78,15 @@ pub fn softmax_delta(error: &[f64], y: &[f64], columns: usize) -> Vec<f64> {
 
 /// error · f'.
 pub fn hidden_delta(activation: &Activation, error: &[f64], x: &[f64], y: &[f64]) -> Vec<f64> {
-    (0..y.len()).map(|i| error[i] * activation.derivative(x[i], y[i])).collect()
+    let derivative = &activation.definition().derivative;
+    (0..y.len()).map(|i| error[i] * derivative(x[i], y[i])).collect()
 }
 
 /// The sum of each column.
 pub fn bias_gradient(deltas: &[f64], columns: usize) -> Vec<f64> {
     let mut sums = vec![0.0; columns];
-    for (i, delta) in deltas.iter().enumerate() {
-        sums[i % columns] += delta;
+    for row in deltas.chunks(columns) {
+        sums.iter_mut().zip(row).for_each(|(sum, delta)| *sum += delta);
     }
     sums
 }
@@ -131,11 +116,10 @@ pub struct Update {
 /// The factor by which dropout multiplies each of `count` elements: 0, or 1 / (1 − `rate`). `number` is 0 for the
 /// network's inputs, and the layer's index plus one for its outputs.
 pub fn dropout(count: usize, rate: f64, number: u32, chance: &Chance) -> Vec<f64> {
-    let drops = |i: usize| {
-        let counter = [i as u32 / 4, chance.batch, chance.epoch, DROPOUT | number << 8];
-        Philox::words(chance.seed, counter)[i % 4] < dropout_threshold(rate)
-    };
-    (0..count).map(|i| if drops(i) { 0.0 } else { 1.0 / (1.0 - rate) }).collect()
+    let threshold = dropout_threshold(rate);
+    let block = |i: usize| Philox::words(chance.seed, [i as u32, chance.batch, chance.epoch, DROPOUT | number << 8]);
+    let words = (0..count.div_ceil(4)).flat_map(block).take(count);
+    words.map(|word| if word < threshold { 0.0 } else { 1.0 / (1.0 - rate) }).collect()
 }
 
 /// The keys of a step's random numbers.
@@ -196,6 +180,13 @@ pub struct Layer {
     pub weight_slots: [Vec<f64>; 2],
     /// The optimizer state of the bias.
     pub bias_slots: [Vec<f64>; 2],
+}
+
+impl Layer {
+    /// The weight, as a matrix to multiply.
+    fn weight(&self) -> Factor<'_> {
+        Factor::new(&self.weight, self.ins, self.outs)
+    }
 }
 
 /// The rows of a step.
@@ -290,10 +281,10 @@ impl Reference {
         let mut passed: Vec<Passed> = Vec::new();
         let mut input = dropped(inputs, &factors(inputs.len(), self.input_dropout, 0));
         for (i, layer) in self.layers.iter().enumerate() {
-            let product = matmul(&input, &layer.weight, (rows, layer.ins, layer.outs));
+            let products = product(Factor::new(&input, rows, layer.ins), layer.weight());
             let (sums, outputs) = match &layer.dense.activation {
-                Activation::Softmax => softmax(&product, &layer.bias),
-                activation => bias_activation(activation, &product, &layer.bias),
+                Activation::Softmax => softmax(&products, &layer.bias),
+                activation => bias_activation(activation, &products, &layer.bias),
             };
             let dropout = factors(outputs.len(), layer.dense.dropout, i + 1);
             let next = dropped(&outputs, &dropout);
@@ -331,12 +322,10 @@ impl Reference {
             } else {
                 hidden_delta(activation, &error, sums, outputs)
             };
-            gradients.push(Gradient {
-                weight: matmul(&transpose(inputs, rows, layer.ins), &delta, (layer.ins, rows, layer.outs)),
-                bias: bias_gradient(&delta, layer.outs),
-            });
+            let (inputs, deltas) = (Factor::new(inputs, rows, layer.ins), Factor::new(&delta, rows, layer.outs));
+            gradients.push(Gradient { weight: product(inputs.transposed(), deltas), bias: bias_gradient(&delta, layer.outs) });
             if i > 0 {
-                error = matmul(&delta, &transpose(&layer.weight, layer.ins, layer.outs), (rows, layer.outs, layer.ins));
+                error = product(deltas, layer.weight().transposed());
             }
         }
         gradients.reverse();
@@ -346,7 +335,7 @@ impl Reference {
     /// One step on a batch. Returns the results of the forward pass, from before the update.
     pub fn step(&mut self, batch: &Batch<'_>, how: &Update, clip_norm: Option<f64>, chance: &Chance) -> Vec<Passed> {
         let passed = self.forward(batch.inputs, Some(chance));
-        let gradients = self.backward(&passed, batch);
+        let mut gradients = self.backward(&passed, batch);
         let trained = |i: usize| !self.layers[i].dense.frozen;
         let all: Vec<&[f64]> = gradients
             .iter()
@@ -354,12 +343,14 @@ impl Reference {
             .filter(|(i, _)| trained(*i))
             .flat_map(|(_, gradient)| [gradient.weight.as_slice(), gradient.bias.as_slice()])
             .collect();
-        let scale = clip_norm.map_or(1.0, |limit| clip(&all, limit));
-        for (layer, gradient) in self.layers.iter_mut().zip(&gradients).filter(|(layer, _)| !layer.dense.frozen) {
+        let scale = clip_norm.map(|limit| clip(&all, limit));
+        for (layer, gradient) in self.layers.iter_mut().zip(&mut gradients).filter(|(layer, _)| !layer.dense.frozen) {
             let how = Update { weight_decay: layer.dense.weight_decay.unwrap_or(how.weight_decay), ..*how };
-            let scaled = |values: &[f64]| values.iter().map(|value| scale * value).collect::<Vec<_>>();
-            update(&mut layer.weight, &mut layer.weight_slots, &scaled(&gradient.weight), &how);
-            update(&mut layer.bias, &mut layer.bias_slots, &scaled(&gradient.bias), &how);
+            if let Some(scale) = scale {
+                gradient.weight.iter_mut().chain(&mut gradient.bias).for_each(|value| *value *= scale);
+            }
+            update(&mut layer.weight, &mut layer.weight_slots, &gradient.weight, &how);
+            update(&mut layer.bias, &mut layer.bias_slots, &gradient.bias, &how);
         }
         passed
     }
