@@ -41,7 +41,7 @@ impl Running {
                     got: values.to_string(),
                 });
             }
-            return Ok(Self::Cpu(Box::new(CpuEngine::new(&setup, batches))));
+            return Ok(Self::Cpu(Box::new(CpuEngine::new(&setup, batches)?)));
         };
         let chosen = choice::choose(&setup.frame);
         if let Some(fused) = &chosen.fused {

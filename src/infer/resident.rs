@@ -8,6 +8,7 @@ use crate::engine::staged::{Measuring, Staged, evaluation_steps, read_measured};
 use crate::engine::{narrowed, widened};
 use crate::error::Error;
 use crate::kernel::Limits;
+use crate::memory::Reserve;
 use crate::network::{Layout, Loss, Network};
 use crate::plan::{self, EvaluationIds, EvaluationStep, LayerIds, Plan, Planned, PlansParameters, PredictionIds};
 use crate::settings::{Measured, Scores};
@@ -88,7 +89,8 @@ impl Resident<PredictionIds> {
     pub async fn set_inputs(&mut self, values: &[f32]) -> Result<(), Error> {
         match &mut self.on {
             On::Device(staged, ids) => staged.upload(ids.inputs, values).await,
-            On::Cpu { inputs, .. } => {
+            On::Cpu { inputs, reference } => {
+                reserve_pass(reference, values.len())?;
                 *inputs = widened(values);
                 Ok(())
             }
@@ -131,7 +133,18 @@ impl Resident<EvaluationIds> {
                 let read = read_measured(staged, &Measuring::of(ids, scores.losses())).await?;
                 Ok(Measured { losses: read.losses, counts: read.counts })
             }
-            On::Cpu { reference, .. } => Ok(cpu::evaluate(reference, &widened(inputs), &widened(targets), scores)),
+            On::Cpu { reference, .. } => {
+                reserve_pass(reference, inputs.len())?;
+                Ok(cpu::evaluate(reference, &widened(inputs), &widened(targets), scores))
+            }
         }
     }
+}
+
+/// Checks that there is memory for a forward pass of the reference: the inputs, and two numbers for each unit and row.
+fn reserve_pass(reference: &Reference, inputs: usize) -> Result<(), Error> {
+    let width = reference.layers.first().map_or(1, |layer| layer.ins.max(1));
+    let units: usize = reference.layers.iter().map(|layer| layer.outs).sum();
+    let values = inputs.saturating_add(2usize.saturating_mul(inputs / width).saturating_mul(units));
+    Reserve::new("a forward pass on the CPU engine", 8 * values as u64).map(drop)
 }

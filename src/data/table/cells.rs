@@ -1,6 +1,7 @@
 //! The cells of a column: text as it was read, or an array's numbers.
 
 use std::borrow::Cow;
+use std::collections::TryReserveError;
 use std::sync::OnceLock;
 
 use super::reading::{Reading, Value};
@@ -42,18 +43,24 @@ impl Ends {
     }
 
     #[inline]
-    fn push(&mut self, end: usize) {
-        match self {
-            Self::Short(ends) => match u32::try_from(end) {
-                Ok(end) => ends.push(end),
-                Err(_) => {
-                    let mut long: Vec<u64> = ends.iter().map(|end| u64::from(*end)).collect();
-                    long.push(end as u64);
-                    *self = Self::Long(long);
-                }
-            },
-            Self::Long(ends) => ends.push(end as u64),
+    fn push(&mut self, end: usize) -> Result<(), TryReserveError> {
+        if let (Self::Short(ends), Err(_)) = (&*self, u32::try_from(end)) {
+            let mut long = Vec::new();
+            long.try_reserve(ends.len() + 1)?;
+            long.extend(ends.iter().map(|end| u64::from(*end)));
+            *self = Self::Long(long);
         }
+        match self {
+            Self::Short(ends) => {
+                ends.try_reserve(1)?;
+                ends.push(end as u32);
+            }
+            Self::Long(ends) => {
+                ends.try_reserve(1)?;
+                ends.push(end as u64);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -70,11 +77,25 @@ impl From<Cells> for ColumnCells {
 }
 
 impl ColumnCells {
-    /// Appends a cell to a text column.
-    pub fn push(&mut self, cell: &str) {
+    /// Appends a cell to a text column; an error if there is no memory.
+    #[inline]
+    pub fn push(&mut self, cell: &str) -> Result<(), TryReserveError> {
         if let Cells::Text { text, ends } = &mut self.cells {
+            text.try_reserve(cell.len())?;
             text.push_str(cell);
-            ends.push(text.len());
+            ends.push(text.len())?;
+        }
+        Ok(())
+    }
+
+    /// The memory that the cells take, in bytes.
+    pub fn bytes(&self) -> usize {
+        match &self.cells {
+            Cells::Text { text, ends: Ends::Short(ends) } => text.capacity() + 4 * ends.capacity(),
+            Cells::Text { text, ends: Ends::Long(ends) } => text.capacity() + 8 * ends.capacity(),
+            Cells::Single(numbers) => 4 * numbers.len(),
+            Cells::Double(numbers) => 8 * numbers.len(),
+            Cells::Integers(numbers) => 8 * numbers.len(),
         }
     }
 

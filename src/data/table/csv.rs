@@ -277,7 +277,7 @@ impl TableReader {
             };
             let Some(line) = line else { break };
             self.rows += 1;
-            table.push(&self.record, Place { row: self.rows, line: Some(line) });
+            table.push(&self.record, Place { row: self.rows, line: Some(line) })?;
         }
         Ok((table.len() > 0).then(|| table.into_table()))
     }

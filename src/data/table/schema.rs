@@ -16,6 +16,7 @@ use super::table::Table;
 use super::written::Written;
 use crate::display::short;
 use crate::error::Error;
+use crate::memory::Reserve;
 
 /// What the columns of a table are used for, and how their cells are read. It is inferred from a whole table, before
 /// that is split, so that the split decides nothing of it. It can be written to a file, edited and read again.
@@ -113,6 +114,9 @@ impl Schema {
         let is_inferred =
             |column: usize| !(dropped.contains(&column) || categorical.contains(&column) || (column == target && is_class));
         let width = table.names().len();
+        // Each column of text is read as numbers once.
+        let text = table.whole.columns.iter().filter(|column| column.are_text()).count();
+        drop(Reserve::new("the numbers of a table", 8 * (text as u64).saturating_mul(table.rows() as u64))?);
         let infer = |column: usize, decimal| is_inferred(column).then(|| kinds::infer(table, column, columns, decimal));
         let mut inferred: Vec<Option<Inferred>> = parallel::map(width, table.rows(), |column| infer(column, None));
         if inferred.iter().flatten().any(|column| column.doubtful) {

@@ -277,9 +277,22 @@ impl Rows {
     }
 
     /// Appends a row. The record has one cell for each column, or more.
-    pub fn push(&mut self, record: &csv::StringRecord, place: Place) {
-        self.0.columns.iter_mut().zip(record).for_each(|(column, cell)| column.push(cell));
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn push(&mut self, record: &csv::StringRecord, place: Place) -> Result<(), Error> {
+        let pushed = self.0.columns.iter_mut().zip(record).try_for_each(|(column, cell)| column.push(cell));
+        if pushed.and_then(|()| self.0.places.try_reserve(1)).is_err() {
+            // Twice as much is asked for as there is already.
+            let bytes: usize = self.0.columns.iter().map(ColumnCells::bytes).sum();
+            return Err(Error::OutOfMemory {
+                what: format!("the table {}", self.0.source),
+                bytes: 2 * bytes as u64,
+                taken: bytes as u64,
+            });
+        }
         self.0.places.push(place);
+        Ok(())
     }
 
     pub fn into_table(self) -> Table {

@@ -5,6 +5,8 @@ use crate::data::{Data, argmax};
 use crate::engine::numbers::{gather, widened};
 use crate::engine::setup::{Losses, Setup, Snapshot, TrainingShape};
 use crate::engine::steps::{Batches, Step};
+use crate::error::Error;
+use crate::memory::Reserve;
 use crate::network::{Layout, Loss};
 use crate::settings::{Cancel, Counts, Fit, Measured, OnNonFinite, Scores};
 
@@ -13,9 +15,9 @@ pub struct CpuEngine {
     reference: Reference,
     layout: Layout,
     batches: Batches,
-    /// Inputs, targets, sample weights.
-    data: (Vec<f64>, Vec<f64>, Option<Vec<f64>>),
-    validation: Option<(Vec<f64>, Vec<f64>)>,
+    /// Inputs and targets, which are widened to f64 batch by batch; sample weights.
+    data: (Vec<f32>, Vec<f32>, Option<Vec<f64>>),
+    validation: Option<(Vec<f32>, Vec<f32>)>,
     columns: [usize; 2],
     total: f64,
     scores: Scores,
@@ -26,21 +28,25 @@ pub struct CpuEngine {
 }
 
 impl CpuEngine {
-    pub fn new(setup: &Setup<'_>, batches: Batches) -> Self {
+    pub fn new(setup: &Setup<'_>, batches: Batches) -> Result<Self, Error> {
         let Setup { frame: TrainingShape { network, layout, fit, .. }, data, .. } = *setup;
         let outputs = network.outputs();
         let mut reference = Reference::new(network, fit.loss, layout, setup.parameters);
         for (slot, values) in setup.slots.iter().enumerate() {
             reference.set_slot(layout, slot, values);
         }
-        let wide = |data: &Data<'_>| (widened(data.inputs.values()), widened(&data.dense_targets(outputs)));
-        let (inputs, targets) = wide(data);
-        Self {
+        let copy = |data: &Data<'_>| -> Result<_, Error> {
+            let values = data.inputs.values().len() + data.inputs.rows() * outputs;
+            drop(Reserve::new("a copy of the rows", 4 * values as u64)?);
+            Ok((data.inputs.values().to_vec(), data.dense_targets(outputs).into_owned()))
+        };
+        let (inputs, targets) = copy(data)?;
+        Ok(Self {
             reference,
             layout: layout.clone(),
             batches,
             data: (inputs, targets, data.weights.as_deref().map(widened)),
-            validation: setup.validation.map(wide),
+            validation: setup.validation.map(copy).transpose()?,
             columns: [network.inputs(), outputs],
             total: data.total_weight(),
             scores: setup.frame.scores,
@@ -48,7 +54,7 @@ impl CpuEngine {
             losses: Vec::new(),
             measured: Measured::default(),
             fit: fit.clone(),
-        }
+        })
     }
 
     pub fn run(&mut self, steps: &[Step]) -> usize {
@@ -68,7 +74,8 @@ impl CpuEngine {
     fn step(&mut self, step: &Step) {
         let (inputs, targets, weights) = &self.data;
         let rows = self.batches.rows_of(step.epoch, step.batch);
-        let (inputs, targets) = (gather(inputs, &rows, self.columns[0]), gather(targets, &rows, self.columns[1]));
+        let inputs = widened(&gather(inputs, &rows, self.columns[0]));
+        let targets = widened(&gather(targets, &rows, self.columns[1]));
         let weights = weights.as_ref().map(|weights| gather(weights, &rows, 1));
         let batch = Batch { inputs: &inputs, targets: &targets, weights: weights.as_deref() };
         let how = Update {
@@ -105,11 +112,11 @@ impl CpuEngine {
             if self.is_cancelled() {
                 return None;
             }
-            let last = self.reference.forward(piece, None).pop()?;
+            let last = self.reference.forward(&widened(piece), None).pop()?;
             all.sums.extend(last.sums);
             all.outputs.extend(last.outputs);
         }
-        Some(evaluation(&self.reference, &all, targets, self.scores))
+        Some(evaluation(&self.reference, &all, &widened(targets), self.scores))
     }
 
     /// The number of rows whose forward pass takes well under a tenth of a second.
