@@ -4,9 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use shaderprop::{
-    Activation, Array, Columns, Csv, Device, Error, Fit, Init, Load, Missing, Model, Network, Preprocessing, Table,
-};
+use shaderprop::{Activation, Array, Columns, Csv, Device, Error, Fit, Init, Load, Missing, Model, Network, Schema, Table};
 
 /// The fuzz targets, each of which has a folder in `fuzz/corpus/`.
 #[allow(dead_code, reason = "only tests/corpus.rs uses it")]
@@ -67,8 +65,16 @@ fn resume(path: &Path) -> Result<(), Error> {
 fn csv(path: &Path) -> Result<(), Error> {
     let table = Table::read_csv(path, &Csv::guess())?;
     let Some(target) = table.names().first().cloned() else { return Ok(()) };
-    let preprocessing = Preprocessing::fit(&table, &Columns::classes(target).missing(Missing::Median))?;
-    let data = preprocessing.transform(&table)?;
-    assert_eq!(data.inputs.rows(), data.targets.rows());
+    let inferred = Columns::number(target).missing(Missing::Indicator).infer_target(&table, None)?;
+    let schema = Schema::infer(&inferred.rows, &inferred.columns)?;
+    let preprocessing = schema.fit(&inferred.rows)?;
+    let data = preprocessing.transform(&inferred.rows)?;
+    assert_eq!((data.inputs.rows(), data.inputs.columns()), (data.targets.rows(), preprocessing.inputs()));
+    assert!(!inferred.is_class || preprocessing.class_of_rows(&inferred.rows)?.iter().all(Option::is_some));
+    // All rows can be predicted, with or without a target.
+    assert_eq!(preprocessing.transform_inputs(&table)?.rows(), table.rows());
+    let _ = preprocessing.unread(&table)?;
+    // A word among numbered classes is a class that was not fitted.
+    assert!(preprocessing.rows_with_target(&table)?.rows() >= inferred.rows.rows());
     Ok(())
 }
