@@ -271,9 +271,9 @@ fn indicators() -> Model {
 /// target.
 fn written_in_many_ways() -> Table {
     let mut text = String::new();
-    for i in 0..40 {
+    for i in 0..400 {
         let or_missing = |cell: String, every: usize| if i % every == 3 { "none".into() } else { cell };
-        let price = or_missing(format!("\"${},{:03}\"", 1 + i % 9, 7 * i), 7);
+        let price = or_missing(format!("\"${},{:03}\"", 1 + i % 9, 7 * i % 1000), 7);
         let day = or_missing(format!("2020-0{}-1{}", 1 + i % 9, i % 10), 11);
         let colour = or_missing(["red", "blue", "1", "1.0"][i % 4].into(), 9);
         let plain = if i % 13 == 5 { "-9".into() } else { format!("{}.5", i * i) };

@@ -18,7 +18,7 @@ use crate::talk::{Failure, Talk, short};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum MissingValues {
-    /// Replace numbers by the column's median, with one more input that tells where they were missing; missing text is a category of its own
+    /// Replace numbers by the column's median, with one more input that tells where they were missing if at least 30 rows lack them; missing text is a category of its own
     Indicator,
     /// Replace numbers by the column's median, and text by its most frequent category
     Median,

@@ -140,7 +140,7 @@ fn train_reports_its_progress_and_its_results() {
         "columns: 3 numeric, 2 categorical: `origin` (5), `process` (3)\n",
         "256 for training, 64 for validation after each epoch, 80 for the test",
         "device: ",
-        "network: 17-64-32-3",
+        "network: 15-64-32-3",
         "epoch 1/200: loss ",
         "validation accuracy",
         "saved: coffee.safetensors",
@@ -169,7 +169,7 @@ fn train_reports_its_progress_and_its_results() {
     let (inspected, _) = done(&folder, &["inspect", "coffee.safetensors"]);
     for said in [
         "layers.2  softmax",
-        "3331 parameters",
+        "3203 parameters",
         "origin    5 categories: Brazil",
         "altitude  number: (x - ",
         "optimizer",

@@ -44,7 +44,7 @@ pub enum Missing {
     #[default]
     Error,
     /// Missing numbers are replaced by the median of the fitted rows, and one more input tells where they were missing,
-    /// if they were in the fitted rows. Missing text is a category of its own.
+    /// if they were in at least 30 of the fitted rows. Missing text is a category of its own.
     Indicator,
     /// Missing numbers are replaced by the median of the fitted rows, missing categories by the most frequent one.
     Median,

@@ -12,7 +12,7 @@ use super::spelling::canonical;
 use crate::data::read::{Array, Numbers};
 use crate::error::Error;
 
-/// A table of named columns and rows of cells. [`Columns`] describes what the columns mean.
+/// A table of named columns and rows of cells. [`Columns`](crate::Columns) describes what the columns mean.
 ///
 /// ```
 /// use shaderprop::{Csv, Table};

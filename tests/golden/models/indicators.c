@@ -15,33 +15,33 @@
 int indicators_predict(const double *numbers, const char *const *categories, double output[1]);
 
 static const float indicators_layers_0_weight[12][4] = {
-    {0.16250488f, 0.3350183f, -0.23297292f, 0.12635484f},
-    {-0.1071684f, -0.16537395f, -0.60298616f, -0.67239517f},
-    {-0.61924756f, -0.43713522f, -0.66817796f, -0.061447177f},
-    {0.113569655f, 0.5530953f, -0.58975846f, 0.48138884f},
-    {0.39246154f, 0.43042085f, 0.20913595f, 0.24856102f},
-    {-0.47604537f, -0.46643576f, 0.07589199f, -0.65839964f},
-    {0.2886973f, 0.039673664f, -0.4414753f, -0.15666862f},
-    {0.045642063f, -0.55143934f, 0.052937422f, -0.07736114f},
-    {0.5968694f, -0.16403382f, 0.6732857f, 0.42042744f},
+    {0.16098492f, 0.33515766f, -0.23795585f, 0.12650998f},
+    {-0.11015806f, -0.16093887f, -0.60127515f, -0.67813724f},
+    {-0.62067574f, -0.4367484f, -0.67374206f, -0.06693838f},
+    {0.10544031f, 0.5575019f, -0.58237433f, 0.46827f},
+    {0.3883045f, 0.42926762f, 0.2099122f, 0.24857028f},
+    {-0.48073626f, -0.46728346f, 0.078730576f, -0.66197276f},
+    {0.27343437f, 0.03714863f, -0.4379811f, -0.16601577f},
+    {0.049365103f, -0.55345315f, 0.047746908f, -0.07779501f},
+    {0.60728526f, -0.16112676f, 0.6744632f, 0.4308604f},
     {0.29950014f, 0.55255014f, -0.52384806f, 0.4497137f},
-    {0.49147806f, 0.48203215f, 0.22063336f, 0.2455592f},
-    {0.03755298f, -0.3268452f, -0.10146759f, -0.2743766f},
+    {0.4799922f, 0.47914234f, 0.22104757f, 0.23765971f},
+    {0.03693076f, -0.3282554f, -0.106703f, -0.27639022f},
 };
 
 static const float indicators_layers_0_bias[4] = {
-    -0.014842546f, -0.00057205354f, -0.013050032f, -0.0065453406f
+    -0.02065745f, -0.0030515157f, -0.010730257f, -0.0094665075f
 };
 
 static const float indicators_layers_1_weight[4][1] = {
-    {0.6418115f},
-    {0.23023878f},
-    {-0.5038685f},
-    {0.6149764f},
+    {0.63601255f},
+    {0.22152573f},
+    {-0.49445018f},
+    {0.618882f},
 };
 
 static const float indicators_layers_1_bias[1] = {
-    -0.0029766446f
+    -0.010301558f
 };
 
 static float indicators_tanh(float x) {
@@ -97,30 +97,29 @@ int indicators_predict(const double *numbers, const char *const *categories, dou
     int place;
     float scaled[1];
     x = numbers[0];
-    if (!isfinite(x)) x = 19.95;
-    x = (x - (19.95)) / 11.618196934120197;
+    if (!isfinite(x)) x = 199.95;
+    x = (x - (199.95)) / 115.4771947182647;
     if (!(fabs(x) < 3.4028235677973366e38)) return 1;
     input[0] = (float)x;
     x = numbers[1];
-    if (!isfinite(x)) input[2] = 1.0f, x = 4650.5;
-    x = (x - (4812.55)) / 2419.9705080847575;
+    if (!isfinite(x)) input[2] = 1.0f, x = 5414.0;
+    x = (x - (5436.9925)) / 2407.742185626142;
     if (!(fabs(x) < 3.4028235677973366e38)) return 2;
     input[1] = (float)x;
     x = numbers[2];
-    if (!isfinite(x)) input[4] = 1.0f, x = 18382.0;
-    x = (x - (18388.7)) / 74.9723949197303;
+    if (!isfinite(x)) input[4] = 1.0f, x = 18395.0;
+    x = (x - (18396.155)) / 75.07100622077749;
     if (!(fabs(x) < 3.4028235677973366e38)) return 3;
     input[3] = (float)x;
-    place = indicators_find(categories[0], indicators_categories_0, 5, -2);
-    if (place >= 0) place = indicators_places_0[place];
-    else place = 0;
+    place = indicators_find(categories[0], indicators_categories_0, 5, -1);
+    place = place < 0 ? 0 : indicators_places_0[place];
     input[5 + place] = 1.0f;
     x = numbers[3];
-    if (!isfinite(x)) input[11] = 1.0f, x = 400.5;
-    x = (x - (511.25)) / 453.80578169520936;
+    if (!isfinite(x)) input[11] = 1.0f, x = 39601.5;
+    x = (x - (52055.2775)) / 45814.366367363364;
     if (!(fabs(x) < 3.4028235677973366e38)) return 4;
     input[10] = (float)x;
     indicators_network(input, scaled);
-    output[0] = scaled[0] * 34.630189141845584 + (59.5);
+    output[0] = scaled[0] * 346.40907898032924 + (599.5);
     return 0;
 }

@@ -159,9 +159,8 @@ int numbers_predict(const double *numbers, const char *const *categories, double
     x = (x - (432.0)) / 1710.0;
     if (!(fabs(x) < 3.4028235677973366e38)) return 1;
     input[10] = (float)x;
-    place = numbers_find(categories[2], numbers_categories_2, 90, -2);
-    if (place >= 0) place = numbers_places_2[place];
-    else place = 35;
+    place = numbers_find(categories[2], numbers_categories_2, 90, -1);
+    place = place < 0 ? 35 : numbers_places_2[place];
     input[11 + place] = 1.0f;
     place = numbers_find(categories[3], numbers_categories_3, 3, 1);
     input[57 + place] = 1.0f;

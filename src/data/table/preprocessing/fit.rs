@@ -100,6 +100,9 @@ fn fit(schema: &Schema, table: &Table) -> Result<Preprocessing, Error> {
     Ok(Preprocessing { features, target, missing_words: schema.missing_words.clone(), by_place })
 }
 
+/// An indicator of missing numbers is learned from at least this many rows. From fewer, it would rather be noise.
+const FEWEST_INDICATED: usize = 30;
+
 /// The minimum and the maximum of no numbers.
 const NOTHING: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
 
@@ -131,7 +134,7 @@ impl Fitting<'_> {
 
     fn number(&self, column: &SchemaColumn, range: &mut (f64, f64)) -> Result<FeatureKind, Error> {
         let mut values = self.numbers(self.schema.missing == Missing::Error)?;
-        let any_missing = values.iter().any(|value| value.is_nan());
+        let missing_rows = values.iter().filter(|value| value.is_nan()).count();
         // The median reorders them.
         let mut present: Vec<f64> = match self.schema.missing {
             Missing::Error => Vec::new(),
@@ -163,7 +166,7 @@ impl Fitting<'_> {
             Scaling::Standardise => moments(&values),
             Scaling::MinMax => from_0_to_1(own),
         };
-        let indicator = self.schema.missing == Missing::Indicator && any_missing;
+        let indicator = self.schema.missing == Missing::Indicator && missing_rows >= FEWEST_INDICATED;
         Ok(FeatureKind::Number { shift, scale, missing, indicator, written: column.written.clone() })
     }
 
