@@ -385,6 +385,42 @@ fn sources_are_read_only_as_far_as_needed() {
 }
 
 /// Arrays become tables of numbers: with a scale for each column or one for all, and classes by number.
+/// Arrays keep their precision until they are scaled, and labels may be one-hot.
+#[test]
+fn arrays_are_exact() {
+    let header = |descr: &str, shape: &str| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+        [b"\x93NUMPY\x01\x00".to_vec(), (header.len() as u16).to_le_bytes().to_vec(), header.into_bytes()].concat()
+    };
+    let array = |name: &str, descr: &str, shape: &str, data: Vec<u8>| {
+        Array::read_npy(file(name, &[header(descr, shape), data].concat())).expect("an array")
+    };
+    // Milliseconds since 1970, which an f32 holds to two minutes only, and identifiers that an f64 does not hold.
+    let times: Vec<u8> = (0..4).flat_map(|i| (1_700_000_000_000.0f64 + 1000.0 * f64::from(i)).to_le_bytes()).collect();
+    let ids: Vec<u8> = (0..4).flat_map(|i| ((1i64 << 53) + i % 2).to_le_bytes()).collect();
+    let table = Table::from_arrays("times", array("t.npy", "<f8", "(4, 1)", times), Some(array("i.npy", "<i8", "(4,)", ids)));
+    let table = table.expect("a table");
+    assert_eq!((&*table.cell(1, 0), &*table.cell(1, 1)), ("1700000001000", "9007199254740993"));
+    let fitted = Preprocessing::fit(&table, &Columns::classes("target")).expect("it fits");
+    assert_eq!(fitted.classes().map(<[String]>::len), Some(2));
+    let inputs = fitted.transform_inputs(&table).expect("inputs");
+    let unit = 1.25f64.sqrt();
+    let expected: Vec<f32> = [-1.5, -0.5, 0.5, 1.5].iter().map(|x| (x / unit) as f32).collect();
+    assert_eq!(inputs.values(), expected);
+
+    let inputs = || array("x.npy", "<f4", "(3, 1)", [1f32, 2.0, 3.0].iter().flat_map(|x| x.to_le_bytes()).collect());
+    let labels = |values: &[u8]| array("l.npy", "|u1", "(3, 3)", values.to_vec());
+    let table = Table::from_arrays("one-hot", inputs(), Some(labels(&[0, 0, 1, 1, 0, 0, 0, 1, 0]))).expect("a table");
+    assert_eq!((0..3).map(|row| table.cell(row, 1).into_owned()).collect::<Vec<_>>(), ["2", "0", "1"]);
+    assert!(table.are_integers(1));
+    for wrong in [[0, 0, 1, 1, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0, 0, 1, 0], [0, 0, 2, 1, 0, 0, 0, 1, 0]] {
+        refused(
+            Table::from_arrays("other", inputs(), Some(labels(&wrong))),
+            &["the targets of a table", "3 rows of a 1 among zeros"],
+        );
+    }
+}
+
 #[test]
 fn arrays_become_tables() {
     let idx = |name: &str, shape: &[u32], data: &[u8]| {

@@ -48,6 +48,9 @@ pub struct Options {
     quiet: bool,
 }
 
+/// With more classes that were not in training, the confusion matrix says nothing.
+const MOST_UNSEEN: usize = 10;
+
 /// The largest number of classes for which an evaluation has a confusion matrix.
 const MOST_DRAWN: usize = 1024;
 
@@ -73,6 +76,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let mut unread = Unread::default();
     unread.add(preprocessing.unread(&table)?);
     unread.tell(options.lenient)?;
+    let mut unknown = Unread::default();
+    unknown.add(preprocessing.unknown_categories(&table)?);
+    unknown.tell_unknown(talk);
     talk.opened(&opened);
     let task = if preprocessing.classes().is_some() { Task::Classify } else { Task::Regress };
     let evaluation = model.evaluate_table(&table)?;
@@ -82,7 +88,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if !unseen.is_empty() {
         let were = if unseen.len() == 1 { "1 class was".into() } else { format!("{} classes were", unseen.len()) };
         talk.say(format!(
-            "notice: {were} not in training, so that rows of it count as wrong answers, but not in the loss: {}",
+            "notice: {were} not in training, so that such rows count as wrong answers, but not in the loss: {}",
             talk::listed(&unseen)
         ));
     }
@@ -109,12 +115,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             "classes": classes,
             "unseen_classes": unseen,
             "unread_cells": unread.json(),
+            "unknown_categories": unknown.json(),
             "confusion_matrix": if task == Task::Classify { evaluation.confusion_matrix() } else { vec![] },
         });
         return talk::print(&object.to_string());
     }
-    talk::print(&format!("On {} rows: loss {}\n\n{}", table.rows(), talk::figure(evaluation.loss), report::table(&[score])))?;
-    if task == Task::Classify && !evaluation.confusion_matrix().is_empty() {
+    let rows = data::count_of(table.rows(), "row");
+    talk::print(&format!("On {rows}: loss {}\n\n{}", talk::figure(evaluation.loss), report::table(&[score])))?;
+    if task == Task::Classify && unseen.len() <= MOST_UNSEEN && !evaluation.confusion_matrix().is_empty() {
         talk::print(&format!("\n{}", evaluation.confusion_text(classes)))?;
     }
     Ok(())

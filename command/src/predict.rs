@@ -59,15 +59,18 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let mut out = csv::Writer::from_writer(BufWriter::new(stdout().lock()));
     let mut header = true;
     let mut line = csv::StringRecord::new();
-    let mut unread = Unread::default();
+    let (mut unread, mut unknown) = (Unread::default(), Unread::default());
     let mut next = rows.next()?;
     while let Some(table) = next {
         unread.add_rows(table.rows());
         unread.add(preprocessing.unread(&table)?);
+        unknown.add_rows(table.rows());
+        unknown.add(preprocessing.unknown_categories(&table)?);
         next = rows.next()?;
         if next.is_none() {
             // What is wrong with a short table is said before anything of it is printed.
             unread.tell(options.lenient)?;
+            unknown.tell_unknown(talk);
         }
         let predictions = preprocessing.interpret(model.predict(preprocessing.transform_inputs(&table)?)?)?;
         if std::mem::take(&mut header) {

@@ -126,6 +126,12 @@ impl What {
             )));
         }
         say_data(&self.data, &table, kind, talk);
+        if table.names().len() < 2 {
+            return Err(Failure::Run(format!(
+                "{}: only one column was found, but a target and inputs are needed; give --delimiter, or another file",
+                self.data[0].display()
+            )));
+        }
         match schema {
             Some(schema) => self.learn_by(schema, (table, test), talk),
             None => self.learn((table, test, kind), talk),
@@ -190,6 +196,11 @@ impl What {
         }
         let schema = Schema::infer(&table, &columns)?;
         say_notices(&schema, talk);
+        if let Some(format) = &options.date_format
+            && !schema.columns().iter().any(|column| matches!(column.written, Written::DateAs(_)))
+        {
+            talk.say(format!("notice: --date-format {format} fits no column"));
+        }
         let is_input = |column: &usize| schema.columns()[*column].used == ColumnUse::Input;
         let inputs: Vec<usize> = (0..table.names().len()).filter(is_input).collect();
         leaks::tell(&table, &target, &row_numbers, &inputs, talk);
@@ -324,15 +335,16 @@ fn say_target(table: &Table, target: &Target, inferred: &str, talk: Talk) {
 
 /// Whether a notice on the target is printed before what the target is.
 fn is_first(notice: &TargetNotice) -> bool {
-    matches!(notice, TargetNotice::LeftOut { .. } | TargetNotice::WordIsClass { .. })
+    matches!(notice, TargetNotice::LeftOut { .. } | TargetNotice::WordIsClass { .. } | TargetNotice::Column(_))
 }
 
 /// Prints what was inferred of the target, with the option that decides.
 fn say_target_notice(notice: &TargetNotice, talk: Talk) {
     match notice {
         TargetNotice::WordIsClass { .. } => {
-            talk.say(format!("notice: {notice}; if it means missing, leave these cells empty"));
+            talk.say(format!("notice: {notice}; if it means missing, list it in --na"));
         }
+        TargetNotice::Column(notice) => say_notice(notice, talk),
         TargetNotice::MayBeClasses { .. } => talk.say(format!("notice: {notice}; if they are classes, give --task classify")),
         TargetNotice::MayBeCounts { .. } => talk.say(format!("notice: {notice}; if they are counts, give --task regress")),
         _ => talk.say(notice.to_string()),
@@ -344,25 +356,29 @@ const MOST_NOTICES: usize = 10;
 
 /// Prints what was inferred of the columns that may not be meant so, with the option that decides.
 fn say_notices(schema: &Schema, talk: Talk) {
-    for notice in schema.notices().iter().take(MOST_NOTICES) {
-        let decide = match notice {
-            TableNotice::NotNumbers { .. } => "; if such a word means something, list the column in --categorical",
-            TableNotice::Written { written: Written::Date | Written::DateAs(_), .. } => {
-                "; a random split mixes earlier and later rows; if the model is for later ones, hold those out with --split-time"
-            }
-            TableNotice::Written { .. } => "; --decimal decides otherwise, or --categorical",
-            TableNotice::DoubtfulNumbers { .. } => "; give --decimal . or --decimal ,",
-            TableNotice::DoubtfulDates { .. } => "; give --date-format, such as %d/%m/%Y or %m/%d/%Y",
-            TableNotice::MostlyNumbers { .. } => "; if these cells are missing, list them in --na",
-            TableNotice::Outliers { .. } => "; correct it, or leave the column out with --drop",
-            _ => "",
-        };
-        talk.say(format!("notice: {notice}{decide}"));
-    }
+    schema.notices().iter().take(MOST_NOTICES).for_each(|notice| say_notice(notice, talk));
     let more = schema.notices().len().saturating_sub(MOST_NOTICES);
     if more > 0 {
         talk.say(format!("and {} on other columns", data::count_of(more, "notice")));
     }
+}
+
+/// Prints what was inferred of a column, with the option that decides.
+fn say_notice(notice: &TableNotice, talk: Talk) {
+    let decide = match notice {
+        TableNotice::NotNumbers { .. } => "; if such a word means something, list the column in --categorical",
+        TableNotice::Written { written: Written::Date | Written::DateAs(_), .. } => {
+            "; a random split mixes earlier and later rows; if the model is for later ones, hold those out with --split-time"
+        }
+        TableNotice::Written { .. } => "; --decimal decides otherwise, or --categorical",
+        TableNotice::DoubtfulNumbers { .. } => "; give --decimal . or --decimal ,",
+        TableNotice::DoubtfulDates { .. } => "; give --date-format, such as %d/%m/%Y or %m/%d/%Y",
+        TableNotice::MostlyNumbers { .. } => "; if these cells are missing, list them in --na",
+        TableNotice::Outliers { .. } => "; correct it, or leave the column out with --drop",
+        TableNotice::Empty { .. } => "; leave it out with --drop",
+        _ => "",
+    };
+    talk.say(format!("notice: {notice}{decide}"));
 }
 
 impl Learned {
@@ -383,7 +399,8 @@ impl Learned {
             let example = words.iter().find(|word| word.contains(char::is_alphanumeric)).map_or("", String::as_str);
             let (name, example) = (short(name, 60), short(example, 60));
             talk.say(format!(
-                "notice: `{name}` has {} different categories in {}, such as `{example}`; if they are names, leave the column out with --drop",
+                "notice: `{name}` has {} different categories in {}, such as `{example}`; if they are names, leave the column out with --drop; \
+                 if they are dates, give --date-format; if they are numbers, write them like 1.5",
                 words.len(),
                 data::count_of(rows.rows(), "row")
             ));

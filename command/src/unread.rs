@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use shaderprop::UnreadCells;
 
 use crate::data::count_of;
-use crate::talk::{Failure, short};
+use crate::talk::{Failure, Talk, short};
 
 /// The cells that could not be read, by column.
 #[derive(Default)]
@@ -38,9 +38,9 @@ impl Unread {
             let rows = self.1.max(cells.rows);
             if !lenient && 100 * cells.count > rows {
                 return Err(Failure::Run(format!(
-                    "column `{column}`: expected numbers, as in training, but {} of {rows} cells have something else, such as `{cell}` in \
+                    "column `{column}`: expected {}, as in training, but {} of {rows} cells have something else, such as `{cell}` in \
                      line {}; correct them, or give --lenient to treat them as missing",
-                    cells.count, cells.line
+                    cells.expected, cells.count, cells.line
                 )));
             }
             let _ = writeln!(
@@ -51,6 +51,20 @@ impl Unread {
             );
         }
         Ok(())
+    }
+
+    /// Prints how many cells have a category that was not in training.
+    pub fn tell_unknown(&self, talk: Talk) {
+        for cells in self.0.values() {
+            talk.say(format!(
+                "notice: column `{}` has {} of {} with a category that was not in training, such as `{}` in line {}",
+                short(&cells.column, 60),
+                cells.count,
+                count_of(self.1.max(cells.rows), "cell"),
+                short(&cells.cell, 60),
+                cells.line
+            ));
+        }
     }
 
     /// The count of each column.

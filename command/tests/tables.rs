@@ -106,6 +106,11 @@ fn numbers_are_read_as_they_are_written() {
             ),
             // Another column shows the decimal sign.
             (
+                "german.csv",
+                lines("a;b;y", 40, |i| format!("{}.{:03};{},5;{}", 1 + i % 9, 7 * i, i, y(i))),
+                &["`1.000` is read as 1000", "`0,5` is read as 0.5", "2 numeric"],
+            ),
+            (
                 "shown.csv",
                 lines("a\tb\ty", 40, |i| format!("{},{:03}\t{}.5\t{}", 1 + i, 7 * i, i, y(i))),
                 &["`1,000` is read as 1000", "2 numeric"],
@@ -132,7 +137,20 @@ fn numbers_are_read_as_they_are_written() {
     assert!(trained(&folder, &["d.csv", "--decimal", "."]).contains("`1,000` is read as 1000"));
     write(&folder, "t.csv", lines("day,y", 40, |i| format!("{:02}/{:02}/2021,{}", 1 + i % 12, 1 + i % 7, y(i))));
     let said = trained(&folder, &["t.csv", "--date-format", "%d/%m/%Y"]);
-    assert!(said.contains("`01/01/2021` is read as 18628 days"), "{said}");
+    assert!(said.contains("`01/01/2021` is read as 2021-01-01"), "{said}");
+    assert!(trained(&folder, &["d.csv", "--date-format", "%Y"]).contains("--date-format %Y fits no column"));
+    write(&folder, "ymd.csv", lines("day,y", 40, |i| format!("2021{:02}{:02},{}", 1 + i % 12, 1 + i % 28, y(i))));
+    assert!(trained(&folder, &["ymd.csv", "--date-format", "%Y%m%d"]).contains("`20210101` is read as 2021-01-01"));
+    // A model of decimal commas does not take points for thousands separators.
+    write(&folder, "comma.csv", lines("a;y", 60, |i| format!("{},{:03};{}", i % 90, 7 * i % 1000, y(i))));
+    trained(&folder, &["comma.csv", "--out", "comma.npz", "--decimal", ","]);
+    write(&folder, "point.csv", lines("a,y", 60, |i| format!("{}.{:03},{}", i % 90, 7 * i % 1000, y(i))));
+    fails(
+        &folder,
+        &["predict", "comma.npz", "point.csv"],
+        1,
+        &["`a`", "numbers with a decimal comma, as in training", "60 of 60"],
+    );
     fails(&folder, &["train", "t.csv", "--date-format", "%"], 2, &["date", "%d/%m/%Y"]);
     fails(&folder, &["train", "t.csv", "--decimal", ";"], 2, &["--decimal"]);
 }
@@ -153,6 +171,11 @@ fn files_of_other_programs_are_read() {
             ("blanks.txt", table.replace(',', "   "), &["separated by blanks", "3 columns"]),
             ("names.csv", table.replacen("a,b", "a,a", 1), &["`a` was renamed to `a.1`"]),
             ("unnamed.csv", table.replacen("a,b", ",", 1), &["2 columns were renamed", "`unnamed_0`"]),
+            (
+                "padded.csv",
+                format!("Sales report,,\nMay,,\n,,\n{table}"),
+                &["left out the first 2 lines, from `Sales report,,`", "3 columns"],
+            ),
             ("sep.csv", format!("sep=|\r\n{}", table.replace(',', "|")), &["40 rows, 3 columns"]),
         ],
     );
@@ -167,6 +190,16 @@ fn files_of_other_programs_are_read() {
     assert!(done(&folder, &["predict", "latin.npz", "latin.csv", "--device", "cpu"]).0.contains("probability_für"));
     write(&folder, "twice.csv", table.clone() + &table);
     fails(&folder, &["train", "twice.csv"], 1, &["a second header in line 42"]);
+    for (name, text, words) in [
+        ("x.json", "{\"a\": 1}\n{\"a\": 2}\n", "JSON"),
+        ("x.csv", "[{\"a\": 1}]", "JSON"),
+        ("book.csv", "PK\u{3}\u{4}, and more\n", "Excel"),
+        ("one.csv", "a\n1\n2\n", "only one column"),
+        ("quotes.csv", "a, b, y\n6, \"x, 2\", yes\n7, \"z, 2\", no\n", "4 cells in line 2"),
+    ] {
+        write(&folder, name, text);
+        fails(&folder, &["train", name], 1, &[name, words]);
+    }
     write(&folder, "ragged.csv", format!("{table}1,2,yes,3\n"));
     fails(&folder, &["train", "ragged.csv"], 1, &["4 cells in line 42, but 3 in the lines before"]);
 }
@@ -206,6 +239,25 @@ fn missing_values_are_inputs() {
     write(&folder, "none.csv", lines("a,y", 40, |i| format!("{},{}", ["NA", "low", "high"][i % 3], i % 2)));
     assert!(trained(&folder, &["none.csv", "--na", "none"]).contains("`a` (3)"));
     assert!(trained(&folder, &["none.csv"]).contains("`a` (2)"));
+    // Given words are missing in the target, too.
+    write(&folder, "gone.csv", lines("x,y", 90, |i| format!("{:.3},{}", noise(i), ["a", "b", "NA"][i % 3])));
+    assert!(trained(&folder, &["gone.csv"]).contains("3 classes"));
+    assert!(trained(&folder, &["gone.csv", "--na", "NA"]).contains("left out 30 rows without `y`"));
+    write(
+        &folder,
+        "mostly.csv",
+        lines("x,y", 90, |i| format!("{:.3},{}", noise(i), if i % 9 == 4 { "unknown".into() } else { format!("{}.5", i) })),
+    );
+    let output = run(&folder, &["train", "mostly.csv", "--device", "cpu"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("`y` is treated as text, since 10 of its cells are not numbers: `unknown` in line 6")
+            && said.contains("--na"),
+        "{said}"
+    );
+    // A column without any value is said.
+    write(&folder, "empty.csv", lines("x,z,y", 60, |i| format!("{:.3},,{}", noise(i), i % 2)));
+    assert!(trained(&folder, &["empty.csv"]).contains("`z` has no values; leave it out with --drop"));
     // Infinite numbers are refused in training, and missing in predictions.
     write(&folder, "inf.csv", table("inf"));
     fails(&folder, &["train", "inf.csv"], 1, &["line 4", "`a`", "finite", "`inf`"]);
@@ -263,6 +315,13 @@ fn targets_are_classes_or_numbers() {
     assert!(err.contains("left out 1 row without `y`") && err.contains("2 classes were not in training"), "{err}");
     write(&folder, "few.csv", lines("x,y", 100, |i| format!("{},1", if i < 3 { "x".into() } else { i.to_string() })));
     fails(&folder, &["evaluate", "t.npz", "few.csv", "--device", "cpu"], 1, &["3 of 100 cells", "--lenient"]);
+    // Categories that were not in training are counted.
+    write(&folder, "c.csv", lines("colour,y", 60, |i| format!("{},{}", ["red", "blue"][i % 2], i % 2)));
+    trained(&folder, &["c.csv", "--out", "c.npz"]);
+    write(&folder, "new.csv", "colour,y\nRed,1\nred,0\nGreen,1\n");
+    let unknown = "column `colour` has 2 of 3 cells with a category that was not in training, such as `Red` in line 2";
+    assert!(done(&folder, &["evaluate", "c.npz", "new.csv", "--device", "cpu"]).1.contains(unknown));
+    assert!(done(&folder, &["predict", "c.npz", "new.csv", "--device", "cpu"]).1.contains(unknown));
     let (out, _) = done(&folder, &["evaluate", "t.npz", "few.csv", "--device", "cpu", "--json", "--lenient"]);
     assert!(out.contains("\"unread_cells\":{\"x\":3}"), "{out}");
 }

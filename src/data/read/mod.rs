@@ -96,6 +96,27 @@ impl Array {
         (rows, self.len().checked_div(rows).unwrap_or(0))
     }
 
+    /// The index of the 1 in each row, where all others are 0; the array itself if it is not one-hot.
+    pub(crate) fn from_one_hot(self) -> Result<Self, Self> {
+        let (rows, width) = self.rows_and_width();
+        let is = |at: usize, number: f64| match &self.values {
+            Numbers::Single(values) => f64::from(values[at]) == number,
+            Numbers::Double(values) => values[at] == number,
+            Numbers::Integers(values) => values[at] as f64 == number,
+        };
+        let index = |row: usize| {
+            let cells = || row * width..(row + 1) * width;
+            let ones = cells().filter(|at| is(*at, 1.0)).count();
+            let zeros = cells().filter(|at| is(*at, 0.0)).count();
+            let one = cells().position(|at| is(at, 1.0));
+            one.filter(|_| ones == 1 && ones + zeros == width).map(|one| one as i64)
+        };
+        match (0..rows).map(index).collect::<Option<Vec<i64>>>() {
+            Some(indices) if width > 1 => Ok(Self { shape: vec![rows], integers: true, values: Numbers::Integers(indices) }),
+            _ => Err(self),
+        }
+    }
+
     /// The values column by column, where each row has `width` of them. One column of integers stays exact.
     pub(crate) fn into_columns(self, width: usize) -> Vec<Numbers> {
         fn columns<T: Copy>(values: Vec<T>, width: usize, of: impl Fn(Vec<T>) -> Numbers) -> Vec<Numbers> {

@@ -139,6 +139,9 @@ impl TableReader {
         }
         let mut text = Uninterrupted(text);
         let mut sample = Sample::read(&mut text).map_err(|error| Error::file(Path::new(&source), "a table", error))?;
+        if let Some(what) = sample.what_else() {
+            return Err(Error::file(Path::new(&source), "a table of text, such as CSV", what));
+        }
         let mut notices = Vec::new();
         if sample.encoding != Encoding::Utf8 {
             notices.push(CsvNotice::Encoding(sample.encoding));
@@ -327,7 +330,8 @@ impl TableReader {
             )));
         }
         if cells != columns && !is_empty_at_end {
-            return Err(self.refuse(format!("{cells} cells in line {line}, but {columns} in the lines before")));
+            let cells = if cells == 1 { "1 cell".into() } else { format!("{cells} cells") };
+            return Err(self.refuse(format!("{cells} in line {line}, but {columns} in the lines before")));
         }
         Ok(Some(line))
     }

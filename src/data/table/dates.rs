@@ -145,6 +145,23 @@ fn date(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(365 * years + years / 4 - years / 100 + years / 400 + before + day - 1 - 719_162)
 }
 
+/// A date and a time of so many days since 1970, in ISO 8601.
+pub(super) fn shown(days: f64) -> String {
+    let (whole, seconds) = (days.floor() as i64, ((days - days.floor()) * 86_400.0).round() as i64);
+    let year_of = |days: i64| {
+        let mut year = 1970 + days.div_euclid(366);
+        while date(year + 1, 1, 1).is_some_and(|next| next <= days) {
+            year += 1;
+        }
+        year
+    };
+    let year = year_of(whole);
+    let month = (1..=12).rev().find(|month| date(year, *month, 1).is_some_and(|first| first <= whole)).unwrap_or(1);
+    let day = whole - date(year, month, 1).unwrap_or(whole) + 1;
+    let clock = format!(" {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}{}", if seconds == 0 { "" } else { &clock })
+}
+
 /// Takes a character off the front.
 fn take(rest: &mut &str, character: char) -> Option<()> {
     *rest = rest.strip_prefix(character)?;
@@ -279,6 +296,9 @@ mod tests {
             ("é", "%p", None),
         ] {
             assert_eq!(as_written(cell, format), expected, "{cell} as {format}");
+        }
+        for date in ["0001-01-01", "1899-12-31", "1970-01-01", "2000-02-29", "2024-12-31", "2025-01-01 06:07:08", "9999-12-31"] {
+            assert_eq!(shown(iso(date).expect("a date")), date);
         }
         for format in ["%d/%m/%Y", "%Y", "%y%m", "%d %b %Y %H:%M:%S.%f %z %%"] {
             assert!(is_format(format), "{format}");

@@ -74,11 +74,11 @@ impl fmt::Display for CsvNotice {
                 write!(f, "left out the line below the header, which has units, such as `{}`", short(first, 60))
             }
             CsvNotice::Renamed { from, to, count: 1 } => {
-                write!(f, "a column named `{}` was renamed to `{}`, since names are different", short(from, 60), short(to, 60))
+                write!(f, "a column named `{}` was renamed to `{}`, since names must be unique", short(from, 60), short(to, 60))
             }
             CsvNotice::Renamed { from, to, count } => write!(
                 f,
-                "{count} columns were renamed, such as one named `{}` to `{}`, since names are different",
+                "{count} columns were renamed, such as one named `{}` to `{}`, since names must be unique",
                 short(from, 60),
                 short(to, 60)
             ),
@@ -136,6 +136,22 @@ impl Sample {
         Ok(Self { text, encoding, rest: head.split_off(converted), whole })
     }
 
+    /// What a file is that is not a table of text.
+    pub fn what_else(&self) -> Option<&'static str> {
+        let text = self.text.trim_ascii_start();
+        let starts = |with: &[u8]| text.starts_with(with);
+        let object = |from: usize| text[from..].trim_ascii_start().starts_with(b"\"");
+        match () {
+            () if starts(b"PK\x03\x04") => Some("a file of Excel or another archive; save it as CSV"),
+            () if starts(b"PAR1") => Some("a Parquet file; save it as CSV"),
+            () if starts(b"ARROW1") => Some("an Arrow file; save it as CSV"),
+            () if (starts(b"{") && object(1)) || (starts(b"[") && text[1..].trim_ascii_start().starts_with(b"{")) => {
+                Some("JSON; save it as CSV")
+            }
+            () => None,
+        }
+    }
+
     /// Removes the first line if it only tells Excel the delimiter: `sep=;`.
     pub fn take_delimiter(&mut self) -> Option<u8> {
         let end = self.text.iter().position(|byte| *byte == b'\n')?;
@@ -150,10 +166,15 @@ impl Sample {
     }
 
     /// The first lines, with the number of cells that the delimiter makes of each. A line ends outside quotes.
+    ///
+    /// Of a line whose first cell alone is filled, with text, that is 1: spreadsheets pad titles with delimiters.
     pub fn lines(&self, delimiter: u8) -> Vec<(Vec<u8>, usize)> {
         let cells = |line: &[u8]| match delimiter {
             b' ' => line.split(u8::is_ascii_whitespace).filter(|cell| !cell.is_empty()).count(),
-            _ => 1 + line.iter().filter(|byte| **byte == delimiter).count(),
+            _ => match line.iter().position(|byte| *byte == delimiter) {
+                Some(end) if is_padded(line, end, delimiter) => 1,
+                _ => 1 + line.iter().filter(|byte| **byte == delimiter).count(),
+            },
         };
         self.without_quoted().into_iter().map(|line| (cells(&line), line)).map(|(cells, line)| (line, cells)).collect()
     }
@@ -298,6 +319,14 @@ impl Sample {
         let doubtful = unclear || (names > 0 && data > 0) || (names == 0 && data == 0);
         (header, doubtful.then_some(CsvNotice::Header { assumed: header }))
     }
+}
+
+/// Whether a line has text up to that position, and nothing but at least two delimiters and blanks after it.
+fn is_padded(line: &[u8], end: usize, delimiter: u8) -> bool {
+    let (first, rest) = line.split_at(end);
+    let is_text = first.iter().any(u8::is_ascii_alphabetic);
+    let padding = rest.iter().filter(|byte| **byte == delimiter).count();
+    is_text && padding > 1 && rest.iter().all(|byte| *byte == delimiter || byte.is_ascii_whitespace())
 }
 
 /// How a delimiter separates the lines of a sample.

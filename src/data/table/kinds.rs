@@ -51,11 +51,19 @@ pub(super) fn infer(table: &Table, column: usize, columns: &Columns, decimal: Op
     let plain = Reading::new(columns.missing_words.clone(), Written::Plain);
     let seen = Seen::of(table, column, &plain);
     if seen.filled == 0 {
-        return none(vec![]);
+        return none(vec![TableNotice::Empty { column: name() }]);
     }
-    if seen.words == 0 && columns.decimal != Some(',') {
-        let decimal = seen.has_fractions.then_some('.');
-        return Inferred { written: Some(Written::Plain), notices: seen.notices(&name()), decimal, doubtful: false };
+    if let Some(inferred) =
+        columns.date_format.as_ref().and_then(|_| infer_dates(table, column, columns, (&plain, seen.filled), true))
+    {
+        return inferred;
+    }
+    if seen.words == 0 && columns.decimal.or(decimal) != Some(',') {
+        // `1.234` may be 1234, where other columns have a decimal comma.
+        let is_point = || rows(table, column, &plain).any(|cell| cell.contains('.') && Mark::of(&cell) == Mark::Point);
+        let decimal = (seen.has_fractions && is_point()).then_some('.');
+        let doubtful = seen.has_fractions && decimal.is_none();
+        return Inferred { written: Some(Written::Plain), notices: seen.notices(&name()), decimal, doubtful };
     }
     let marks = Marks::of(table, column, &plain, seen.filled);
     if let Some(marks) = &marks {
@@ -95,7 +103,7 @@ pub(super) fn infer(table: &Table, column: usize, columns: &Columns, decimal: Op
             return Inferred { written: None, notices, decimal: None, doubtful: true };
         }
     }
-    if let Some(inferred) = infer_dates(table, column, columns, (&plain, seen.filled)) {
+    if let Some(inferred) = infer_dates(table, column, columns, (&plain, seen.filled), false) {
         return inferred;
     }
     let mostly = seen.filled - seen.words > seen.filled / 2;
@@ -105,7 +113,14 @@ pub(super) fn infer(table: &Table, column: usize, columns: &Columns, decimal: Op
     })
 }
 
-fn infer_dates(table: &Table, column: usize, columns: &Columns, (plain, filled): (&Reading, usize)) -> Option<Inferred> {
+/// Infers whether the cells are dates: in the given format only, or in any.
+fn infer_dates(
+    table: &Table,
+    column: usize,
+    columns: &Columns,
+    (plain, filled): (&Reading, usize),
+    only_given: bool,
+) -> Option<Inferred> {
     let first = rows(table, column, plain).next()?.into_owned();
     let fits = |reads: &dyn Fn(&str) -> bool| {
         // The first cells tell most columns of words apart.
@@ -125,6 +140,9 @@ fn infer_dates(table: &Table, column: usize, columns: &Columns, (plain, filled):
         && fits(&|cell| dates::as_written(cell, format).is_some())
     {
         return Some(inferred(Written::DateAs(format.clone())));
+    }
+    if only_given {
+        return None;
     }
     if fits(&|cell| dates::iso(cell).is_some()) {
         return Some(inferred(Written::Date));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::dates;
 use super::written::Written;
 use crate::display::short;
 
@@ -64,6 +65,11 @@ pub enum TableNotice {
         /// Its line in the file, counted from 1; for a table without lines, its row.
         line: u64,
     },
+    /// A column without any value.
+    Empty {
+        /// The column's name.
+        column: String,
+    },
     /// A column that is treated as text, although most of its cells are numbers.
     MostlyNumbers {
         /// The column's name.
@@ -87,6 +93,7 @@ impl TableNotice {
             | Self::DoubtfulNumbers { column, .. }
             | Self::DoubtfulDates { column, .. }
             | Self::Outliers { column, .. }
+            | Self::Empty { column }
             | Self::MostlyNumbers { column, .. } => column,
         }
     }
@@ -114,7 +121,7 @@ impl fmt::Display for TableNotice {
                 )
             }
             Self::Written { cell, number, written: Written::Date | Written::DateAs(_), .. } => {
-                write!(f, "`{column}` has dates; `{}` is read as {number} days since 1970", name(cell))
+                write!(f, "`{column}` has dates; `{}` is read as {}", name(cell), dates::shown(*number))
             }
             Self::Written { cell, number, .. } => write!(f, "`{column}` has numbers; `{}` is read as {number}", name(cell)),
             Self::DoubtfulNumbers { cell, .. } => {
@@ -127,6 +134,7 @@ impl fmt::Display for TableNotice {
             Self::DoubtfulDates { cell, .. } => {
                 write!(f, "`{column}` is treated as text, since in `{}` the day or the month may come first", name(cell))
             }
+            Self::Empty { .. } => write!(f, "`{column}` has no values"),
             Self::Outliers { cell, line, .. } => write!(
                 f,
                 "`{column}` has `{}` in line {line}, so far from the other numbers that those are nearly equal once they are scaled",

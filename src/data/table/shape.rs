@@ -64,7 +64,7 @@ impl Shape {
         let longer = below.iter().filter(|record| is_longer(record)).count();
         if header && longer > 0 && below.iter().all(|record| record.len() == width || (is_longer(record) && ends_empty(record))) {
             self.empty_from = Some(width);
-        } else if header && longer == below.len() && width > 1 {
+        } else if header && longer == below.len() && width > 1 && !below.iter().any(|record| record.iter().any(is_half_quoted)) {
             self.row_names = true;
         } else if width > 2 && ends_empty(first) && below.iter().all(|record| record.len() == width && ends_empty(record)) {
             // Some programs also have no delimiter at the end of the last line.
@@ -93,4 +93,9 @@ impl Shape {
         }
         self.units = any && all;
     }
+}
+
+/// Whether a cell has a quote at one end only: the delimiter in it was no delimiter.
+fn is_half_quoted(cell: &str) -> bool {
+    cell.len() > 1 && cell.starts_with('"') != cell.ends_with('"')
 }

@@ -73,7 +73,8 @@ impl fmt::Debug for Table {
 
 impl Table {
     /// Creates a table from arrays. The columns of the inputs are called `0`, `1` and so on. Optional targets, one
-    /// number for each row, become the column `target`. NaN is a missing value. `source` names the table in messages.
+    /// number for each row, become the column `target`. One-hot targets, with a 1 among zeros in each row, become the
+    /// index of the 1. NaN is a missing value. `source` names the table in messages.
     ///
     /// # Errors
     /// [`Error::Shape`] for inputs without rows or columns, and for targets that are not one number for each row.
@@ -102,6 +103,14 @@ impl Table {
         let mut names: Vec<String> = (0..width).map(|column| column.to_string()).collect();
         let mut columns = inputs.into_columns(width);
         if let Some(targets) = targets {
+            let targets = if targets.len() == rows {
+                targets
+            } else {
+                targets.from_one_hot().map_err(|targets| {
+                    let expected = format!("{rows} numbers, or {rows} rows of a 1 among zeros");
+                    shape("the targets of a table", expected, format!("{:?}", targets.shape))
+                })?
+            };
             if targets.len() != rows {
                 return Err(shape("the targets of a table", format!("{rows} numbers"), format!("{:?}", targets.shape)));
             }

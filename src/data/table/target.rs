@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::columns::{Columns, Target};
+use super::kinds;
 use super::missing::is_missing;
+use super::notice::TableNotice;
 use super::table::Table;
 use super::written::Written;
 use crate::display::short;
@@ -27,7 +29,7 @@ pub struct InferredTarget {
 }
 
 /// What was inferred of a target that may not be meant so. The text says what was assumed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TargetNotice {
     /// Rows without a target were left out.
@@ -46,6 +48,8 @@ pub enum TargetNotice {
         /// The number of rows.
         rows: usize,
     },
+    /// The target is treated as text, for a reason that holds for any column.
+    Column(TableNotice),
     /// Whole numbers were taken for numbers, but may be classes.
     MayBeClasses {
         /// The target's name.
@@ -72,6 +76,7 @@ impl fmt::Display for TargetNotice {
                 let have = if *rows == 1 { "row has" } else { "rows have" };
                 write!(f, "`{}` is a class of `{}`, since {rows} {have} it", name(word), name(column))
             }
+            Self::Column(notice) => notice.fmt(f),
             Self::MayBeClasses { column, values } => {
                 write!(f, "`{}` has {values} different whole numbers, which are taken for numbers, not for classes", name(column))
             }
@@ -94,8 +99,8 @@ impl Columns {
     /// Infers whether the target is a class or a number, and leaves out the rows without a target.
     ///
     /// The target is a class if it is text, an array of integers, or at most 20 different whole numbers with at least
-    /// three rows each on average. In text, only empty cells are missing, and those
-    /// [words](Columns::missing_words) that are in less than 1 % of the rows. `is_class` decides otherwise.
+    /// three rows each on average. In text, only empty cells are missing, and those of the usual words that are in less
+    /// than 1 % of the rows; if [words](Columns::missing_words) were given, all of these. `is_class` decides otherwise.
     ///
     /// # Errors
     /// [`Error::UnknownColumn`]; [`Error::Setting`] for a target that is missing in every row.
@@ -117,7 +122,12 @@ impl Columns {
         let is_word = |cell: &str| is_missing(cell, &self.missing_words);
         let mut notices = Vec::new();
         let mut words = BTreeMap::new();
-        if written.is_none() && is_class != Some(false) {
+        if let None = written
+            && let Some(notice) = kinds::infer(table, column, self, table.shown_decimal()).notices.into_iter().next()
+        {
+            notices.push(TargetNotice::Column(notice));
+        }
+        if written.is_none() && is_class != Some(false) && !self.words_are_given {
             words = frequent(table, column, is_word);
             notices.extend(words.iter().map(|(word, rows)| TargetNotice::WordIsClass {
                 column: name.clone(),

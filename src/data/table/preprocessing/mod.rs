@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::missing;
+use super::table::Table;
 use super::written::Written;
 use crate::data::matrix::Matrix;
 use crate::error::Error;
@@ -99,6 +100,20 @@ pub(crate) enum FittedTarget {
 }
 
 impl Feature {
+    /// What its cells are, for a message.
+    fn expected(&self) -> String {
+        match &self.kind {
+            FeatureKind::Categories { .. } => "categories".into(),
+            FeatureKind::Number { written, .. } => match written {
+                Written::Plain => "numbers".into(),
+                Written::Point => "numbers with a decimal point".into(),
+                Written::Comma => "numbers with a decimal comma".into(),
+                Written::Date => "dates such as 2020-01-31".into(),
+                Written::DateAs(format) => format!("dates written {format}"),
+            },
+        }
+    }
+
     /// The number of inputs that the column becomes.
     pub(crate) fn width(&self) -> usize {
         match &self.kind {
@@ -108,7 +123,7 @@ impl Feature {
     }
 }
 
-/// Cells in a column of numbers that are not finite numbers.
+/// Cells in a column of numbers that are not finite numbers, or in a column of text whose categories are not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnreadCells {
@@ -122,9 +137,22 @@ pub struct UnreadCells {
     pub cell: String,
     /// Its line in the file, counted from 1; for a table without lines, its row.
     pub line: u64,
+    /// What the model expects, as in `numbers with a decimal comma`.
+    pub expected: String,
 }
 
 impl UnreadCells {
+    fn of(table: &Table, (row, column): (usize, usize), count: usize, expected: String) -> Self {
+        Self {
+            column: table.names()[column].clone(),
+            count,
+            rows: table.rows(),
+            cell: table.cell(row, column).into_owned(),
+            line: table.line(row).unwrap_or(1 + table.at(row) as u64),
+            expected,
+        }
+    }
+
     /// Whether there are so many that the column probably has something else than in training: more than 1 % of its cells.
     pub fn is_too_many(&self) -> bool {
         100 * self.count > self.rows
@@ -134,7 +162,7 @@ impl UnreadCells {
     pub(crate) fn refused(&self) -> Error {
         Error::Setting {
             what: format!("column `{}`", self.column),
-            expected: "numbers, as in training, in at least 99 % of its cells".into(),
+            expected: format!("{}, as in training, in at least 99 % of its cells", self.expected),
             got: format!("other text in {} of {}, such as `{}` in line {}", self.count, self.rows, self.cell, self.line),
         }
     }

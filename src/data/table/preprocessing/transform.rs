@@ -11,7 +11,7 @@ use super::super::target::with_target;
 use super::super::written::Written;
 use super::{Dataset, Feature, FeatureKind, FittedTarget, MOST_VALUES, Predictions, Preprocessing, UnreadCells};
 use crate::data::matrix::{Matrix, argmax};
-use crate::display::listed;
+use crate::display::{listed, short};
 use crate::error::Error;
 
 impl Preprocessing {
@@ -116,18 +116,22 @@ impl Preprocessing {
             }
             let reading = self.reading(feature);
             let cells = table.values(column, &reading);
+            // Commas between cells and in numbers exclude each other, so that a point is no thousands separator.
+            let comma = matches!(&feature.kind, FeatureKind::Number { written: Written::Comma, .. });
+            let other_sign = comma && table.shown_decimal() == Some('.');
             let mut bad = (0..table.rows()).filter(|row| {
                 let value = cells.get(table.at(*row));
-                value.is_word() || value.as_number().is_some_and(f64::is_infinite)
+                let is_point = || {
+                    other_sign && {
+                        let cell = table.cell(*row, column);
+                        cell.contains('.') && !cell.contains(',')
+                    }
+                };
+                value.is_word() || value.as_number().is_some_and(|number| number.is_infinite() || is_point())
             });
             let Some(row) = bad.next() else { continue };
-            unread.push(UnreadCells {
-                column: feature.name.clone(),
-                count: 1 + bad.count(),
-                rows: table.rows(),
-                cell: table.cell(row, column).into_owned(),
-                line: table.line(row).unwrap_or(1 + table.at(row) as u64),
-            });
+            let count = 1 + bad.count();
+            unread.push(UnreadCells::of(table, (row, column), count, feature.expected()));
         }
         Ok(unread)
     }
@@ -171,10 +175,32 @@ impl Preprocessing {
         self.find(table, self.target())
     }
 
+    /// Counts the cells in columns of text whose categories were not in the fitted rows, for columns that have any. They are
+    /// treated as one more category.
+    ///
+    /// # Errors
+    /// The same as [`unread`](Self::unread).
+    pub fn unknown_categories(&self, table: &Table) -> Result<Vec<UnreadCells>, Error> {
+        let mut unknown = Vec::new();
+        for (feature, column) in self.features.iter().zip(self.places(table)?) {
+            let FeatureKind::Categories { names, .. } = &feature.kind else { continue };
+            let (reading, known) = (self.reading(feature), Names::of(names));
+            let mut rows = (0..table.rows()).filter(|row| {
+                let cell = table.cell(*row, column);
+                !reading.is_missing(&cell) && known.find(&cell).is_none()
+            });
+            if let Some(row) = rows.next() {
+                let count = 1 + rows.count();
+                unknown.push(UnreadCells::of(table, (row, column), count, "a category that was in training".into()));
+            }
+        }
+        Ok(unknown)
+    }
+
     /// The index in the table of each feature.
     fn places(&self, table: &Table) -> Result<Vec<usize>, Error> {
         let places: HashMap<&str, usize> = table.names().iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
-        let find = |name: &str| match (self.by_place.is_some() && table.is_by_place(), places.get(name)) {
+        let find = |name: &str| match (self.by_place.is_some(), places.get(name)) {
             (false, Some(place)) => Ok(*place),
             _ => self.find(table, name),
         };
@@ -184,7 +210,17 @@ impl Preprocessing {
     /// The index of a column in a table. Without column names, the table may lack the target, so that the columns after
     /// it are one place before.
     fn find(&self, table: &Table, name: &str) -> Result<usize, Error> {
-        let Some(by_place) = self.by_place.filter(|_| table.is_by_place()) else { return table.find(name) };
+        let by_place = match self.by_place {
+            Some(by_place) if table.is_by_place() || table.find(name).is_err() => by_place,
+            None if table.is_by_place() && table.find(name).is_err() => {
+                return Err(Error::Setting {
+                    what: "a table without column names".into(),
+                    expected: format!("the names of the columns in training, such as `{}`", short(name, 60)),
+                    got: "none in the first line".into(),
+                });
+            }
+            _ => return table.find(name),
+        };
         let (width, expected) = (table.names().len(), by_place.width);
         if width != expected && width + 1 != expected {
             return Err(Error::Shape {
