@@ -233,13 +233,13 @@ fn a_table_as_people_write_them_is_predicted_the_same_in_c() {
         let price = or(format!("\"${},{:03}\"", 1 + i % 9, 7 * i % 1000), 7, "n/a");
         let day = or(format!("2020-0{}-1{}", 1 + i % 9, i % 10), 11, "");
         let size = or(format!("{}.5", i * i), 13, "-");
-        let kind = or(["1", "1.0", "2", "a"][i % 4].to_owned(), 9, ["", "NULL", "None"][i % 3]);
+        let kind = or(["1", "1.0", "2", "3"][i % 4].to_owned(), 9, ["", "NULL", "None"][i % 3]);
         text += &format!("{price},{day},{size},{kind},{},{}\n", ["True", "FALSE", "true"][i % 3], (i % 5) as f64 + 0.5);
     }
     let table = Table::from_csv(text.as_bytes(), &Csv::new()).expect("a table");
-    let columns = Columns::number("y").missing(Missing::Indicator);
+    let columns = Columns::number("y").missing(Missing::Indicator).categorical(["kind"]);
     let (model, inputs) = trained(&table, &columns, 8, Loss::MeanSquaredError, Activation::Identity);
-    // Three numbers with an indicator each, since at least 30 rows lack them; 1, 2, a, missing and others; two and others.
+    // Three numbers with an indicator each, since at least 30 rows lack them; 1, 2, 3, missing and others; two and others.
     assert_eq!(inputs.columns(), 6 + 5 + 3);
     let written = [Written::Point, Written::Date, Written::Plain];
     let number = |row: usize, column: usize| written[column].number(&table.cell(row, column)).unwrap_or(f64::NAN);

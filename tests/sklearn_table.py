@@ -1,5 +1,6 @@
 """Trains on a table with words and missing values, with the command's defaults and with a scikit-learn pipeline. The
-command's mean accuracy over ten splits may be at most two points lower.
+command's mean accuracy over forty splits may be at most two points lower. Over ten, the mean differs by a point from one
+set of splits to the next.
 
   python tests/sklearn_table.py COMMAND
 """
@@ -47,12 +48,12 @@ def ours(command, train, test, seed):
 
 
 scores = {"shaderprop": [], "scikit-learn": []}
-for seed in range(10):
+for seed in range(40):
     shuffled = random.Random(seed).sample(rows, len(rows))
     train, test = shuffled[:300], shuffled[300:]
     scores["shaderprop"].append(ours(str(pathlib.Path(sys.argv[1]).resolve()), train, test, seed))
     scores["scikit-learn"].append(theirs(train, test, seed))
 means = {name: statistics.mean(all) for name, all in scores.items()}
-print("accuracy on 100 coffees, over ten splits:", ", ".join(f"{name} {mean:.4f}" for name, mean in means.items()))
+print("accuracy on 100 coffees, over forty splits:", ", ".join(f"{name} {mean:.4f}" for name, mean in means.items()))
 if means["shaderprop"] < means["scikit-learn"] - 0.02:
     sys.exit("shaderprop is more than two points behind")

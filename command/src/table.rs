@@ -14,7 +14,7 @@ use crate::options::{self, Format, Names};
 use crate::recipe::Task;
 use crate::schema;
 use crate::split::By;
-use crate::talk::{Failure, Talk, short};
+use crate::talk::{Failure, Talk, listed, short};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum MissingValues {
@@ -145,6 +145,11 @@ impl What {
         let (place, is_number) = (table.find(target.name.as_str())?, target.kind == ColumnKind::Number);
         let task = if is_number { Task::Regress } else { Task::Classify };
         schema.check(&table)?;
+        let is_known = |name: &String| schema.columns().iter().any(|column| column.name == *name);
+        let left_out: Vec<&String> = table.names().iter().filter(|name| !is_known(name)).collect();
+        if !left_out.is_empty() {
+            talk.say(format!("notice: not in the schema, and left out: {}", listed(&left_out)));
+        }
         let row_numbers = leaks::row_numbers(&table);
         let columns = Columns::number(place).missing_words(schema.missing_words().iter().cloned());
         let inferred = columns.infer_target(&table, Some(task == Task::Classify))?;

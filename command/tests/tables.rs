@@ -204,6 +204,89 @@ fn files_of_other_programs_are_read() {
     fails(&folder, &["train", "ragged.csv"], 1, &["4 cells in line 42, but 3 in the lines before"]);
 }
 
+/// What a reviewer found: each was read wrongly, without a word.
+#[test]
+fn no_row_or_column_is_lost_or_shifted() {
+    let folder = folder("lost");
+    // A cell that begins like a comment is data.
+    let hash = |i: usize| if i % 2 == 0 { "#N/A".into() } else { i.to_string() };
+    write(&folder, "hash.csv", format!("# export\n{}", lines("x,y", 40, |i| format!("{},{}", hash(i), i % 3 % 2))));
+    assert!(trained(&folder, &["hash.csv"]).contains("40 rows, 2 columns"));
+    let comments = format!("# export\n{}{}", lines("x,y,z", 40, |i| format!("{i},{},1", i % 2)), "# end\n".repeat(300_000));
+    write(&folder, "end.csv", comments);
+    assert!(trained(&folder, &["end.csv", "--target", "y"]).contains("40 rows"));
+    // A model of places takes columns by place, whatever they are called.
+    let row = |i: usize| {
+        format!("{},{:.3},{:.3},{}", ["a", "b"][i % 2], noise(i), noise(3 * i), if i < 4 { "".into() } else { i.to_string() })
+    };
+    let table: String = (0..60).map(|i| row(i) + "\n").collect();
+    write(&folder, "t.data", &table);
+    trained(&folder, &["t.data", "--header", "no", "--target", "0", "--out", "t.npz"]);
+    let first: String = table.lines().take(3).map(|line| format!("{line}\n")).collect();
+    write(&folder, "plain.data", &first);
+    write(&folder, "numbered.data", format!("1,2,3,4\n{first}"));
+    let predict =
+        |name: &str, header: &str| done(&folder, &["predict", "t.npz", name, "--header", header, "--device", "cpu", "-q"]).0;
+    assert_eq!(predict("plain.data", "no"), predict("numbered.data", "yes"));
+    let whole = predict("t.data", "no");
+    assert_eq!(predict("plain.data", "no").lines().collect::<Vec<_>>(), whole.lines().take(4).collect::<Vec<_>>());
+    // What is given is not a title, and an empty line is no header.
+    write(&folder, "given.csv", lines("x", 40, |i| format!("{i},{}", i % 2)));
+    fails(&folder, &["train", "given.csv", "--header", "yes", "--delimiter", ","], 1, &["2 cells in line 2, but 1"]);
+    write(&folder, "blank.csv", format!(",,\n{}", lines("a,b,y", 40, |i| format!("{i},{:.2},{}", noise(i), i % 2))));
+    assert!(trained(&folder, &["blank.csv"]).contains("target: `y`, 2 classes"));
+    // Versions and codes are text; only where all cells are numbers are equal ones the same.
+    write(&folder, "versions.csv", lines("x,y", 60, |i| format!("{:.3},{}", noise(i), ["1.1", "1.10", "2.0b"][i % 3])));
+    assert!(trained(&folder, &["versions.csv"]).contains("3 classes"));
+    write(&folder, "codes.csv", lines("x,y", 60, |i| format!("{},{}", ["2D6", "3D30", "030 684 602"][i % 3], i % 2)));
+    assert!(trained(&folder, &["codes.csv"]).contains("1 categorical: `x` (3)"));
+    // The first row is no line of units, and a class is a class.
+    write(
+        &folder,
+        "first.csv",
+        lines("name,age,y\nBob,unknown,a", 60, |i| format!("n{},{},{}", i % 5, 20 + i, ["a", "b"][i % 2])),
+    );
+    assert!(trained(&folder, &["first.csv"]).contains("61 rows"));
+    write(
+        &folder,
+        "other.csv",
+        lines("x,y", 200, |i| format!("{:.3},{}", noise(i), if i % 99 == 7 { "other".into() } else { (i % 3).to_string() })),
+    );
+    assert!(trained(&folder, &["other.csv", "--task", "classify"]).contains("4 classes"));
+    assert!(
+        trained(&folder, &["other.csv"]).contains("`y` has numbers, but also 2 cells that are none, such as `other` in line 9")
+    );
+    // Thousands and decimal commas of the target.
+    write(&folder, "thousands.csv", lines("x;y", 200, |i| format!("{},5;{}.{:03},{:02}", i, 1 + i % 9, 7 * i % 1000, i % 100)));
+    assert!(trained(&folder, &["thousands.csv"]).contains("`y` has numbers; `1.000,00` is read as 1000"));
+    write(&folder, "shown.csv", lines("x;y", 200, |i| format!("{},5;{},{:03}", i, 1 + i % 9, 7 * i % 1000)));
+    assert!(trained(&folder, &["shown.csv"]).contains("`y` has numbers; `1,000` is read as 1;"));
+    // Targets that cannot be read are told, not left out.
+    write(&folder, "numbers.csv", lines("x,y", 60, |i| format!("{:.3},{}.25", noise(i), i)));
+    trained(&folder, &["numbers.csv", "--out", "n.npz"]);
+    write(&folder, "commas.csv", lines("x,y", 60, |i| format!("{:.3},\"{},25\"", noise(i), i)));
+    fails(&folder, &["evaluate", "n.npz", "commas.csv", "--device", "cpu"], 1, &["line 2", "`y`", "`0,25`"]);
+    // A number that is missing in all training rows stays 0 in the others.
+    write(
+        &folder,
+        "late.csv",
+        lines("t,x,y", 100, |i| format!("{i},{},{:.2}", if i < 70 { "".into() } else { (50_000 + i).to_string() }, noise(i))),
+    );
+    let (out, _) = done(&folder, &["train", "late.csv", "--split-time", "t", "--device", "cpu", "--epochs", "5", "--json", "-q"]);
+    let result: serde_json::Value = serde_json::from_str(out.lines().last().expect("a line")).expect("JSON");
+    assert!(result["result"]["network"]["root_mean_squared_error"].as_f64().expect("a number") < 10.0, "{out}");
+    // Many equal names, and a long word for missing values in an export.
+    let many = "a,".repeat(20_000) + "y\n" + &("1,".repeat(20_000) + "0\n" + &"2,".repeat(20_000) + "1\n").repeat(2);
+    write(&folder, "many.csv", many);
+    assert!(done(&folder, &["inspect", "many.csv"]).0.lines().count() > 20_000);
+    write(
+        &folder,
+        "words.csv",
+        lines("x,y", 60, |i| format!("{},{}", ["red", "blue", "not applicable or unknown here"][i % 3], i % 2)),
+    );
+    trained(&folder, &["words.csv", "--na", "not applicable or unknown here", "--out", "words.onnx"]);
+}
+
 #[test]
 fn missing_values_are_inputs() {
     // Those that are not missing are often equal to their median.
@@ -432,6 +515,12 @@ fn schemas_are_written_edited_and_obeyed() {
         (edited.replacen("name = \"price\"", "name = \"prize\"", 1), &["unknown column `prize`", "price"]),
         (edited.replacen("use = \"target\"", "use = \"input\"", 1), &["target"]),
         ("nonsense".to_owned(), &["bad.toml", "not a schema"]),
+        (format!("{edited}\n[[column]]\nname = \"y\"\nkind = \"number\"\n"), &["each once", "`y` twice"]),
+        (
+            text.replacen("use = \"input\"\nkind = \"category\"", "use = \"input\"\nkind = \"number\"", 1),
+            &["line 2", "`colour`", "at least 98 %"],
+        ),
+        (text.replacen("\"point\"", "{ date_as = \"%Q\" }", 1), &["the format of dates", "%Q"]),
     ] {
         write(&folder, "bad.toml", text);
         let output = run(&folder, &["train", "t.csv", "--schema", "bad.toml"]);

@@ -18,7 +18,7 @@ pub use self::read::Array;
 pub(crate) use self::read::read_npy;
 pub(crate) use self::samples::{Data, check_inputs, check_rows};
 pub use self::split::{Parts, Split};
-pub(crate) use self::table::{ByPlace, Feature, FeatureKind, FittedTarget, former_missing_words, usual_spellings};
+pub(crate) use self::table::{ByPlace, Feature, FeatureKind, FittedTarget, all_spellings, former_missing_words};
 pub use self::table::{
     Column, ColumnKind, ColumnUse, Columns, Csv, CsvNotice, Dataset, Encoding, InferredTarget, Missing, Predictions,
     Preprocessing, Scaling, Schema, SchemaColumn, Table, TableNotice, TableReader, TargetNotice, UnreadCells, Written,

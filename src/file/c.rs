@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::contents::Saved;
 use crate::bits::BEYOND_F32;
-use crate::data::{FeatureKind, FittedTarget, Preprocessing, usual_spellings};
+use crate::data::{FeatureKind, FittedTarget, Preprocessing, all_spellings};
 use crate::error::Error;
 use crate::network::{Activation, Tensor};
 
@@ -211,12 +211,7 @@ fn table(c: &mut String, (name, signature): (&str, &str), preprocessing: &Prepro
                 any_category = true;
                 let count = names.len();
                 // Spellings of the same name, such as 1 and 1.0, have the same place.
-                let spellings: Vec<(String, usize)> = names
-                    .iter()
-                    .enumerate()
-                    .flat_map(|(place, name)| usual_spellings(name).into_iter().map(move |spelling| (spelling, place)))
-                    .filter(|(spelling, place)| spelling == &names[*place] || !names.contains(spelling))
-                    .collect();
+                let spellings = all_spellings(names);
                 let list: Vec<_> = spellings.iter().map(|(name, _)| string(name)).collect();
                 // A C array has at least one element.
                 let list = if list.is_empty() { "NULL".into() } else { list.join(", ") };

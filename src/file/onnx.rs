@@ -2,10 +2,10 @@
 
 use super::contents::Saved;
 use super::protobuf::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bits::BEYOND_F32;
-use crate::data::{FeatureKind, FittedTarget, Preprocessing, usual_spellings};
+use crate::data::{FeatureKind, FittedTarget, Preprocessing, all_spellings};
 use crate::error::Error;
 use crate::network::{Attribute, Node};
 
@@ -225,14 +225,8 @@ impl Graph {
                     for spelling in words.flat_map(spellings) {
                         codes.insert(spelling, of_missing);
                     }
-                    for (name, place) in names.iter().zip(0..).filter(|(name, _)| !name.is_empty()) {
-                        for spelling in usual_spellings(name) {
-                            codes.entry(spelling).or_insert(place);
-                        }
-                    }
-                    // Another spelling of one name may be the name of another one, in older models.
-                    for (name, place) in names.iter().zip(0..).filter(|(name, _)| !name.is_empty()) {
-                        codes.insert(name.clone(), place);
+                    for (spelling, place) in all_spellings(names).into_iter().filter(|(spelling, _)| !spelling.is_empty()) {
+                        codes.insert(spelling, place as i64);
                     }
                     let (known, codes): (Vec<String>, Vec<i64>) = codes.into_iter().unzip();
                     let code = format!("{part}.code");
@@ -315,8 +309,15 @@ fn node(op: &str, inputs: &[&str], output: &str) -> Message {
     Message::new().each(inputs, |node, input| node.bytes(1, input)).bytes(2, output).bytes(3, output).bytes(4, op)
 }
 
-/// All spellings of a word in mixed upper and lower case.
+/// All spellings of a word in mixed upper and lower case; of a long one, the usual ones.
 fn spellings(word: &str) -> Vec<String> {
+    // They double with each letter.
+    if word.chars().filter(char::is_ascii_alphabetic).count() > 8 {
+        let lower = word.to_ascii_lowercase();
+        let first = lower.chars().next().map_or(0, char::len_utf8);
+        let title = lower[..first].to_ascii_uppercase() + &lower[first..];
+        return BTreeSet::from([word.to_owned(), word.to_ascii_uppercase(), lower, title]).into_iter().collect();
+    }
     word.chars().fold(vec![String::new()], |spellings, letter| {
         let mut cases = vec![letter.to_ascii_lowercase(), letter.to_ascii_uppercase()];
         cases.dedup();

@@ -371,7 +371,7 @@ describe('errors are reported, and the page still works', { timeout: 300_000 }, 
         const old = join(folder, 'old.safetensors');
         writeFileSync(old, Buffer.concat([Buffer.from([16, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('{"__metadata__":')]));
         await on('?network=xor', async (page) => {
-            for (const [file, words] of [[bad, /1 cells in line 3/], [old, /safetensors|header/]]) {
+            for (const [file, words] of [[bad, /1 cell in line 3/], [old, /safetensors|header/]]) {
                 await page.setInputFiles('#file', file);
                 assert.match(await problem(page), words);
                 await idle(page);

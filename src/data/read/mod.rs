@@ -97,7 +97,7 @@ impl Array {
     }
 
     /// The index of the 1 in each row, where all others are 0; the array itself if it is not one-hot.
-    pub(crate) fn from_one_hot(self) -> Result<Self, Self> {
+    pub(crate) fn into_indices(self) -> Result<Self, Self> {
         let (rows, width) = self.rows_and_width();
         let is = |at: usize, number: f64| match &self.values {
             Numbers::Single(values) => f64::from(values[at]) == number,

@@ -1,6 +1,6 @@
 //! Reads CSV, all at once or some rows at a time, and describes how a file is written.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -152,7 +152,7 @@ impl TableReader {
             Some(delimiter) => (delimiter, None),
             None => sample.delimiter(),
         };
-        let mut shape = Shape::above(&sample.lines(delimiter));
+        let mut shape = Shape::above(&sample.lines(delimiter), csv.header.is_none());
         if shape.above > 0 {
             let (lines, first) = sample.take_lines(shape.above);
             lines_above += lines;
@@ -203,8 +203,8 @@ impl TableReader {
             if reader.next()?.is_none() {
                 return Err(reader.refuse("none: it has no rows".into()));
             }
-            // A blank line holds no names.
-            if !header || reader.record.len() > 1 || !reader.record[0].is_empty() {
+            // A line without text holds no names.
+            if !header || reader.record.iter().any(|cell| !cell.is_empty()) {
                 break;
             }
         }
@@ -285,8 +285,25 @@ impl TableReader {
         Ok((table.len() > 0).then(|| table.into_table()))
     }
 
-    /// Reads the next record and returns the line it begins in; `None` at the end.
+    /// Reads the next record that is no comment, and returns the line it begins in; `None` at the end.
     fn next(&mut self) -> Result<Option<u64>, Error> {
+        loop {
+            let line = self.next_record()?;
+            // A row of the table may begin so, too.
+            let is_comment = line.is_some() && self.shape.comments && !self.names.is_empty() && self.record[0].starts_with('#');
+            if !is_comment || self.has_all_cells() {
+                return line.map(|line| self.check(line)).transpose();
+            }
+        }
+    }
+
+    /// Whether the record has as many cells as the table.
+    fn has_all_cells(&self) -> bool {
+        self.record.len() == self.names.len() + usize::from(self.shape.row_names)
+    }
+
+    /// Reads the next record and returns the line it begins in; `None` at the end.
+    fn next_record(&mut self) -> Result<Option<u64>, Error> {
         let read = self.records.read_record(&mut self.record);
         let more = read.map_err(|error| {
             self.refuse(match error.kind() {
@@ -309,11 +326,13 @@ impl TableReader {
         if !more || self.record.is_empty() {
             return Err(self.refuse(format!("a row without cells in line {line}")));
         }
+        Ok(Some(line))
+    }
+
+    /// Checks the record that begins in that line, and takes its row name off.
+    fn check(&mut self, line: u64) -> Result<u64, Error> {
         if self.names.is_empty() {
-            return Ok(Some(line));
-        }
-        if self.shape.comments && self.record[0].starts_with('#') {
-            return self.next();
+            return Ok(line);
         }
         if self.header && self.record == self.titles {
             return Err(self.refuse(format!("a second header in line {line}; remove it, or split the file")));
@@ -333,7 +352,7 @@ impl TableReader {
             let cells = if cells == 1 { "1 cell".into() } else { format!("{cells} cells") };
             return Err(self.refuse(format!("{cells} in line {line}, but {columns} in the lines before")));
         }
-        Ok(Some(line))
+        Ok(line)
     }
 
     fn refuse(&self, message: String) -> Error {
@@ -370,15 +389,20 @@ impl Table {
 /// the index of its column.
 fn different(titles: &[&str]) -> (Vec<String>, Option<CsvNotice>) {
     let mut taken: HashSet<String> = titles.iter().map(|title| (*title).to_owned()).collect();
-    let (mut seen, mut renamed, mut count) = (HashSet::new(), None, 0);
+    let (mut seen, mut renamed, mut count) = (HashMap::new(), None, 0);
     let mut names = Vec::with_capacity(titles.len());
     for (column, title) in titles.iter().enumerate() {
-        if !title.is_empty() && seen.insert(*title) {
+        if !title.is_empty() && !seen.contains_key(title) {
+            seen.insert(*title, 1);
             names.push((*title).to_owned());
             continue;
         }
         let nth = |n: usize| if title.is_empty() { format!("unnamed_{}", column + n - 1) } else { format!("{title}.{n}") };
-        let name = (1..).map(nth).find(|name| !taken.contains(name)).unwrap_or_default();
+        // Equal titles are counted on, so that many of them do not take quadratic time.
+        let first = if title.is_empty() { 1 } else { seen.get(title).copied().unwrap_or(1) };
+        let next = (first..).find(|n| !taken.contains(&nth(*n))).unwrap_or(first);
+        seen.insert(*title, next + 1);
+        let name = nth(next);
         taken.insert(name.clone());
         count += 1;
         renamed.get_or_insert_with(|| ((*title).to_owned(), name.clone()));

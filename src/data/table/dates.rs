@@ -148,14 +148,11 @@ fn date(year: i64, month: i64, day: i64) -> Option<i64> {
 /// A date and a time of so many days since 1970, in ISO 8601.
 pub(super) fn shown(days: f64) -> String {
     let (whole, seconds) = (days.floor() as i64, ((days - days.floor()) * 86_400.0).round() as i64);
-    let year_of = |days: i64| {
-        let mut year = 1970 + days.div_euclid(366);
-        while date(year + 1, 1, 1).is_some_and(|next| next <= days) {
-            year += 1;
-        }
-        year
-    };
-    let year = year_of(whole);
+    // No year has more than 366 days, so that this is not too late.
+    let mut year = 1 + (whole + 719_162).max(0) / 366;
+    while date(year + 1, 1, 1).is_some_and(|next| next <= whole) {
+        year += 1;
+    }
     let month = (1..=12).rev().find(|month| date(year, *month, 1).is_some_and(|first| first <= whole)).unwrap_or(1);
     let day = whole - date(year, month, 1).unwrap_or(whole) + 1;
     let clock = format!(" {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);

@@ -215,7 +215,12 @@ impl Sample {
     /// The delimiter that separates the most rows into equally many cells. Of several, the one that gives the most
     /// cells, except for a decimal comma.
     pub fn delimiter(&self) -> (u8, Option<CsvNotice>) {
-        let text = self.without_quoted();
+        let mut text = self.without_quoted();
+        // Comments are not separated like the rows, unless that is a header.
+        let is_comment = |line: &Vec<u8>| line.trim_ascii_start().starts_with(b"#");
+        if text.first().is_some_and(is_comment) && !text.iter().all(is_comment) {
+            text.retain(|line| !is_comment(line));
+        }
         let fits: Vec<Fit> = DELIMITERS.iter().map(|delimiter| Fit::of(&text, *delimiter)).collect();
         let mut best = 0;
         for other in 1..fits.len() {
@@ -390,11 +395,6 @@ impl<'a> Below<'a> {
     /// Whether at least 98 % of the cells are numbers.
     pub fn is_numeric(&self) -> bool {
         self.filled > 0 && 100 * self.numbers >= 98 * self.filled
-    }
-
-    /// Whether one of the cells is this one.
-    pub fn has(&self, cell: &str) -> bool {
-        self.distinct.contains(cell)
     }
 
     /// Whether a whole number is above numbers with decimals.

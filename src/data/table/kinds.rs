@@ -20,7 +20,7 @@ impl Columns {
         Ok(if self.categorical.iter().any(|listed| table.find(listed.clone()) == Ok(column)) {
             None
         } else {
-            infer(table, column, self, table.shown_decimal()).written
+            infer_target(table, column, self).written
         })
     }
 }
@@ -34,6 +34,32 @@ pub(super) struct Inferred {
     pub decimal: Option<char>,
     /// Whether only the decimal sign is in doubt.
     pub doubtful: bool,
+}
+
+/// Infers what the target has. Where its decimal sign is in doubt, the other columns may show it.
+pub(super) fn infer_target(table: &Table, column: usize, columns: &Columns) -> Inferred {
+    let inferred = infer(table, column, columns, None);
+    if !inferred.doubtful {
+        return inferred;
+    }
+    let others: Vec<Inferred> =
+        (0..table.names().len()).filter(|other| *other != column).map(|other| infer(table, other, columns, None)).collect();
+    infer(table, column, columns, shown_decimal(table, others.iter()))
+}
+
+/// The decimal sign that the columns show, or the delimiter.
+pub(super) fn shown_decimal<'a>(table: &Table, columns: impl Iterator<Item = &'a Inferred>) -> Option<char> {
+    let (mut point, mut comma) = (false, false);
+    for column in columns {
+        point |= column.decimal == Some('.');
+        comma |= column.decimal == Some(',');
+    }
+    match (point, comma) {
+        (true, false) => Some('.'),
+        (false, true) => Some(','),
+        (false, false) => table.shown_decimal(),
+        (true, true) => None,
+    }
 }
 
 /// A column is numeric if at least this share of its filled cells are numbers, in percent.
@@ -105,6 +131,9 @@ pub(super) fn infer(table: &Table, column: usize, columns: &Columns, decimal: Op
     }
     if let Some(inferred) = infer_dates(table, column, columns, (&plain, seen.filled), false) {
         return inferred;
+    }
+    if seen.words == 0 {
+        return Inferred { written: Some(Written::Plain), notices: seen.notices(&name()), decimal: Some('.'), doubtful: false };
     }
     let mostly = seen.filled - seen.words > seen.filled / 2;
     none(match seen.word {

@@ -31,7 +31,7 @@ pub use self::notice::TableNotice;
 pub(crate) use self::preprocessing::{ByPlace, Feature, FeatureKind, FittedTarget, former_missing_words};
 pub use self::preprocessing::{Dataset, Predictions, Preprocessing, UnreadCells};
 pub use self::schema::{ColumnKind, ColumnUse, Schema, SchemaColumn};
-pub(crate) use self::spelling::usual_spellings;
+pub(crate) use self::spelling::all_spellings;
 pub use self::table::Table;
 pub use self::target::{InferredTarget, TargetNotice};
 pub use self::written::Written;

@@ -1,11 +1,13 @@
 //! The schema of a table: what each column is used for, and how its cells are read.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::columns::{Column, Columns, Missing, Scaling, Target};
+use super::dates;
 use super::kinds::{self, Inferred};
 use super::missing;
 use super::notice::TableNotice;
@@ -121,13 +123,7 @@ impl Schema {
         let mut inferred: Vec<Option<Inferred>> = parallel::map(width, table.rows(), |column| infer(column, None));
         if inferred.iter().flatten().any(|column| column.doubtful) {
             // The other columns may show the sign.
-            let shown = |sign: char| inferred.iter().flatten().any(|column| column.decimal == Some(sign));
-            let decimal = match (shown('.'), shown(',')) {
-                (true, false) => Some('.'),
-                (false, true) => Some(','),
-                (false, false) => table.shown_decimal(),
-                (true, true) => None,
-            };
+            let decimal = kinds::shown_decimal(table, inferred.iter().flatten());
             for (column, inferred) in inferred.iter_mut().enumerate().filter(|_| decimal.is_some()) {
                 if inferred.as_ref().is_some_and(|inferred| inferred.doubtful) {
                     *inferred = infer(column, decimal);
@@ -212,8 +208,25 @@ impl Schema {
             }
             let (place, reading) = (table.find(column.name.as_str())?, self.reading(column));
             let values = table.values(place, &reading);
-            let is_infinite = |row: &usize| values.get(table.at(*row)).as_number().is_some_and(f64::is_infinite);
-            (0..table.rows()).find(is_infinite).map_or(Ok(()), |row| Err(table.refuse(row, place, "a finite number")))
+            let (mut filled, mut words, mut word) = (0, 0, None);
+            for row in 0..table.rows() {
+                let value = values.get(table.at(row));
+                if value.as_number().is_some_and(f64::is_infinite) {
+                    return Err(table.refuse(row, place, "a finite number"));
+                }
+                filled += usize::from(!value.is_missing());
+                if value.is_word() {
+                    words += 1;
+                    word.get_or_insert(row);
+                }
+            }
+            // A target is refused where its first word is, and inferred columns have fewer.
+            match word {
+                Some(row) if 100 * words > 2 * filled && column.used == ColumnUse::Input => {
+                    Err(table.refuse(row, place, "a number, as in at least 98 % of a column of numbers"))
+                }
+                _ => Ok(()),
+            }
         });
         infinite.into_iter().collect()
     }
@@ -228,7 +241,19 @@ impl Schema {
         if !self.columns.iter().any(|column| column.used == ColumnUse::Input) {
             return setting("columns", "at least one that is neither the target nor dropped", "none".into());
         }
-        self.columns.iter().try_for_each(|column| table.find(column.name.as_str()).map(|_| ()))
+        let mut seen = HashSet::new();
+        if let Some(column) = self.columns.iter().find(|column| !seen.insert(column.name.as_str())) {
+            return setting("the columns of a schema", "each once", format!("`{}` twice", column.name));
+        }
+        for column in &self.columns {
+            if let Written::DateAs(format) = &column.written
+                && !dates::is_format(format)
+            {
+                return setting("the format of dates", &format!("one of the codes {}", dates::CODES), format.clone());
+            }
+            table.find(column.name.as_str())?;
+        }
+        Ok(())
     }
 }
 

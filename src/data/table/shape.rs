@@ -24,27 +24,29 @@ const MOST_ABOVE: usize = 10;
 
 impl Shape {
     /// The lines above the table: comments, and lines with fewer cells than nearly all others. `lines` are the first
-    /// lines with the number of cells that the delimiter makes of each.
-    pub fn above(lines: &[(Vec<u8>, usize)]) -> Self {
+    /// lines with the number of cells that the delimiter makes of each. Titles are only looked for if asked to.
+    pub fn above(lines: &[(Vec<u8>, usize)], titles: bool) -> Self {
         let mut shape = Self::default();
-        let mut counts: Vec<usize> = lines.iter().map(|(_, cells)| *cells).collect();
+        let is_comment = |line: &[u8]| line.trim_ascii_start().starts_with(b"#");
+        let rows = || lines.iter().filter(|(line, _)| !is_comment(line));
+        let mut counts: Vec<usize> = rows().map(|(_, cells)| *cells).collect();
         counts.sort_unstable();
         let usual = counts.chunk_by(|a, b| a == b).max_by_key(|run| (run.len(), run[0])).map_or(1, |run| run[0]);
-        let is_comment = |line: &[u8]| line.trim_ascii_start().starts_with(b"#");
         let is_like_rows = |cells: usize| cells == usual || cells + 1 == usual || cells == usual + 1;
         let mut at = 0;
         while let Some((line, cells)) = lines.get(at) {
             let more = lines.get(at + 1).is_some_and(|(line, _)| is_comment(line));
             if is_comment(line) && (*cells != usual || usual == 1 || more) {
                 shape.comments = true;
-            } else if (*cells >= usual || is_like_rows(*cells)) && (usual, *cells) != (2, 1) {
+            } else if !titles || (*cells >= usual || is_like_rows(*cells)) && (usual, *cells) != (2, 1) {
                 break;
             }
             at += 1;
         }
         // Where much is uneven, nothing is known.
-        let even = lines[at..].iter().filter(|(_, cells)| is_like_rows(*cells)).count();
-        if at > MOST_ABOVE || at >= lines.len() || 10 * even < 9 * (lines.len() - at) {
+        let below = || lines.iter().skip(at).filter(|(line, _)| !is_comment(line));
+        let even = below().filter(|(_, cells)| is_like_rows(*cells)).count();
+        if at > MOST_ABOVE || at >= lines.len() || 10 * even < 9 * below().count() {
             return Self::default();
         }
         shape.above = at;
@@ -66,7 +68,11 @@ impl Shape {
             self.empty_from = Some(width);
         } else if header && longer == below.len() && width > 1 && !below.iter().any(|record| record.iter().any(is_half_quoted)) {
             self.row_names = true;
-        } else if width > 2 && ends_empty(first) && below.iter().all(|record| record.len() == width && ends_empty(record)) {
+        } else if header
+            && width > 2
+            && ends_empty(first)
+            && below.iter().all(|record| record.len() == width && ends_empty(record))
+        {
             // Some programs also have no delimiter at the end of the last line.
             self.empty_from = Some(width - 1);
         }
@@ -88,7 +94,7 @@ impl Shape {
                     && !super::missing::is_missing(unit, &super::missing::usual())
                     && !super::reading::is_dash(unit);
             } else {
-                all &= unit.is_empty() || !below.has(unit);
+                all &= unit.is_empty() || unit.starts_with(['(', '[']);
             }
         }
         self.units = any && all;

@@ -37,10 +37,31 @@ pub(crate) fn canonical(cell: &str) -> Cow<'_, str> {
     Cow::Owned(parts.concat())
 }
 
+/// Whether all of these are numbers or truth values. Only then are different spellings the same: `1.1` and `1.10` may be
+/// versions, where others are text.
+pub(crate) fn have_spellings<'a>(mut names: impl Iterator<Item = &'a str>) -> bool {
+    names.all(|name| {
+        let digits = name.trim_start_matches(['-', '+']);
+        let number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && digits.bytes().any(|byte| byte != b'.');
+        number || name.eq_ignore_ascii_case("true") || name.eq_ignore_ascii_case("false")
+    })
+}
+
+/// The usual spellings of each name, with its place. Where names are text, each has one.
+pub(crate) fn all_spellings(names: &[String]) -> Vec<(String, usize)> {
+    let own = names.iter().cloned().zip(0..);
+    if !have_spellings(names.iter().map(String::as_str).filter(|name| !name.is_empty())) {
+        return own.collect();
+    }
+    let spellings = own.flat_map(|(name, place)| usual_spellings(&name).into_iter().map(move |spelling| (spelling, place)));
+    // A spelling of one name may be another name, in older models.
+    spellings.filter(|(spelling, place)| spelling == &names[*place] || !names.contains(spelling)).collect()
+}
+
 /// The usual spellings of a category: as it is, in the shortest way, and a whole number with `.0`; for `true` and
 /// `false`, those in small letters, in capital ones, and with a capital one first. Exports have these, since they only
 /// compare text. The first is the name itself, and each is there once.
-pub(crate) fn usual_spellings(name: &str) -> Vec<String> {
+fn usual_spellings(name: &str) -> Vec<String> {
     let short = canonical(name).into_owned();
     let mut spellings = vec![name.to_owned(), short.clone()];
     if short == "true" || short == "false" {

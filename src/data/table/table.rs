@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::cells::{Cells, ColumnCells, Values};
 use super::columns::Column;
 use super::reading::Reading;
-use super::spelling::canonical;
+use super::spelling::{canonical, have_spellings};
 use crate::data::read::{Array, Numbers};
 use crate::error::Error;
 
@@ -106,7 +106,7 @@ impl Table {
             let targets = if targets.len() == rows {
                 targets
             } else {
-                targets.from_one_hot().map_err(|targets| {
+                targets.into_indices().map_err(|targets| {
                     let expected = format!("{rows} numbers, or {rows} rows of a 1 among zeros");
                     shape("the targets of a table", expected, format!("{:?}", targets.shape))
                 })?
@@ -159,8 +159,8 @@ impl Table {
         self.whole.columns[column].get(self.at(row))
     }
 
-    /// The distinct cells of a column, sorted, and which of them each row has. Spellings of the same number, such as `1`
-    /// and `1.0`, are the same, and so are `True` and `true`. The column is counted from 0.
+    /// The distinct cells of a column, sorted, and which of them each row has. If all are numbers or truth values,
+    /// spellings of the same one are the same, such as `1` and `1.0`, or `True` and `true`. The column is counted from 0.
     ///
     /// # Panics
     /// If there is no such column, as for slices.
@@ -174,9 +174,10 @@ impl Table {
     pub fn categories(&self, column: usize) -> (Vec<String>, Vec<usize>) {
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         let mut rows = Vec::with_capacity(self.rows());
+        let have_spellings = (0..self.rows()).all(|row| have_spellings(std::iter::once(&*self.cell(row, column))));
         for row in 0..self.rows() {
             let cell = self.cell(row, column);
-            let name = canonical(&cell);
+            let name = if have_spellings { canonical(&cell) } else { Cow::Borrowed(&*cell) };
             let next = places.len();
             rows.push(match places.get(&*name) {
                 Some(place) => *place,

@@ -7,6 +7,7 @@ use super::columns::{Columns, Target};
 use super::kinds;
 use super::missing::is_missing;
 use super::notice::TableNotice;
+use super::reading::Reading;
 use super::table::Table;
 use super::written::Written;
 use crate::display::short;
@@ -118,14 +119,14 @@ impl Columns {
             Target::Classes(column) | Target::Number(column) => table.find(column.clone())?,
         };
         let name = table.names()[column].clone();
-        let written = self.written(table, column)?;
+        // As classes, numbers are text like any other.
+        let written = if is_class == Some(true) { None } else { self.written(table, column)? };
         let is_word = |cell: &str| is_missing(cell, &self.missing_words);
         let mut notices = Vec::new();
         let mut words = BTreeMap::new();
-        if let None = written
-            && let Some(notice) = kinds::infer(table, column, self, table.shown_decimal()).notices.into_iter().next()
-        {
-            notices.push(TargetNotice::Column(notice));
+        let of_column = kinds::infer_target(table, column, self).notices;
+        if written.is_none() && is_class != Some(true) {
+            notices.extend(of_column.iter().take(1).cloned().map(TargetNotice::Column));
         }
         if written.is_none() && is_class != Some(false) && !self.words_are_given {
             words = frequent(table, column, is_word);
@@ -135,10 +136,11 @@ impl Columns {
                 rows: *rows,
             }));
         }
+        let reading = Reading::new(self.missing_words.clone(), written.clone().unwrap_or_default());
         let has_target = |row: &usize| {
             let cell = table.cell(*row, column);
             match &written {
-                Some(written) => written.number(&cell).is_some_and(|number| !number.is_nan()) && !is_word(&cell),
+                Some(_) => reading.value(&cell).as_number().is_some(),
                 None => !cell.is_empty() && (!is_word(&cell) || words.contains_key(&*cell)),
             }
         };
@@ -147,17 +149,25 @@ impl Columns {
             notices.push(TargetNotice::LeftOut { column: name.clone(), rows: table.rows() - rows.rows() });
         }
         let (classes, labels) = rows.categories(column);
-        let numbers: Option<Vec<f64>> =
-            written.as_ref().and_then(|written| classes.iter().map(|cell| written.number(cell)).collect());
         let integers = table.are_integers(column);
-        let whole = written == Some(Written::Plain) && numbers.iter().flatten().all(|number| number.fract() == 0.0);
+        // Each row has a number here, so that the classes are numbers too.
+        let numbers: Vec<f64> = match written {
+            Some(Written::Plain) => classes.iter().filter_map(|cell| cell.parse().ok()).collect(),
+            _ => Vec::new(),
+        };
+        let whole = written == Some(Written::Plain) && numbers.iter().all(|number| number.fract() == 0.0);
         let repeated = 3 * classes.len() <= rows.rows().max(6);
-        let inferred = numbers.is_none() || integers || (classes.len() <= FEW && whole && repeated);
+        let inferred = written.is_none() || integers || (classes.len() <= FEW && whole && repeated);
+        if is_class.is_none() && inferred && written.is_some() {
+            // Of a target of numbers, this is said with the other columns.
+            let is_word = |notice: &&TableNotice| matches!(notice, TableNotice::NotNumbers { .. });
+            notices.extend(of_column.iter().filter(is_word).cloned().map(TargetNotice::Column));
+        }
         if is_class.is_none() && !integers && whole && repeated {
             let values = classes.len();
             if !inferred && values <= MOST_CLASSES {
                 notices.push(TargetNotice::MayBeClasses { column: name, values });
-            } else if inferred && look_like_counts(&numbers.unwrap_or_default(), &labels) {
+            } else if inferred && look_like_counts(&numbers, &labels) {
                 notices.push(TargetNotice::MayBeCounts { column: name, values });
             }
         }

@@ -76,6 +76,8 @@ fn marked(cell: &str, decimal: char) -> Option<f64> {
         return None;
     }
     let (mantissa, exponent) = match cell.find(['e', 'E', 'd', 'D']) {
+        // `2D6` is a code; Fortran writes `2.0D+06`.
+        Some(at) if cell[at..].starts_with(['d', 'D']) && !cell[..at].contains(decimal) => return None,
         Some(at) => (&cell[..at], cell[at + 1..].parse::<i32>().ok()?),
         None => (cell, 0),
     };
@@ -99,6 +101,8 @@ fn ungrouped(whole: &str, decimal: char) -> Option<String> {
     let is_digits = groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_digit()));
     let is_grouped = groups.len() == 1
         || ((1..=3).contains(&groups[0].len())
+            // No number begins with a zero and has thousands.
+            && !groups[0].starts_with('0')
             && groups[1..].iter().all(|group| group.len() == 3)
             && separators.windows(2).all(|pair| pair[0] == pair[1]));
     (is_digits && is_grouped).then(|| groups.concat())
@@ -123,12 +127,7 @@ impl Mark {
     pub fn of(cell: &str) -> Self {
         match (Written::Point.number(cell), Written::Comma.number(cell)) {
             (Some(point), Some(comma)) if point == comma => Self::Either,
-            // No group begins with a zero.
-            (Some(point), Some(comma)) => match cell.trim_start_matches(['-', '+']).starts_with("0") {
-                true if point.abs() > comma.abs() => Self::Comma,
-                true => Self::Point,
-                false => Self::Doubtful,
-            },
+            (Some(_), Some(_)) => Self::Doubtful,
             (Some(_), None) => Self::Point,
             (None, Some(_)) => Self::Comma,
             (None, None) => Self::None,

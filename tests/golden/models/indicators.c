@@ -1,4 +1,4 @@
-/* A network 12-4-1, trained with shaderprop 0.1.0.
+/* A network 13-4-1, trained with shaderprop 0.1.0.
 
    indicators_predict says of a row of a table what 5 is.
    numbers (NaN where missing): 0, 1, 2, 4
@@ -14,34 +14,35 @@
 
 int indicators_predict(const double *numbers, const char *const *categories, double output[1]);
 
-static const float indicators_layers_0_weight[12][4] = {
-    {0.16098492f, 0.33515766f, -0.23795585f, 0.12650998f},
-    {-0.11015806f, -0.16093887f, -0.60127515f, -0.67813724f},
-    {-0.62067574f, -0.4367484f, -0.67374206f, -0.06693838f},
-    {0.10544031f, 0.5575019f, -0.58237433f, 0.46827f},
-    {0.3883045f, 0.42926762f, 0.2099122f, 0.24857028f},
-    {-0.48073626f, -0.46728346f, 0.078730576f, -0.66197276f},
-    {0.27343437f, 0.03714863f, -0.4379811f, -0.16601577f},
-    {0.049365103f, -0.55345315f, 0.047746908f, -0.07779501f},
-    {0.60728526f, -0.16112676f, 0.6744632f, 0.4308604f},
-    {0.29950014f, 0.55255014f, -0.52384806f, 0.4497137f},
-    {0.4799922f, 0.47914234f, 0.22104757f, 0.23765971f},
-    {0.03693076f, -0.3282554f, -0.106703f, -0.27639022f},
+static const float indicators_layers_0_weight[13][4] = {
+    {0.22498944f, 0.32358253f, -0.28617635f, 0.15417866f},
+    {-0.11076577f, -0.142723f, -0.54734266f, -0.6500261f},
+    {-0.60068136f, -0.42147574f, -0.6406873f, -0.06556721f},
+    {0.09653006f, 0.5501647f, -0.52949303f, 0.46148166f},
+    {0.37382567f, 0.41346905f, 0.20118324f, 0.23852392f},
+    {-0.4623065f, -0.45176867f, 0.07190414f, -0.6425134f},
+    {0.2742427f, 0.039705545f, -0.41927904f, -0.15632494f},
+    {0.046494685f, -0.5343091f, 0.0498596f, -0.07800906f},
+    {0.58653855f, -0.15438291f, 0.6468013f, 0.42273793f},
+    {0.2551865f, 0.5267898f, -0.48990288f, 0.41067442f},
+    {0.3453854f, 0.4284319f, 0.27937463f, 0.09772479f},
+    {0.22810115f, -0.2806901f, -0.23155968f, -0.092690304f},
+    {0.20940444f, -0.54106325f, 0.21829814f, 0.65909714f},
 };
 
 static const float indicators_layers_0_bias[4] = {
-    -0.02065745f, -0.0030515157f, -0.010730257f, -0.0094665075f
+    -0.039161626f, -0.007963838f, 0.0036505384f, -0.028309679f
 };
 
 static const float indicators_layers_1_weight[4][1] = {
-    {0.63601255f},
-    {0.22152573f},
-    {-0.49445018f},
-    {0.618882f},
+    {0.5987338f},
+    {0.051941354f},
+    {-0.5674936f},
+    {0.5002888f},
 };
 
 static const float indicators_layers_1_bias[1] = {
-    -0.010301558f
+    -0.061435506f
 };
 
 static float indicators_tanh(float x) {
@@ -56,7 +57,7 @@ static void indicators_network(const float *input, float *output) {
     float output_0[4];
     int i, j;
     for (j = 0; j < 4; j++) output_0[j] = indicators_layers_0_bias[j];
-    for (i = 0; i < 12; i++)
+    for (i = 0; i < 13; i++)
         for (j = 0; j < 4; j++) output_0[j] += input[i] * indicators_layers_0_weight[i][j];
     for (j = 0; j < 4; j++) output_0[j] = indicators_tanh(output_0[j]);
     for (j = 0; j < 1; j++) output[j] = indicators_layers_1_bias[j];
@@ -66,8 +67,6 @@ static void indicators_network(const float *input, float *output) {
 }
 
 static const char *const indicators_categories_0[] = {"", "1", "1.0", "blue", "red"};
-
-static const int indicators_places_0[] = {0, 1, 1, 2, 3, 4};
 
 static const char *const indicators_missing[] = {"none", "-9", ""};
 
@@ -92,7 +91,7 @@ static int indicators_find(const char *cell, const char *const *names, int count
 }
 
 int indicators_predict(const double *numbers, const char *const *categories, double output[1]) {
-    float input[12] = {0.0f};
+    float input[13] = {0.0f};
     double x;
     int place;
     float scaled[1];
@@ -111,14 +110,13 @@ int indicators_predict(const double *numbers, const char *const *categories, dou
     x = (x - (18396.155)) / 75.07100622077749;
     if (!(fabs(x) < 3.4028235677973366e38)) return 3;
     input[3] = (float)x;
-    place = indicators_find(categories[0], indicators_categories_0, 5, -1);
-    place = place < 0 ? 0 : indicators_places_0[place];
+    place = indicators_find(categories[0], indicators_categories_0, 5, 0);
     input[5 + place] = 1.0f;
     x = numbers[3];
-    if (!isfinite(x)) input[11] = 1.0f, x = 39601.5;
+    if (!isfinite(x)) input[12] = 1.0f, x = 39601.5;
     x = (x - (52055.2775)) / 45814.366367363364;
     if (!(fabs(x) < 3.4028235677973366e38)) return 4;
-    input[10] = (float)x;
+    input[11] = (float)x;
     indicators_network(input, scaled);
     output[0] = scaled[0] * 346.40907898032924 + (599.5);
     return 0;

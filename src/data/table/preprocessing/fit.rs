@@ -7,7 +7,7 @@ use super::super::columns::{Columns, Missing, Scaling};
 use super::super::parallel;
 use super::super::reading::Reading;
 use super::super::schema::{ColumnKind, ColumnUse, Schema, SchemaColumn};
-use super::super::spelling::canonical;
+use super::super::spelling::{canonical, have_spellings};
 use super::super::table::Table;
 use super::{ByPlace, Feature, FeatureKind, FittedTarget, MOST_CATEGORIES, Preprocessing};
 use crate::display::listed;
@@ -142,11 +142,12 @@ impl Fitting<'_> {
         };
         let own = values.iter().fold(NOTHING, |(least, greatest), value| (value.min(least), value.max(greatest)));
         // The rows may be part of a table, where all of these are missing.
-        let own = if own == NOTHING { (0.0, 0.0) } else { own };
+        let own_of = Some(own).filter(|own| *own != NOTHING);
+        let own = own_of.unwrap_or((0.0, 0.0));
         *range = own;
         let missing = match self.schema.missing {
             Missing::Error => None,
-            _ if present.is_empty() => Some(0.0),
+            _ if own_of.is_none() => Some(0.0),
             Missing::Median | Missing::Indicator => Some(median(&mut present)),
             // Finds runs of equal numbers and takes the first of the longest.
             Missing::MostFrequent => {
@@ -163,6 +164,8 @@ impl Fitting<'_> {
         let (shift, scale) = match self.schema.scaling {
             // The common scale is known once all columns are.
             Scaling::None | Scaling::MinMaxTogether => (0.0, 1.0),
+            // Where no row has a number, nothing is known of them, so that the input stays 0.
+            _ if own_of.is_none() => (0.0, f64::MAX),
             Scaling::Standardise => moments(&values),
             Scaling::MinMax => from_0_to_1(own),
         };
@@ -254,6 +257,11 @@ fn count(counts: &mut Counts, cell: Cow<'_, str>) {
 /// The most frequent spelling of each name, and how often the name occurs, sorted. Of equally frequent spellings, the
 /// shortest.
 fn spellings(counts: Counts) -> Vec<(String, usize)> {
+    if !have_spellings(counts.keys().map(String::as_str)) {
+        let mut names: Vec<(String, usize)> = counts.into_values().flatten().collect();
+        names.sort_unstable();
+        return names;
+    }
     let name = |spellings: HashMap<String, usize>| {
         let count = spellings.values().sum();
         let most = spellings.into_iter().max_by(|(a, often), (b, other)| often.cmp(other).then((b.len(), b).cmp(&(a.len(), a))));

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use super::super::cells::Values;
-use super::super::missing::is_missing;
 use super::super::reading::Reading;
-use super::super::spelling::canonical;
+use super::super::spelling::{canonical, have_spellings};
 use super::super::table::Table;
 use super::super::target::with_target;
 use super::super::written::Written;
@@ -155,13 +154,13 @@ impl Preprocessing {
     pub fn rows_with_target(&self, table: &Table) -> Result<Table, Error> {
         let column = self.find_target(table)?;
         let names = self.classes().map(Names::of);
-        let is_word = |cell: &str| is_missing(cell, &self.missing_words);
+        let written = self.target_written().cloned().unwrap_or_default();
+        let reading = Reading::new(self.missing_words.clone(), written);
         with_target(table, column, |row| {
             let cell = table.cell(*row, column);
-            match (&names, self.target_written()) {
-                (Some(names), _) => !cell.is_empty() && (!is_word(&cell) || names.find(&cell).is_some()),
-                (None, Some(written)) => written.number(&cell).is_some_and(|number| !number.is_nan()) && !is_word(&cell),
-                (None, None) => true,
+            match &names {
+                Some(names) => !cell.is_empty() && (!reading.is_missing(&cell) || names.find(&cell).is_some()),
+                None => !reading.value(&cell).is_missing(),
             }
         })
     }
@@ -200,18 +199,28 @@ impl Preprocessing {
     /// The index in the table of each feature.
     fn places(&self, table: &Table) -> Result<Vec<usize>, Error> {
         let places: HashMap<&str, usize> = table.names().iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
-        let find = |name: &str| match (self.by_place.is_some(), places.get(name)) {
+        let by_place = self.goes_by_place(table);
+        let find = |name: &str| match (by_place, places.get(name)) {
             (false, Some(place)) => Ok(*place),
             _ => self.find(table, name),
         };
         self.features.iter().map(|feature| find(&feature.name)).collect()
     }
 
+    /// Whether the columns of a table are told by their place: those of a model without column names are, unless the table
+    /// has the model's numbers as names, and no others.
+    fn goes_by_place(&self, table: &Table) -> bool {
+        let Some(by_place) = self.by_place else { return false };
+        let is_number = |name: &String| name.parse().is_ok_and(|place: usize| place < by_place.width) || name == self.target();
+        let is_named = |feature: &Feature| table.names().contains(&feature.name);
+        table.is_by_place() || !table.names().iter().all(is_number) || !self.features.iter().all(is_named)
+    }
+
     /// The index of a column in a table. Without column names, the table may lack the target, so that the columns after
     /// it are one place before.
     fn find(&self, table: &Table, name: &str) -> Result<usize, Error> {
         let by_place = match self.by_place {
-            Some(by_place) if table.is_by_place() || table.find(name).is_err() => by_place,
+            Some(by_place) if self.goes_by_place(table) => by_place,
             None if table.is_by_place() && table.find(name).is_err() => {
                 return Err(Error::Setting {
                     what: "a table without column names".into(),
@@ -345,7 +354,9 @@ impl<'a> Names<'a> {
     fn of(names: &'a [String]) -> Self {
         let exact = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
         // Of names that differ in their spelling only, which older models may have, the first.
-        let canonical = names.iter().enumerate().rev().map(|(place, name)| (canonical(name), place)).collect();
+        let has_spellings = have_spellings(names.iter().map(String::as_str).filter(|name| !name.is_empty()));
+        let spelled = names.iter().enumerate().rev().filter(|_| has_spellings);
+        let canonical = spelled.map(|(place, name)| (canonical(name), place)).collect();
         Self { exact, canonical }
     }
 
