@@ -31,7 +31,7 @@ pub struct Table {
 /// The cells that a table and its selections share.
 pub(super) struct Whole {
     /// The name of the source in messages: a path.
-    source: String,
+    pub(super) source: String,
     names: Vec<String>,
     /// The cells of each column; all columns have the same length.
     pub(super) columns: Vec<ColumnCells>,

@@ -233,8 +233,8 @@ impl Preprocessing {
         let (width, expected) = (table.names().len(), by_place.width);
         if width != expected && width + 1 != expected {
             return Err(Error::Shape {
-                what: "the columns of a table without column names".into(),
-                expected: format!("{expected}, as in training, or {} without the target", expected - 1),
+                what: format!("the columns of {}", table.whole.source),
+                expected: format!("{expected}, as in training, where they had no names, or {} without the target", expected - 1),
                 got: width.to_string(),
                 advice: "give the columns of the training in the same order".into(),
             });
