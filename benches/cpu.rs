@@ -97,7 +97,7 @@ impl Run {
         Ok(begun.elapsed().as_secs_f64())
     }
 
-    /// The milliseconds per step in a run of so many steps that starting it does not matter.
+    /// The milliseconds per step in a run that is long enough for its start not to matter.
     fn milliseconds(&mut self) -> Result<f64, Error> {
         loop {
             let seconds = self.seconds(self.steps)?;

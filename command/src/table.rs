@@ -183,8 +183,7 @@ impl What {
         let (table, mut columns) = (inferred.rows, inferred.columns);
         let task = if inferred.is_class { Task::Classify } else { Task::Regress };
         inferred.notices.iter().filter(|notice| is_first(notice)).for_each(|notice| say_target_notice(notice, talk));
-        let are_numbers = inferred.written.is_some() || columns.written(&table, place)?.is_some();
-        let target = Target::of(&table, place, task, are_numbers)?;
+        let target = Target::of(&table, place, task, inferred.written.is_some())?;
         let how = match (&options.target, options.task) {
             (None, None) => " (inferred; --target and --task override this)",
             (None, Some(_)) => " (the last column; --target overrides this)",

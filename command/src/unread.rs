@@ -9,18 +9,23 @@ use shaderprop::UnreadCells;
 use crate::data::count_of;
 use crate::talk::{Failure, Talk, short};
 
-/// The cells that could not be read, by column.
+/// The cells that could not be read.
 #[derive(Default)]
-pub struct Unread(BTreeMap<String, UnreadCells>, usize);
+pub struct Unread {
+    /// Those of each column that has any.
+    columns: BTreeMap<String, UnreadCells>,
+    /// The number of rows, where the table was read in pieces.
+    rows: usize,
+}
 
 impl Unread {
     /// Adds those of more rows.
     pub fn add(&mut self, found: Vec<UnreadCells>) {
         for cells in found {
-            match self.0.get_mut(&cells.column) {
+            match self.columns.get_mut(&cells.column) {
                 Some(known) => known.count += cells.count,
                 None => {
-                    self.0.insert(cells.column.clone(), cells);
+                    self.columns.insert(cells.column.clone(), cells);
                 }
             }
         }
@@ -28,14 +33,14 @@ impl Unread {
 
     /// Adds rows to those that were read.
     pub fn add_rows(&mut self, rows: usize) {
-        self.1 += rows;
+        self.rows += rows;
     }
 
     /// Prints the counts, even where little else is printed; an error if they are more than 1 % of a column.
     pub fn tell(&self, lenient: bool) -> Result<(), Failure> {
-        for cells in self.0.values() {
+        for cells in self.columns.values() {
             let (column, cell) = (short(&cells.column, 60), short(&cells.cell, 60));
-            let rows = self.1.max(cells.rows);
+            let rows = self.rows.max(cells.rows);
             if !lenient && 100 * cells.count > rows {
                 return Err(Failure::Run(format!(
                     "column `{column}`: expected {}, as in training, but {} of {rows} cells have something else, such as `{cell}` in \
@@ -55,12 +60,12 @@ impl Unread {
 
     /// Prints how many cells have a category that was not in training.
     pub fn tell_unknown(&self, talk: Talk) {
-        for cells in self.0.values() {
+        for cells in self.columns.values() {
             talk.say(format!(
                 "notice: column `{}` has {} of {} with a category that was not in training, such as `{}` in line {}",
                 short(&cells.column, 60),
                 cells.count,
-                count_of(self.1.max(cells.rows), "cell"),
+                count_of(self.rows.max(cells.rows), "cell"),
                 short(&cells.cell, 60),
                 cells.line
             ));
@@ -69,6 +74,6 @@ impl Unread {
 
     /// The count of each column.
     pub fn json(&self) -> Value {
-        Value::Object(self.0.iter().map(|(column, cells)| (column.clone(), json!(cells.count))).collect::<Map<_, _>>())
+        Value::Object(self.columns.iter().map(|(column, cells)| (column.clone(), json!(cells.count))).collect::<Map<_, _>>())
     }
 }

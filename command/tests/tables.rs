@@ -240,6 +240,23 @@ fn no_row_or_column_is_lost_or_shifted() {
     assert!(trained(&folder, &["versions.csv"]).contains("3 classes"));
     write(&folder, "codes.csv", lines("x,y", 60, |i| format!("{},{}", ["2D6", "3D30", "030 684 602"][i % 3], i % 2)));
     assert!(trained(&folder, &["codes.csv"]).contains("1 categorical: `x` (3)"));
+    // So are versions with two points, and a sign twice.
+    write(&folder, "three.csv", lines("x,y", 60, |i| format!("{:.3},{}", noise(i), ["1.1", "1.10", "1.2.3"][i % 3])));
+    assert!(trained(&folder, &["three.csv"]).contains("3 classes"));
+    write(&folder, "signs.csv", lines("x,y", 60, |i| format!("{:.3},{}", noise(i), ["1", "1.0", "--1"][i % 3])));
+    assert!(trained(&folder, &["signs.csv"]).contains("3 classes"));
+    // Thousands points of a comma-separated file are read by its model, and decimal points are not taken for them.
+    let german = |i: usize| format!("\"{}.{:03}{}\",{}", 1 + i % 9, 7 * i, if i % 9 == 1 { ",5" } else { "" }, i % 2);
+    write(&folder, "german.csv", lines("a,y", 90, german));
+    assert!(trained(&folder, &["german.csv", "--out", "german.npz"]).contains("`1.000` is read as 1000"));
+    let (_, said) = done(&folder, &["predict", "german.npz", "german.csv", "--device", "cpu"]);
+    assert!(!said.contains("without a number"), "{said}");
+    write(&folder, "points.csv", lines("a,y", 90, |i| format!("{}.{:03},{}", 1 + i % 9, 7 * i, i % 2)));
+    fails(&folder, &["predict", "german.npz", "points.csv", "--device", "cpu"], 1, &["90 of 90 cells"]);
+    let predicted = |name: &str| done(&folder, &["predict", "german.npz", name, "--device", "cpu", "-q", "--lenient"]).0;
+    // With --lenient they are missing, as it says.
+    write(&folder, "missing.csv", lines("a,y", 90, |i| format!("?,{}", i % 2)));
+    assert_eq!(predicted("points.csv"), predicted("missing.csv"));
     // The first row is no line of units, and a class is a class.
     write(
         &folder,
@@ -557,6 +574,11 @@ fn schemas_are_written_edited_and_obeyed() {
         ],
     );
     assert!(out.contains("id      input    categories") && out.contains("price   target   numbers"), "{out}");
+    // A schema of the usual words leaves a class what it is.
+    write(&folder, "none.csv", lines("x,y", 60, |i| format!("{:.3},{}", noise(i), ["a", "None", "b"][i % 3])));
+    done(&folder, &["inspect", "none.csv", "--schema", "none.toml"]);
+    let said = trained(&folder, &["none.csv", "--schema", "none.toml"]);
+    assert!(said.contains("3 classes") && said.contains("`None` is a class of `y`"), "{said}");
     // The same options of a sweep.
     let options = ["--missing", "median", "--na", "x", "--decimal", ".", "--date-format", "%Y"];
     done(&folder, &[&["sweep", "t.csv", "--device", "cpu", "--epochs", "1", "--folds", "2"][..], &options].concat());

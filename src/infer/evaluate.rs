@@ -69,7 +69,7 @@ impl Evaluation {
         self
     }
 
-    /// The evaluation of no rows, for a model of so many classes.
+    /// The evaluation of no rows, for a model with that number of classes.
     pub(crate) fn of_no_rows(outputs: usize) -> Self {
         let counts = Counts::Classes { confusion: outputs <= LARGEST_CONFUSION };
         let scale = Scale { rows: 0, outputs, counts: Some(counts), variance: 0.0, unit: 1.0 };

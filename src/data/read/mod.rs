@@ -197,7 +197,7 @@ fn elements(mut file: impl Read, shape: &[usize], (kind, size): (Kind, usize), b
     })
 }
 
-/// All elements of so many bytes.
+/// All elements, each of `size` bytes.
 fn all<T>(data: &[u8], size: usize, value: impl Fn(&[u8]) -> T) -> Result<Vec<T>, String> {
     let mut values = Vec::new();
     let count = data.len() / size;

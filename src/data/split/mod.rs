@@ -220,7 +220,7 @@ impl Split {
         })
     }
 
-    /// Checks that there are at least so many groups or different keys as there are parts.
+    /// Checks that there are at least as many groups or different keys as parts.
     fn check(&self, least: usize) -> Result<(), Error> {
         let (what, got) = match &self.way {
             Way::Groups(groups) => ("the number of different groups to split", groups.len()),

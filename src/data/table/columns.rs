@@ -96,8 +96,6 @@ pub struct Columns {
     pub(crate) categorical: Vec<Column>,
     pub(crate) missing: Missing,
     pub(crate) missing_words: Arc<[String]>,
-    /// Whether these words were given. Otherwise frequent ones are classes in a target of text.
-    pub(crate) words_are_given: bool,
     pub(crate) scaling: Scaling,
     pub(crate) decimal: Option<char>,
     pub(crate) date_format: Option<String>,
@@ -111,7 +109,6 @@ impl Columns {
             categorical: vec![],
             missing: Missing::default(),
             missing_words: missing::usual(),
-            words_are_given: false,
             scaling: Scaling::default(),
             decimal: None,
             date_format: None,
@@ -167,7 +164,6 @@ impl Columns {
     #[must_use]
     pub fn missing_words<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
         self.missing_words = words.into_iter().map(Into::into).collect();
-        self.words_are_given = true;
         self
     }
 

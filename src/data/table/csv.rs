@@ -37,7 +37,7 @@ impl Default for Csv {
 }
 
 impl Csv {
-    /// A file with a header and commas.
+    /// A file with a header and commas. Lines above it that begin with `#` are left out, as with any other description.
     pub fn new() -> Self {
         Self::default()
     }
@@ -51,8 +51,10 @@ impl Csv {
     /// The first line is data if each of its cells also occurs below in its column. It is a header if its numbers are
     /// 0, 1, 2 and so on (or 1, 2, 3) and a third of them are unlike their columns, or if more of its cells are unlike
     /// their columns than like them: a word over numbers, a whole number over decimal ones and outside their range, a
-    /// number far outside the column's range, a new word over repeated ones. If that does not decide, it is a header unless one of its cells is a number.
-    /// [`TableReader::notices`] tells what was not clear.
+    /// number far outside the column's range, a new word over repeated ones. If that does not decide, it is a header
+    /// unless one of its cells is a number. Titles above the header are left out.
+    ///
+    /// [`TableReader::notices`] tells what was not clear, and what was left out.
     pub fn guess() -> Self {
         Self { header: None, delimiter: None }
     }
@@ -115,7 +117,8 @@ impl TableReader {
     /// Opens a CSV file, plain or gzipped.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read, is empty, or has more than 1,048,576 columns; [`Error::Setting`] for a delimiter that is a quote, a line end, or not ASCII.
+    /// [`Error::File`] if it cannot be read, is empty, or has more than 1,048,576 columns; [`Error::Setting`] for a
+    /// delimiter that is a quote, a line end, or not ASCII.
     pub fn open(path: impl AsRef<Path>, csv: &Csv) -> Result<Self, Error> {
         let path = path.as_ref();
         Self::begin(open(path)?, csv, path.display().to_string())
@@ -142,43 +145,7 @@ impl TableReader {
         if let Some(what) = sample.what_else() {
             return Err(Error::file(Path::new(&source), "a table of text, such as CSV", what));
         }
-        let mut notices = Vec::new();
-        if sample.encoding != Encoding::Utf8 {
-            notices.push(CsvNotice::Encoding(sample.encoding));
-        }
-        let told = sample.take_delimiter();
-        let mut lines_above = u64::from(told.is_some());
-        let (delimiter, of_delimiter) = match csv.delimiter.or(told) {
-            Some(delimiter) => (delimiter, None),
-            None => sample.delimiter(),
-        };
-        let mut shape = Shape::above(&sample.lines(delimiter), csv.header.is_none());
-        if shape.above > 0 {
-            let (lines, first) = sample.take_lines(shape.above);
-            lines_above += lines;
-            notices.push(CsvNotice::Above { lines: shape.above, first });
-        }
-        let first_records = sample.records(delimiter);
-        let (header, of_header) = match csv.header {
-            Some(header) => (header, None),
-            None if shape.marked_header => (true, None),
-            None => sample.header(&first_records),
-        };
-        shape.look(&first_records, header);
-        if header && !shape.row_names {
-            shape.look_for_units(&first_records);
-        }
-        notices.extend(of_delimiter.into_iter().chain(of_header));
-        if shape.row_names {
-            notices.push(CsvNotice::RowNames);
-        }
-        if shape.empty_from.is_some() {
-            notices.push(CsvNotice::EmptyColumn);
-        }
-        if shape.units {
-            let first = first_records[1].iter().find(|unit| !unit.is_empty()).unwrap_or_default().to_owned();
-            notices.push(CsvNotice::Units { first });
-        }
+        let Layout { delimiter, header, shape, lines_above, notices } = Layout::of(&mut sample, csv);
         let lines = Lines::after(lines_above);
         let rest = Decoded::new(text, sample.encoding, sample.rest);
         let whole = Counted::new(separated(Cursor::new(sample.text).chain(rest), delimiter), END, lines.clone());
@@ -214,12 +181,9 @@ impl TableReader {
         }
         if header {
             reader.titles = reader.record.clone();
-            let titles = reader.record.iter().take(cells);
-            let titles: Vec<&str> = titles.map(|title| title.trim_start_matches(['#', ' '])).collect();
-            let titles: Vec<&str> = match reader.shape.marked_header {
-                true => titles,
-                false => reader.record.iter().take(cells).collect(),
-            };
+            let marked = reader.shape.marked_header;
+            let title = |title: &'_ str| if marked { title.trim_start_matches(['#', ' ']).to_owned() } else { title.to_owned() };
+            let titles: Vec<String> = reader.record.iter().take(cells).map(title).collect();
             let (names, renamed) = different(&titles);
             reader.names = names;
             reader.notices.extend(renamed);
@@ -260,8 +224,7 @@ impl TableReader {
     /// # Errors
     /// [`Error::File`] for rows that differ in length from the first or are longer than 32 MiB, for a second header, for a
     /// quote that is not closed, for text that is not UTF-8 after text that is, and if the file cannot be read any
-    /// further. After an error, every call
-    /// returns it again.
+    /// further. After an error, every call returns it again.
     pub fn read(&mut self, rows: usize) -> Result<Option<Table>, Error> {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());
@@ -360,6 +323,59 @@ impl TableReader {
     }
 }
 
+/// How a file is laid out, by its first lines.
+struct Layout {
+    delimiter: u8,
+    header: bool,
+    shape: Shape,
+    /// The number of lines before the header or the first row. They are taken out of the sample.
+    lines_above: u64,
+    notices: Vec<CsvNotice>,
+}
+
+impl Layout {
+    fn of(sample: &mut Sample, csv: &Csv) -> Self {
+        let mut notices = Vec::new();
+        if sample.encoding != Encoding::Utf8 {
+            notices.push(CsvNotice::Encoding(sample.encoding));
+        }
+        let told = sample.take_delimiter();
+        let mut lines_above = u64::from(told.is_some());
+        let (delimiter, of_delimiter) = match csv.delimiter.or(told) {
+            Some(delimiter) => (delimiter, None),
+            None => sample.delimiter(),
+        };
+        let mut shape = Shape::above(&sample.lines(delimiter), csv.header.is_none());
+        if shape.above > 0 {
+            let (lines, first) = sample.take_lines(shape.above);
+            lines_above += lines;
+            notices.push(CsvNotice::Above { lines: shape.above, first });
+        }
+        let records = sample.records(delimiter);
+        let (header, of_header) = match csv.header {
+            Some(header) => (header, None),
+            None if shape.marked_header => (true, None),
+            None => sample.header(&records),
+        };
+        shape.look(&records, header);
+        if header && !shape.row_names {
+            shape.look_for_units(&records);
+        }
+        notices.extend(of_delimiter.into_iter().chain(of_header));
+        if shape.row_names {
+            notices.push(CsvNotice::RowNames);
+        }
+        if shape.empty_from.is_some() {
+            notices.push(CsvNotice::EmptyColumn);
+        }
+        if shape.units {
+            let first = records[1].iter().find(|unit| !unit.is_empty()).unwrap_or_default().to_owned();
+            notices.push(CsvNotice::Units { first });
+        }
+        Self { delimiter, header, shape, lines_above, notices }
+    }
+}
+
 impl Table {
     /// Reads a CSV file, plain or gzipped.
     ///
@@ -387,25 +403,25 @@ impl Table {
 
 /// Column names of which no two are the same: the second `a` becomes `a.1`, and a name that is missing `unnamed_` with
 /// the index of its column.
-fn different(titles: &[&str]) -> (Vec<String>, Option<CsvNotice>) {
-    let mut taken: HashSet<String> = titles.iter().map(|title| (*title).to_owned()).collect();
+fn different(titles: &[String]) -> (Vec<String>, Option<CsvNotice>) {
+    let mut taken: HashSet<String> = titles.iter().cloned().collect();
     let (mut seen, mut renamed, mut count) = (HashMap::new(), None, 0);
     let mut names = Vec::with_capacity(titles.len());
-    for (column, title) in titles.iter().enumerate() {
+    for (column, title) in titles.iter().map(String::as_str).enumerate() {
         if !title.is_empty() && !seen.contains_key(title) {
-            seen.insert(*title, 1);
-            names.push((*title).to_owned());
+            seen.insert(title, 1);
+            names.push(title.to_owned());
             continue;
         }
         let nth = |n: usize| if title.is_empty() { format!("unnamed_{}", column + n - 1) } else { format!("{title}.{n}") };
         // Equal titles are counted on, so that many of them do not take quadratic time.
         let first = if title.is_empty() { 1 } else { seen.get(title).copied().unwrap_or(1) };
         let next = (first..).find(|n| !taken.contains(&nth(*n))).unwrap_or(first);
-        seen.insert(*title, next + 1);
+        seen.insert(title, next + 1);
         let name = nth(next);
         taken.insert(name.clone());
         count += 1;
-        renamed.get_or_insert_with(|| ((*title).to_owned(), name.clone()));
+        renamed.get_or_insert_with(|| (title.to_owned(), name.clone()));
         names.push(name);
     }
     (names, renamed.map(|(from, to)| CsvNotice::Renamed { from, to, count }))

@@ -145,7 +145,7 @@ fn date(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(365 * years + years / 4 - years / 100 + years / 400 + before + day - 1 - 719_162)
 }
 
-/// A date and a time of so many days since 1970, in ISO 8601.
+/// A number of days since 1970 as a date, with the time if it is not midnight, in ISO 8601.
 pub(super) fn shown(days: f64) -> String {
     let (whole, seconds) = (days.floor() as i64, ((days - days.floor()) * 86_400.0).round() as i64);
     // No year has more than 366 days, so that this is not too late.
@@ -165,7 +165,7 @@ fn take(rest: &mut &str, character: char) -> Option<()> {
     Some(())
 }
 
-/// Takes a number of so many digits off the front.
+/// Takes a number of `least` to `most` digits off the front.
 fn digits(rest: &mut &str, least: usize, most: usize) -> Option<i64> {
     let count = rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
     let (number, after) = rest.split_at(count);

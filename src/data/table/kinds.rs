@@ -93,13 +93,12 @@ pub(super) fn infer(table: &Table, column: usize, columns: &Columns, decimal: Op
     }
     let marks = Marks::of(table, column, &plain, seen.filled);
     if let Some(marks) = &marks {
-        let given = columns.decimal.or(decimal);
         let point = is_most(marks.point, seen.filled);
         let comma = is_most(marks.comma, seen.filled);
         let shown = marks.shown();
         let written = match (point, comma) {
             (true, true) if !marks.doubtful => Some(Written::Point),
-            (true, true) => match columns.decimal.or(shown).or(given) {
+            (true, true) => match columns.decimal.or(shown).or(decimal) {
                 Some(',') => Some(Written::Comma),
                 Some(_) => Some(Written::Point),
                 None => None,

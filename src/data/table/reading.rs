@@ -51,6 +51,11 @@ impl Reading {
         Self { missing, missing_numbers, written }
     }
 
+    /// Whether numbers have a decimal comma.
+    pub fn has_decimal_commas(&self) -> bool {
+        self.written == Written::Comma
+    }
+
     /// Reads a cell of a column of numbers.
     pub fn value(&self, cell: &str) -> Value {
         // Most cells are plain numbers, so the words are compared last.

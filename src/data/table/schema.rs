@@ -268,14 +268,10 @@ impl fmt::Display for Schema {
                 ColumnUse::Target => "target",
                 ColumnUse::Ignored => "ignored",
             };
-            let kind = match (column.kind, &column.written) {
-                (ColumnKind::Category, _) if column.used == ColumnUse::Target => "classes".into(),
-                (ColumnKind::Category, _) => "categories".into(),
-                (ColumnKind::Number, Written::Plain) => "numbers".into(),
-                (ColumnKind::Number, Written::Point) => "numbers with a decimal point and signs".into(),
-                (ColumnKind::Number, Written::Comma) => "numbers with a decimal comma".into(),
-                (ColumnKind::Number, Written::Date) => "dates".into(),
-                (ColumnKind::Number, Written::DateAs(format)) => format!("dates written {}", short(format, 40)),
+            let kind = match column.kind {
+                ColumnKind::Category if column.used == ColumnUse::Target => "classes".into(),
+                ColumnKind::Category => "categories".into(),
+                ColumnKind::Number => column.written.described(),
             };
             write!(f, "{}{:longest$}  {used:7}  {kind}", if i == 0 { "" } else { "\n" }, name(column))?;
         }

@@ -4,23 +4,14 @@ use std::borrow::Cow;
 
 /// The spelling that stands for all that mean the same: `1` for `1.0`, `+1` and `01`; `0` for `-0`; `true` for `True`.
 /// Numbers with an exponent are left as they are: codes such as `12E4` look like them.
-pub(crate) fn canonical(cell: &str) -> Cow<'_, str> {
+pub(super) fn canonical(cell: &str) -> Cow<'_, str> {
     if cell.eq_ignore_ascii_case("true") {
         return Cow::Borrowed("true");
     }
     if cell.eq_ignore_ascii_case("false") {
         return Cow::Borrowed("false");
     }
-    let (negative, digits) = match cell.as_bytes().first() {
-        Some(b'-') => (true, &cell[1..]),
-        Some(b'+') => (false, &cell[1..]),
-        _ => (false, cell),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
-        return Cow::Borrowed(cell);
-    }
+    let Some((negative, whole, fraction)) = decimal(cell) else { return Cow::Borrowed(cell) };
     let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
     let sign = if negative && !(whole.is_empty() && fraction.is_empty()) { "-" } else { "" };
     let whole = if whole.is_empty() { "0" } else { whole };
@@ -30,27 +21,37 @@ pub(crate) fn canonical(cell: &str) -> Cow<'_, str> {
     if parts.iter().map(|part| part.len()).sum::<usize>() == cell.len()
         && !cell.starts_with('+')
         && !cell.ends_with('.')
-        && !digits.starts_with('.')
+        && cell.trim_start_matches('-').starts_with(|first: char| first.is_ascii_digit())
     {
         return Cow::Borrowed(cell);
     }
     Cow::Owned(parts.concat())
 }
 
-/// Whether all of these are numbers or truth values. Only then are different spellings the same: `1.1` and `1.10` may be
-/// versions, where others are text.
-pub(crate) fn have_spellings<'a>(mut names: impl Iterator<Item = &'a str>) -> bool {
-    names.all(|name| {
-        let digits = name.trim_start_matches(['-', '+']);
-        let number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && digits.bytes().any(|byte| byte != b'.');
-        number || name.eq_ignore_ascii_case("true") || name.eq_ignore_ascii_case("false")
-    })
+/// Whether a number is negative, and its digits before and after the point; none for other text and with an exponent.
+fn decimal(cell: &str) -> Option<(bool, &str, &str)> {
+    let (negative, digits) = match cell.as_bytes().first() {
+        Some(b'-') => (true, &cell[1..]),
+        Some(b'+') => (false, &cell[1..]),
+        _ => (false, cell),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = is_digits(whole) && is_digits(fraction) && !(whole.is_empty() && fraction.is_empty());
+    is_number.then_some((negative, whole, fraction))
+}
+
+/// Whether a cell is a number or a truth value. Only where all cells are, different spellings are the same: `1.1` and
+/// `1.10` may be versions, where others are text.
+pub(super) fn has_spellings(cell: &str) -> bool {
+    decimal(cell).is_some() || cell.eq_ignore_ascii_case("true") || cell.eq_ignore_ascii_case("false")
 }
 
 /// The usual spellings of each name, with its place. Where names are text, each has one.
 pub(crate) fn all_spellings(names: &[String]) -> Vec<(String, usize)> {
     let own = names.iter().cloned().zip(0..);
-    if !have_spellings(names.iter().map(String::as_str).filter(|name| !name.is_empty())) {
+    // The category of missing values has no name.
+    if !names.iter().filter(|name| !name.is_empty()).all(|name| has_spellings(name)) {
         return own.collect();
     }
     let spellings = own.flat_map(|(name, place)| usual_spellings(&name).into_iter().map(move |spelling| (spelling, place)));
@@ -67,7 +68,7 @@ fn usual_spellings(name: &str) -> Vec<String> {
     if short == "true" || short == "false" {
         let capital = short[..1].to_uppercase() + &short[1..];
         spellings.extend([short.to_uppercase(), capital]);
-    } else if short.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') && short.bytes().any(|byte| byte.is_ascii_digit()) {
+    } else if decimal(&short).is_some_and(|(_, _, fraction)| fraction.is_empty()) {
         spellings.push(format!("{short}.0"));
     }
     let mut seen = std::collections::HashSet::new();
@@ -77,7 +78,7 @@ fn usual_spellings(name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::canonical;
+    use super::{canonical, has_spellings};
 
     #[test]
     fn equal_numbers_have_one_spelling_and_other_text_keeps_its_own() {
@@ -110,6 +111,13 @@ mod tests {
             ("1,0", "1,0"),
         ] {
             assert_eq!(canonical(cell), expected, "{cell}");
+            assert_eq!(
+                has_spellings(cell),
+                cell.to_lowercase() == "true"
+                    || cell.to_lowercase() == "false"
+                    || cell.parse::<f64>().is_ok() && !cell.contains('E'),
+                "{cell}"
+            );
             assert_eq!(canonical(&canonical(cell)), canonical(cell), "{cell}");
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::cells::{Cells, ColumnCells, Values};
 use super::columns::Column;
 use super::reading::Reading;
-use super::spelling::{canonical, have_spellings};
+use super::spelling::{canonical, has_spellings};
 use crate::data::read::{Array, Numbers};
 use crate::error::Error;
 
@@ -174,7 +174,7 @@ impl Table {
     pub fn categories(&self, column: usize) -> (Vec<String>, Vec<usize>) {
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         let mut rows = Vec::with_capacity(self.rows());
-        let have_spellings = (0..self.rows()).all(|row| have_spellings(std::iter::once(&*self.cell(row, column))));
+        let have_spellings = (0..self.rows()).all(|row| has_spellings(&self.cell(row, column)));
         for row in 0..self.rows() {
             let cell = self.cell(row, column);
             let name = if have_spellings { canonical(&cell) } else { Cow::Borrowed(&*cell) };

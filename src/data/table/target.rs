@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::columns::{Columns, Target};
 use super::kinds;
-use super::missing::is_missing;
+use super::missing::{self, is_missing};
 use super::notice::TableNotice;
 use super::reading::Reading;
 use super::table::Table;
@@ -23,7 +23,7 @@ pub struct InferredTarget {
     pub rows: Table,
     /// Whether the target is a class.
     pub is_class: bool,
-    /// How the target's numbers are written; none for words.
+    /// How the target's numbers are written, whether they are classes or not; none for words.
     pub written: Option<Written>,
     /// What may not be meant so.
     pub notices: Vec<TargetNotice>,
@@ -101,7 +101,7 @@ impl Columns {
     ///
     /// The target is a class if it is text, an array of integers, or at most 20 different whole numbers with at least
     /// three rows each on average. In text, only empty cells are missing, and those of the usual words that are in less
-    /// than 1 % of the rows; if [words](Columns::missing_words) were given, all of these. `is_class` decides otherwise.
+    /// than 1 % of the rows; if other [words](Columns::missing_words) were given, all of these. `is_class` decides otherwise.
     ///
     /// # Errors
     /// [`Error::UnknownColumn`]; [`Error::Setting`] for a target that is missing in every row.
@@ -119,16 +119,18 @@ impl Columns {
             Target::Classes(column) | Target::Number(column) => table.find(column.clone())?,
         };
         let name = table.names()[column].clone();
+        let inferred = kinds::infer_target(table, column, self);
+        let (written, of_column) = (inferred.written, inferred.notices);
         // As classes, numbers are text like any other.
-        let written = if is_class == Some(true) { None } else { self.written(table, column)? };
+        let as_text = written.is_none() || is_class == Some(true);
         let is_word = |cell: &str| is_missing(cell, &self.missing_words);
         let mut notices = Vec::new();
         let mut words = BTreeMap::new();
-        let of_column = kinds::infer_target(table, column, self).notices;
         if written.is_none() && is_class != Some(true) {
             notices.extend(of_column.iter().take(1).cloned().map(TargetNotice::Column));
         }
-        if written.is_none() && is_class != Some(false) && !self.words_are_given {
+        // Words that were given are missing, however many rows have them.
+        if as_text && is_class != Some(false) && self.missing_words == missing::usual() {
             words = frequent(table, column, is_word);
             notices.extend(words.iter().map(|(word, rows)| TargetNotice::WordIsClass {
                 column: name.clone(),
@@ -139,9 +141,9 @@ impl Columns {
         let reading = Reading::new(self.missing_words.clone(), written.clone().unwrap_or_default());
         let has_target = |row: &usize| {
             let cell = table.cell(*row, column);
-            match &written {
-                Some(_) => reading.value(&cell).as_number().is_some(),
-                None => !cell.is_empty() && (!is_word(&cell) || words.contains_key(&*cell)),
+            match as_text {
+                true => !cell.is_empty() && (!is_word(&cell) || words.contains_key(&*cell)),
+                false => reading.value(&cell).as_number().is_some(),
             }
         };
         let rows = with_target(table, column, has_target)?;
@@ -157,7 +159,7 @@ impl Columns {
         };
         let whole = written == Some(Written::Plain) && numbers.iter().all(|number| number.fract() == 0.0);
         let repeated = 3 * classes.len() <= rows.rows().max(6);
-        let inferred = written.is_none() || integers || (classes.len() <= FEW && whole && repeated);
+        let inferred = as_text || integers || (classes.len() <= FEW && whole && repeated);
         if is_class.is_none() && inferred && written.is_some() {
             // Of a target of numbers, this is said with the other columns.
             let is_word = |notice: &&TableNotice| matches!(notice, TableNotice::NotNumbers { .. });

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dates;
+use crate::display::short;
 
 /// How the numbers of a column are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,17 @@ impl Written {
             Self::Comma => marked(cell, ','),
             Self::Date => dates::iso(cell),
             Self::DateAs(format) => dates::as_written(cell, format),
+        }
+    }
+
+    /// What the cells are, as in `numbers with a decimal comma`.
+    pub(super) fn described(&self) -> String {
+        match self {
+            Self::Plain => "numbers".into(),
+            Self::Point => "numbers with a decimal point and signs".into(),
+            Self::Comma => "numbers with a decimal comma".into(),
+            Self::Date => "dates such as 2020-01-31".into(),
+            Self::DateAs(format) => format!("dates written {}", short(format, 40)),
         }
     }
 

@@ -7,7 +7,7 @@ use super::super::columns::{Columns, Missing, Scaling};
 use super::super::parallel;
 use super::super::reading::Reading;
 use super::super::schema::{ColumnKind, ColumnUse, Schema, SchemaColumn};
-use super::super::spelling::{canonical, have_spellings};
+use super::super::spelling::{canonical, has_spellings};
 use super::super::table::Table;
 use super::{ByPlace, Feature, FeatureKind, FittedTarget, MOST_CATEGORIES, Preprocessing};
 use crate::display::listed;
@@ -257,7 +257,7 @@ fn count(counts: &mut Counts, cell: Cow<'_, str>) {
 /// The most frequent spelling of each name, and how often the name occurs, sorted. Of equally frequent spellings, the
 /// shortest.
 fn spellings(counts: Counts) -> Vec<(String, usize)> {
-    if !have_spellings(counts.keys().map(String::as_str)) {
+    if !counts.keys().all(|name| has_spellings(name)) {
         let mut names: Vec<(String, usize)> = counts.into_values().flatten().collect();
         names.sort_unstable();
         return names;

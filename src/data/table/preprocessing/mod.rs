@@ -104,13 +104,7 @@ impl Feature {
     fn expected(&self) -> String {
         match &self.kind {
             FeatureKind::Categories { .. } => "categories".into(),
-            FeatureKind::Number { written, .. } => match written {
-                Written::Plain => "numbers".into(),
-                Written::Point => "numbers with a decimal point".into(),
-                Written::Comma => "numbers with a decimal comma".into(),
-                Written::Date => "dates such as 2020-01-31".into(),
-                Written::DateAs(format) => format!("dates written {format}"),
-            },
+            FeatureKind::Number { written, .. } => written.described(),
         }
     }
 
@@ -153,7 +147,7 @@ impl UnreadCells {
         }
     }
 
-    /// Whether there are so many that the column probably has something else than in training: more than 1 % of its cells.
+    /// Whether they are more than 1 % of the column's cells. Then it probably has something else than in training.
     pub fn is_too_many(&self) -> bool {
         100 * self.count > self.rows
     }

@@ -1,14 +1,14 @@
 //! Applies a preprocessing: tables to inputs and targets, outputs to predictions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::cells::Values;
-use super::super::reading::Reading;
-use super::super::spelling::{canonical, have_spellings};
+use super::super::reading::{Reading, Value};
+use super::super::spelling::{canonical, has_spellings};
 use super::super::table::Table;
 use super::super::target::with_target;
 use super::super::written::Written;
-use super::{Dataset, Feature, FeatureKind, FittedTarget, MOST_VALUES, Predictions, Preprocessing, UnreadCells};
+use super::{ByPlace, Dataset, Feature, FeatureKind, FittedTarget, MOST_VALUES, Predictions, Preprocessing, UnreadCells};
 use crate::data::matrix::{Matrix, argmax};
 use crate::display::{listed, short};
 use crate::error::Error;
@@ -114,19 +114,10 @@ impl Preprocessing {
                 continue;
             }
             let reading = self.reading(feature);
-            let cells = table.values(column, &reading);
-            // Commas between cells and in numbers exclude each other, so that a point is no thousands separator.
-            let comma = matches!(&feature.kind, FeatureKind::Number { written: Written::Comma, .. });
-            let other_sign = comma && table.shown_decimal() == Some('.');
+            let cells = Numbers::of(table, column, &reading);
             let mut bad = (0..table.rows()).filter(|row| {
-                let value = cells.get(table.at(*row));
-                let is_point = || {
-                    other_sign && {
-                        let cell = table.cell(*row, column);
-                        cell.contains('.') && !cell.contains(',')
-                    }
-                };
-                value.is_word() || value.as_number().is_some_and(|number| number.is_infinite() || is_point())
+                let value = cells.get(*row);
+                value.is_word() || value.as_number().is_some_and(f64::is_infinite)
             });
             let Some(row) = bad.next() else { continue };
             let count = 1 + bad.count();
@@ -199,29 +190,38 @@ impl Preprocessing {
     /// The index in the table of each feature.
     fn places(&self, table: &Table) -> Result<Vec<usize>, Error> {
         let places: HashMap<&str, usize> = table.names().iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
-        let by_place = self.goes_by_place(table);
+        let by_place = self.by_place(table);
         let find = |name: &str| match (by_place, places.get(name)) {
-            (false, Some(place)) => Ok(*place),
-            _ => self.find(table, name),
+            (None, Some(place)) => Ok(*place),
+            _ => self.place(table, name, by_place),
         };
         self.features.iter().map(|feature| find(&feature.name)).collect()
     }
 
-    /// Whether the columns of a table are told by their place: those of a model without column names are, unless the table
-    /// has the model's numbers as names, and no others.
-    fn goes_by_place(&self, table: &Table) -> bool {
-        let Some(by_place) = self.by_place else { return false };
-        let is_number = |name: &String| name.parse().is_ok_and(|place: usize| place < by_place.width) || name == self.target();
-        let is_named = |feature: &Feature| table.names().contains(&feature.name);
-        table.is_by_place() || !table.names().iter().all(is_number) || !self.features.iter().all(is_named)
+    /// The index of a column in a table.
+    fn find(&self, table: &Table, name: &str) -> Result<usize, Error> {
+        self.place(table, name, self.by_place(table))
+    }
+
+    /// The columns of the training, if those of this table are told by their place: in a model without column names they
+    /// are, unless the table has the model's numbers as names, and no others.
+    fn by_place(&self, table: &Table) -> Option<ByPlace> {
+        self.by_place.filter(|by_place| {
+            let is_number =
+                |name: &String| name.parse().is_ok_and(|place: usize| place < by_place.width) || name == self.target();
+            let names: HashSet<&String> = table.names().iter().collect();
+            table.is_by_place()
+                || !table.names().iter().all(is_number)
+                || !self.features.iter().all(|feature| names.contains(&feature.name))
+        })
     }
 
     /// The index of a column in a table. Without column names, the table may lack the target, so that the columns after
     /// it are one place before.
-    fn find(&self, table: &Table, name: &str) -> Result<usize, Error> {
-        let by_place = match self.by_place {
-            Some(by_place) if self.goes_by_place(table) => by_place,
-            None if table.is_by_place() && table.find(name).is_err() => {
+    fn place(&self, table: &Table, name: &str, by_place: Option<ByPlace>) -> Result<usize, Error> {
+        let by_place = match by_place {
+            Some(by_place) => by_place,
+            None if self.by_place.is_none() && table.is_by_place() && table.find(name).is_err() => {
                 return Err(Error::Setting {
                     what: "a table without column names".into(),
                     expected: format!("the names of the columns in training, such as `{}`", short(name, 60)),
@@ -287,7 +287,7 @@ struct Filling<'a> {
 }
 
 enum Filled<'a> {
-    Numbers { values: Values<'a>, shift: f64, scale: f64, missing: Option<f64>, indicator: bool },
+    Numbers { values: Numbers<'a>, shift: f64, scale: f64, missing: Option<f64>, indicator: bool },
     Categories { known: Names<'a>, reading: &'a Reading, missing: Option<usize>, others: usize },
 }
 
@@ -295,7 +295,7 @@ impl<'a> Filling<'a> {
     fn of(table: &'a Table, place: usize, feature: &'a Feature, reading: &'a Reading) -> Self {
         let cells = match &feature.kind {
             FeatureKind::Number { shift, scale, missing, indicator, .. } => Filled::Numbers {
-                values: table.values(place, reading),
+                values: Numbers::of(table, place, reading),
                 shift: *shift,
                 scale: *scale,
                 missing: *missing,
@@ -312,7 +312,7 @@ impl<'a> Filling<'a> {
     fn fill(&self, row: usize, inputs: &mut [f32]) -> Result<(), &'static str> {
         match &self.cells {
             Filled::Numbers { values, shift, scale, missing, indicator } => {
-                let value = values.get(self.table.at(row));
+                let value = values.get(row);
                 let present = value.as_number().filter(|number| number.is_finite());
                 let number = match (present, missing) {
                     (Some(number), _) => number,
@@ -344,6 +344,32 @@ impl<'a> Filling<'a> {
     }
 }
 
+/// The numbers of a column, read as in training.
+struct Numbers<'a> {
+    table: &'a Table,
+    column: usize,
+    values: Values<'a>,
+    /// Whether cells with a point are words: training had decimal commas, where these are thousands separators, but here
+    /// the column has points only, and commas separate the cells.
+    points_are_words: bool,
+}
+
+impl<'a> Numbers<'a> {
+    fn of(table: &'a Table, column: usize, reading: &'a Reading) -> Self {
+        let has = |sign: char| (0..table.rows()).any(|row| table.cell(row, column).contains(sign));
+        let may_be_points = reading.has_decimal_commas() && table.shown_decimal() == Some('.');
+        let points_are_words = may_be_points && has('.') && !has(',');
+        Self { table, column, values: table.values(column, reading), points_are_words }
+    }
+
+    fn get(&self, row: usize) -> Value {
+        match self.points_are_words && self.table.cell(row, self.column).contains('.') {
+            true => Value::WORD,
+            false => self.values.get(self.table.at(row)),
+        }
+    }
+}
+
 /// Finds names in any spelling.
 struct Names<'a> {
     exact: HashMap<&'a str, usize>,
@@ -354,8 +380,8 @@ impl<'a> Names<'a> {
     fn of(names: &'a [String]) -> Self {
         let exact = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
         // Of names that differ in their spelling only, which older models may have, the first.
-        let has_spellings = have_spellings(names.iter().map(String::as_str).filter(|name| !name.is_empty()));
-        let spelled = names.iter().enumerate().rev().filter(|_| has_spellings);
+        let have_spellings = names.iter().filter(|name| !name.is_empty()).all(|name| has_spellings(name));
+        let spelled = names.iter().enumerate().rev().filter(|_| have_spellings);
         let canonical = spelled.map(|(place, name)| (canonical(name), place)).collect();
         Self { exact, canonical }
     }
