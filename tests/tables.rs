@@ -385,6 +385,28 @@ fn sources_are_read_only_as_far_as_needed() {
 }
 
 /// Arrays become tables of numbers: with a scale for each column or one for all, and classes by number.
+/// An indicator of missing numbers needs 30 rows that lack them; missing text is always a category of its own.
+#[test]
+fn indicators_need_rows_to_learn_from() {
+    let fitted = |missing: usize| {
+        let row = |i: usize| match i < missing {
+            true => format!(",,{}\n", i % 2),
+            false => format!("{i},red,{}\n", i % 2),
+        };
+        let table = table(&format!("x,colour,y\n{}", (0..100).map(row).collect::<String>()));
+        let fitted = Preprocessing::fit(&table, &Columns::classes("y").missing(Missing::Indicator)).expect("it fits");
+        let first = fitted.transform_inputs(&table).expect("inputs").row(0).to_vec();
+        (fitted.inputs(), first)
+    };
+    // x; missing, red and other colours.
+    let (inputs, first) = fitted(29);
+    assert_eq!((inputs, &first[1..]), (4, [1.0, 0.0, 0.0].as_slice()));
+    let (inputs, first) = fitted(30);
+    assert_eq!((inputs, &first[1..]), (5, [1.0, 1.0, 0.0, 0.0].as_slice()));
+    // A few missing colours are a category, too.
+    assert_eq!(fitted(1).0, 4);
+}
+
 /// Arrays keep their precision until they are scaled, and labels may be one-hot.
 #[test]
 fn arrays_are_exact() {
